@@ -1,0 +1,44 @@
+/*
+ * Reference-counted receive buffer. A shard's buffers never leave their shard, so the count is not atomic. Whoever keeps a
+ * slice into a buffer beyond the callback that delivered it borrows the buffer, and gives it back when done; the last one
+ * to give returns it to where it came from (the ring's pool, or a TLS stream's own).
+ */
+#ifndef CORE_BUFFER_H
+#define CORE_BUFFER_H
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { BUFFER_PADDING_BYTES = 64 }; /* readable behind capacity: simdjson reads past a document's end */
+
+struct buffer {
+	char *data;              /* capacity_bytes, then BUFFER_PADDING_BYTES that may be read but mean nothing */
+	uint32_t capacity_bytes;
+	uint32_t references;
+	void (*release)(struct buffer *buffer); /* called when the last reference is given */
+	void *pool;              /* the releaser's own */
+	uint32_t index;          /* the releaser's own */
+};
+
+static inline struct buffer *buffer_borrow(struct buffer *buffer)
+{
+	assert(buffer->references > 0);
+	buffer->references++;
+	return buffer;
+}
+
+/* Gives a reference back and clears the caller's pointer; NULL is let pass. */
+static inline void buffer_give(struct buffer **buffer)
+{
+	struct buffer *b = *buffer;
+
+	*buffer = NULL;
+	if (!b)
+		return;
+	assert(b->references > 0);
+	if (--b->references == 0)
+		b->release(b);
+}
+
+#endif

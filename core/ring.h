@@ -1,0 +1,118 @@
+/*
+ * One thread's completion queue: sockets and wake-ups. Two implementations are chosen at link time: ring_uring.c (Linux
+ * io_uring) and the simulation's. A ring belongs to the thread that runs ring_turn(); only ring_wake() is called from others.
+ *
+ * An operation is a `struct op` embedded in its owner. From the call that starts it until its last callback the kernel owns
+ * the op and the memory it names; the owner outlives that. Callbacks run from ring_turn(), never from inside a starting call.
+ * Results are those of the system call: >= 0, or -errno.
+ */
+#ifndef CORE_RING_H
+#define CORE_RING_H
+
+#include "core/buffer.h"
+#include "core/list.h"
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct ring;
+struct op;
+
+enum op_flags {
+	OP_MORE = 1, /* the operation goes on: another callback will follow */
+};
+
+/* `buffer` is set for a receive that brought bytes: the callback owns one reference to it. */
+typedef void op_done(struct op *op, int result, uint32_t flags, struct buffer *buffer);
+
+struct op {
+	op_done *done;
+	bool in_flight;
+	/* The ring's own. */
+	uint8_t kind;
+	bool starved;
+	int socket;
+	struct list link;
+	struct msghdr message;
+	uint64_t magic;
+};
+
+enum ring_feature { /* newer than Linux 6.1; each can be masked */
+	RING_RECV_BUNDLE = 1 << 0, /* 6.10: a receive fills several buffers */
+	RING_MIN_WAIT = 1 << 1,    /* 6.12: wait for a batch */
+	RING_SEND_BUNDLE = 1 << 2, /* 6.10 */
+	RING_NO_SQARRAY = 1 << 3,  /* 6.6 */
+	RING_BUFFERS_INCREMENTAL = 1 << 4, /* 6.12 */
+};
+
+struct ring_options {
+	uint32_t entry_count;        /* submission queue; a power of two */
+	uint32_t buffer_count;       /* receive buffers; a power of two, <= 32768 */
+	uint32_t buffer_bytes;       /* capacity of each */
+	uint32_t without;            /* mask of enum ring_feature */
+};
+
+/* Translates a list such as "recv_bundle,min_wait" (or "all") to a mask; -EINVAL for an unknown name. */
+int ring_features_parse(const char *list, uint32_t *mask);
+
+/* What the running kernel offers less what was masked, as a static-sized text "a,b,c". */
+void ring_features_print(const struct ring *ring, char *text, size_t text_bytes);
+
+/*
+ * Opens a ring, disabled: the thread that will run it calls ring_enable() first. On failure `why` tells a person what is wrong
+ * and what cures it.
+ */
+int ring_open(struct ring **ring, const struct ring_options *options, char *why, size_t why_bytes);
+int ring_enable(struct ring *ring);
+void ring_close(struct ring *ring); /* every operation has ended */
+
+/*
+ * Submits what was started, waits for completions until `until_ns` (monotonic; 0: do not wait, UINT64_MAX: for ever), runs
+ * their callbacks. Returns how many ran, or -errno.
+ */
+int ring_turn(struct ring *ring, uint64_t until_ns);
+
+/* Makes `ring`'s ring_turn() return soon; from any thread. `from` is the caller's own ring, or NULL. */
+void ring_wake(struct ring *ring, struct ring *from);
+
+/* Sockets. All are non-blocking, close-on-exec; TCP ones have TCP_NODELAY. Set-up calls, not for the request path. */
+int ring_listen(struct ring *ring, const struct sockaddr_storage *address, int backlog, bool reuse_port);
+
+/* Multishot: `done` has the new socket in `result`. Ends (no OP_MORE) on cancel or error; the owner starts it again. */
+void ring_accept(struct ring *ring, struct op *op, int listener);
+
+/* A TCP socket of the family for ring_connect(); may fail with -EMFILE. */
+int ring_socket(struct ring *ring, int family);
+void ring_connect(struct ring *ring, struct op *op, int socket, const struct sockaddr *address, socklen_t address_bytes);
+
+/*
+ * Multishot receive into the ring's buffers. result > 0: bytes at buffer->data; 0: the peer has shut its side; < 0: -errno.
+ * An empty pool is the ring's own matter: it starts again when buffers come back, unseen by the owner.
+ */
+void ring_receive(struct ring *ring, struct op *op, int socket);
+
+/* Sends all of `iov` (the ring copies nothing: vector and bytes stay untouched until done) or fails. */
+void ring_send(struct ring *ring, struct op *op, int socket, const struct iovec *iov, unsigned count);
+
+void ring_shutdown(struct ring *ring, int socket, int how);
+
+/* Ends an operation early: its callback comes with -ECANCELED, or with what it had become by then. */
+void ring_cancel(struct ring *ring, struct op *op);
+
+/* Closes a socket that has no operation in flight. */
+void ring_close_socket(struct ring *ring, int socket);
+
+/* Counters since start, for metrics and benchmarks. */
+struct ring_counts {
+	uint64_t enters, completions, receives, sends, starved;
+};
+struct ring_counts ring_counts(const struct ring *ring);
+
+/* Buffers that are not with the kernel. */
+uint32_t ring_buffers_held(const struct ring *ring);
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * Server-sent events (WHATWG HTML, "Server-sent events"): a parser that takes bytes split anywhere and yields whole events, and
+ * the writer's helpers. An event that lies whole in the given bytes is yielded in place; one that was split is joined in
+ * `memory`, whose capacity bounds an event.
+ */
+#ifndef PROTO_SSE_H
+#define PROTO_SSE_H
+
+#include "core/text.h"
+
+struct sse_event {
+	struct slice name;    /* of `event:`; empty when none */
+	struct slice data;    /* `data:` lines joined by LF; .data is NULL when there was no data line */
+	bool comment;         /* a comment line; its text is in `data` */
+};
+
+struct sse_parser {
+	struct text pending;  /* what came of an event that is not complete; over the caller's memory */
+	struct text joined;   /* data lines joined; same bound */
+	bool skip_lf;         /* the last byte was a CR that ended a line: a LF that follows belongs to it */
+	bool begun;           /* past the optional byte order mark */
+};
+
+enum sse_result { SSE_MORE, SSE_EVENT, SSE_TOO_LARGE };
+
+/* `memory` of 2 * capacity bytes stays the caller's. */
+void sse_init(struct sse_parser *parser, char *memory, size_t capacity);
+
+/*
+ * Takes from the front of *bytes. SSE_EVENT: one event, valid until the next call (its slices may point into the bytes given);
+ * call again. SSE_MORE: all bytes are consumed. Comments are yielded as events of their own.
+ */
+enum sse_result sse_next(struct sse_parser *parser, struct slice *bytes, struct sse_event *event);
+
+/* True when the stream may end here: nothing of an event is pending. */
+bool sse_at_boundary(const struct sse_parser *parser);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * Money: what a request cost. Summed in pico-USD (128 bits), rounded up once to nano-USD (contract, section 7). Pure.
+ */
+#ifndef ROUTE_PRICE_H
+#define ROUTE_PRICE_H
+
+#include "route/settings.h"
+
+struct usage {
+	uint64_t prompt_tokens;      /* cached ones included */
+	uint64_t completion_tokens;  /* reasoning ones included */
+	uint64_t cached_tokens, cache_write_tokens, reasoning_tokens;
+	bool estimated;
+};
+
+struct cost {
+	int64_t provider_nusd, fee_nusd, total_nusd;
+};
+
+/* Price unknown: all zero. Never negative; saturates at INT64_MAX. */
+struct cost price_cost(const struct price_settings *price, const struct usage *usage, uint32_t fee_ppm);
+
+#endif

@@ -1,0 +1,93 @@
+/*
+ * The durable side: receipts and counters in RocksDB behind a writer and a reader thread. A shard never calls RocksDB and never
+ * waits for it: it appends a record to its own journal (store/journal.h: a preallocated file mapped into memory), which the
+ * writer drains in groups into one batch each. The kernel keeps the mapped pages when the process dies, so an appended record
+ * survives SIGKILL at once; start-up replays what the last commit had not taken (a journal position lies in every batch, so
+ * nothing is taken twice).
+ *
+ *   durability process: store_append() is the promise; its ticket completes in the same call.
+ *   durability power:   the ticket completes by a letter when the group's batch is synced.
+ *   durability relaxed: as process, but the journal needs no file: up to a second may be lost.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "core/shard.h"
+#include "store/receipt.h"
+
+struct store;
+
+enum durability { DURABILITY_PROCESS, DURABILITY_POWER, DURABILITY_RELAXED };
+
+struct store_options {
+	const char *data_dir;      /* made when missing, mode 0700 */
+	enum durability durability;
+	unsigned shard_count;
+	size_t journal_bytes;      /* per shard */
+	uint32_t ring_without;     /* for its service threads' rings */
+	const char *node;
+};
+
+/* Opens, migrates, replays journals, starts the threads. On failure `why` tells what is wrong and what to do. */
+int store_open(struct store **store, const struct store_options *options, char *why, size_t why_bytes);
+void store_close(struct store *store); /* drains, commits, ends the threads */
+
+/* What waits for a receipt to be as durable as promised; embedded in the exchange, belongs to the store while waiting. */
+struct store_ticket {
+	struct letter letter;      /* the store posts it to `shard` */
+	struct shard *shard;
+	void (*done)(struct store_ticket *ticket, int result); /* 0 or -EIO: the store cannot commit */
+	int result;
+	/* The store's own. */
+	uint64_t position;
+	struct store_ticket *next;
+};
+
+/*
+ * Appends a receipt to the calling shard's journal. 1: durable as promised already, `ticket` unused. 0: ticket->done follows on
+ * the shard. -EAGAIN: the journal is full or the store cannot commit: answer 503.
+ */
+int store_append(struct store *store, struct shard *shard, const struct receipt *receipt, struct store_ticket *ticket);
+
+/* False while commits fail or a journal is nearly full: new calls get 503 before a provider is called. */
+bool store_writable(const struct store *store);
+
+/* Queries run on the reader thread; the letter comes back to `shard`, where done() runs. The query's memory is its owner's. */
+enum store_query_kind { STORE_QUERY_BY_ID, STORE_QUERY_LIST };
+
+struct store_query {
+	struct letter letter;
+	struct shard *shard;
+	void (*done)(struct store_query *query);
+	enum store_query_kind kind;
+	/* In. Slices stay valid until done. */
+	struct ulid request_id;
+	struct slice workspace;    /* NULL data: any */
+	struct slice key_id, model; /* filters; NULL data: any */
+	uint16_t status;           /* 0: any */
+	uint64_t since_ns, until_ns; /* wall; 0: open */
+	uint64_t cursor;           /* 0: from the newest */
+	uint32_t limit;            /* 1..1000 */
+	/* Out: `result` 0, -ENOENT, -EIO; `json` is malloc'ed by the reader and freed by store_query_fini(): a receipt, or an array. */
+	int result;
+	char *json;
+	size_t json_size;
+	uint64_t next_cursor;      /* 0: no more */
+	uint32_t count;
+	struct store *store;
+};
+
+void store_query_start(struct store *store, struct store_query *query);
+void store_query_fini(struct store_query *query);
+
+struct store_counts {
+	uint64_t receipts, groups, bytes, replayed, failed_commits;
+	int64_t spend_nusd;        /* sum over all receipts, from the counters */
+	uint64_t journal_used_bytes;
+};
+struct store_counts store_counts(const struct store *store); /* any thread */
+
+/* Offline: verifies chain, indexes and counters of a closed data_dir; prints findings. 0: sound, 1: not, -errno. */
+int store_check(const char *data_dir, void (*say)(void *context, const char *line), void *context);
+
+#endif
