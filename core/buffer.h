@@ -19,6 +19,8 @@ struct buffer {
 	void (*release)(struct buffer *buffer); /* called when the last reference is given */
 	void *pool;              /* the releaser's own */
 	uint32_t index;          /* the releaser's own */
+	uint32_t used_bytes;     /* received into it */
+	struct buffer *next;     /* for whoever queues it; one queue at a time */
 };
 
 static inline struct buffer *buffer_borrow(struct buffer *buffer)

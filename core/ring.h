@@ -32,21 +32,25 @@ typedef void op_done(struct op *op, int result, uint32_t flags, struct buffer *b
 struct op {
 	op_done *done;
 	bool in_flight;
+	int socket; /* of the operation; for a connect, the new one once done has result 0 */
 	/* The ring's own. */
-	uint8_t kind;
-	bool starved;
-	int socket;
+	uint8_t kind, stage;
+	bool cancelled, parked; /* parked: not with the kernel; linked into one of the ring's lists */
+	uint32_t magic;
 	struct list link;
-	struct msghdr message;
-	uint64_t magic;
+	struct ring *ring;
+	union {
+		struct msghdr message;
+		struct {
+			const struct sockaddr *address;
+			socklen_t address_bytes;
+		} connect;
+	};
 };
 
-enum ring_feature { /* newer than Linux 6.1; each can be masked */
-	RING_RECV_BUNDLE = 1 << 0, /* 6.10: a receive fills several buffers */
-	RING_MIN_WAIT = 1 << 1,    /* 6.12: wait for a batch */
-	RING_SEND_BUNDLE = 1 << 2, /* 6.10 */
-	RING_NO_SQARRAY = 1 << 3,  /* 6.6 */
-	RING_BUFFERS_INCREMENTAL = 1 << 4, /* 6.12 */
+enum ring_feature { /* newer than Linux 6.1; each can be masked, and has a path without it */
+	RING_NO_SQARRAY = 1 << 0,     /* 6.6: submissions need no index array */
+	RING_SOCKET_OPTIONS = 1 << 1, /* 6.7: socket options are set through the ring */
 };
 
 struct ring_options {
@@ -56,7 +60,7 @@ struct ring_options {
 	uint32_t without;            /* mask of enum ring_feature */
 };
 
-/* Translates a list such as "recv_bundle,min_wait" (or "all") to a mask; -EINVAL for an unknown name. */
+/* Translates a list such as "no_sqarray,socket_options" (or "all") to a mask; -EINVAL for an unknown name. */
 int ring_features_parse(const char *list, uint32_t *mask);
 
 /* What the running kernel offers less what was masked, as a static-sized text "a,b,c". */
@@ -72,22 +76,25 @@ void ring_close(struct ring *ring); /* every operation has ended */
 
 /*
  * Submits what was started, waits for completions until `until_ns` (monotonic; 0: do not wait, UINT64_MAX: for ever), runs
- * their callbacks. Returns how many ran, or -errno.
+ * their callbacks. *now_ns is set to the monotonic time after the wait, before the first callback. Returns how many callbacks ran,
+ * or -errno.
  */
-int ring_turn(struct ring *ring, uint64_t until_ns);
+int ring_turn(struct ring *ring, uint64_t until_ns, uint64_t *now_ns);
 
 /* Makes `ring`'s ring_turn() return soon; from any thread. `from` is the caller's own ring, or NULL. */
 void ring_wake(struct ring *ring, struct ring *from);
 
-/* Sockets. All are non-blocking, close-on-exec; TCP ones have TCP_NODELAY. Set-up calls, not for the request path. */
+/*
+ * A listening TCP socket, or -errno; close it with ring_close_socket(). A system call: at set-up only. Sockets that it accepts
+ * have TCP_NODELAY, as have those of ring_connect().
+ */
 int ring_listen(struct ring *ring, const struct sockaddr_storage *address, int backlog, bool reuse_port);
 
 /* Multishot: `done` has the new socket in `result`. Ends (no OP_MORE) on cancel or error; the owner starts it again. */
 void ring_accept(struct ring *ring, struct op *op, int listener);
 
-/* A TCP socket of the family for ring_connect(); may fail with -EMFILE. */
-int ring_socket(struct ring *ring, int family);
-void ring_connect(struct ring *ring, struct op *op, int socket, const struct sockaddr *address, socklen_t address_bytes);
+/* Makes a TCP socket and connects it. `done` has 0 and op->socket, or -errno and no socket. `address` stays until done. */
+void ring_connect(struct ring *ring, struct op *op, const struct sockaddr *address, socklen_t address_bytes);
 
 /*
  * Multishot receive into the ring's buffers. result > 0: bytes at buffer->data; 0: the peer has shut its side; < 0: -errno.
@@ -103,8 +110,8 @@ void ring_shutdown(struct ring *ring, int socket, int how);
 /* Ends an operation early: its callback comes with -ECANCELED, or with what it had become by then. */
 void ring_cancel(struct ring *ring, struct op *op);
 
-/* Closes a socket that has no operation in flight. */
-void ring_close_socket(struct ring *ring, int socket);
+/* Closes a socket that has no operation in flight; with `reset` the peer sees a RST and what was unsent is dropped. */
+void ring_close_socket(struct ring *ring, int socket, bool reset);
 
 /* Counters since start, for metrics and benchmarks. */
 struct ring_counts {

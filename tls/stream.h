@@ -34,13 +34,9 @@ struct stream {
 	int socket;              /* -1: none */
 	/* The stream's own. */
 	struct op receive_op, send_op, connect_op;
-	struct held {            /* arrived while paused; delivered first on resume */
-		struct buffer *buffer;
-		uint32_t size;
-	} *held;
-	uint32_t held_count, held_capacity;
-	int held_end;            /* 1: end of stream is held; < 0: an error is */
-	bool has_held_end, paused, closing, reset_on_close, receive_wanted;
+	struct buffer *held_first, *held_last; /* arrived while paused; delivered first on resume */
+	int ended;               /* what ended receiving and was not told yet: 0, 1 for the peer's end, or -errno */
+	bool connecting, paused, closing, reset_on_close, receive_ended, receive_cancelled;
 	struct turn_hook close_hook, resume_hook;
 	struct sockaddr_storage address; /* of the peer, while connecting */
 };
