@@ -63,8 +63,11 @@ struct ring_options {
 /* Translates a list such as "no_sqarray,socket_options" (or "all") to a mask; -EINVAL for an unknown name. */
 int ring_features_parse(const char *list, uint32_t *mask);
 
-/* What the running kernel offers less what was masked, as a static-sized text "a,b,c". */
-void ring_features_print(const struct ring *ring, char *text, size_t text_bytes);
+/* Their names as "a,b", as many as fit, with a NUL. */
+void ring_features_name(uint32_t features, char *text, size_t text_bytes);
+
+/* What the running kernel offers less what was masked. */
+uint32_t ring_features(const struct ring *ring);
 
 /*
  * Opens a ring, disabled: the thread that will run it calls ring_enable() first. On failure `why` tells a person what is wrong

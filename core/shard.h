@@ -4,7 +4,8 @@
  *
  *   shard_open() -> fill in user data and start operations in `on_start` -> shard_start() -> ... shard_stop() -> shard_close()
  *
- * A turn: timers that expired, letters, completions, then each `turn_end` hook in order (flush what the turn gathered).
+ * A turn: submit and wait, completions, timers that expired, letters, then each `turn_end` hook in order (flush what the turn
+ * gathered; the next turn submits it).
  */
 #ifndef CORE_SHARD_H
 #define CORE_SHARD_H
@@ -19,11 +20,22 @@
 
 struct shard;
 
-/* Called once at the end of the turn in which it was requested; embedded in its owner. */
+/* Called once at the end of the turn in which it was requested; embedded in its owner, which withdraws it before it dies. */
 struct turn_hook {
 	void (*run)(struct turn_hook *hook);
 	struct list link;
 };
+
+static inline void turn_hook_init(struct turn_hook *hook, void (*run)(struct turn_hook *hook))
+{
+	hook->run = run;
+	list_init(&hook->link);
+}
+
+static inline void turn_hook_withdraw(struct turn_hook *hook)
+{
+	list_remove(&hook->link);
+}
 
 struct shard {
 	struct ring *ring;
@@ -77,7 +89,7 @@ static inline uint64_t shard_wall_ns(const struct shard *shard)
 /* Posts a letter to `shard`, waking it when it sleeps. `from` is the caller's shard, or NULL. */
 void shard_post(struct shard *shard, struct letter *letter, struct shard *from);
 
-/* Asks for hook->run() at the end of this turn; asking twice is once. */
+/* Asks for hook->run() at the end of this turn (of the next one, when asked by a hook); asking twice is once. */
 void shard_at_turn_end(struct shard *shard, struct turn_hook *hook);
 
 #endif

@@ -1,0 +1,1 @@
+obj-y += ring_features.o ring_uring.o shard.o

@@ -1,0 +1,167 @@
+/* The shard's loop: see shard.h for the order of a turn. */
+#include "core/shard.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+
+static void read_wall(struct shard *shard)
+{
+	shard->wall_offset_ns = clock_wall_ns() - shard->now_ns;
+	shard->wall_read_ns = shard->now_ns;
+}
+
+static void on_stop_letter(struct letter *letter)
+{
+	container_of(letter, struct shard, stop_letter)->stopping = true;
+}
+
+int shard_open(struct shard *shard, const struct shard_options *options, char *why, size_t why_bytes)
+{
+	int rc;
+
+	memset(shard, 0, sizeof(*shard));
+	shard->name = options->name;
+	shard->index = options->index;
+	shard->cpu = options->cpu;
+	shard->on_start = options->on_start;
+	shard->user = options->user;
+	shard->stop_letter.open = on_stop_letter;
+	rc = ring_open(&shard->ring, &options->ring, why, why_bytes);
+	if (rc < 0)
+		return rc;
+	shard->now_ns = clock_monotonic_ns();
+	read_wall(shard);
+	timers_init(&shard->timers, shard->now_ns);
+	arena_pool_init(&shard->arenas, options->arena_blocks_kept);
+	rand_seed(&shard->rand, options->seed);
+	mailbox_init(&shard->mailbox);
+	list_init(&shard->turn_end);
+	return 0;
+}
+
+static void pin(const struct shard *shard)
+{
+	cpu_set_t set;
+
+	if (shard->cpu < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((size_t)shard->cpu, &set);
+	/* A container may forbid it; the shard then runs wherever it is put. */
+	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+}
+
+static void run_turn_end(struct shard *shard)
+{
+	struct list hooks;
+
+	/* A hook may ask for another one: that runs at the end of the next turn, so the loop has an end. */
+	if (list_empty(&shard->turn_end))
+		return;
+	list_init(&hooks);
+	hooks.next = shard->turn_end.next;
+	hooks.prev = shard->turn_end.prev;
+	hooks.next->prev = &hooks;
+	hooks.prev->next = &hooks;
+	list_init(&shard->turn_end);
+	for (struct list *link; (link = list_take_first(&hooks));) {
+		struct turn_hook *hook = container_of(link, struct turn_hook, link);
+
+		hook->run(hook);
+	}
+}
+
+void shard_turn(struct shard *shard, bool wait)
+{
+	uint64_t until_ns = 0;
+	bool asleep = false;
+	int rc;
+
+	if (wait && list_empty(&shard->turn_end) && mailbox_sleep(&shard->mailbox)) {
+		asleep = true;
+		until_ns = timers_next_ns(&shard->timers);
+	}
+	rc = ring_turn(shard->ring, until_ns, &shard->now_ns);
+	if (asleep)
+		mailbox_awake(&shard->mailbox);
+	if (rc < 0) {
+		fprintf(stderr, "tollgate: %s: io_uring_enter: %s\n", shard->name, strerror(-rc));
+		abort(); /* nothing on this shard can go on without its ring */
+	}
+	if (shard->now_ns - shard->wall_read_ns >= NS_PER_S)
+		read_wall(shard);
+	timers_run(&shard->timers, shard->now_ns);
+	mailbox_open_all(&shard->mailbox);
+	run_turn_end(shard);
+}
+
+static void *shard_main(void *argument)
+{
+	struct shard *shard = argument;
+	int rc = ring_enable(shard->ring);
+
+	if (rc < 0) {
+		fprintf(stderr, "tollgate: %s: enabling io_uring: %s\n", shard->name, strerror(-rc));
+		abort();
+	}
+	pin(shard);
+	if (shard->on_start)
+		shard->on_start(shard);
+	while (!shard->stopping)
+		shard_turn(shard, true);
+	return NULL;
+}
+
+int shard_start(struct shard *shard)
+{
+	int rc = pthread_create(&shard->thread, NULL, shard_main, shard);
+	char name[16];
+
+	if (rc != 0)
+		return -rc;
+	shard->running = true;
+	snprintf(name, sizeof(name), "%s/%u", shard->name, shard->index % 1000);
+	pthread_setname_np(shard->thread, name);
+	return 0;
+}
+
+void shard_stop(struct shard *shard)
+{
+	shard_post(shard, &shard->stop_letter, NULL);
+}
+
+void shard_join(struct shard *shard)
+{
+	if (!shard->running)
+		return;
+	pthread_join(shard->thread, NULL);
+	shard->running = false;
+}
+
+void shard_close(struct shard *shard)
+{
+	assert(!shard->running);
+	ring_close(shard->ring);
+	arena_pool_fini(&shard->arenas);
+	shard->ring = NULL;
+}
+
+void shard_post(struct shard *shard, struct letter *letter, struct shard *from)
+{
+	assert(letter->open);
+	if (mailbox_post(&shard->mailbox, letter))
+		ring_wake(shard->ring, from ? from->ring : NULL);
+}
+
+void shard_at_turn_end(struct shard *shard, struct turn_hook *hook)
+{
+	assert(hook->run);
+	if (list_empty(&hook->link))
+		list_append(&shard->turn_end, &hook->link);
+}

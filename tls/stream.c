@@ -1,0 +1,249 @@
+/*
+ * The plain stream: receive and send operations on the ring, nothing between.
+ *
+ * Receiving is one multishot operation. Pausing cancels it; what the kernel had delivered by then is held as a list of buffers
+ * and told on resume, so that no byte is lost and order is kept. `ended` remembers what ended receiving until it can be told.
+ *
+ * Closing: everything in flight is cancelled; the last operation to come home closes the socket, and on_closed is told at the
+ * end of that turn, when no frame below uses the stream any more.
+ */
+#include "tls/stream.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum { ENDED_BY_PEER = 1 };
+
+static bool operations_in_flight(const struct stream *s)
+{
+	return s->receive_op.in_flight || s->send_op.in_flight || s->connect_op.in_flight;
+}
+
+static void give_held(struct stream *s)
+{
+	while (s->held_first) {
+		struct buffer *buffer = s->held_first;
+
+		s->held_first = buffer->next;
+		buffer_give(&buffer);
+	}
+	s->held_last = NULL;
+}
+
+static void on_close_turn(struct turn_hook *hook)
+{
+	struct stream *s = container_of(hook, struct stream, close_hook);
+
+	assert(!operations_in_flight(s));
+	assert(!s->held_first);
+	if (s->socket >= 0)
+		ring_close_socket(s->shard->ring, s->socket, s->reset_on_close);
+	s->socket = -1;
+	s->handler->on_closed(s);
+}
+
+static void continue_closing(struct stream *s)
+{
+	if (!operations_in_flight(s))
+		shard_at_turn_end(s->shard, &s->close_hook);
+}
+
+static void hold(struct stream *s, struct buffer *buffer)
+{
+	buffer->next = NULL;
+	if (s->held_last)
+		s->held_last->next = buffer;
+	else
+		s->held_first = buffer;
+	s->held_last = buffer;
+}
+
+static void tell_end(struct stream *s)
+{
+	int ended = s->ended;
+
+	s->ended = 0;
+	if (ended == ENDED_BY_PEER)
+		s->handler->on_received(s, slice_of(NULL, 0), NULL);
+	else
+		s->handler->on_failed(s, ended);
+}
+
+static void start_receiving(struct stream *s)
+{
+	s->receive_cancelled = false;
+	ring_receive(s->shard->ring, &s->receive_op, s->socket);
+}
+
+static void on_receive_done(struct op *op, int result, uint32_t flags, struct buffer *buffer)
+{
+	struct stream *s = container_of(op, struct stream, receive_op);
+
+	if (s->closing) {
+		buffer_give(&buffer);
+		continue_closing(s);
+		return;
+	}
+	if (result > 0 && (s->paused || s->held_first)) {
+		hold(s, buffer);
+	} else if (result > 0) {
+		s->handler->on_received(s, slice_of(buffer->data, buffer->used_bytes), buffer);
+		buffer_give(&buffer);
+		if (s->closing) {
+			continue_closing(s);
+			return;
+		}
+	}
+	if (flags & OP_MORE)
+		return;
+	if (result > 0 || (result == -ECANCELED && s->receive_cancelled)) {
+		if (!s->paused)
+			start_receiving(s);
+		return;
+	}
+	s->receive_ended = true;
+	s->ended = result == 0 ? ENDED_BY_PEER : result;
+	if (!s->paused && !s->held_first)
+		tell_end(s);
+}
+
+static void on_send_done(struct op *op, int result, uint32_t flags, struct buffer *buffer)
+{
+	struct stream *s = container_of(op, struct stream, send_op);
+
+	(void)flags;
+	(void)buffer;
+	if (s->closing) {
+		continue_closing(s);
+		return;
+	}
+	s->handler->on_sent(s, result < 0 ? result : 0);
+}
+
+static void on_connect_done(struct op *op, int result, uint32_t flags, struct buffer *buffer)
+{
+	struct stream *s = container_of(op, struct stream, connect_op);
+
+	(void)flags;
+	(void)buffer;
+	s->connecting = false;
+	if (result == 0)
+		s->socket = op->socket;
+	if (s->closing) {
+		continue_closing(s);
+		return;
+	}
+	if (result == 0)
+		start_receiving(s);
+	s->handler->on_connected(s, result);
+}
+
+/* Tells what was held; the owner may pause again, or close, in any of the calls. */
+static void on_resume_turn(struct turn_hook *hook)
+{
+	struct stream *s = container_of(hook, struct stream, resume_hook);
+
+	while (s->held_first && !s->paused && !s->closing) {
+		struct buffer *buffer = s->held_first;
+
+		s->held_first = buffer->next;
+		if (!s->held_first)
+			s->held_last = NULL;
+		s->handler->on_received(s, slice_of(buffer->data, buffer->used_bytes), buffer);
+		buffer_give(&buffer);
+	}
+	if (s->closing) {
+		give_held(s);
+		return;
+	}
+	if (!s->paused && s->ended)
+		tell_end(s);
+}
+
+static void stream_init(struct stream *s, struct shard *shard, int socket, const struct stream_handler *handler)
+{
+	*s = (struct stream){ .handler = handler, .shard = shard, .socket = socket };
+	s->receive_op.done = on_receive_done;
+	s->send_op.done = on_send_done;
+	s->connect_op.done = on_connect_done;
+	turn_hook_init(&s->close_hook, on_close_turn);
+	turn_hook_init(&s->resume_hook, on_resume_turn);
+}
+
+void stream_accepted(struct stream *s, struct shard *shard, int socket, const struct stream_handler *handler)
+{
+	assert(socket >= 0);
+	stream_init(s, shard, socket, handler);
+	start_receiving(s);
+}
+
+int stream_connect(struct stream *s, struct shard *shard, const struct sockaddr *address, socklen_t address_bytes,
+		   const struct stream_handler *handler)
+{
+	if (address_bytes > sizeof(s->address))
+		return -EINVAL;
+	stream_init(s, shard, -1, handler);
+	memcpy(&s->address, address, address_bytes);
+	s->connecting = true;
+	ring_connect(shard->ring, &s->connect_op, (const struct sockaddr *)&s->address, address_bytes);
+	return 0;
+}
+
+void stream_send(struct stream *s, const struct iovec *iov, unsigned count)
+{
+	assert(!s->closing);
+	assert(s->socket >= 0);
+	ring_send(s->shard->ring, &s->send_op, s->socket, iov, count);
+}
+
+bool stream_sending(const struct stream *s)
+{
+	return s->send_op.in_flight;
+}
+
+void stream_pause(struct stream *s)
+{
+	if (s->paused || s->closing)
+		return;
+	s->paused = true;
+	if (s->receive_op.in_flight) {
+		s->receive_cancelled = true;
+		ring_cancel(s->shard->ring, &s->receive_op);
+	}
+}
+
+void stream_resume(struct stream *s)
+{
+	if (!s->paused || s->closing)
+		return;
+	s->paused = false;
+	if (s->held_first || s->ended)
+		shard_at_turn_end(s->shard, &s->resume_hook);
+	/* A receive that is still being cancelled starts again when it has come home. */
+	if (!s->receive_op.in_flight && !s->receive_ended && !s->connecting)
+		start_receiving(s);
+}
+
+void stream_shutdown(struct stream *s)
+{
+	assert(!s->send_op.in_flight);
+	if (!s->closing && s->socket >= 0)
+		ring_shutdown(s->shard->ring, s->socket, SHUT_WR);
+}
+
+void stream_close(struct stream *s, bool reset)
+{
+	if (s->closing)
+		return;
+	s->closing = true;
+	s->reset_on_close = reset;
+	turn_hook_withdraw(&s->resume_hook);
+	give_held(s);
+	if (s->receive_op.in_flight)
+		ring_cancel(s->shard->ring, &s->receive_op);
+	if (s->send_op.in_flight)
+		ring_cancel(s->shard->ring, &s->send_op);
+	if (s->connect_op.in_flight)
+		ring_cancel(s->shard->ring, &s->connect_op);
+	continue_closing(s);
+}
