@@ -1,0 +1,65 @@
+/*
+ * What the shards of one gateway share. All of it is set before the first shard starts and read-only afterwards, but for the
+ * drain flag and the table of shards (for counters and for letters).
+ *
+ *   gateway_config_make() -> fill in struct gateway -> in each shard's on_start: gateway_shard_open()
+ *   -> gateway_reload(), any number of times -> gateway_drain() -> gateway_drained() -> shard_stop(), shard_join()
+ *   -> gateway_shard_close() for each -> shard_close()
+ */
+#ifndef ROUTE_GATEWAY_H
+#define ROUTE_GATEWAY_H
+
+#include "core/resolve.h"
+#include "route/catalog.h"
+#include "route/keys.h"
+#include "route/settings.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
+
+#ifndef TOLLGATE_VERSION
+#define TOLLGATE_VERSION "0.1.0"
+#endif
+
+struct gateway_shard;
+
+/* Settings and what is derived from them; replaced whole on reload. Each shard that uses it holds one reference. */
+struct gateway_config {
+	struct settings *settings;
+	struct key_index *keys;
+	struct catalog *catalog;
+	_Atomic uint32_t references;
+};
+
+enum { GATEWAY_SHARDS_MAX = 256 };
+
+struct gateway {
+	struct store *store;
+	struct resolver *resolver;     /* NULL: only literal addresses in base_url */
+	struct log *log;               /* NULL: no log */
+	struct slice node;             /* this node's name in receipts */
+	uint64_t started_wall_ns;
+	unsigned shard_count;
+	atomic_bool draining;
+	_Atomic(struct gateway_shard *) shards[GATEWAY_SHARDS_MAX]; /* by shard->index; set by gateway_shard_open() */
+};
+
+/* Takes over `settings` (also when it fails). The caller holds the first reference. NULL when memory is out. */
+struct gateway_config *gateway_config_make(struct settings *settings);
+struct gateway_config *gateway_config_borrow(struct gateway_config *config);
+void gateway_config_give(struct gateway_config **config);
+
+/* Puts `config` in force on every shard for requests that begin from now on. From the control thread. -ENOMEM: some shards keep
+ * the old one. Listeners and shards do not change. */
+int gateway_reload(struct gateway *gateway, struct gateway_config *config);
+
+/* Stops accepting; requests in flight end. From the control thread, once. */
+int gateway_drain(struct gateway *gateway);
+
+/* Breaks off what is still in flight after the drain's time is over. */
+int gateway_abort(struct gateway *gateway);
+
+/* Every shard has finished and closed its connections: its thread may be stopped. */
+bool gateway_drained(const struct gateway *gateway);
+
+#endif

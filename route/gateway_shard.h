@@ -1,0 +1,83 @@
+/*
+ * The gateway's part on one shard: its HTTP server and client, its JSON view, the configuration in force, its exchanges. Everything
+ * here belongs to the shard's thread but `metrics` (read by any) and `drained`.
+ */
+#ifndef ROUTE_GATEWAY_SHARD_H
+#define ROUTE_GATEWAY_SHARD_H
+
+#include "core/shard.h"
+#include "proto/http_client.h"
+#include "proto/http_server.h"
+#include "proto/json.h"
+#include "route/gateway.h"
+#include "route/gateway_metrics.h"
+
+struct exchange;
+
+/* One provider as this shard reaches it. */
+struct gateway_origin {
+	struct http_origin *origin;
+	const struct provider_settings *provider;
+	struct resolve_query query;
+	struct timer again;            /* resolves once more when the answer's time to live is over */
+	struct gateway_shard *shard;
+	bool asking;
+};
+
+/* A configuration as this shard uses it; freed when it was replaced and its last exchange has ended. */
+struct shard_config {
+	struct gateway_config *config;
+	struct gateway_origin *origins; /* by the provider's index */
+	unsigned origin_count;
+	uint32_t exchanges;
+	bool retired;
+	struct gateway_shard *owner;
+	struct list link;
+};
+
+enum { REFUSAL_SLOTS = 256, GATEWAY_STREAM_EVENT_BYTES = 256 * 1024, GATEWAY_STREAMS_KEPT = 256, GATEWAY_EXCHANGES_KEPT = 1024 };
+
+/* How many receipts of refusals a key got in the current second (contract, section 6). */
+struct refusal_slot {
+	const void *key;
+	uint32_t kind, second, count;
+};
+
+struct gateway_shard {
+	struct gateway *gateway;
+	struct shard *shard;
+	struct http_server *server;
+	struct http_client *client;
+	struct json_parser *json;
+	struct log_writer *log;        /* NULL: no log */
+	struct shard_config *config;   /* in force for new requests */
+	struct list configs;           /* all that live, the one in force last */
+	struct key_cache keys;
+	struct gateway_metrics metrics;
+	struct exchange *free;         /* kept for reuse */
+	uint32_t free_count, exchange_count;
+	void *stream_memory;           /* free list of event memory for streams */
+	uint32_t stream_memory_count;
+	struct refusal_slot refusals[REFUSAL_SLOTS];
+	struct timer second;           /* copies counts, watches the drain */
+	uint32_t turn_listeners;
+	bool draining, client_closed;
+	atomic_bool drained;
+};
+
+/*
+ * In the shard's thread, from its on_start: opens server and client, listens on every address of the settings and starts to resolve
+ * the providers. Borrows `config`. On failure `why` tells a person what is wrong; nothing is left open.
+ */
+int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gateway, struct shard *shard,
+		       struct gateway_config *config, char *why, size_t why_bytes);
+
+/* After the shard's thread was joined and gateway_drained() was true. */
+void gateway_shard_close(struct gateway_shard *gateway_shard);
+
+/* In the shard's thread; the control thread reaches these through route/gateway.h. */
+int gateway_shard_configure(struct gateway_shard *gateway_shard, struct gateway_config *config);
+void gateway_shard_drain(struct gateway_shard *gateway_shard);
+void gateway_shard_abort(struct gateway_shard *gateway_shard);
+
+#endif
