@@ -1,1 +1,2 @@
 obj-y += stream.o
+test-y += stream_test
