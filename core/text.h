@@ -25,7 +25,7 @@ static inline struct slice text_slice(const struct text *t)
 
 static inline void text_add(struct text *t, struct slice s)
 {
-	if (t->capacity - t->size < s.size) {
+	if (t->full || t->capacity - t->size < s.size) {
 		t->full = true;
 		return;
 	}
