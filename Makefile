@@ -1,0 +1,260 @@
+# tollgate's build: one make over all folders. Each folder's Build.mk says what it contains; `make help` says what there is
+# to make. What is built goes below B, with its configuration; the two libraries built from source go to DEPS.
+
+B ?= build
+DEPS ?= build/deps
+DESTDIR ?=
+PREFIX ?= /usr/local
+V ?= 0
+
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := $(if $(findstring clang,$(CC)),clang++,g++)
+endif
+ifeq ($(origin AR),default)
+AR := $(if $(findstring clang,$(CC)),ar,gcc-ar)
+endif
+
+ifeq ($(V),1)
+Q :=
+say :=
+else
+Q := @
+say = @printf '  %-8s%s\n' $1 $(patsubst $B/%,%,$2);
+endif
+
+include tools/setup/versions.mk
+
+# Goals that compile nothing: they need neither configuration nor libraries.
+light := clean distclean help setup menuconfig savedefconfig olddefconfig defconfig tidy check-packages %_defconfig
+goals := $(or $(MAKECMDGOALS),all)
+building := $(filter-out $(light),$(goals))
+
+all:
+
+# ---- configuration ----------------------------------------------------------------------------------------------------
+
+config := $B/.config
+auto_conf := $B/include/config/auto.conf
+autoconf_h := $B/include/generated/autoconf.h
+kconfig := tools/kconfig/kconfig
+kconfig_files := Kconfig $(wildcard */Kconfig)
+
+ifneq ($(building),)
+-include $(auto_conf)
+endif
+
+# Without a configuration the default one is taken: clone, make, run.
+$(auto_conf): $(kconfig_files) $(wildcard $(config)) $(kconfig) | $B/packages
+	$(Q)$(kconfig) $B sync
+	$(Q)touch $@ $(autoconf_h)
+
+defconfig: $B/packages
+	$(Q)$(kconfig) $B use tools/kconfig/default_defconfig
+
+%_defconfig: $B/packages
+	$(Q)$(kconfig) $B use tools/kconfig/$@
+
+menuconfig olddefconfig: $B/packages
+	$(Q)$(kconfig) $B $@
+
+savedefconfig: $B/packages
+	$(Q)$(kconfig) $B savedefconfig && echo 'the choices that differ from the defaults are in $B/defconfig'
+
+# ---- set-up -----------------------------------------------------------------------------------------------------------
+
+liburing := $(DEPS)/liburing-$(LIBURING_VERSION)
+wolfssl := $(DEPS)/wolfssl-$(WOLFSSL_VERSION)
+libraries := $(liburing)/recipe $(wolfssl)/recipe
+
+# What a plain build needs is only looked at, never installed.
+$B/packages: tools/setup/packages tools/setup/versions.mk $(wildcard /var/lib/dpkg/status)
+	$(Q)tools/setup/packages check build
+	$(Q)mkdir -p $B && touch $@
+
+check-packages:
+	$(Q)tools/setup/packages check build
+
+setup:
+	$(Q)tools/setup/packages install build
+	$(Q)tools/setup/dependencies $(DEPS)
+
+$(liburing)/recipe $(wolfssl)/recipe &: tools/setup/dependencies tools/setup/versions.mk | $B/packages
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)touch $(libraries)
+
+# ---- flags ------------------------------------------------------------------------------------------------------------
+
+warnings := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wvla -Werror
+warnings_c := $(warnings) -Wmissing-prototypes -Wstrict-prototypes
+defines := -D_GNU_SOURCE -DLLHTTP_STRICT_MODE=1
+includes := -I. -isystem $(liburing)/include -isystem $(wolfssl)/include -isystem /usr/share/include/llhttp
+common := -g -pthread -fPIE -fno-strict-aliasing -fno-omit-frame-pointer -fstack-protector-strong
+links := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
+
+ifeq ($(CONFIG_SANITIZE),y)
+common += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+links += -fsanitize=address,undefined
+else
+common += -O3 -D_FORTIFY_SOURCE=2
+endif
+ifeq ($(CONFIG_LTO),y)
+common += -flto=auto
+links += -flto=auto -O3
+endif
+
+c_flags := -std=c17 $(warnings_c) $(defines) $(common) $(includes) -include $(autoconf_h) $(CFLAGS)
+cc_flags := -std=c++17 $(warnings) $(defines) $(common) $(includes) -include $(autoconf_h) $(CXXFLAGS)
+# The parser's generated sources are built as they come, without our warnings.
+llhttp_flags := -std=c17 -w $(defines) $(common) -I/usr/share/include/llhttp $(CFLAGS)
+libs := $(liburing)/lib/liburing.a $(wolfssl)/lib/libwolfssl.a -lrocksdb -lsimdjson -lyaml -lcares -lstdc++ -lm
+
+# Rewritten only when the flags change, so that they are a prerequisite like any other.
+flags_now := $(CC) $(CXX) $(AR) $(c_flags) $(cc_flags) $(links) $(libs)
+ifneq ($(building),)
+ifneq ($(strip $(file <$B/flags)),$(strip $(flags_now)))
+$(shell mkdir -p $B)
+$(file >$B/flags,$(flags_now))
+endif
+endif
+
+# ---- what the folders contain -----------------------------------------------------------------------------------------
+
+floors := core tls store proto route
+rooms := $(floors) tools tools/mockllm bench fuzz
+
+programs := tollgate mockllm loadgen
+objs :=
+tests :=
+tollgate_objs :=
+mockllm_objs :=
+loadgen_objs :=
+fuzz_objs :=
+
+# In a Build.mk: obj-y goes to the library, PROGRAM-y to that program, test-y names tests/NAME.c, NAME-y what else it links.
+define take
+obj-y :=
+test-y :=
+$(foreach p,$(programs) fuzz,$p-y :=
+)
+-include $1/Build.mk
+objs += $$(addprefix $B/$1/,$$(obj-y))
+tests += $$(addprefix $B/$1/tests/,$$(test-y))
+$(foreach p,$(programs) fuzz,$p_objs += $$(addprefix $B/$1/,$$($p-y))
+)
+$$(foreach t,$$(test-y),$$(eval $B/$1/tests/$$t: $$(addprefix $B/$1/,$$($$t-y))))
+$$(foreach t,$$(test-y),$$(eval extra_objs += $$(addprefix $B/$1/,$$($$t-y))))
+endef
+extra_objs :=
+$(foreach d,$(rooms),$(eval $(call take,$d)))
+
+llhttp := $(addprefix $B/llhttp/,api.o http.o llhttp.o)
+library := $B/libtollgate.a
+built := $(foreach p,$(programs),$(if $(strip $($p_objs)),$B/$p))
+all_objs := $(sort $(objs) $(extra_objs) $(foreach p,$(programs),$($p_objs)) $(addsuffix .o,$(tests)))
+
+# ---- rules ------------------------------------------------------------------------------------------------------------
+
+all: $(built) | $B/packages $(auto_conf) $(libraries)
+
+# The dependency on the whole configuration becomes one on the options that the file and its headers name.
+option_deps = $(Q)tools/kconfig/option_deps $B $@ $(@:.o=.d)
+
+$B/%.o: %.c $B/flags | $(auto_conf) $(libraries)
+	$(call say,CC,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(c_flags) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+	$(option_deps)
+
+$B/%.o: %.cc $B/flags | $(auto_conf) $(libraries)
+	$(call say,CXX,$@) mkdir -p $(@D)
+	$(Q)$(CXX) $(cc_flags) -MMD -MP -MF $(@:.o=.d) -c $< -o $@
+	$(option_deps)
+
+$B/llhttp/%.o: /usr/share/llhttp/%.c $B/flags | $(auto_conf)
+	$(call say,CC,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(llhttp_flags) -c $< -o $@
+
+$(library): $(objs) $(llhttp) $B/flags
+	$(call say,AR,$@) rm -f $@
+	$(Q)$(AR) rcs $@ $(filter %.o,$^)
+
+define program
+$B/$1: $$($1_objs) $(library) $(libraries)
+	$$(call say,LINK,$$@) mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(common) $$(links) $$(LDFLAGS) $$($1_objs) $(library) $$(libs) -o $$@
+endef
+$(foreach p,$(programs),$(eval $(call program,$p)))
+
+$(tests): %: %.o $(library) $(libraries)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(common) $(links) $(LDFLAGS) $(filter %.o,$^) $(library) $(libs) -lcmocka -o $@
+
+-include $(all_objs:.o=.d)
+
+# ---- running and checking ---------------------------------------------------------------------------------------------
+
+unit-tests: $(tests)
+
+unit: $(tests)
+	$(Q)tools/tests/unit $(tests)
+
+# Set-up comes first and in a make of its own: the build's graph is read when everything is there.
+test:
+	$(Q)tools/setup/packages install test
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)$(MAKE) B=$B DEPS=$(DEPS) all unit-tests
+	$(Q)tools/tests/all $B
+
+run:
+	$(Q)tools/setup/packages install run
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)$(MAKE) B=$B DEPS=$(DEPS) all
+	$(Q)exec tools/demo/run $B
+
+bench:
+	$(Q)tools/setup/packages install bench
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)$(MAKE) B=$B DEPS=$(DEPS) all
+	$(Q)bench/run $B $(BENCH)
+
+strace-check:
+	$(Q)tools/setup/packages install trace
+	$(Q)$(MAKE) B=$B DEPS=$(DEPS) all
+	$(Q)tools/strace_check $B
+
+tidy:
+	$(Q)tools/tidy
+
+example := $(DESTDIR)$(PREFIX)/share/doc/tollgate/examples/tollgate.yaml
+
+install: $B/tollgate
+	install -D -m 755 $B/tollgate $(DESTDIR)$(PREFIX)/bin/tollgate
+	install -D -m 644 tools/man/tollgate.1 $(DESTDIR)$(PREFIX)/share/man/man1/tollgate.1
+	install -D -m 644 tools/demo/demo.yaml $(example)
+
+# One entry an object, by what would compile it.
+compile_commands.json: $(auto_conf)
+	$(Q){ printf '['; separator=; for object in $(patsubst $B/%.o,%,$(all_objs)); do \
+		if [ -f $$object.cc ]; then file=$$object.cc command='$(CXX) $(cc_flags)'; \
+		else file=$$object.c command='$(CC) $(c_flags)'; fi; \
+		printf '%s\n{"directory":"%s","file":"%s","command":"%s -c %s"}' \
+			"$$separator" '$(CURDIR)' "$$file" "$$command" "$$file"; separator=,; \
+	done; printf '\n]\n'; } >$@
+
+clean:
+	$(Q)rm -rf $(addprefix $B/,$(rooms) llhttp include flags packages $(programs) libtollgate.a)
+
+distclean: clean
+	$(Q)rm -rf $B/.config $B/.config.old $B/defconfig $(DEPS)
+
+help:
+	@sed 's/^/  /' tools/setup/help.txt
+
+.PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test run bench \
+	strace-check tidy install clean distclean help compile_commands.json
