@@ -1,0 +1,207 @@
+/* The OpenAI dialect, the provider's side: unary answers and stream events, their usage, and the edits that clients get. */
+#include "proto/openai.h"
+
+#include <errno.h>
+
+/* Figures beyond this are no count of tokens that one call can have used. */
+#define CREDIBLE_TOKENS_MAX 100000000
+
+/* False for a figure that is no count. An absent one leaves *figure. */
+static bool read_figure(const struct json_parser *p, json_ref object, struct slice key, uint64_t *figure)
+{
+	json_ref value = json_member(p, object, key);
+	int64_t number;
+
+	if (value == JSON_NONE || json_type(p, value) == JSON_NULL)
+		return true;
+	if (!json_integer(p, value, &number) || number < 0 || number > CREDIBLE_TOKENS_MAX)
+		return false;
+	*figure = (uint64_t)number;
+	return true;
+}
+
+static void read_usage(const struct json_parser *p, json_ref value, struct openai_usage *usage)
+{
+	struct openai_usage u = { .present = true };
+	json_ref details;
+	bool credible;
+
+	if (value == JSON_NONE || json_type(p, value) != JSON_OBJECT)
+		return;
+	/* No figure of its own means that nothing is known, not that nothing was used. */
+	if (json_member(p, value, SLICE("prompt_tokens")) == JSON_NONE)
+		return;
+	credible = read_figure(p, value, SLICE("prompt_tokens"), &u.prompt_tokens) &&
+		   read_figure(p, value, SLICE("completion_tokens"), &u.completion_tokens);
+	details = json_member(p, value, SLICE("prompt_tokens_details"));
+	if (credible && details != JSON_NONE)
+		credible = read_figure(p, details, SLICE("cached_tokens"), &u.cached_tokens) &&
+			   read_figure(p, details, SLICE("cache_write_tokens"), &u.cache_write_tokens);
+	details = json_member(p, value, SLICE("completion_tokens_details"));
+	if (credible && details != JSON_NONE)
+		credible = read_figure(p, details, SLICE("reasoning_tokens"), &u.reasoning_tokens);
+	if (credible && u.cached_tokens + u.cache_write_tokens <= u.prompt_tokens && u.reasoning_tokens <= u.completion_tokens &&
+	    u.prompt_tokens > 0)
+		*usage = u;
+}
+
+static uint64_t text_bytes(const struct json_parser *p, json_ref value)
+{
+	struct slice raw;
+
+	if (value == JSON_NONE)
+		return 0;
+	raw = json_raw(p, value);
+	switch (json_type(p, value)) {
+	case JSON_STRING:
+		return raw.size - 2;
+	case JSON_ARRAY:
+	case JSON_OBJECT:
+		return json_first(p, value) == JSON_NONE ? 0 : raw.size;
+	default:
+		return 0;
+	}
+}
+
+/* Bytes in a message or a delta that a reader sees; whatever it is called: only what is known to be no content is left out. */
+static uint64_t message_bytes(const struct json_parser *p, json_ref message)
+{
+	uint64_t bytes = 0;
+
+	for (json_ref m = json_first(p, message); m != JSON_NONE; m = json_next(p, m)) {
+		struct slice key = json_key(p, m);
+
+		if (slice_equal(key, SLICE("role")) || slice_equal(key, SLICE("annotations")))
+			continue;
+		bytes += text_bytes(p, m);
+	}
+	return bytes;
+}
+
+static uint64_t choices_bytes(const struct json_parser *p, json_ref choices, struct slice *finish_reason)
+{
+	uint64_t bytes = 0;
+
+	if (choices == JSON_NONE || json_type(p, choices) != JSON_ARRAY)
+		return 0;
+	for (json_ref c = json_first(p, choices); c != JSON_NONE; c = json_next(p, c)) {
+		if (json_type(p, c) != JSON_OBJECT)
+			continue;
+		for (json_ref m = json_first(p, c); m != JSON_NONE; m = json_next(p, m)) {
+			struct slice key = json_key(p, m);
+			enum json_type type = json_type(p, m);
+
+			if (type == JSON_OBJECT && (slice_equal(key, SLICE("delta")) || slice_equal(key, SLICE("message"))))
+				bytes += message_bytes(p, m);
+			else if (slice_equal(key, SLICE("text")))
+				bytes += text_bytes(p, m);
+			else if (type == JSON_STRING && !finish_reason->data && slice_equal(key, SLICE("finish_reason")))
+				*finish_reason = json_string(p, m);
+		}
+	}
+	return bytes;
+}
+
+static bool is_true_like(const struct json_parser *p, json_ref value)
+{
+	enum json_type type;
+
+	if (value == JSON_NONE)
+		return false;
+	type = json_type(p, value);
+	return type != JSON_NULL && type != JSON_FALSE;
+}
+
+int openai_read_answer(const struct json_parser *p, struct openai_answer *answer)
+{
+	json_ref error = JSON_NONE, usage = JSON_NONE, choices = JSON_NONE;
+
+	*answer = (struct openai_answer){ .model = JSON_NONE, .gateway = JSON_NONE };
+	if (json_type(p, 0) != JSON_OBJECT)
+		return -EPROTO;
+	for (json_ref m = json_first(p, 0); m != JSON_NONE; m = json_next(p, m)) {
+		struct slice key = json_key(p, m);
+
+		if (slice_equal(key, SLICE("model")))
+			answer->model = m;
+		else if (slice_equal(key, SLICE("usage")))
+			usage = m;
+		else if (slice_equal(key, SLICE("choices")))
+			choices = m;
+		else if (slice_equal(key, SLICE("error")))
+			error = m;
+		else if (slice_equal(key, SLICE("x-llm-gateway")))
+			answer->gateway = m;
+	}
+	if (is_true_like(p, error))
+		return -EPROTO;
+	answer->output_bytes = choices_bytes(p, choices, &answer->finish_reason);
+	read_usage(p, usage, &answer->usage);
+	return 0;
+}
+
+void openai_edit_answer(const struct json_parser *p, const struct openai_answer *answer, struct slice model_json,
+			struct slice members, size_t value_at, char *added, struct json_edits *edits)
+{
+	size_t size = 0;
+
+	if (answer->model != JSON_NONE) {
+		json_replace(edits, p, answer->model, model_json);
+	} else {
+		memcpy(added, "\"model\":", 8);
+		memcpy(added + 8, model_json.data, model_json.size);
+		size = 8 + model_json.size;
+	}
+	if (answer->gateway != JSON_NONE) {
+		json_replace(edits, p, answer->gateway, slice_after(members, value_at));
+	} else {
+		if (size)
+			added[size++] = ',';
+		memcpy(added + size, members.data, members.size);
+		size += members.size;
+	}
+	if (size)
+		json_insert(edits, p, 0, slice_of(added, size));
+}
+
+int openai_read_chunk(const struct json_parser *p, struct openai_chunk *chunk)
+{
+	json_ref choices = JSON_NONE;
+
+	*chunk = (struct openai_chunk){ .model = JSON_NONE, .usage_value = JSON_NONE, .error = JSON_NONE, .gateway = JSON_NONE };
+	if (json_type(p, 0) != JSON_OBJECT)
+		return -EPROTO;
+	for (json_ref m = json_first(p, 0); m != JSON_NONE; m = json_next(p, m)) {
+		struct slice key = json_key(p, m);
+
+		if (slice_equal(key, SLICE("model")))
+			chunk->model = m;
+		else if (slice_equal(key, SLICE("usage")))
+			chunk->usage_value = m;
+		else if (slice_equal(key, SLICE("choices")))
+			choices = m;
+		else if (slice_equal(key, SLICE("error")) && is_true_like(p, m))
+			chunk->error = m;
+		else if (slice_equal(key, SLICE("x-llm-gateway")))
+			chunk->gateway = m;
+	}
+	chunk->output_bytes = choices_bytes(p, choices, &chunk->finish_reason);
+	chunk->content = chunk->output_bytes > 0;
+	read_usage(p, chunk->usage_value, &chunk->usage);
+	chunk->usage_only = chunk->usage_value != JSON_NONE && json_type(p, chunk->usage_value) == JSON_OBJECT &&
+			    choices != JSON_NONE && json_type(p, choices) == JSON_ARRAY && json_first(p, choices) == JSON_NONE;
+	return 0;
+}
+
+void openai_edit_chunk(const struct json_parser *p, const struct openai_chunk *chunk, struct slice model_json, bool keep_usage,
+		       struct slice members, struct json_edits *edits)
+{
+	if (chunk->model != JSON_NONE)
+		json_replace(edits, p, chunk->model, model_json);
+	if (chunk->gateway != JSON_NONE)
+		json_remove(edits, p, 0, chunk->gateway);
+	if (chunk->usage_value != JSON_NONE && !keep_usage)
+		json_remove(edits, p, 0, chunk->usage_value);
+	if (members.size && chunk->gateway == JSON_NONE)
+		json_insert(edits, p, 0, members);
+}
