@@ -1,2 +1,3 @@
 obj-y += ring_features.o ring_uring.o shard.o
 obj-y += timer.o clock.o rand.o arena.o mailbox.o text.o ulid.o
+test-y += timer_test rand_test arena_test mailbox_test text_test ulid_test

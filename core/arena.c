@@ -84,19 +84,20 @@ static struct arena_block *take_block(struct arena *arena, size_t size)
 
 static void *alloc_from_new_block(struct arena *arena, size_t size)
 {
+	size_t left = arena->max_bytes - arena->used_bytes, block_bytes = sizeof(struct arena_block) + size;
+	bool shared = block_bytes <= ARENA_BLOCK_BYTES;
 	struct arena_block *block;
 
-	if (size <= ARENA_BLOCK_BYTES - sizeof(*block)) {
-		block = take_block(arena, ARENA_BLOCK_BYTES);
-		if (block) {
-			arena->next = block->bytes + size;
-			arena->end = (char *)block + ARENA_BLOCK_BYTES;
-			return block->bytes;
-		}
+	if (shared && block_bytes <= left)
+		block_bytes = left < ARENA_BLOCK_BYTES ? left : ARENA_BLOCK_BYTES; /* the last one may be shorter */
+	block = take_block(arena, block_bytes);
+	if (!block)
+		return NULL;
+	if (shared) {
+		arena->next = block->bytes + size;
+		arena->end = (char *)block + block_bytes;
 	}
-	/* Too large to share a block, or so near the bound that only what was asked for fits. */
-	block = take_block(arena, sizeof(*block) + size);
-	return block ? block->bytes : NULL;
+	return block->bytes;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
