@@ -31,8 +31,9 @@ endif
 
 include tools/setup/versions.mk
 
-# Goals that compile nothing: they need neither configuration nor libraries.
-light := clean distclean help setup menuconfig savedefconfig olddefconfig defconfig tidy check-packages %_defconfig
+# Goals that compile nothing in this make: they need neither configuration nor libraries when it starts.
+light := clean distclean help setup menuconfig savedefconfig olddefconfig defconfig tidy check-packages %_defconfig \
+	test run bench strace-check
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out $(light),$(goals))
 
@@ -161,7 +162,7 @@ all_objs := $(sort $(objs) $(extra_objs) $(foreach p,$(programs),$($p_objs)) $(a
 
 # ---- rules ------------------------------------------------------------------------------------------------------------
 
-all: $(built) | $B/packages $(auto_conf) $(libraries)
+all: $(library) $(built) | $B/packages $(auto_conf) $(libraries)
 
 # The dependency on the whole configuration becomes one on the options that the file and its headers name.
 option_deps = $(Q)tools/kconfig/option_deps $B $@ $(@:.o=.d)
@@ -200,32 +201,35 @@ $(tests): %: %.o $(library) $(libraries)
 # ---- running and checking ---------------------------------------------------------------------------------------------
 
 unit-tests: $(tests)
+	@echo '$(tests)' >$B/unit-tests
 
 unit: $(tests)
 	$(Q)tools/tests/unit $(tests)
 
-# Set-up comes first and in a make of its own: the build's graph is read when everything is there.
+# Set-up comes first; the build is a make of its own, whose graph is read when everything is there.
+remake = $(MAKE) B=$B DEPS=$(DEPS) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 test:
 	$(Q)tools/setup/packages install test
 	$(Q)tools/setup/dependencies $(DEPS)
-	$(Q)$(MAKE) B=$B DEPS=$(DEPS) all unit-tests
+	$(Q)$(remake) all unit-tests
 	$(Q)tools/tests/all $B
 
 run:
 	$(Q)tools/setup/packages install run
 	$(Q)tools/setup/dependencies $(DEPS)
-	$(Q)$(MAKE) B=$B DEPS=$(DEPS) all
+	$(Q)$(remake) all
 	$(Q)exec tools/demo/run $B
 
 bench:
 	$(Q)tools/setup/packages install bench
 	$(Q)tools/setup/dependencies $(DEPS)
-	$(Q)$(MAKE) B=$B DEPS=$(DEPS) all
+	$(Q)$(remake) all
 	$(Q)bench/run $B $(BENCH)
 
 strace-check:
 	$(Q)tools/setup/packages install trace
-	$(Q)$(MAKE) B=$B DEPS=$(DEPS) all
+	$(Q)$(remake) all
 	$(Q)tools/strace_check $B
 
 tidy:
@@ -248,7 +252,7 @@ compile_commands.json: $(auto_conf)
 	done; printf '\n]\n'; } >$@
 
 clean:
-	$(Q)rm -rf $(addprefix $B/,$(rooms) llhttp include flags packages $(programs) libtollgate.a)
+	$(Q)rm -rf $(addprefix $B/,$(rooms) llhttp include flags packages unit-tests $(programs) libtollgate.a)
 
 distclean: clean
 	$(Q)rm -rf $B/.config $B/.config.old $B/defconfig $(DEPS)
