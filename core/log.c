@@ -1,0 +1,314 @@
+/*
+ * The log's rings and its sink. Each writer has a ring of bytes with one producer (its thread) and one consumer (the
+ * thread that flushes). Positions only grow; a record lies at its position modulo the ring's size, in one piece: where
+ * it would cross the end, a gap record fills the rest. A record:
+ *
+ *   struct record, then for each field: struct packed_field, then its text padded to 8 bytes
+ *
+ * Flushing merges the writers' records by their times, formats them into one memory and writes that when it runs full.
+ */
+#include "core/log.h"
+
+#include "core/clock.h"
+#include "core/log_format.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	RING_BYTES = 1 << 18, /* a writer's: two hundred of the largest records, thousands of usual ones */
+	FIELDS_MAX = 16,
+	TEXT_BYTES_MAX = 256,
+	LINE_BYTES_MAX = 32768, /* 16 texts of 256 bytes, each byte escaped to 6, and names */
+	OUT_BYTES = 4 * LINE_BYTES_MAX,
+	NO_TEXT = UINT16_MAX, /* a text field whose slice had no data */
+};
+
+struct record {
+	uint32_t bytes; /* whole, a multiple of 8 */
+	uint8_t level, field_count;
+	bool gap; /* nothing but bytes to skip */
+	uint64_t wall_ns;
+	const char *message;
+};
+
+struct packed_field {
+	const char *name;
+	int64_t integer;
+	uint16_t type, text_bytes;
+};
+
+struct log_writer {
+	struct log *log;
+	struct log_writer *next;
+	_Alignas(64) atomic_size_t written; /* by the producer; records before it are whole */
+	_Atomic uint64_t dropped;           /* by the producer */
+	_Alignas(64) atomic_size_t read;    /* by the consumer */
+	uint64_t dropped_told;              /* the consumer's */
+	_Alignas(8) char ring[RING_BYTES];
+};
+
+struct log {
+	_Atomic(enum log_level) level;
+	_Atomic(enum log_format) format;
+	int fd;
+	bool terminal;
+	_Atomic(struct log_writer *) writers; /* grows at its head */
+	struct text out;
+	char out_memory[OUT_BYTES];
+};
+
+int log_open(struct log **log, enum log_level level, enum log_format format, int fd)
+{
+	struct log *l = malloc(sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	atomic_init(&l->level, level);
+	atomic_init(&l->format, format);
+	l->fd = fd;
+	l->terminal = isatty(fd);
+	atomic_init(&l->writers, NULL);
+	l->out = text_over(l->out_memory, sizeof(l->out_memory));
+	*log = l;
+	return 0;
+}
+
+void log_close(struct log *log)
+{
+	struct log_writer *writer;
+
+	if (!log)
+		return;
+	while (log_flush(log) > 0)
+		;
+	writer = atomic_load(&log->writers);
+	while (writer) {
+		struct log_writer *next = writer->next;
+
+		free(writer);
+		writer = next;
+	}
+	free(log);
+}
+
+void log_set(struct log *log, enum log_level level, enum log_format format)
+{
+	atomic_store_explicit(&log->level, level, memory_order_relaxed);
+	atomic_store_explicit(&log->format, format, memory_order_relaxed);
+}
+
+struct log_writer *log_writer_open(struct log *log)
+{
+	struct log_writer *writer = aligned_alloc(64, sizeof(*writer));
+
+	if (!writer)
+		return NULL;
+	writer->log = log;
+	atomic_init(&writer->written, 0);
+	atomic_init(&writer->dropped, 0);
+	atomic_init(&writer->read, 0);
+	writer->dropped_told = 0;
+	writer->next = atomic_load(&log->writers);
+	while (!atomic_compare_exchange_weak(&log->writers, &writer->next, writer))
+		;
+	return writer;
+}
+
+static size_t padded(size_t bytes)
+{
+	return (bytes + 7) & ~(size_t)7;
+}
+
+static size_t field_text_bytes(const struct log_field *field)
+{
+	if (field->type != LOG_FIELD_TEXT)
+		return 0;
+	return field->text.size < TEXT_BYTES_MAX ? field->text.size : TEXT_BYTES_MAX;
+}
+
+/*
+ * Where `bytes` in one piece may be written, behind a gap when needed; NULL when the ring is too full. *position moves
+ * there.
+ */
+static char *find_room(struct log_writer *writer, size_t bytes, size_t *position)
+{
+	size_t written = atomic_load_explicit(&writer->written, memory_order_relaxed);
+	size_t unread = written - atomic_load_explicit(&writer->read, memory_order_acquire);
+	size_t to_end = RING_BYTES - written % RING_BYTES, gap = to_end < bytes ? to_end : 0;
+	struct record skip = { .bytes = (uint32_t)gap, .gap = true };
+
+	if (RING_BYTES - unread < gap + bytes)
+		return NULL;
+	/* A gap too short for a whole record still holds its first 8 bytes, which say that it is one. */
+	if (gap)
+		memcpy(writer->ring + written % RING_BYTES, &skip, gap < sizeof(skip) ? gap : sizeof(skip));
+	*position = written + gap;
+	return writer->ring + *position % RING_BYTES;
+}
+
+static char *pack_field(char *to, const struct log_field *field)
+{
+	size_t text_bytes = field_text_bytes(field);
+	struct packed_field packed = { field->name, field->integer, (uint16_t)field->type, (uint16_t)text_bytes };
+
+	if (field->type == LOG_FIELD_TEXT && !field->text.data)
+		packed.text_bytes = NO_TEXT;
+	memcpy(to, &packed, sizeof(packed));
+	if (text_bytes)
+		memcpy(to + sizeof(packed), field->text.data, text_bytes);
+	return to + sizeof(packed) + padded(text_bytes);
+}
+
+void log_say(struct log_writer *writer, enum log_level level, const char *message, const struct log_field *fields,
+	     unsigned count)
+{
+	struct record record = { .level = (uint8_t)level, .field_count = (uint8_t)count, .message = message };
+	size_t bytes = sizeof(record), position = 0;
+	char *to;
+
+	assert(count <= FIELDS_MAX);
+	if (level < atomic_load_explicit(&writer->log->level, memory_order_relaxed))
+		return;
+	for (unsigned i = 0; i < count; i++)
+		bytes += sizeof(struct packed_field) + padded(field_text_bytes(&fields[i]));
+	to = find_room(writer, bytes, &position);
+	if (!to) {
+		atomic_store_explicit(&writer->dropped,
+				      atomic_load_explicit(&writer->dropped, memory_order_relaxed) + 1,
+				      memory_order_relaxed);
+		return;
+	}
+	record.bytes = (uint32_t)bytes;
+	record.wall_ns = clock_wall_ns();
+	memcpy(to, &record, sizeof(record));
+	to += sizeof(record);
+	for (unsigned i = 0; i < count; i++)
+		to = pack_field(to, &fields[i]);
+	atomic_store_explicit(&writer->written, position + bytes, memory_order_release);
+}
+
+/* What cannot be written is lost: a log must not stop the gateway. */
+static void write_out(struct log *log)
+{
+	const char *next = log->out_memory, *end = next + log->out.size;
+
+	while (next < end) {
+		ssize_t written = write(log->fd, next, (size_t)(end - next));
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			break;
+		next += written;
+	}
+	log->out.size = 0;
+}
+
+static void print_line(struct log *log, const struct log_line *line)
+{
+	if (log->out.capacity - log->out.size < LINE_BYTES_MAX)
+		write_out(log);
+	if (atomic_load_explicit(&log->format, memory_order_relaxed) == LOG_JSON)
+		log_format_json(line, &log->out);
+	else
+		log_format_human(line, log->terminal, &log->out);
+	assert(!log->out.full);
+}
+
+/* The oldest unread record, skipping gaps; NULL when none. */
+static const char *peek(struct log_writer *writer, struct record *record)
+{
+	size_t written = atomic_load_explicit(&writer->written, memory_order_acquire);
+	size_t read = atomic_load_explicit(&writer->read, memory_order_relaxed);
+
+	while (read != written) {
+		const char *at = writer->ring + read % RING_BYTES;
+		size_t to_end = RING_BYTES - read % RING_BYTES;
+
+		memcpy(record, at, to_end < sizeof(*record) ? to_end : sizeof(*record));
+		if (!record->gap)
+			return at;
+		read += record->bytes;
+		atomic_store_explicit(&writer->read, read, memory_order_release);
+	}
+	return NULL;
+}
+
+static void take(struct log *log, struct log_writer *writer, const char *at, const struct record *record)
+{
+	struct log_field fields[FIELDS_MAX];
+	struct log_line line = { record->wall_ns, (enum log_level)record->level, record->message, record->field_count,
+				 fields };
+
+	at += sizeof(*record);
+	for (unsigned i = 0; i < record->field_count; i++) {
+		struct packed_field packed;
+		size_t text_bytes;
+
+		memcpy(&packed, at, sizeof(packed));
+		at += sizeof(packed);
+		text_bytes = packed.text_bytes == NO_TEXT ? 0 : packed.text_bytes;
+		fields[i] = (struct log_field){ packed.name, (enum log_field_type)packed.type,
+						slice_of(packed.text_bytes == NO_TEXT ? NULL : at, text_bytes),
+						packed.integer };
+		at += padded(text_bytes);
+	}
+	print_line(log, &line);
+	atomic_store_explicit(&writer->read, atomic_load_explicit(&writer->read, memory_order_relaxed) + record->bytes,
+			      memory_order_release);
+}
+
+static bool take_oldest(struct log *log)
+{
+	struct log_writer *oldest = NULL;
+	struct record record, oldest_record;
+	const char *at = NULL;
+
+	for (struct log_writer *w = atomic_load(&log->writers); w; w = w->next) {
+		const char *candidate = peek(w, &record);
+
+		if (candidate && (!oldest || record.wall_ns < oldest_record.wall_ns)) {
+			oldest = w;
+			oldest_record = record;
+			at = candidate;
+		}
+	}
+	if (oldest)
+		take(log, oldest, at, &oldest_record);
+	return oldest != NULL;
+}
+
+static unsigned tell_dropped(struct log *log)
+{
+	uint64_t dropped = 0;
+
+	for (struct log_writer *w = atomic_load(&log->writers); w; w = w->next) {
+		uint64_t now = atomic_load_explicit(&w->dropped, memory_order_relaxed);
+
+		dropped += now - w->dropped_told;
+		w->dropped_told = now;
+	}
+	if (!dropped)
+		return 0;
+	print_line(log, &(struct log_line){ clock_wall_ns(), LOG_WARN, "log records were dropped: the ring was full", 1,
+					    &LOG_INT("dropped", dropped) });
+	return 1;
+}
+
+/* Bounded, though writers may go on: no more than what all rings can hold. */
+unsigned log_flush(struct log *log)
+{
+	enum { RECORDS_MAX = 65536 };
+	unsigned count = 0;
+
+	while (count < RECORDS_MAX && take_oldest(log))
+		count++;
+	count += tell_dropped(log);
+	write_out(log);
+	return count;
+}

@@ -1,0 +1,209 @@
+/* The log: both forms, levels, drops that are told, order over threads, and that no field can forge a line. */
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/log_format.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+struct fixture {
+	struct log *log;
+	struct log_writer *writer;
+	int fd;
+	char *read;
+};
+
+static void begin(struct fixture *f, enum log_level level, enum log_format format)
+{
+	f->fd = memfd_create("log", MFD_CLOEXEC);
+	assert_true(f->fd >= 0);
+	assert_int_equal(log_open(&f->log, level, format, f->fd), 0);
+	f->writer = log_writer_open(f->log);
+	assert_non_null(f->writer);
+}
+
+/* All that was written, with a NUL; valid until end(). */
+static const char *all(struct fixture *f)
+{
+	off_t size = lseek(f->fd, 0, SEEK_END);
+
+	free(f->read);
+	f->read = malloc((size_t)size + 1);
+	assert_non_null(f->read);
+	assert_int_equal(pread(f->fd, f->read, (size_t)size, 0), size);
+	f->read[size] = '\0';
+	return f->read;
+}
+
+static void end(struct fixture *f)
+{
+	log_close(f->log);
+	close(f->fd);
+	free(f->read);
+}
+
+static void test_forms(void **state)
+{
+	const struct log_field fields[] = {
+		LOG_TEXT("model", SLICE("gpt-4o")), LOG_TEXT("path", SLICE("a b\n\"c\"\xff")), LOG_INT("status", -1),
+		LOG_TEXT("key", slice_of(NULL, 0)), { .name = "team", .type = LOG_FIELD_NULL },
+	};
+	const struct log_line line = { 1769860800123456789ull, LOG_WARN, "answered", 5, fields };
+	char memory[1024];
+	struct text t = text_over(memory, sizeof(memory));
+
+	(void)state;
+	log_format_json(&line, &t);
+	text_char(&t, '\0');
+	assert_string_equal(memory, "{\"time\":\"2026-01-31T12:00:00.123456Z\",\"level\":\"warn\",\"message\":\"answered\","
+				    "\"model\":\"gpt-4o\",\"path\":\"a b\\n\\\"c\\\"\xef\xbf\xbd\",\"status\":-1,"
+				    "\"key\":null,\"team\":null}\n");
+	t = text_over(memory, sizeof(memory));
+	log_format_human(&line, false, &t);
+	text_char(&t, '\0');
+	assert_string_equal(memory, "2026-01-31T12:00:00.123456Z warn  answered model=gpt-4o "
+				    "path=\"a b\\n\\\"c\\\"\xef\xbf\xbd\" status=-1 key=null team=null\n");
+	t = text_over(memory, sizeof(memory));
+	log_format_human(&(struct log_line){ 0, LOG_ERROR, "m", 0, NULL }, true, &t);
+	text_char(&t, '\0');
+	assert_string_equal(memory, "1970-01-01T00:00:00.000000Z \033[31merror\033[0m m\n");
+}
+
+static void test_levels_and_cut(void **state)
+{
+	struct fixture f = { .log = NULL };
+	char large[400];
+	const char *text;
+
+	(void)state;
+	memset(large, 'x', sizeof(large));
+	begin(&f, LOG_WARN, LOG_JSON);
+	log_say(f.writer, LOG_INFO, "not me", NULL, 0);
+	assert_int_equal(log_flush(f.log), 0);
+	log_event(f.writer, LOG_WARN, "me", LOG_TEXT("large", slice_of(large, sizeof(large))), LOG_INT("n", 5));
+	log_set(f.log, LOG_DEBUG, LOG_HUMAN);
+	log_event(f.writer, LOG_DEBUG, "me too", LOG_TEXT("none", slice_of(NULL, 0)), LOG_TEXT("empty", SLICE("")));
+	assert_int_equal(log_flush(f.log), 2);
+	text = all(&f);
+	assert_null(strstr(text, "not me"));
+	assert_non_null(strstr(text, "debug me too none=null empty=\"\"\n"));
+	large[256] = '\0';
+	assert_non_null(strstr(text, large));
+	large[256] = 'x';
+	large[257] = '\0';
+	assert_null(strstr(text, large));
+	end(&f);
+}
+
+static void test_drops_are_told(void **state)
+{
+	struct fixture f = { .log = NULL };
+	char large[256], told[64];
+	unsigned written;
+
+	(void)state;
+	memset(large, 'x', sizeof(large));
+	begin(&f, LOG_INFO, LOG_JSON);
+	for (unsigned i = 0; i < 5000; i++)
+		log_event(f.writer, LOG_INFO, "x", LOG_TEXT("t", slice_of(large, sizeof(large))));
+	written = log_flush(f.log) - 1;
+	assert_in_range(written, 500, 4999);
+	snprintf(told, sizeof(told), "\"dropped\":%u}", 5000 - written);
+	assert_non_null(strstr(all(&f), told));
+	assert_int_equal(log_flush(f.log), 0);
+	log_say(f.writer, LOG_INFO, "again", NULL, 0);
+	assert_int_equal(log_flush(f.log), 1);
+	end(&f);
+}
+
+enum { THREAD_RECORDS = 20000 };
+
+static void *say_many(void *argument)
+{
+	static const char texts[] = "abcdefghijklmnopqrstuvwxyz";
+
+	for (unsigned i = 0; i < THREAD_RECORDS; i++)
+		log_event(argument, LOG_INFO, "n", LOG_INT("i", i), LOG_TEXT("t", slice_of(texts, i % sizeof(texts))));
+	return NULL;
+}
+
+/* A writing thread beside the flushing one: each record is there once and in order, or counted as dropped. */
+static void test_threads(void **state)
+{
+	struct fixture f = { .log = NULL };
+	unsigned records = 0, dropped = 0;
+	long last = -1;
+	pthread_t thread;
+
+	(void)state;
+	begin(&f, LOG_INFO, LOG_JSON);
+	assert_int_equal(pthread_create(&thread, NULL, say_many, f.writer), 0);
+	for (unsigned i = 0; i < 200; i++)
+		log_flush(f.log);
+	pthread_join(thread, NULL);
+	log_flush(f.log);
+	for (const char *line = all(&f); *line; line = strchr(line, '\n') + 1) {
+		const char *number = strstr(line, "\"i\":");
+		long i;
+
+		if (!number || number > strchr(line, '\n')) {
+			dropped += (unsigned)strtoul(strstr(line, "\"dropped\":") + 10, NULL, 10);
+			continue;
+		}
+		i = strtol(number + 4, NULL, 10);
+		assert_true(i > last);
+		last = i;
+		records++;
+	}
+	assert_int_equal(records + dropped, THREAD_RECORDS);
+	end(&f);
+}
+
+static void test_writers_merge_by_time(void **state)
+{
+	struct fixture f = { .log = NULL };
+	struct log_writer *other;
+	const char *text;
+
+	(void)state;
+	begin(&f, LOG_INFO, LOG_JSON);
+	other = log_writer_open(f.log);
+	assert_non_null(other);
+	for (unsigned i = 0; i < 10; i++) {
+		uint64_t before_ns = clock_wall_ns();
+
+		log_event(i % 2 ? other : f.writer, LOG_INFO, "n", LOG_INT("i", i));
+		while (clock_wall_ns() <= before_ns + 1000)
+			;
+	}
+	assert_int_equal(log_flush(f.log), 10);
+	text = all(&f);
+	for (unsigned i = 0; i < 10; i++) {
+		char expected[16];
+
+		snprintf(expected, sizeof(expected), "\"i\":%u}", i);
+		text = strstr(text, expected);
+		assert_non_null(text);
+	}
+	end(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_levels_and_cut),
+		cmocka_unit_test(test_drops_are_told),
+		cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_writers_merge_by_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
