@@ -62,21 +62,28 @@ struct http_call {
 	struct http_connection *connection;
 	struct list link;
 	struct timer timer;
-	bool retried, active;
+	uint64_t phase_ns; /* when the phase began; in the body: the last read */
+	int start_error;   /* met in http_call_start(), told from the next turn */
+	bool retried, active, paused;
 };
 
+/* At most `idle_connections_max` an origin are kept; one that is idle for `idle_timeout_ns` (0: no bound) is closed. */
 int http_client_open(struct http_client **client, struct shard *shard, uint32_t idle_connections_max,
 		     uint64_t idle_timeout_ns);
 void http_client_close(struct http_client *client); /* no call is active; closes idle connections; then poll idle */
-bool http_client_idle(const struct http_client *client);
+bool http_client_idle(const struct http_client *client); /* no connection is left */
+void http_client_free(struct http_client *client);  /* closed and idle only: its memory and that of its origins */
 
 /*
- * The origin of that host and port; made when new; lives as long as the client. `addresses` come from core/resolve.h through
- * http_origin_set_addresses(): until they are set, calls wait (bounded by connect_ns).
+ * The origin of that host and port; made when new; lives as long as the client; NULL when memory is out. `addresses` come from
+ * core/resolve.h through http_origin_set_addresses(): until they are set, calls wait (bounded by connect_ns). A count of 0 says
+ * that the name could not be resolved: calls that wait fail, and addresses that were known stay in use. They are tried in
+ * order, beginning with the one that worked last; each has its share of connect_ns.
  */
 struct http_origin *http_client_origin(struct http_client *client, struct slice host, uint16_t port, bool tls);
 void http_origin_set_addresses(struct http_origin *origin, const struct sockaddr_storage *addresses, unsigned count);
 
+/* No callback comes from inside these four; they may be called from any callback. `error` of on_failed is 0 or -errno. */
 void http_call_start(struct http_client *client, struct http_call *call);
 void http_call_cancel(struct http_call *call); /* no callback follows; closes the connection in mid-answer */
 void http_call_pause(struct http_call *call);  /* no on_data until resume; idle_ns does not run */
