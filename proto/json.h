@@ -35,6 +35,7 @@ void json_parser_close(struct json_parser *parser);
 int json_parse(struct json_parser *parser, struct slice document, struct json_error *error);
 
 enum json_type json_type(const struct json_parser *p, json_ref value);
+struct slice json_document(const struct json_parser *p);
 struct slice json_raw(const struct json_parser *p, json_ref value);   /* the value's bytes in the document */
 struct slice json_string(const struct json_parser *p, json_ref value); /* unescaped; valid until the next parse */
 bool json_integer(const struct json_parser *p, json_ref value, int64_t *integer); /* also 3.0; false when not integral */
@@ -50,21 +51,26 @@ struct slice json_duplicate(const struct json_parser *p, json_ref object, const 
 json_ref json_first(const struct json_parser *p, json_ref container);
 json_ref json_next(const struct json_parser *p, json_ref value);
 struct slice json_key(const struct json_parser *p, json_ref member_value);
+struct slice json_key_raw(const struct json_parser *p, json_ref member_value); /* as written, with its quotes */
 uint32_t json_count(const struct json_parser *p, json_ref container);
 
 /*
  * Edits of a parsed document: a list of patches, then an iovec of untouched slices and new bytes. Patches may be added in any
- * order and must not overlap. New bytes are referenced, not copied.
+ * order and must not overlap. New bytes are referenced, not copied. An insertion counts twice, for the comma that it may need.
+ * Too many patches set `full`: the caller checks it before json_edited().
  */
 enum { JSON_EDITS_MAX = 24 };
 
+enum json_edit_kind { JSON_EDIT_REPLACE, JSON_EDIT_REMOVE, JSON_EDIT_INSERT };
+
 struct json_edit {
-	size_t begin, end;       /* bytes of the document that go; [begin, end) */
+	enum json_edit_kind kind;
+	size_t begin, end;       /* [begin, end) of the value, of the member from its key on, or of the object's closing brace */
 	struct slice with;
 };
 
 struct json_edits {
-	unsigned count;
+	unsigned count, inserts;
 	bool full;
 	struct json_edit list[JSON_EDITS_MAX];
 };
