@@ -42,4 +42,9 @@ struct slice http_header(const struct http_head *head, struct slice name);
 /* The standard phrase, "Unknown" for what has none. */
 struct slice http_reason(unsigned status);
 
+enum { HTTP_DATE_BYTES = 29 };
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT", without NUL; for years up to 9999. */
+void http_date(uint64_t unix_s, char text[static HTTP_DATE_BYTES]);
+
 #endif

@@ -1,5 +1,6 @@
 /*
- * Incremental HTTP/1.1 parser over llhttp for requests and responses: bytes split anywhere in, head and body pieces out. Pure.
+ * Incremental HTTP/1.1 parser for requests and responses: bytes split anywhere in, head and body pieces out. Pure. Heads are
+ * llhttp's, chunked bodies our own (http_chunked.h): llhttp lets sizes of up to 2^63 and endless trailers pass.
  * Strict against smuggling: Content-Length with Transfer-Encoding, lengths that differ or repeat, obs-fold, bare CR or LF, NUL,
  * missing or repeated Host, versions other than 1.0 and 1.1, and chunk sizes past the limit are refused.
  *
@@ -24,7 +25,7 @@ enum http_parsed {
 };
 
 struct http_problem {
-	unsigned status;     /* for an answer: 400, 413, 431, 501, 505 */
+	unsigned status;     /* for an answer: 400, 413, 417, 431, 501, 503 (memory is out), 505 */
 	struct slice code;   /* stable word */
 	struct slice message;/* sentence: what is wrong, what was expected */
 };
@@ -36,6 +37,9 @@ void http_parser_close(struct http_parser *parser);
 /* Before each message. `head` receives it. `bodiless`: a response to HEAD. */
 void http_parser_begin(struct http_parser *parser, struct http_head *head, bool bodiless);
 
+/* Other limits, from the next message on. */
+void http_parser_limit(struct http_parser *parser, const struct http_limits *limits);
+
 /* May be lowered or raised between HEAD and the first BODY. */
 void http_parser_limit_body(struct http_parser *parser, uint64_t max_body_bytes);
 
@@ -44,6 +48,12 @@ enum http_parsed http_parser_next(struct http_parser *parser, struct slice *byte
 
 /* Responses framed by the connection's end: true when the message may end here. */
 bool http_parser_finish(struct http_parser *parser);
+
+/*
+ * After HEAD, before the given bytes go away: moves a head that was parsed in place into the parser's memory, where it stays
+ * until the next http_parser_begin(). False when memory is out.
+ */
+bool http_parser_keep_head(struct http_parser *parser);
 
 bool http_parser_gathered(const struct http_parser *parser); /* head slices point into the parser's memory */
 const struct http_problem *http_parser_problem(const struct http_parser *parser);
