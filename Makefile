@@ -211,6 +211,7 @@ remake = $(MAKE) B=$B DEPS=$(DEPS) $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),
 
 test:
 	$(Q)tools/setup/packages install test
+	$(Q)tools/setup/node_modules
 	$(Q)tools/setup/dependencies $(DEPS)
 	$(Q)$(remake) all unit-tests
 	$(Q)tools/tests/all $B
