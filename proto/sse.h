@@ -15,7 +15,8 @@ struct sse_event {
 };
 
 struct sse_parser {
-	struct text pending;  /* what came of an event that is not complete; over the caller's memory */
+	struct text pending;  /* what came of an event that is not complete, lines ended by LF; over the caller's memory */
+	size_t line;          /* where in `pending` its last line, which is not complete, begins */
 	struct text joined;   /* data lines joined; same bound */
 	bool skip_lf;         /* the last byte was a CR that ended a line: a LF that follows belongs to it */
 	bool begun;           /* past the optional byte order mark */
@@ -28,7 +29,8 @@ void sse_init(struct sse_parser *parser, char *memory, size_t capacity);
 
 /*
  * Takes from the front of *bytes. SSE_EVENT: one event, valid until the next call (its slices may point into the bytes given);
- * call again. SSE_MORE: all bytes are consumed. Comments are yielded as events of their own.
+ * call again. SSE_MORE: all bytes are consumed. Comments are yielded as events of their own. Fields other than `event` and `data`
+ * are dropped. SSE_TOO_LARGE: an event passed the capacity; the parser is of no more use.
  */
 enum sse_result sse_next(struct sse_parser *parser, struct slice *bytes, struct sse_event *event);
 
