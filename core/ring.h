@@ -96,6 +96,9 @@ int ring_listen(struct ring *ring, const struct sockaddr_storage *address, int b
 /* Multishot: `done` has the new socket in `result`. Ends (no OP_MORE) on cancel or error; the owner starts it again. */
 void ring_accept(struct ring *ring, struct op *op, int listener);
 
+/* The address of an accepted socket's peer; once a connection: it may cost a system call, which does not wait. */
+int ring_peer(struct ring *ring, int socket, struct sockaddr_storage *address);
+
 /* Makes a TCP socket and connects it. `done` has 0 and op->socket, or -errno and no socket. `address` stays until done. */
 void ring_connect(struct ring *ring, struct op *op, const struct sockaddr *address, socklen_t address_bytes);
 
