@@ -22,6 +22,7 @@ bool catalog_suggest(const struct catalog *catalog, struct slice name, struct te
 /* {"object":"list","data":[...]} of what the key may use, or one model object. `text` may come out full: try with more. */
 struct key_settings;
 void catalog_print_list(const struct catalog *catalog, const struct key_settings *key, uint64_t created_s, struct text *text);
-void catalog_print_model(const struct model_settings *model, uint64_t created_s, struct text *text);
+void catalog_print_model(const struct catalog *catalog, const struct model_settings *model, uint64_t created_s,
+			 struct text *text);
 
 #endif

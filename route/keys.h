@@ -22,7 +22,7 @@ struct key_cache { /* zero-initialised; one a shard; wiped on close */
 		uint16_t secret_bytes;
 		char secret[KEY_SECRET_BYTES_MAX];
 		const struct key_settings *key;
-		const struct key_index *index;
+		uint64_t index_id; /* of the index that found it: a reload makes every slot stale */
 	} slots[KEY_CACHE_SLOTS];
 };
 
