@@ -1,0 +1,1 @@
+obj-y += receipt.o receipt_print.o kv_rocksdb.o journal.o receipt_block.o receipt_index.o counters.o commit.o

@@ -1,0 +1,47 @@
+/*
+ * Group commit: takes what the journals hold, makes one block of it, and writes block, index rows, counters, the chain's end
+ * and the journals' positions as one batch. What was taken and what it changed are one batch, so a crash at any point loses
+ * nothing and takes nothing twice. Pure but for the database: the caller brings time and thread.
+ */
+#ifndef STORE_COMMIT_H
+#define STORE_COMMIT_H
+
+#include "store/counters.h"
+#include "store/journal.h"
+#include "store/kv.h"
+#include "store/receipt_block.h"
+
+enum { COMMIT_JOURNALS_MAX = 1024, META_JOURNAL_KEY_BYTES = 16 };
+
+struct commit;
+
+/* Reads where the last run ended; makes the schema in an empty database. -ENOTSUP: another schema. `why` tells. */
+int commit_open(struct commit **commit, struct kv *kv, const char *node, char *why, size_t why_bytes);
+void commit_close(struct commit *commit);
+
+/*
+ * Commits one group. Returns how many receipts it held, or 0 when there was nothing; then the journals are released up to
+ * there. -EIO: nothing was written; the group is kept, and the next call (with the same journals) tries it again, unchanged.
+ * -EBADMSG: a journal holds what this program cannot read.
+ */
+int commit_group(struct commit *commit, struct journal *const *journals, unsigned count, uint64_t wall_ns, bool sync);
+bool commit_pending(const struct commit *commit); /* a group waits for its second try */
+struct counter commit_total(const struct commit *commit); /* of all receipts, committed ones and the pending group */
+size_t commit_bytes(const struct commit *commit); /* of the last group's block */
+
+/* Where the database has got to in the journal of that generation; 0 when it knows none. -EIO. */
+int commit_journal_tail(struct kv *kv, uint64_t generation, uint64_t *tail);
+
+/* Forgets the positions of all journals but these. 0 or -EIO. */
+int commit_forget_journals(struct commit *commit, struct journal *const *journals, unsigned count);
+
+/* The rows of KV_META, for the check. */
+struct chain_end {
+	uint64_t block; /* the last one; the first is 1, 0: none */
+	struct hash chain;
+};
+int commit_read_chain(struct kv *kv, struct chain_end *end); /* 0, -EIO, -EBADMSG */
+int commit_check_schema(struct kv *kv, char *why, size_t why_bytes); /* 0, -ENOENT: empty, -ENOTSUP, -EIO */
+void block_key(char key[static 8], uint64_t block);
+
+#endif

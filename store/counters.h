@@ -1,0 +1,46 @@
+/*
+ * Running totals over all receipts: of everything, of each day, workspace, team, key, provider, model, tag and endpoint. The
+ * writer is their only writer; it adds up a group in memory and writes one absolute row for each total that the group
+ * touched, in the batch that holds the group's receipts, so that a crash can neither lose nor double a count.
+ *
+ *   key:   u8 dimension, u8 0 and the name; or u8 1 and nothing: the rest
+ *   value: u8 version, u64 receipts, u64 spend (nano-USD, two's complement), u64 prompt tokens, u64 completion tokens
+ *
+ * Names that come from clients must not make memory grow: when a bound is reached, new names add to their dimension's rest.
+ */
+#ifndef STORE_COUNTERS_H
+#define STORE_COUNTERS_H
+
+#include "store/receipt.h"
+
+enum counter_dimension {
+	COUNTER_TOTAL = 1, COUNTER_DAY, COUNTER_WORKSPACE, COUNTER_TEAM, COUNTER_KEY, COUNTER_PROVIDER, COUNTER_MODEL,
+	COUNTER_TAG, COUNTER_ENDPOINT, COUNTER_DIMENSIONS,
+};
+
+struct counter {
+	uint64_t receipts, prompt_tokens, completion_tokens;
+	int64_t spend_nusd;
+};
+
+struct counters;
+
+int counters_open(struct counters **counters);
+void counters_close(struct counters *counters);
+
+/* A row as it was written: 0, -EBADMSG, -ENOMEM. */
+int counters_load(struct counters *counters, struct slice key, struct slice value);
+
+void counters_add(struct counters *counters, const struct receipt *receipt);
+struct counter counters_total(const struct counters *counters);
+
+/* Rows of what was touched since the last call. */
+typedef void counters_emit(void *context, struct slice key, struct slice value);
+void counters_take_touched(struct counters *counters, counters_emit *emit, void *context);
+
+/* Every row; and what a row of that key holds (NULL: nothing). For the check. */
+void counters_each(const struct counters *counters, counters_emit *emit, void *context);
+const struct counter *counters_find(const struct counters *counters, struct slice key);
+bool counters_has_rest(const struct counters *counters);
+
+#endif
