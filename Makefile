@@ -48,7 +48,7 @@ kconfig := tools/kconfig/kconfig
 kconfig_files := Kconfig $(wildcard */Kconfig)
 
 ifneq ($(building),)
--include $(auto_conf)
+include $(auto_conf)
 endif
 
 # Without a configuration the default one is taken: clone, make, run.
