@@ -67,13 +67,17 @@ struct gateway_shard {
 
 /*
  * In the shard's thread, from its on_start: opens server and client, listens on every address of the settings and starts to resolve
- * the providers. Borrows `config`. On failure `why` tells a person what is wrong; nothing is left open.
+ * the providers. Borrows `config`. On failure `why` tells a person what is wrong, and the
+ * program ends: what had been opened needs turns of the ring to close and is left to the process's end.
  */
 int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gateway, struct shard *shard,
 		       struct gateway_config *config, char *why, size_t why_bytes);
 
 /* After the shard's thread was joined and gateway_drained() was true. */
 void gateway_shard_close(struct gateway_shard *gateway_shard);
+
+/* One exchange less uses it; an old one with none left is freed. */
+void shard_config_give(struct shard_config *config);
 
 /* In the shard's thread; the control thread reaches these through route/gateway.h. */
 int gateway_shard_configure(struct gateway_shard *gateway_shard, struct gateway_config *config);

@@ -1,0 +1,376 @@
+/*
+ * Streams, event by event. The head and the opening events wait for the first content or for keepalive_ms, so that until then another
+ * candidate can take over unseen; from the first content on a failure is told as an event. The end marker, and the summary before
+ * it, wait for the receipt.
+ */
+#include "route/exchange.h"
+
+#include "core/clock.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { HELD_BYTES = 4096, HELD_BYTES_MAX = 262144, END_EVENT_BYTES = 1024 };
+
+static void *take_memory(struct gateway_shard *gs)
+{
+	void *memory = gs->stream_memory;
+
+	if (!memory)
+		return malloc(2 * GATEWAY_STREAM_EVENT_BYTES + BUFFER_PADDING_BYTES);
+	memcpy(&gs->stream_memory, memory, sizeof(void *));
+	gs->stream_memory_count--;
+	return memory;
+}
+
+static void give_memory(struct gateway_shard *gs, void *memory)
+{
+	if (gs->stream_memory_count >= GATEWAY_STREAMS_KEPT) {
+		free(memory);
+		return;
+	}
+	memcpy(memory, &gs->stream_memory, sizeof(void *));
+	gs->stream_memory = memory;
+	gs->stream_memory_count++;
+}
+
+static void send_bytes(struct exchange *e, struct slice bytes)
+{
+	if (e->gone || !bytes.size)
+		return;
+	if (!http_write(e->request, bytes) && !e->paused && (e->holds & HOLD_CALL) && !e->done_seen) {
+		e->paused = true;
+		http_call_pause(&e->call);
+	}
+}
+
+static int send_head(struct exchange *e)
+{
+	enum { HEADERS_BYTES = 1024 };
+	struct text headers = text_over(arena_alloc(&e->arena, HEADERS_BYTES), HEADERS_BYTES);
+
+	if (!headers.data)
+		return -ENOMEM;
+	text_literal(&headers, "Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n");
+	exchange_print_headers(e, &headers, false);
+	if (headers.full)
+		return -E2BIG;
+	e->head_sent = true;
+	e->status = 200;
+	if (!e->gone)
+		http_begin(e->request, 200, text_slice(&headers));
+	return 0;
+}
+
+static void keepalive_expired(struct timer *timer)
+{
+	struct exchange *e = container_of(timer, struct exchange, keepalive_timer);
+	uint64_t keepalive_ns = e->config->config->settings->http.keepalive_ns;
+	uint64_t due_ns = e->last_write_ns + keepalive_ns, now_ns = exchange_now_ns(e);
+
+	if (due_ns <= now_ns) {
+		if (!e->head_sent && send_head(e) < 0)
+			return; /* without memory the stream goes on unheaded, and fails where it next needs some */
+		send_bytes(e, SLICE(": keep-alive\n\n"));
+		e->last_write_ns = now_ns;
+		due_ns = now_ns + keepalive_ns;
+	}
+	timer_arm(&e->gateway_shard->shard->timers, timer, due_ns);
+}
+
+static void first_token_expired(struct timer *timer)
+{
+	struct exchange *e = container_of(timer, struct exchange, first_token_timer);
+
+	exchange_set_failure(e, ATTEMPT_FIRST_TOKEN_TIMEOUT, 0, SLICE("The provider did not begin its answer in time."));
+	exchange_attempt_failed(e);
+}
+
+int exchange_stream_prepare(struct exchange *e)
+{
+	uint64_t keepalive_ns = e->config->config->settings->http.keepalive_ns;
+
+	e->stream_memory = take_memory(e->gateway_shard);
+	if (!e->stream_memory)
+		return -ENOMEM;
+	timer_init(&e->first_token_timer, first_token_expired);
+	timer_init(&e->keepalive_timer, keepalive_expired);
+	e->last_write_ns = exchange_now_ns(e);
+	if (keepalive_ns)
+		timer_arm(&e->gateway_shard->shard->timers, &e->keepalive_timer, e->last_write_ns + keepalive_ns);
+	metric_add(&e->gateway_shard->metrics.streams, 1);
+	return 0;
+}
+
+void exchange_stream_stop(struct exchange *e)
+{
+	if (!e->stream_memory)
+		return;
+	timer_disarm(&e->gateway_shard->shard->timers, &e->first_token_timer);
+	timer_disarm(&e->gateway_shard->shard->timers, &e->keepalive_timer);
+	give_memory(e->gateway_shard, e->stream_memory);
+	e->stream_memory = NULL;
+}
+
+int exchange_stream_begin(struct exchange *e)
+{
+	sse_init(&e->sse, e->stream_memory, GATEWAY_STREAM_EVENT_BYTES);
+	e->state = EXCHANGE_STREAMING;
+	return 0;
+}
+
+void exchange_stream_forget(struct exchange *e)
+{
+	e->held.size = 0;
+	e->output_bytes = 0;
+	e->finish_reason_size = 0;
+	e->usage_known = false;
+	e->usage = (struct usage){ 0 };
+	e->paused = false;
+}
+
+static void fail_stream(struct exchange *e, enum attempt_failure kind, struct slice message)
+{
+	exchange_set_failure(e, kind, e->call.head->status, message);
+	exchange_attempt_failed(e);
+}
+
+/* Keeps an opening event back. False when it does not fit: then it is time to let them go. */
+static bool hold_back(struct exchange *e, const struct iovec *iov, unsigned count, size_t size)
+{
+	size_t wanted = e->held.size + size + 8, capacity = HELD_BYTES;
+	char *memory;
+
+	if (wanted > HELD_BYTES_MAX)
+		return false;
+	if (wanted > e->held.capacity) {
+		while (capacity < wanted)
+			capacity *= 2;
+		memory = arena_alloc(&e->arena, capacity);
+		if (!memory)
+			return false;
+		if (e->held.size)
+			memcpy(memory, e->held.data, e->held.size);
+		e->held.data = memory;
+		e->held.capacity = capacity;
+	}
+	text_literal(&e->held, "data: ");
+	for (unsigned i = 0; i < count; i++)
+		text_add(&e->held, slice_of(iov[i].iov_base, iov[i].iov_len));
+	text_literal(&e->held, "\n\n");
+	return true;
+}
+
+/* The first content: from here on the client sees this candidate. */
+static int let_go(struct exchange *e)
+{
+	if (e->content_sent)
+		return 0;
+	timer_disarm(&e->gateway_shard->shard->timers, &e->first_token_timer);
+	e->first_content_ns = exchange_now_ns(e);
+	e->overhead_ns += clock_monotonic_ns() - e->first_content_ns;
+	if (!e->head_sent && send_head(e) < 0)
+		return -ENOMEM;
+	e->content_sent = true;
+	send_bytes(e, text_slice(&e->held));
+	e->held.size = 0;
+	return 0;
+}
+
+static int send_event(struct exchange *e, const struct iovec *iov, unsigned count, size_t size, bool content)
+{
+	if (!content && !e->content_sent && hold_back(e, iov, count, size))
+		return 0;
+	if (let_go(e) < 0)
+		return -ENOMEM;
+	send_bytes(e, SLICE("data: "));
+	for (unsigned i = 0; i < count; i++)
+		send_bytes(e, slice_of(iov[i].iov_base, iov[i].iov_len));
+	send_bytes(e, SLICE("\n\n"));
+	e->last_write_ns = exchange_now_ns(e);
+	metric_add(&e->gateway_shard->metrics.stream_events, 1);
+	return 0;
+}
+
+static void take_figures(struct exchange *e, const struct openai_chunk *chunk)
+{
+	e->output_bytes += chunk->output_bytes;
+	if (chunk->usage.present) {
+		e->usage_known = true;
+		e->usage = (struct usage){ .prompt_tokens = chunk->usage.prompt_tokens,
+					   .completion_tokens = chunk->usage.completion_tokens,
+					   .cached_tokens = chunk->usage.cached_tokens,
+					   .cache_write_tokens = chunk->usage.cache_write_tokens,
+					   .reasoning_tokens = chunk->usage.reasoning_tokens };
+	}
+	if (chunk->finish_reason.size && chunk->finish_reason.size <= sizeof(e->finish_reason)) {
+		memcpy(e->finish_reason, chunk->finish_reason.data, chunk->finish_reason.size);
+		e->finish_reason_size = (unsigned)chunk->finish_reason.size;
+	}
+}
+
+/* What the client's own usage chunk carries besides; empty for other events. */
+static struct slice usage_members(struct exchange *e, const struct openai_chunk *chunk)
+{
+	enum { MEMBERS_BYTES = 768 };
+	struct text members;
+
+	if (!chunk->usage_only || !e->asked.include_usage)
+		return slice_of(NULL, 0);
+	members = text_over(arena_alloc(&e->arena, MEMBERS_BYTES), MEMBERS_BYTES);
+	if (!members.data)
+		return slice_of(NULL, 0);
+	exchange_settle_usage(e);
+	text_literal(&members, "\"x-llm-gateway\":");
+	exchange_print_summary(e, &members, true);
+	return members.full ? slice_of(NULL, 0) : text_slice(&members);
+}
+
+static void provider_error(struct exchange *e, json_ref error)
+{
+	struct slice raw = json_raw(e->gateway_shard->json, error);
+
+	exchange_set_failure(e, ATTEMPT_STREAM_ERROR, e->call.head->status, SLICE("The provider reported an error in its stream."));
+	if (raw.size <= EXCHANGE_ERROR_BYTES)
+		e->failure.upstream = arena_copy(&e->arena, raw);
+	exchange_attempt_failed(e);
+}
+
+static void forward(struct exchange *e, struct slice data)
+{
+	struct json_parser *json = e->gateway_shard->json;
+	struct iovec iov[2 * JSON_EDITS_MAX + 1];
+	struct openai_chunk chunk;
+	struct json_error json_error;
+	struct json_edits edits;
+	unsigned count;
+	size_t size;
+
+	if (json_parse(json, data, &json_error) || e->candidate->dialect->read_chunk(json, &chunk) < 0) {
+		fail_stream(e, ATTEMPT_BROKEN_STREAM, SLICE("The provider's stream holds something that is not JSON."));
+		return;
+	}
+	if (chunk.error != JSON_NONE) {
+		provider_error(e, chunk.error);
+		return;
+	}
+	take_figures(e, &chunk);
+	if (chunk.usage_only && !e->asked.include_usage)
+		return;
+	json_edits_init(&edits);
+	openai_edit_chunk(json, &chunk, e->model_json, e->asked.include_usage, usage_members(e, &chunk), &edits);
+	count = json_edited(&edits, data, iov, &size);
+	if (send_event(e, iov, count, size, chunk.content || chunk.finish_reason.size) < 0)
+		fail_stream(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
+}
+
+/* The answer's last bytes: the end marker, or an error event without one. */
+static void finish(struct exchange *e)
+{
+	exchange_stream_stop(e);
+	send_bytes(e, e->end_event);
+	e->answered = true;
+	e->state = EXCHANGE_ENDED;
+	if (!e->gone)
+		http_end(e->request);
+}
+
+static void write_error_event(struct exchange *e, const struct api_error *error)
+{
+	size_t capacity = 1024 + 6 * error->message.size + error->upstream.size;
+	struct text event = text_over(arena_alloc(&e->arena, capacity), capacity);
+
+	e->end_event = slice_of(NULL, 0);
+	if (!event.data)
+		return;
+	text_literal(&event, "data: ");
+	api_error_print(error, slice_of(e->id_text, sizeof(e->id_text)), &event);
+	text_literal(&event, "\n\n");
+	if (!event.full)
+		e->end_event = text_slice(&event);
+}
+
+static void error_settled(struct exchange *e, int result)
+{
+	(void)result; /* told as an error either way */
+	finish(e);
+}
+
+void exchange_stream_error(struct exchange *e, const struct api_error *error)
+{
+	e->done_seen = true;
+	e->status = error->status;
+	if (e->content_sent)
+		exchange_settle_usage(e);
+	write_error_event(e, error);
+	e->state = EXCHANGE_SETTLING;
+	exchange_append_receipt(e, error_settled);
+}
+
+static void stream_settled(struct exchange *e, int result)
+{
+	struct api_error error = { .status = 503, .type = SLICE("overloaded"), .code = SLICE("store_not_writable"),
+				   .message = SLICE("The answer's receipt could not be stored, so the stream was not completed.") };
+
+	if (result < 0)
+		write_error_event(e, &error);
+	finish(e);
+}
+
+static void end_marker(struct exchange *e)
+{
+	struct text event = text_over(arena_alloc(&e->arena, END_EVENT_BYTES), END_EVENT_BYTES);
+
+	if (!event.data || let_go(e) < 0) {
+		fail_stream(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
+		return;
+	}
+	e->done_seen = true;
+	if (e->paused) {
+		e->paused = false;
+		http_call_resume(&e->call); /* so that its connection gets back to the pool */
+	}
+	exchange_settle_usage(e);
+	text_literal(&event, ": x-llm-gateway ");
+	exchange_print_summary(e, &event, true);
+	text_literal(&event, "\n\ndata: [DONE]\n\n");
+	e->end_event = text_slice(&event);
+	e->state = EXCHANGE_SETTLING;
+	exchange_append_receipt(e, stream_settled);
+}
+
+static void on_event(struct exchange *e, const struct sse_event *event)
+{
+	struct slice data = event->data;
+
+	if (event->comment || data.size == 0)
+		return;
+	while (data.size && data.data[data.size - 1] == ' ')
+		data.size--;
+	if (slice_equal(data, e->candidate->dialect->end_marker))
+		end_marker(e);
+	else
+		forward(e, data);
+}
+
+void exchange_stream_data(struct exchange *e, struct slice data)
+{
+	struct sse_event event;
+	enum sse_result result;
+
+	while (e->state == EXCHANGE_STREAMING) {
+		result = sse_next(&e->sse, &data, &event);
+		if (result == SSE_MORE)
+			return;
+		if (result == SSE_TOO_LARGE) {
+			fail_stream(e, ATTEMPT_BROKEN_STREAM, SLICE("The provider sent an event that is too large."));
+			return;
+		}
+		on_event(e, &event);
+	}
+}
+
+void exchange_stream_ended(struct exchange *e)
+{
+	fail_stream(e, ATTEMPT_BROKEN_STREAM, SLICE("The provider's stream ended before its end marker."));
+}

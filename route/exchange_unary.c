@@ -1,0 +1,254 @@
+/*
+ * Whole bodies of providers: collected, judged, then either the client's answer (edited in place, never rebuilt) or the reason why an
+ * attempt failed. A body that came in one piece stays in the receive buffer in which it arrived.
+ */
+#include "route/exchange.h"
+
+#include "core/clock.h"
+
+#include <errno.h>
+
+enum { COLLECT_FIRST_BYTES = 16384 };
+
+void exchange_forget_answer(struct exchange *e)
+{
+	buffer_give(&e->answer_buffer);
+	e->answer = slice_of(NULL, 0);
+	e->answer_capacity = 0;
+}
+
+/* Memory of `capacity` bytes that begins with what is there; the parser reads past a document's end. */
+static int grow(struct exchange *e, size_t capacity)
+{
+	char *memory = arena_alloc(&e->arena, capacity + BUFFER_PADDING_BYTES);
+
+	if (!memory)
+		return -ENOMEM;
+	memset(memory + capacity, 0, BUFFER_PADDING_BYTES);
+	if (e->answer.size)
+		memcpy(memory, e->answer.data, e->answer.size);
+	buffer_give(&e->answer_buffer);
+	e->answer.data = memory;
+	e->answer_capacity = capacity;
+	return 0;
+}
+
+static int make_room(struct exchange *e, size_t more)
+{
+	const struct http_head *head = e->call.head;
+	size_t wanted = e->answer.size + more, capacity = COLLECT_FIRST_BYTES;
+
+	if (wanted <= e->answer_capacity)
+		return 0;
+	if (head->has_length && head->content_length >= wanted)
+		return grow(e, (size_t)head->content_length);
+	while (capacity < wanted)
+		capacity *= 2;
+	return grow(e, capacity);
+}
+
+void exchange_collect(struct exchange *e, struct slice data, struct buffer *buffer)
+{
+	uint64_t bytes_max = e->config->config->settings->http.max_body_bytes;
+
+	if (e->answer.size + data.size > bytes_max) {
+		exchange_set_failure(e, ATTEMPT_BAD_ANSWER, e->call.head->status, SLICE("The provider's answer is too large."));
+		exchange_attempt_failed(e);
+		return;
+	}
+	if (e->answer.size == 0 && buffer) {
+		e->answer_buffer = buffer_borrow(buffer);
+		e->answer = data;
+		return;
+	}
+	if (make_room(e, data.size) < 0) {
+		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->call.head->status,
+				     SLICE("The gateway is out of memory. Try again in a moment."));
+		exchange_attempt_failed(e);
+		return;
+	}
+	memcpy((char *)(uintptr_t)e->answer.data + e->answer.size, data.data, data.size);
+	e->answer.size += data.size;
+}
+
+static enum attempt_failure status_failure(unsigned status)
+{
+	switch (status) {
+	case 400:
+	case 413:
+	case 422:
+		return ATTEMPT_REFUSED_REQUEST;
+	case 401:
+	case 402:
+	case 403:
+		return ATTEMPT_CREDENTIAL;
+	case 429:
+		return ATTEMPT_RATE_LIMITED;
+	case 408:
+	case 504:
+		return ATTEMPT_STATUS_TIMEOUT;
+	case 503:
+	case 529:
+		return ATTEMPT_OVERLOADED;
+	default:
+		return ATTEMPT_STATUS;
+	}
+}
+
+static struct slice status_message(enum attempt_failure kind)
+{
+	switch (kind) {
+	case ATTEMPT_REFUSED_REQUEST:
+		return SLICE("The provider refused the request.");
+	case ATTEMPT_CREDENTIAL:
+		return SLICE("The provider did not accept the gateway's credential. Tell the gateway's operator.");
+	case ATTEMPT_RATE_LIMITED:
+		return SLICE("The provider's rate limit is reached. Try again later.");
+	case ATTEMPT_STATUS_TIMEOUT:
+		return SLICE("The provider did not answer in time.");
+	case ATTEMPT_OVERLOADED:
+		return SLICE("The provider is overloaded. Try again later.");
+	default:
+		return SLICE("The provider failed to answer. Try again later.");
+	}
+}
+
+/* Whole seconds only; providers' HTTP dates and nonsense give 0. Never more than two minutes. */
+static uint32_t read_retry_after(struct slice value)
+{
+	uint32_t seconds = 0;
+
+	if (value.size == 0 || value.size > 6)
+		return 0;
+	for (size_t i = 0; i < value.size; i++) {
+		if (value.data[i] < '0' || value.data[i] > '9')
+			return 0;
+		seconds = seconds * 10 + (uint32_t)(value.data[i] - '0');
+	}
+	return seconds > 120 ? 120 : seconds;
+}
+
+static struct slice kept(struct exchange *e, struct slice s)
+{
+	return s.data ? arena_copy(&e->arena, s) : s;
+}
+
+/* The provider's own words, as far as they are JSON and short. */
+static void read_complaint(struct exchange *e)
+{
+	struct json_parser *json = e->gateway_shard->json;
+	struct exchange_failure *failure = &e->failure;
+	struct openai_error complaint;
+	struct json_error json_error;
+
+	if (e->answer.size == 0 || json_parse(json, e->answer, &json_error))
+		return;
+	e->candidate->dialect->read_error(json, &complaint);
+	if (complaint.raw.size <= EXCHANGE_ERROR_BYTES)
+		failure->upstream = kept(e, complaint.raw);
+	if (failure->kind != ATTEMPT_REFUSED_REQUEST)
+		return;
+	if (complaint.message.size && complaint.message.size <= EXCHANGE_ERROR_BYTES)
+		failure->message = kept(e, complaint.message);
+	failure->code = kept(e, complaint.code);
+	failure->param = kept(e, complaint.param);
+}
+
+static void judge_error(struct exchange *e)
+{
+	unsigned status = e->call.head->status;
+	enum attempt_failure kind = status_failure(status);
+
+	exchange_set_failure(e, kind, status, status_message(kind));
+	e->failure.retry_after_s = read_retry_after(http_header(e->call.head, SLICE("retry-after")));
+	read_complaint(e);
+	exchange_attempt_failed(e);
+}
+
+static void answer_settled(struct exchange *e, int result)
+{
+	struct api_error error = { .status = 503, .type = SLICE("overloaded"), .code = SLICE("store_not_writable"),
+				   .message = SLICE("The answer's receipt could not be stored, so the answer was withheld."),
+				   .retry_after_s = 1 };
+
+	if (result < 0) {
+		e->is_api = false; /* its receipt is what failed */
+		exchange_refuse(e, &error, SLICE("x-should-retry: false\r\n"));
+		return;
+	}
+	e->answered = true;
+	e->state = EXCHANGE_ENDED;
+	if (!e->gone)
+		http_respond_borrowed(e->request, e->status, e->answer_headers, e->answer_iov, e->answer_iov_count);
+}
+
+#define MEMBER "\"x-llm-gateway\":"
+
+static int render_answer(struct exchange *e, const struct openai_answer *answer)
+{
+	enum { MEMBERS_BYTES = 512, HEADERS_BYTES = 1536 };
+	struct text members = text_over(arena_alloc(&e->arena, MEMBERS_BYTES), MEMBERS_BYTES);
+	struct text headers = text_over(arena_alloc(&e->arena, HEADERS_BYTES), HEADERS_BYTES);
+	char *added = arena_alloc(&e->arena, MEMBERS_BYTES + e->model_json.size + OPENAI_ADDED_BYTES);
+	struct json_edits edits;
+	size_t size;
+
+	if (!members.data || !headers.data || !added)
+		return -ENOMEM;
+	e->overhead_ns += clock_monotonic_ns() - exchange_now_ns(e);
+	text_literal(&members, MEMBER);
+	exchange_print_summary(e, &members, false);
+	json_edits_init(&edits);
+	openai_edit_answer(e->gateway_shard->json, answer, e->model_json, text_slice(&members), sizeof(MEMBER) - 1, added, &edits);
+	e->answer_iov_count = json_edited(&edits, e->answer, e->answer_iov, &size);
+	text_literal(&headers, "Content-Type: application/json\r\n");
+	exchange_print_headers(e, &headers, true);
+	e->answer_headers = text_slice(&headers);
+	return members.full || headers.full || edits.full ? -E2BIG : 0;
+}
+
+static void take_usage(struct exchange *e, const struct openai_answer *answer)
+{
+	e->output_bytes = answer->output_bytes;
+	e->usage_known = answer->usage.present;
+	e->usage = (struct usage){ .prompt_tokens = answer->usage.prompt_tokens,
+				   .completion_tokens = answer->usage.completion_tokens,
+				   .cached_tokens = answer->usage.cached_tokens,
+				   .cache_write_tokens = answer->usage.cache_write_tokens,
+				   .reasoning_tokens = answer->usage.reasoning_tokens };
+	if (answer->finish_reason.size <= sizeof(e->finish_reason)) {
+		if (answer->finish_reason.size)
+			memcpy(e->finish_reason, answer->finish_reason.data, answer->finish_reason.size);
+		e->finish_reason_size = (unsigned)answer->finish_reason.size;
+	}
+	exchange_settle_usage(e);
+}
+
+void exchange_collected(struct exchange *e)
+{
+	struct json_parser *json = e->gateway_shard->json;
+	struct json_error json_error;
+	struct openai_answer answer;
+
+	if (e->call.head->status / 100 != 2) {
+		judge_error(e);
+		return;
+	}
+	if (e->answer.size == 0 || json_parse(json, e->answer, &json_error) ||
+	    e->candidate->dialect->read_answer(json, &answer) < 0) {
+		exchange_set_failure(e, ATTEMPT_BAD_ANSWER, e->call.head->status,
+				     SLICE("The provider's answer is not the JSON that this API returns."));
+		exchange_attempt_failed(e);
+		return;
+	}
+	e->status = 200;
+	take_usage(e, &answer);
+	if (render_answer(e, &answer) < 0) {
+		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->call.head->status,
+				     SLICE("The gateway is out of memory. Try again in a moment."));
+		exchange_attempt_failed(e);
+		return;
+	}
+	e->state = EXCHANGE_SETTLING;
+	exchange_append_receipt(e, answer_settled);
+}

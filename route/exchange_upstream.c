@@ -1,0 +1,305 @@
+/*
+ * Attempts: one call after the other to the candidates of the plan, until one serves or none is left. Nothing that a provider sends
+ * is trusted: each answer is judged before the client sees any of it.
+ */
+#include "route/exchange.h"
+#include "route/upstream.h"
+
+#include "core/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+
+enum { ANSWER_HEAD_BYTES_MAX = 65536 };
+
+const char *attempt_failure_name(enum attempt_failure kind)
+{
+	static const char *const names[ATTEMPT_FAILURES] = {
+		[ATTEMPT_RESOLVE] = "resolve", [ATTEMPT_CONNECT] = "connect", [ATTEMPT_CONNECT_TIMEOUT] = "connect_timeout",
+		[ATTEMPT_SEND] = "send", [ATTEMPT_HEAD_TIMEOUT] = "head_timeout", [ATTEMPT_PROTOCOL] = "protocol",
+		[ATTEMPT_IDLE_TIMEOUT] = "idle_timeout", [ATTEMPT_TRUNCATED] = "truncated", [ATTEMPT_TOTAL_TIMEOUT] = "total_timeout",
+		[ATTEMPT_FIRST_TOKEN_TIMEOUT] = "first_token_timeout", [ATTEMPT_REFUSED_REQUEST] = "refused_request",
+		[ATTEMPT_CREDENTIAL] = "credential", [ATTEMPT_RATE_LIMITED] = "rate_limited", [ATTEMPT_OVERLOADED] = "overloaded",
+		[ATTEMPT_STATUS_TIMEOUT] = "status_timeout", [ATTEMPT_STATUS] = "status", [ATTEMPT_BAD_ANSWER] = "bad_answer",
+		[ATTEMPT_BROKEN_STREAM] = "broken_stream", [ATTEMPT_STREAM_ERROR] = "stream_error",
+		[ATTEMPT_NO_MEMORY] = "no_memory",
+	};
+
+	assert(kind < ATTEMPT_FAILURES);
+	return names[kind];
+}
+
+void exchange_set_failure(struct exchange *e, enum attempt_failure kind, unsigned status, struct slice message)
+{
+	e->failure = (struct exchange_failure){ .kind = kind, .status = status, .message = message };
+}
+
+void exchange_cancel_call(struct exchange *e)
+{
+	if (!(e->holds & HOLD_CALL))
+		return;
+	http_call_cancel(&e->call);
+	exchange_release(e, HOLD_CALL);
+}
+
+/* Copies a text quoted as JSON into the arena. */
+static struct slice quote(struct exchange *e, const char *string)
+{
+	size_t capacity = 6 * strlen(string) + 2;
+	struct text text = text_over(arena_alloc(&e->arena, capacity), capacity);
+
+	if (!text.data)
+		return slice_of(NULL, 0);
+	text_json(&text, slice_of_string(string));
+	return text_slice(&text);
+}
+
+static int edit_body(struct exchange *e, const struct exchange_candidate *candidate, size_t *size)
+{
+	struct json_parser *json = e->gateway_shard->json;
+	struct slice model_json = quote(e, candidate->deployment->upstream_model);
+	char *added = model_json.data ? arena_alloc(&e->arena, model_json.size + OPENAI_ADDED_BYTES) : NULL;
+	struct json_edits edits;
+	struct json_error json_error;
+	struct openai_problem problem;
+
+	if (!added)
+		return -ENOMEM;
+	/* The view has gone to other documents since the first attempt. */
+	if (e->receipt.attempt_count > 0 && (json_parse(json, e->request->body, &json_error) ||
+					     openai_read_request(json, dialect_api(e->api), &e->asked, &problem)))
+		return -ENOMEM;
+	json_edits_init(&edits);
+	candidate->dialect->edit_request(json, &e->asked, model_json, added, &edits);
+	if (edits.full)
+		return -E2BIG;
+	e->call.body = e->body_iov;
+	e->call.body_count = json_edited(&edits, e->request->body, e->body_iov, size);
+	return 0;
+}
+
+static int write_head(struct exchange *e, const struct exchange_candidate *candidate, size_t body_bytes)
+{
+	struct upstream_request request = {
+		.provider = candidate->provider, .credential = candidate->credential, .dialect = candidate->dialect,
+		.api = e->api, .stream = e->stream, .body_bytes = body_bytes,
+		.traceparent = http_header(&e->request->head, SLICE("traceparent")),
+		.tracestate = http_header(&e->request->head, SLICE("tracestate")),
+	};
+	const char *key = candidate->credential ? candidate->credential->api_key : NULL;
+	const char *prefix = candidate->provider->path_prefix;
+	size_t capacity = 384 + strlen(candidate->provider->host) + (key ? strlen(key) : 0) + (prefix ? strlen(prefix) : 0) +
+			  request.traceparent.size + request.tracestate.size;
+	struct text head = text_over(arena_alloc(&e->arena, capacity), capacity);
+
+	if (!head.data)
+		return -ENOMEM;
+	upstream_head(&request, &head);
+	e->call.request_head = text_slice(&head);
+	return head.full ? -E2BIG : 0;
+}
+
+static const struct http_call_handler call_handler;
+
+static void start_timers(struct exchange *e, const struct provider_settings *provider)
+{
+	e->call.timeouts = (struct http_timeouts){
+		.connect_ns = provider->connect_ns,
+		.head_ns = e->stream ? provider->first_token_ns : provider->head_ns ? provider->head_ns : provider->total_ns,
+		.idle_ns = provider->idle_ns,
+		.total_ns = provider->total_ns,
+	};
+	if (e->stream && provider->first_token_ns)
+		timer_arm(&e->gateway_shard->shard->timers, &e->first_token_timer, exchange_now_ns(e) + provider->first_token_ns);
+}
+
+static int start_call(struct exchange *e, const struct exchange_candidate *candidate)
+{
+	const struct gateway_origin *origin = &e->config->origins[candidate->deployment->provider];
+	const struct settings *settings = e->config->config->settings;
+	size_t body_bytes;
+	uint64_t begun_ns;
+	int err;
+
+	memset(&e->call, 0, sizeof(e->call));
+	e->candidate = candidate;
+	e->call_started_ns = exchange_now_ns(e);
+	e->model_json = quote(e, candidate->model->id);
+	err = e->model_json.data ? edit_body(e, candidate, &body_bytes) : -ENOMEM;
+	if (!err)
+		err = write_head(e, candidate, body_bytes);
+	if (err)
+		return err;
+	start_timers(e, candidate->provider);
+	e->call.handler = &call_handler;
+	e->call.origin = origin->origin;
+	e->call.limits = (struct http_limits){ ANSWER_HEAD_BYTES_MAX, HTTP_HEADERS_MAX,
+					       e->stream ? UINT64_MAX : settings->http.max_body_bytes };
+	e->call.head = &e->answer_head;
+	e->call.user = e;
+	e->holds |= HOLD_CALL;
+	e->state = EXCHANGE_CALLING;
+	metric_add(&e->gateway_shard->metrics.attempts, 1);
+	http_call_start(e->gateway_shard->client, &e->call);
+	begun_ns = e->receipt.attempt_count == 0 ? e->body_begun_ns : e->call_started_ns;
+	e->overhead_ns += clock_monotonic_ns() - begun_ns;
+	return 0;
+}
+
+void exchange_attempt(struct exchange *e)
+{
+	uint32_t attempts_max = e->config->config->settings->routing.max_attempts;
+
+	while (e->candidate_next < e->candidate_count && (e->receipt.attempt_count < attempts_max || e->receipt.attempt_count == 0)) {
+		if (start_call(e, &e->candidates[e->candidate_next++]) == 0)
+			return;
+		exchange_set_failure(e, ATTEMPT_NO_MEMORY, 0, SLICE("The gateway is out of memory. Try again in a moment."));
+		exchange_note_attempt(e, 0, SLICE("no_memory"));
+	}
+	exchange_fail(e);
+}
+
+/* The failure is set; the call has ended or is cancelled here. */
+void exchange_attempt_failed(struct exchange *e)
+{
+	struct slice name = slice_of_string(attempt_failure_name(e->failure.kind));
+
+	exchange_cancel_call(e);
+	timer_disarm(&e->gateway_shard->shard->timers, &e->first_token_timer);
+	exchange_note_attempt(e, e->failure.status, name);
+	metric_add(&e->gateway_shard->metrics.failures[e->failure.kind], 1);
+	if (e->content_sent || e->failure.kind == ATTEMPT_REFUSED_REQUEST) {
+		exchange_fail(e);
+		return;
+	}
+	exchange_stream_forget(e);
+	exchange_forget_answer(e);
+	exchange_attempt(e);
+}
+
+static void fail_answer(struct exchange *e, enum attempt_failure kind, struct slice message)
+{
+	exchange_set_failure(e, kind, e->call.head->status, message);
+	exchange_attempt_failed(e);
+}
+
+static bool is_event_stream(const struct http_head *head)
+{
+	struct slice type = http_header(head, SLICE("content-type"));
+	struct slice wanted = SLICE("text/event-stream");
+
+	if (type.size > wanted.size && (type.data[wanted.size] == ';' || type.data[wanted.size] == ' '))
+		type.size = wanted.size;
+	return slice_equal_nocase(type, wanted);
+}
+
+static void on_head(struct http_call *call)
+{
+	struct exchange *e = call->user;
+	struct slice encoding = http_header(call->head, SLICE("content-encoding"));
+	bool success = call->head->status / 100 == 2;
+
+	if (e->state != EXCHANGE_CALLING)
+		return;
+	if (encoding.size && !slice_equal_nocase(encoding, SLICE("identity"))) {
+		fail_answer(e, ATTEMPT_BAD_ANSWER, SLICE("The provider sent a compressed answer, which was not asked for."));
+		return;
+	}
+	if (!success || !e->stream) {
+		e->state = EXCHANGE_ANSWERING;
+		return;
+	}
+	if (!is_event_stream(call->head)) {
+		fail_answer(e, ATTEMPT_BAD_ANSWER, SLICE("The provider answered a streaming call with something else than a stream."));
+		return;
+	}
+	if (exchange_stream_begin(e) < 0)
+		fail_answer(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
+}
+
+static void on_data(struct http_call *call, struct slice data, struct buffer *buffer)
+{
+	struct exchange *e = call->user;
+
+	if (e->state == EXCHANGE_ANSWERING)
+		exchange_collect(e, data, buffer);
+	else if (e->state == EXCHANGE_STREAMING)
+		exchange_stream_data(e, data);
+	/* else: behind a stream's end marker, of no interest */
+}
+
+static void on_end(struct http_call *call)
+{
+	struct exchange *e = call->user;
+
+	switch (e->state) {
+	case EXCHANGE_ANSWERING:
+		exchange_collected(e);
+		break;
+	case EXCHANGE_STREAMING:
+		exchange_stream_ended(e);
+		break;
+	default:
+		break;
+	}
+}
+
+static void call_ended(struct http_call *call)
+{
+	struct exchange *e = call->user;
+
+	/* The request's hold keeps the exchange through on_end(), unless nothing is left to do there. */
+	if (e->state != EXCHANGE_ANSWERING && e->state != EXCHANGE_STREAMING) {
+		exchange_release(e, HOLD_CALL);
+		return;
+	}
+	exchange_release(e, HOLD_CALL);
+	on_end(call);
+}
+
+static struct slice failure_message(enum http_failure failure)
+{
+	switch (failure) {
+	case HTTP_FAILURE_RESOLVE:
+		return SLICE("The provider's name could not be resolved.");
+	case HTTP_FAILURE_CONNECT:
+		return SLICE("The provider could not be reached.");
+	case HTTP_FAILURE_CONNECT_TIMEOUT:
+		return SLICE("The provider could not be reached in time.");
+	case HTTP_FAILURE_SEND:
+		return SLICE("The provider closed the connection before it answered.");
+	case HTTP_FAILURE_HEAD_TIMEOUT:
+		return SLICE("The provider did not answer in time.");
+	case HTTP_FAILURE_PROTOCOL:
+		return SLICE("The provider's answer is not valid HTTP, or is too large.");
+	case HTTP_FAILURE_IDLE_TIMEOUT:
+		return SLICE("The provider stopped in the middle of its answer.");
+	case HTTP_FAILURE_TRUNCATED:
+		return SLICE("The provider broke off its answer.");
+	case HTTP_FAILURE_TOTAL_TIMEOUT:
+		return SLICE("The provider did not finish its answer in time.");
+	}
+	return SLICE("The call to the provider failed.");
+}
+
+static void on_failed(struct http_call *call, enum http_failure failure, int error, struct slice detail)
+{
+	struct exchange *e = call->user;
+	bool matters = e->state == EXCHANGE_CALLING || e->state == EXCHANGE_ANSWERING || e->state == EXCHANGE_STREAMING;
+	unsigned status = e->state == EXCHANGE_CALLING ? 0 : call->head->status;
+
+	(void)error;
+	(void)detail;
+	exchange_release(e, HOLD_CALL);
+	if (!matters)
+		return; /* behind a stream's end marker; the exchange may be gone */
+	exchange_set_failure(e, (enum attempt_failure)failure, status, failure_message(failure));
+	exchange_attempt_failed(e);
+}
+
+static const struct http_call_handler call_handler = {
+	.on_head = on_head,
+	.on_data = on_data,
+	.on_end = call_ended,
+	.on_failed = on_failed,
+};

@@ -1,0 +1,352 @@
+/* Opening and closing the gateway's part on a shard, its origins' addresses, and what it does once a second. */
+#include "route/gateway_shard.h"
+
+#include "core/clock.h"
+#include "route/exchange.h"
+#include "route/service.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LISTEN_BACKLOG = 4096, IDLE_UPSTREAMS_MAX = 1024, RESOLVE_AGAIN_MIN_S = 5, RESOLVE_AGAIN_MAX_S = 300,
+       JSON_DOCUMENT_SLACK_BYTES = 1 << 20 };
+#define IDLE_UPSTREAM_NS (60 * NS_PER_S)
+#define DRAIN_LOOK_NS (5 * NS_PER_MS)
+
+static int say_why(char *why, size_t why_bytes, const char *what, int err)
+{
+	snprintf(why, why_bytes, "%s: %s", what, strerror(-err));
+	return err;
+}
+
+/* ---- configurations and their origins ---- */
+
+static void config_free(struct shard_config *config)
+{
+	struct shard *shard = config->owner->shard;
+
+	for (unsigned i = 0; i < config->origin_count; i++)
+		timer_disarm(&shard->timers, &config->origins[i].again);
+	list_remove(&config->link);
+	gateway_config_give(&config->config);
+	free(config->origins);
+	free(config);
+}
+
+static bool config_is_asking(const struct shard_config *config)
+{
+	for (unsigned i = 0; i < config->origin_count; i++)
+		if (config->origins[i].asking)
+			return true;
+	return false;
+}
+
+/* A retired configuration goes with its last exchange and its last question to the resolver. */
+static void config_free_if_unused(struct shard_config *config)
+{
+	if (config->retired && config->exchanges == 0 && !config_is_asking(config))
+		config_free(config);
+}
+
+void shard_config_give(struct shard_config *config)
+{
+	assert(config->exchanges > 0);
+	config->exchanges--;
+	config_free_if_unused(config);
+}
+
+static struct shard_config *config_of(struct gateway_origin *origin)
+{
+	struct gateway_shard *gs = origin->shard;
+
+	for (struct list *l = gs->configs.next; l != &gs->configs; l = l->next) {
+		struct shard_config *config = container_of(l, struct shard_config, link);
+
+		if (origin >= config->origins && origin < config->origins + config->origin_count)
+			return config;
+	}
+	assert(false);
+	return NULL;
+}
+
+static void resolved(struct resolve_query *query)
+{
+	struct gateway_origin *origin = container_of(query, struct gateway_origin, query);
+	struct gateway_shard *gs = origin->shard;
+	struct shard_config *config = config_of(origin);
+	uint64_t again_s = query->ttl_s;
+
+	origin->asking = false;
+	if (config->retired || gs->draining) {
+		config_free_if_unused(config);
+		return;
+	}
+	http_origin_set_addresses(origin->origin, query->addresses, query->result == 0 ? query->count : 0);
+	if (query->result != 0 || again_s < RESOLVE_AGAIN_MIN_S)
+		again_s = RESOLVE_AGAIN_MIN_S;
+	if (again_s > RESOLVE_AGAIN_MAX_S)
+		again_s = RESOLVE_AGAIN_MAX_S;
+	timer_arm(&gs->shard->timers, &origin->again, shard_now_ns(gs->shard) + again_s * NS_PER_S);
+}
+
+static void ask_resolver(struct gateway_origin *origin)
+{
+	struct resolve_query *query = &origin->query;
+	size_t size = strlen(origin->provider->host);
+
+	if (size > RESOLVE_NAME_MAX || !origin->shard->gateway->resolver) {
+		http_origin_set_addresses(origin->origin, NULL, 0); /* calls to it fail as unresolved */
+		return;
+	}
+	memset(query, 0, sizeof(*query));
+	query->shard = origin->shard->shard;
+	query->done = resolved;
+	query->port = origin->provider->port;
+	memcpy(query->name, origin->provider->host, size + 1);
+	origin->asking = true;
+	resolve_start(origin->shard->gateway->resolver, query);
+}
+
+static void again_expired(struct timer *timer)
+{
+	ask_resolver(container_of(timer, struct gateway_origin, again));
+}
+
+static int origin_open(struct gateway_shard *gs, struct gateway_origin *origin, const struct provider_settings *provider)
+{
+	struct slice host = slice_of_string(provider->host);
+	struct sockaddr_storage address;
+
+	origin->shard = gs;
+	origin->provider = provider;
+	timer_init(&origin->again, again_expired);
+	origin->origin = http_client_origin(gs->client, host, provider->port, provider->tls);
+	if (!origin->origin)
+		return -ENOMEM;
+	if (resolve_literal(host, provider->port, &address))
+		http_origin_set_addresses(origin->origin, &address, 1);
+	else
+		ask_resolver(origin);
+	return 0;
+}
+
+static struct shard_config *config_open(struct gateway_shard *gs, struct gateway_config *config)
+{
+	struct shard_config *c = calloc(1, sizeof(*c));
+	const struct settings *settings = config->settings;
+
+	if (!c)
+		return NULL;
+	c->owner = gs;
+	c->config = gateway_config_borrow(config);
+	list_init(&c->link);
+	list_append(&gs->configs, &c->link);
+	c->origins = calloc(settings->provider_count ? settings->provider_count : 1, sizeof(*c->origins));
+	while (c->origins && c->origin_count < settings->provider_count) {
+		unsigned i = c->origin_count++;
+
+		if (origin_open(gs, &c->origins[i], &settings->providers[i]) < 0)
+			break;
+	}
+	if (!c->origins || c->origin_count < settings->provider_count ||
+	    (c->origin_count && !c->origins[c->origin_count - 1].origin)) {
+		c->retired = true;
+		config_free_if_unused(c);
+		return NULL;
+	}
+	return c;
+}
+
+static struct http_server_options server_options(const struct gateway_shard *gs, const struct settings *settings)
+{
+	uint32_t shards = gs->gateway->shard_count ? gs->gateway->shard_count : 1;
+
+	return (struct http_server_options){
+		.limits = { settings->http.max_head_bytes, settings->http.max_headers, settings->http.max_body_bytes },
+		.head_timeout_ns = settings->http.head_timeout_ns,
+		.body_timeout_ns = settings->http.body_timeout_ns,
+		.keepalive_timeout_ns = settings->http.keepalive_timeout_ns,
+		.write_stall_timeout_ns = settings->http.write_stall_timeout_ns,
+		.max_connections = (settings->http.max_connections + shards - 1) / shards,
+		.max_connections_per_ip = settings->http.max_connections_per_ip,
+	};
+}
+
+int gateway_shard_configure(struct gateway_shard *gs, struct gateway_config *config)
+{
+	struct shard_config *old = gs->config, *new = config_open(gs, config);
+	struct http_server_options options;
+
+	if (!new)
+		return -ENOMEM;
+	gs->config = new;
+	options = server_options(gs, config->settings);
+	http_server_configure(gs->server, &options);
+	key_cache_wipe(&gs->keys); /* it points into the old index */
+	old->retired = true;
+	config_free_if_unused(old);
+	return 0;
+}
+
+/* ---- once a second ---- */
+
+static void copy_counts(struct gateway_shard *gs)
+{
+	struct http_server_counts server = http_server_counts(gs->server);
+	struct http_client_counts client = http_client_counts(gs->client);
+	struct ring_counts ring = ring_counts(gs->shard->ring);
+	struct gateway_metrics *m = &gs->metrics;
+
+	metric_set(&m->accepted, server.accepted);
+	metric_set(&m->connections, server.connections);
+	metric_set(&m->bad_requests, server.bad_requests);
+	metric_set(&m->refused_connections, server.refused_connections);
+	metric_set(&m->bytes_in, server.bytes_in);
+	metric_set(&m->bytes_out, server.bytes_out);
+	metric_set(&m->upstream_connects, client.connects);
+	metric_set(&m->upstream_reused, client.reused);
+	metric_set(&m->upstream_retried, client.retried);
+	metric_set(&m->upstream_connections, client.connections);
+	metric_set(&m->ring_enters, ring.enters);
+	metric_set(&m->ring_completions, ring.completions);
+	metric_set(&m->ring_starved, ring.starved);
+}
+
+static void look_at_drain(struct gateway_shard *gs)
+{
+	if (!http_server_idle(gs->server) || gs->exchange_count > 0 || config_is_asking(gs->config))
+		return;
+	if (!gs->client_closed) {
+		gs->client_closed = true;
+		http_client_close(gs->client);
+	}
+	if (http_client_idle(gs->client))
+		atomic_store(&gs->drained, true);
+}
+
+static void second_expired(struct timer *timer)
+{
+	struct gateway_shard *gs = container_of(timer, struct gateway_shard, second);
+
+	copy_counts(gs);
+	if (gs->draining)
+		look_at_drain(gs);
+	if (!atomic_load(&gs->drained))
+		timer_arm(&gs->shard->timers, timer, shard_now_ns(gs->shard) + (gs->draining ? DRAIN_LOOK_NS : NS_PER_S));
+}
+
+void gateway_shard_drain(struct gateway_shard *gs)
+{
+	if (gs->draining)
+		return;
+	gs->draining = true;
+	for (unsigned i = 0; i < gs->config->origin_count; i++)
+		timer_disarm(&gs->shard->timers, &gs->config->origins[i].again);
+	http_server_drain(gs->server);
+	timer_arm(&gs->shard->timers, &gs->second, shard_now_ns(gs->shard) + 1);
+}
+
+void gateway_shard_abort(struct gateway_shard *gs)
+{
+	if (!http_server_idle(gs->server))
+		http_server_abort(gs->server);
+}
+
+/* ---- opening and closing ---- */
+
+static int open_parts(struct gateway_shard *gs, const struct settings *settings, char *why, size_t why_bytes)
+{
+	struct http_server_options options = server_options(gs, settings);
+	int err;
+
+	gs->json = json_parser_open(settings->http.max_body_bytes + JSON_DOCUMENT_SLACK_BYTES);
+	if (!gs->json)
+		return say_why(why, why_bytes, "cannot open the JSON parser", -ENOMEM);
+	err = http_client_open(&gs->client, gs->shard, IDLE_UPSTREAMS_MAX, IDLE_UPSTREAM_NS);
+	if (err)
+		return say_why(why, why_bytes, "cannot open the HTTP client", err);
+	err = http_server_open(&gs->server, gs->shard, &options, &gateway_service, gs);
+	if (err)
+		return say_why(why, why_bytes, "cannot open the HTTP server", err);
+	if (gs->gateway->log) {
+		gs->log = log_writer_open(gs->gateway->log);
+		if (!gs->log)
+			return say_why(why, why_bytes, "cannot open the log", -ENOMEM);
+	}
+	return 0;
+}
+
+static int listen_on_all(struct gateway_shard *gs, const struct settings *settings, char *why, size_t why_bytes)
+{
+	for (unsigned i = 0; i < settings->listener_count; i++) {
+		int listener = ring_listen(gs->shard->ring, &settings->listeners[i].address, LISTEN_BACKLOG, true);
+		int err = listener < 0 ? listener : http_server_listen(gs->server, listener);
+
+		if (err < 0) {
+			snprintf(why, why_bytes, "cannot listen on address %u of 'listen': %s", i + 1, strerror(-err));
+			return err;
+		}
+	}
+	return 0;
+}
+
+static void free_all(struct gateway_shard *gs)
+{
+	while (gs->free) {
+		struct exchange *e = gs->free;
+
+		gs->free = e->next_free;
+		free(e);
+	}
+	while (gs->stream_memory) {
+		void *memory = gs->stream_memory;
+
+		memcpy(&gs->stream_memory, memory, sizeof(void *));
+		free(memory);
+	}
+	key_cache_wipe(&gs->keys);
+	if (gs->json)
+		json_parser_close(gs->json);
+	free(gs);
+}
+
+int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gateway, struct shard *shard,
+		       struct gateway_config *config, char *why, size_t why_bytes)
+{
+	struct gateway_shard *gs = calloc(1, sizeof(*gs));
+	int err;
+
+	assert(shard->index < GATEWAY_SHARDS_MAX);
+	if (!gs)
+		return say_why(why, why_bytes, "cannot open a shard", -ENOMEM);
+	gs->gateway = gateway;
+	gs->shard = shard;
+	list_init(&gs->configs);
+	timer_init(&gs->second, second_expired);
+	err = open_parts(gs, config->settings, why, why_bytes);
+	if (err)
+		return err;
+	gs->config = config_open(gs, config);
+	if (!gs->config)
+		return say_why(why, why_bytes, "cannot prepare the providers", -ENOMEM);
+	err = listen_on_all(gs, config->settings, why, why_bytes);
+	if (err)
+		return err;
+	timer_arm(&shard->timers, &gs->second, shard_now_ns(shard) + NS_PER_S);
+	atomic_store(&gateway->shards[shard->index], gs);
+	*gateway_shard = gs;
+	return 0;
+}
+
+void gateway_shard_close(struct gateway_shard *gs)
+{
+	assert(atomic_load(&gs->drained));
+	atomic_store(&gs->gateway->shards[gs->shard->index], NULL);
+	http_server_close(gs->server);
+	http_client_free(gs->client);
+	gs->config->retired = true;
+	config_free_if_unused(gs->config);
+	free_all(gs);
+}

@@ -1,0 +1,203 @@
+/* The table of routes, and the HTTP service that leads each request into its exchange. */
+#include "route/service.h"
+
+#include "route/pages.h"
+
+#define PATH(literal) { "" literal, sizeof(literal) - 1 }
+#define API_ROUTE(p, s, a) \
+	{ .path = PATH(p), .method = HTTP_POST, .access = ACCESS_KEY, .scope = (s), .is_api = true, .api = (a), .handle = exchange_run }
+#define PAGE(p, h) { .path = PATH(p), .method = HTTP_GET, .access = ACCESS_OPEN, .handle = (h) }
+#define KEY_PAGE(p, pre, s, h) \
+	{ .path = PATH(p), .prefix = (pre), .method = HTTP_GET, .access = ACCESS_KEY, .scope = (s), .handle = (h) }
+#define ADMIN_PAGE(p, pre, h) { .path = PATH(p), .prefix = (pre), .method = HTTP_GET, .access = ACCESS_ADMIN, .handle = (h) }
+
+/* The busiest first: it is searched in order. */
+static const struct service_route routes[] = {
+	API_ROUTE("/v1/chat/completions", SCOPE_CHAT, API_CHAT_COMPLETIONS),
+	API_ROUTE("/v1/embeddings", SCOPE_EMBEDDINGS, API_EMBEDDINGS),
+	API_ROUTE("/v1/completions", SCOPE_CHAT, API_COMPLETIONS),
+	API_ROUTE("/v1/moderations", SCOPE_MODERATIONS, API_MODERATIONS),
+	KEY_PAGE("/v1/models", false, SCOPE_MODELS, page_models),
+	KEY_PAGE("/v1/models/", true, SCOPE_MODELS, page_model),
+	KEY_PAGE("/v1/receipts/", true, SCOPE_RECEIPTS, page_receipt),
+	PAGE("/healthz", page_healthz),
+	PAGE("/readyz", page_readyz),
+	PAGE("/metrics", page_metrics),
+	ADMIN_PAGE("/admin/status", false, admin_status),
+	ADMIN_PAGE("/admin/receipts", false, admin_receipts),
+	ADMIN_PAGE("/admin/receipts/", true, admin_receipt),
+};
+
+static bool route_matches(const struct service_route *route, struct slice path, struct slice *argument)
+{
+	*argument = slice_of(NULL, 0);
+	if (!route->prefix)
+		return slice_equal(path, route->path);
+	if (!slice_starts_with(path, route->path) || path.size == route->path.size)
+		return false;
+	*argument = slice_after(path, route->path.size);
+	return true;
+}
+
+const struct service_route *service_route_find(enum http_method method, struct slice path, struct slice *argument,
+					       unsigned *allowed)
+{
+	if (method == HTTP_HEAD)
+		method = HTTP_GET;
+	*allowed = 0;
+	for (unsigned i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (!route_matches(&routes[i], path, argument))
+			continue;
+		if (routes[i].method == method)
+			return &routes[i];
+		*allowed |= 1u << routes[i].method;
+	}
+	return NULL;
+}
+
+static void refuse_path(struct exchange *e, unsigned allowed)
+{
+	struct api_error error = { .type = SLICE("not_found_error"), .code = SLICE("unknown_path"), .status = 404 };
+
+	if (allowed == 0) {
+		error.message = SLICE("There is nothing at this path. The APIs begin with /v1/, for instance /v1/chat/completions.");
+		exchange_refuse(e, &error, slice_of(NULL, 0));
+		return;
+	}
+	error.status = 405;
+	error.type = SLICE("invalid_request_error");
+	error.code = SLICE("method_not_allowed");
+	if (allowed & (1u << HTTP_POST)) {
+		error.message = SLICE("This path takes POST only.");
+		exchange_refuse(e, &error, SLICE("Allow: POST\r\n"));
+	} else {
+		error.message = SLICE("This path takes GET and HEAD only.");
+		exchange_refuse(e, &error, SLICE("Allow: GET, HEAD\r\n"));
+	}
+}
+
+/* "application/json", "application/vnd.x+json", with or without parameters; an absent type is taken for JSON. */
+static bool is_json_type(struct slice type)
+{
+	size_t end = 0;
+
+	if (!type.data)
+		return true;
+	while (end < type.size && type.data[end] != ';' && type.data[end] != ' ' && type.data[end] != '\t')
+		end++;
+	type.size = end;
+	if (slice_equal_nocase(type, SLICE("application/json")))
+		return true;
+	return type.size > 5 && slice_equal_nocase(slice_after(type, type.size - 5), SLICE("+json"));
+}
+
+static bool refuse_media(struct exchange *e)
+{
+	const struct http_head *head = &e->request->head;
+	struct slice encoding = http_header(head, SLICE("content-encoding"));
+	struct api_error error = { .status = 415, .type = SLICE("invalid_request_error"), .code = SLICE("unsupported_media_type") };
+
+	if (encoding.size && !slice_equal_nocase(encoding, SLICE("identity")))
+		error.message = SLICE("Send the body without Content-Encoding.");
+	else if (!is_json_type(http_header(head, SLICE("content-type"))))
+		error.message = SLICE("Send JSON, with Content-Type: application/json.");
+	else
+		return false;
+	exchange_refuse(e, &error, slice_of(NULL, 0));
+	return true;
+}
+
+static void refuse_without_exchange(struct http_request *request)
+{
+	http_respond(request, 503,
+		     SLICE("Content-Type: application/json\r\nRetry-After: 1\r\n"),
+		     SLICE("{\"error\":{\"type\":\"overloaded\",\"message\":\"The gateway is out of memory for new requests. Try again "
+			   "in a moment.\",\"code\":\"out_of_memory\",\"param\":null,\"retry_after_seconds\":1}}"));
+}
+
+static void on_head(void *context, struct http_request *request)
+{
+	struct exchange *e = exchange_open(context, request);
+	unsigned allowed;
+
+	request->user = e;
+	if (!e) {
+		refuse_without_exchange(request);
+		return;
+	}
+	e->route = service_route_find(request->head.method, request->head.path, &e->route_argument, &allowed);
+	if (!e->route) {
+		refuse_path(e, allowed);
+		return;
+	}
+	if (e->route->access == ACCESS_KEY && !exchange_authenticate(e, e->route->scope))
+		return;
+	if (e->route->access == ACCESS_ADMIN && !exchange_authenticate_admin(e))
+		return;
+	e->is_api = e->route->is_api;
+	e->api = e->route->api;
+	if (e->is_api) {
+		refuse_media(e);
+	} else {
+		request->body_max_bytes = 0;
+	}
+}
+
+static void on_request(void *context, struct http_request *request)
+{
+	struct exchange *e = request->user;
+
+	(void)context;
+	e->route->handle(e);
+}
+
+static void on_drained(void *context, struct http_request *request)
+{
+	(void)context;
+	if (request->user)
+		exchange_drained(request->user);
+}
+
+static void on_gone(void *context, struct http_request *request)
+{
+	(void)context;
+	if (request->user)
+		exchange_gone(request->user);
+	http_end(request);
+}
+
+static void on_done(void *context, struct http_request *request)
+{
+	(void)context;
+	if (request->user)
+		exchange_done(request->user);
+}
+
+static void write_error(void *context, unsigned status, struct slice code, struct slice message, struct text *headers,
+			struct text *body)
+{
+	struct gateway_shard *gs = context;
+	struct api_error error = { .status = status, .type = api_error_type(status), .code = code, .message = message };
+	struct ulid id = ulid_make(&gs->shard->rand, shard_wall_ns(gs->shard));
+	char id_text[4 + ULID_TEXT_BYTES] = "req_";
+
+	ulid_print(&id, id_text + 4);
+	if (status == 503) {
+		error.retry_after_s = 1;
+		text_literal(headers, "Retry-After: 1\r\n");
+	}
+	text_literal(headers, "Content-Type: application/json\r\nx-request-id: ");
+	text_add(headers, slice_of(id_text, sizeof(id_text)));
+	text_literal(headers, "\r\n");
+	api_error_print(&error, slice_of(id_text, sizeof(id_text)), body);
+	metric_add(&gs->metrics.pages[status / 100 % STATUS_CLASSES], 1);
+}
+
+const struct http_service gateway_service = {
+	.on_head = on_head,
+	.on_request = on_request,
+	.on_drained = on_drained,
+	.on_gone = on_gone,
+	.on_done = on_done,
+	.write_error = write_error,
+};

@@ -1,0 +1,53 @@
+/* Request heads for providers: a known list of headers, nothing of the client's but its trace. */
+#include "route/upstream.h"
+
+#include "route/gateway.h"
+
+static void add_host(const struct provider_settings *provider, struct text *head)
+{
+	bool v6 = strchr(provider->host, ':') != NULL;
+
+	text_literal(head, "Host: ");
+	if (v6)
+		text_char(head, '[');
+	text_string(head, provider->host);
+	if (v6)
+		text_char(head, ']');
+	if (provider->port != (provider->tls ? 443 : 80)) {
+		text_char(head, ':');
+		text_u64(head, provider->port);
+	}
+	text_literal(head, "\r\n");
+}
+
+static void add_line(struct text *head, struct slice name, struct slice value)
+{
+	if (value.size == 0)
+		return;
+	text_add(head, name);
+	text_literal(head, ": ");
+	text_add(head, value);
+	text_literal(head, "\r\n");
+}
+
+void upstream_head(const struct upstream_request *request, struct text *head)
+{
+	text_literal(head, "POST ");
+	if (request->provider->path_prefix)
+		text_string(head, request->provider->path_prefix);
+	text_string(head, request->dialect->paths[request->api]);
+	text_literal(head, " HTTP/1.1\r\n");
+	add_host(request->provider, head);
+	if (request->credential)
+		request->dialect->authorize(request->credential, head);
+	text_literal(head, "Content-Type: application/json\r\nContent-Length: ");
+	text_u64(head, request->body_bytes);
+	if (request->stream)
+		text_literal(head, "\r\nAccept: text/event-stream\r\n");
+	else
+		text_literal(head, "\r\nAccept: application/json\r\n");
+	text_literal(head, "User-Agent: tollgate/" TOLLGATE_VERSION "\r\n");
+	add_line(head, SLICE("traceparent"), request->traceparent);
+	add_line(head, SLICE("tracestate"), request->tracestate);
+	text_literal(head, "\r\n");
+}

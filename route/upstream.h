@@ -1,0 +1,24 @@
+/* From a deployment and a credential to the bytes of a call: the request head. Pure. */
+#ifndef ROUTE_UPSTREAM_H
+#define ROUTE_UPSTREAM_H
+
+#include "core/text.h"
+#include "route/dialect.h"
+
+struct upstream_request {
+	const struct provider_settings *provider;
+	const struct credential_settings *credential; /* NULL: the provider has none */
+	const struct dialect *dialect;
+	enum receipt_api api;
+	bool stream;
+	size_t body_bytes;
+	struct slice traceparent;    /* passed on; empty when absent */
+	struct slice tracestate;
+};
+
+enum { UPSTREAM_HEAD_BYTES = 4096 }; /* ends at `full` when names and keys are longer than anybody's */
+
+/* Request line, headers and the empty line. */
+void upstream_head(const struct upstream_request *request, struct text *head);
+
+#endif
