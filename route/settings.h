@@ -5,23 +5,16 @@
 #ifndef ROUTE_SETTINGS_H
 #define ROUTE_SETTINGS_H
 
+#include "core/config_values.h"
 #include "core/log.h"
 #include "core/slice.h"
+#include "route/settings_features.h"
 #include "store/store.h"
 
 #include <sys/socket.h>
 
 enum provider_kind { PROVIDER_OPENAI, PROVIDER_ANTHROPIC, PROVIDER_GEMINI, PROVIDER_MISTRAL, PROVIDER_COHERE, PROVIDER_GROQ,
 		     PROVIDER_TOGETHER, PROVIDER_BEDROCK, PROVIDER_AZURE, PROVIDER_OPENAI_COMPATIBLE, PROVIDER_KIND_COUNT };
-
-struct strings {
-	unsigned count;
-	char **list;
-};
-
-struct named_value {
-	char *name, *value;
-};
 
 struct listener_settings {
 	struct sockaddr_storage address;
@@ -57,7 +50,7 @@ struct provider_settings {
 struct price_settings { /* pico-USD a token (1 USD per million tokens is 1e6 pico-USD a token) */
 	bool known;
 	int64_t input_pusd, cached_input_pusd, output_pusd, cache_write_pusd, reasoning_pusd;
-	bool has_cached_input, has_cache_write, has_reasoning;
+	bool has_cached_input, has_cache_write, has_reasoning, has_above;
 	int64_t image_nusd, per_minute_nusd, per_million_chars_nusd;
 	uint64_t above_tokens; /* 0: no tier */
 	int64_t above_input_pusd, above_cached_input_pusd, above_output_pusd;
@@ -65,14 +58,16 @@ struct price_settings { /* pico-USD a token (1 USD per million tokens is 1e6 pic
 
 struct deployment_settings {
 	unsigned provider;       /* index into settings->providers */
+	char *provider_name;     /* as written */
 	char *credential;        /* NULL: any of the provider's */
 	char *upstream_model;
 	unsigned weight;
 };
 
 struct model_settings {
-	char *id, *slug;
-	unsigned deployment_count;
+	char *id, *slug;         /* slug: never NULL, by default what follows the id's last "/" */
+	char *provider_name, *upstream_model; /* the short form of a single deployment, as written; may be NULL */
+	unsigned deployment_count; /* at least 1 */
 	struct deployment_settings *deployments;
 	struct strings fallback, aliases, capabilities; /* capabilities.count 0: null */
 	struct price_settings price;
@@ -167,8 +162,16 @@ struct settings {
 		uint32_t max_attempts, retry_budget_percent;
 		bool fallback_enabled, score_always;
 		struct strings fallback_chain;
+		struct routing_features more;
 	} routing;
 	bool metrics;
+	char *otlp_endpoint;
+	struct cache_settings cache;
+	struct guardrail_settings guardrails;
+	struct lockout_settings lockout;
+	struct cluster_settings cluster;
+	unsigned project_count;
+	struct project_settings *projects;
 };
 
 /* Where load errors go, one call each, in order of position; `line` and `column` count from 1 (0: whole file). */
