@@ -1,0 +1,178 @@
+/*
+ * mockllm, the provider simulator: an OpenAI-like server with deterministic answers and faults on demand. It stands on the
+ * gateway's ring, shards, streams and parser, but writes its own bytes: a truncated body, a reset or a byte a time cannot be
+ * said to a well-behaved HTTP server.
+ *
+ *   main.c        command line, shards, signals
+ *   connection.c  a connection: requests in, `out` away, whole, dripped or split
+ *   request.c     which path, what a strict provider refuses
+ *   plan.c        the model's name -> what to do
+ *   answer.c      whole answers;  vectors.c  embeddings;  stream.c  events
+ *   record.c      what tests ask for: counters, the last bodies
+ */
+#ifndef TOOLS_MOCKLLM_MOCK_H
+#define TOOLS_MOCKLLM_MOCK_H
+
+#include "core/shard.h"
+#include "core/text.h"
+#include "proto/http_parser.h"
+#include "proto/json.h"
+#include "tls/stream.h"
+
+
+enum {
+	MOCK_BODY_MAX_BYTES = 64 << 20,
+	MOCK_WORD_BYTES = 6,      /* every token of an answer has this size, so that an event is a copy and a patch */
+	MOCK_MODEL_MAX_BYTES = 200,
+	MOCK_EVENT_BYTES = 1024,  /* bound of one event with its chunk frame */
+};
+
+enum mock_path {
+	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MODELS, MOCK_STATS, MOCK_LAST, MOCK_UNKNOWN,
+	MOCK_PATHS,
+};
+
+enum mock_fault {
+	MOCK_WELL,
+	MOCK_REFUSE,       /* closes without an answer */
+	MOCK_RESET,        /* RST without an answer */
+	MOCK_STALL_HEAD,   /* never answers */
+	MOCK_STALL_BODY,   /* stops after three events, or half the body */
+	MOCK_TRUNCATED,    /* closes there */
+	MOCK_INVALID_JSON, /* in the body, or in the third event */
+	MOCK_CUT,          /* a stream that closes in the middle of its fourth event */
+	MOCK_NO_DONE,      /* a stream that ends in order, without [DONE] */
+	MOCK_ERROR_EVENT,  /* an error object after three events */
+};
+
+enum mock_pieces { MOCK_WHOLE, MOCK_DRIP, MOCK_SPLIT };
+
+/* What an answer will be: defaults of the command line, then the model's name. */
+struct mock_plan {
+	enum mock_fault fault;
+	enum mock_pieces pieces;
+	unsigned status;         /* 0: answer */
+	unsigned retry_after_s;  /* 0: no header */
+	uint32_t words;          /* tokens of the answer */
+	bool words_fixed;        /* by the model's name: max_tokens does not cut it */
+	uint64_t head_delay_ns;
+	uint64_t interval_ns;    /* between tokens; 0: as fast as it goes */
+	bool no_usage, tool;
+};
+
+struct mock_options {
+	struct sockaddr_storage listen;
+	unsigned shards;
+	uint64_t ttft_ns, interval_ns;
+	uint32_t answer_words;
+};
+
+struct mock_record;
+
+struct mock_shard {
+	struct shard shard;
+	const struct mock_options *options;
+	struct mock_record *record;
+	struct json_parser *json;
+	int listener;
+	struct op accept_op;
+	struct list connections;
+	struct letter quit_letter;
+	bool quitting;
+};
+
+/* A request that passed the checks. Slices live until its answer has begun. */
+struct mock_request {
+	enum mock_path path;
+	struct slice body;
+	uint64_t hash;            /* of the body: answers depend on it */
+	char model_bytes[MOCK_MODEL_MAX_BYTES];
+	struct slice model;       /* JSON-safe */
+	bool stream, include_usage, base64;
+	unsigned choices;         /* n */
+	uint32_t max_words;
+	uint32_t prompt_tokens;
+	uint32_t input_count;     /* embeddings, moderations */
+	uint32_t dimensions;
+	bool flagged;
+	struct mock_plan plan;
+};
+
+/* A stream under way: an event is `event` with its word and choice patched in. */
+struct mock_stream {
+	char event[MOCK_EVENT_BYTES];
+	uint32_t event_bytes, word_at, index_at;
+	uint32_t next, total;     /* content events of each choice: sent, wanted */
+	uint64_t started_ns;
+};
+
+struct mock_connection {
+	struct stream stream;
+	struct mock_shard *mock;
+	struct list link;
+	struct http_parser *parser;
+	struct http_head head;
+	struct buffer *head_buffer;
+	char *body;               /* a body that came in several pieces */
+	size_t body_size, body_capacity;
+	struct slice body_whole;
+	struct buffer *held_buffer; /* came while an answer was under way */
+	struct slice held;
+	struct turn_hook resume_hook;
+	/* The answer. */
+	struct mock_request request;
+	struct mock_stream events;
+	char *out;
+	size_t out_size, out_capacity, out_sent;
+	struct iovec iov;
+	struct timer timer;       /* the head's delay, then the pace */
+	enum { MOCK_READING, MOCK_WAITING, MOCK_ANSWERING, MOCK_CLOSING } state;
+	bool streaming;           /* more events follow what is in `out` */
+	bool close_after, stall_after; /* once `out` is away */
+	bool counted; /* in the record, as active */
+	unsigned piece;
+};
+
+/* connection.c */
+void mock_listen(struct mock_shard *mock);
+void mock_quit(struct mock_shard *mock);
+char *mock_out_reserve(struct mock_connection *c, size_t bytes); /* at out + out_size */
+void mock_out_add(struct mock_connection *c, struct slice bytes);
+
+/* request.c: fills in c->request; false when it has answered with an error. */
+bool mock_request_read(struct mock_connection *c, struct slice body);
+
+/* plan.c */
+void mock_plan_make(struct mock_plan *plan, const struct mock_options *options, struct slice model);
+
+/* answer.c */
+void mock_answer(struct mock_connection *c);
+void mock_answer_error(struct mock_connection *c, unsigned status, struct slice message, const char *param,
+		       const char *code);
+/* Head and body into `out`; `headers` are lines. */
+void mock_answer_whole(struct mock_connection *c, unsigned status, struct slice headers, struct slice body);
+void mock_answer_planned_error(struct mock_connection *c);
+struct slice mock_word(uint64_t hash, uint32_t index);
+void mock_usage(struct text *t, const struct mock_request *r, uint32_t completion_tokens);
+
+/* vectors.c: how many bytes it may write, and the array of embeddings. */
+size_t mock_vectors_bytes(const struct mock_request *r);
+void mock_vectors(struct text *t, const struct mock_request *r);
+
+/* stream.c */
+void mock_stream_begin(struct mock_connection *c);
+void mock_stream_fill(struct mock_connection *c); /* appends events that are due */
+uint64_t mock_stream_due_ns(const struct mock_connection *c); /* of the next event; 0: now */
+
+/* record.c: shared by all shards. */
+struct mock_record *mock_record_open(void);
+void mock_record_close(struct mock_record *record);
+void mock_record_request(struct mock_record *record, const struct mock_request *r, bool authorized);
+void mock_record_begin(struct mock_record *record, bool stream);
+void mock_record_end(struct mock_record *record);
+void mock_record_abort(struct mock_record *record, bool stream, uint64_t wall_ns);
+void mock_record_stats(struct mock_record *record, struct text *t);
+/* A copy of the last body of that path (MOCK_PATHS: of any); the caller frees it. */
+struct slice mock_record_last(struct mock_record *record, enum mock_path path);
+
+#endif
