@@ -5,3 +5,5 @@ obj-y += http.o http_chunked.o http_head.o http_parser.o
 obj-y += sse.o
 test-y += sse_test
 obj-y += openai.o openai_answer.o
+obj-y += http_server.o http_server_connection.o http_server_request.o http_server_answer.o
+obj-y += http_server_output.o http_server_peers.o
