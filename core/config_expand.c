@@ -1,4 +1,5 @@
-/* Variables in configuration values: `${NAME}`, `${NAME:-default}`; `$${` stands for `${`. What comes in is not searched again. */
+/* Variables in configuration values: `${NAME}`, `${NAME:-default}`; `$${` stands for `${`. What comes in is not
+ * searched again. */
 #include "core/config_expand.h"
 
 #include "core/text.h"
@@ -36,20 +37,23 @@ static void add_variable(struct expansion *expansion, struct slice inside)
 	const char *value;
 
 	if (!is_name(name)) {
-		snprintf(expansion->why, sizeof(expansion->why), "\"${%.*s}\" does not name a variable (expected ${NAME} or ${NAME:-default})",
-			 (int)(inside.size > 64 ? 64 : inside.size), inside.data);
+		snprintf(expansion->why, sizeof(expansion->why),
+			"\"${%.*s}\" does not name a variable (expected ${NAME} or ${NAME:-default})",
+			(int)(inside.size > 64 ? 64 : inside.size), inside.data);
 		return;
 	}
 	memcpy(terminated, name.data, name.size);
 	terminated[name.size] = 0;
-	value = expansion->source->lookup ? expansion->source->lookup(expansion->source->lookup_context, terminated) : NULL;
+	value = expansion->source->lookup ? expansion->source->lookup(expansion->source->lookup_context, terminated)
+					  : NULL;
 	if (mark && (!value || !*value))
 		text_add(&expansion->out, slice_after(inside, name.size + 2));
 	else if (value)
 		text_add(&expansion->out, slice_of_string(value));
 	else
 		snprintf(expansion->why, sizeof(expansion->why),
-			 "environment variable %s is not set (set it, or give a default: ${%s:-value})", terminated, terminated);
+			"environment variable %s is not set (set it, or give a default: ${%s:-value})", terminated,
+			terminated);
 	expansion->replaced = true;
 }
 
@@ -73,7 +77,8 @@ static void expand(struct expansion *expansion, struct slice in)
 		text_add(&expansion->out, slice_of(in.data, before));
 		brace = memchr(dollar, '}', in.size - before);
 		if (!brace) {
-			snprintf(expansion->why, sizeof(expansion->why), "\"${\" is never closed (expected ${NAME} or ${NAME:-default})");
+			snprintf(expansion->why, sizeof(expansion->why),
+				"\"${\" is never closed (expected ${NAME} or ${NAME:-default})");
 			return;
 		}
 		add_variable(expansion, slice_of(dollar + 2, (size_t)(brace - dollar - 2)));
@@ -82,10 +87,10 @@ static void expand(struct expansion *expansion, struct slice in)
 }
 
 void config_expand(struct config_node *scalar, const struct config_source *source, struct config_memory *memory,
-		   struct config_report *errors)
+	struct config_report *errors)
 {
-	static const struct slice mark = { "${", 2 };
-	struct expansion expansion = { .source = source };
+	static const struct slice mark = {"${", 2};
+	struct expansion expansion = {.source = source};
 	char buffer[CONFIG_TEXT_MAX];
 
 	if (!memmem(scalar->text.data, scalar->text.size, mark.data, mark.size))
@@ -93,7 +98,8 @@ void config_expand(struct config_node *scalar, const struct config_source *sourc
 	expansion.out = text_over(buffer, sizeof(buffer));
 	expand(&expansion, scalar->text);
 	if (!expansion.why[0] && expansion.out.full)
-		snprintf(expansion.why, sizeof(expansion.why), "the value is too long (expected at most %d bytes)", CONFIG_TEXT_MAX);
+		snprintf(expansion.why, sizeof(expansion.why), "the value is too long (expected at most %d bytes)",
+			CONFIG_TEXT_MAX);
 	if (expansion.why[0]) {
 		config_complain(errors, scalar->line, scalar->column, "%s", expansion.why);
 	} else {

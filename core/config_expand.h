@@ -6,6 +6,6 @@
 
 /* Replaces the variables of a scalar; what is wrong is told at the scalar's position, and its text stays. */
 void config_expand(struct config_node *scalar, const struct config_source *source, struct config_memory *memory,
-		   struct config_report *errors);
+	struct config_report *errors);
 
 #endif

@@ -13,7 +13,7 @@ static_assert(sizeof(struct config_piece) % 16 == 0, "what follows a piece's hea
 
 void config_memory_init(struct config_memory *memory, size_t max_bytes)
 {
-	*memory = (struct config_memory){ .max_bytes = max_bytes };
+	*memory = (struct config_memory){.max_bytes = max_bytes};
 }
 
 void config_memory_fini(struct config_memory *memory)
@@ -27,7 +27,7 @@ void config_memory_fini(struct config_memory *memory)
 		free(piece);
 		piece = next;
 	}
-	*memory = (struct config_memory){ 0 };
+	*memory = (struct config_memory){0};
 }
 
 void *config_alloc(struct config_memory *memory, size_t count, size_t size)

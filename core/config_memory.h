@@ -1,6 +1,6 @@
 /*
- * Memory of one configuration: everything that a load allocates lives until the whole of it is given back at once. It holds
- * secrets, so it is wiped before it is freed. Not for the request path: each piece is an allocation of its own.
+ * Memory of one configuration: everything that a load allocates lives until the whole of it is given back at once. It
+ * holds secrets, so it is wiped before it is freed. Not for the request path: each piece is an allocation of its own.
  */
 #ifndef CORE_CONFIG_MEMORY_H
 #define CORE_CONFIG_MEMORY_H

@@ -13,7 +13,7 @@ struct config_complaint {
 
 void config_report_init(struct config_report *report, struct config_memory *memory)
 {
-	*report = (struct config_report){ .memory = memory };
+	*report = (struct config_report){.memory = memory};
 }
 
 void config_complain(struct config_report *report, unsigned line, unsigned column, const char *format, ...)
@@ -58,7 +58,7 @@ static bool repeats(const struct config_complaint *a, const struct config_compla
 }
 
 void config_report_tell(const struct config_report *report,
-			void (*tell)(void *context, unsigned line, unsigned column, const char *message), void *context)
+	void (*tell)(void *context, unsigned line, unsigned column, const char *message), void *context)
 {
 	const struct config_complaint *sorted[CONFIG_COMPLAINTS_MAX];
 	const struct config_complaint *complaint = report->last;

@@ -1,6 +1,6 @@
 /*
- * What is wrong with a configuration: complaints with positions, collected in any order and told in order of position. A load
- * that fails tells everything it found in one run.
+ * What is wrong with a configuration: complaints with positions, collected in any order and told in order of position.
+ * A load that fails tells everything it found in one run.
  */
 #ifndef CORE_CONFIG_REPORT_H
 #define CORE_CONFIG_REPORT_H
@@ -25,6 +25,6 @@ void config_complain(struct config_report *report, unsigned line, unsigned colum
 
 /* Tells each complaint once (an alias may have made the same one twice). */
 void config_report_tell(const struct config_report *report,
-			void (*tell)(void *context, unsigned line, unsigned column, const char *message), void *context);
+	void (*tell)(void *context, unsigned line, unsigned column, const char *message), void *context);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * From libyaml's events to a tree. A stack of the collections that are open stands for the recursion; each event either opens a
- * collection, closes one, or is a value that goes to where the top of the stack waits for one. The first syntax error ends the
- * reading; everything else is told and reading goes on.
+ * From libyaml's events to a tree. A stack of the collections that are open stands for the recursion; each event either
+ * opens a collection, closes one, or is a value that goes to where the top of the stack waits for one. The first syntax
+ * error ends the reading; everything else is told and reading goes on.
  */
 #include "core/config_tree.h"
 
@@ -45,8 +45,8 @@ static unsigned column_of(const yaml_mark_t *mark)
 	return (unsigned)mark->column + 1;
 }
 
-__attribute__((format(printf, 3, 4)))
-static void fail(struct reader *reader, const yaml_mark_t *mark, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void fail(
+	struct reader *reader, const yaml_mark_t *mark, const char *format, ...)
 {
 	char message[CONFIG_COMPLAINT_BYTES];
 	va_list arguments;
@@ -83,7 +83,8 @@ static const struct config_node *find(const struct config_node *map, struct slic
 	return NULL;
 }
 
-static void append(struct reader *reader, struct config_node *parent, struct config_node *key, struct config_node *value)
+static void append(
+	struct reader *reader, struct config_node *parent, struct config_node *key, struct config_node *value)
 {
 	struct config_entry *entry = config_alloc(reader->memory, 1, sizeof(*entry));
 
@@ -105,7 +106,8 @@ static void append(struct reader *reader, struct config_node *parent, struct con
 static void take_key(struct reader *reader, struct level *level, struct config_node *key, const yaml_mark_t *mark)
 {
 	if (key->kind != CONFIG_SCALAR)
-		fail(reader, mark, "a %s cannot be a name here (expected a plain name)", key->kind == CONFIG_LIST ? "list" : "map");
+		fail(reader, mark, "a %s cannot be a name here (expected a plain name)",
+			key->kind == CONFIG_LIST ? "list" : "map");
 	else if (level->node->count >= CONFIG_MAP_MAX)
 		fail(reader, mark, "this map has too many entries (expected at most %d)", CONFIG_MAP_MAX);
 	else
@@ -133,8 +135,8 @@ static void place(struct reader *reader, struct config_node *node, const yaml_ma
 		return;
 	}
 	if (find(level->node, level->key->text))
-		config_complain(reader->errors, level->key->line, level->key->column, "\"%.64s\" is given twice in this map (expected once)",
-				level->key->text.data);
+		config_complain(reader->errors, level->key->line, level->key->column,
+			"\"%.64s\" is given twice in this map (expected once)", level->key->text.data);
 	else
 		append(reader, level->node, level->key, node);
 	level->key = NULL;
@@ -150,10 +152,13 @@ static void weigh(struct reader *reader, const struct config_node *node, const y
 	if (parent)
 		parent->weight += node->weight;
 	if (node->weight > CONFIG_NODES_MAX || (parent && parent->weight > CONFIG_NODES_MAX))
-		fail(reader, mark, "the configuration is too large (expected at most %d values, with what aliases repeat)", CONFIG_NODES_MAX);
+		fail(reader, mark,
+			"the configuration is too large (expected at most %d values, with what aliases repeat)",
+			CONFIG_NODES_MAX);
 }
 
-static void take_anchor(struct reader *reader, const yaml_char_t *name, struct config_node *node, const yaml_mark_t *mark)
+static void take_anchor(
+	struct reader *reader, const yaml_char_t *name, struct config_node *node, const yaml_mark_t *mark)
 {
 	if (!name || !node)
 		return;
@@ -162,14 +167,14 @@ static void take_anchor(struct reader *reader, const yaml_char_t *name, struct c
 		return;
 	}
 	reader->anchors[reader->anchor_count++] =
-		(struct anchor){ config_copy(reader->memory, slice_of_string((const char *)name)), node };
+		(struct anchor){config_copy(reader->memory, slice_of_string((const char *)name)), node};
 }
 
 static void refuse_tag(struct reader *reader, const yaml_char_t *tag, const yaml_mark_t *mark)
 {
 	if (tag)
-		config_complain(reader->errors, line_of(mark), column_of(mark), "the tag \"%.64s\" is not understood (expected none)",
-				(const char *)tag);
+		config_complain(reader->errors, line_of(mark), column_of(mark),
+			"the tag \"%.64s\" is not understood (expected none)", (const char *)tag);
 }
 
 static void on_scalar(struct reader *reader, const yaml_event_t *event)
@@ -203,7 +208,7 @@ static void on_scalar(struct reader *reader, const yaml_event_t *event)
 }
 
 static void on_open(struct reader *reader, enum config_kind kind, const yaml_char_t *tag, const yaml_char_t *anchor,
-		    const yaml_mark_t *mark)
+	const yaml_mark_t *mark)
 {
 	struct config_node *node = make_node(reader, kind, mark);
 
@@ -216,7 +221,7 @@ static void on_open(struct reader *reader, enum config_kind kind, const yaml_cha
 	if (reader->depth == CONFIG_DEPTH_MAX)
 		fail(reader, mark, "nested too deeply (expected at most %d levels)", CONFIG_DEPTH_MAX);
 	if (!reader->broken)
-		reader->levels[reader->depth++] = (struct level){ .node = node };
+		reader->levels[reader->depth++] = (struct level){.node = node};
 }
 
 static void on_close(struct reader *reader, const yaml_mark_t *mark)
@@ -260,10 +265,12 @@ static void on_event(struct reader *reader, const yaml_event_t *event)
 		on_scalar(reader, event);
 		break;
 	case YAML_SEQUENCE_START_EVENT:
-		on_open(reader, CONFIG_LIST, event->data.sequence_start.tag, event->data.sequence_start.anchor, &event->start_mark);
+		on_open(reader, CONFIG_LIST, event->data.sequence_start.tag, event->data.sequence_start.anchor,
+			&event->start_mark);
 		break;
 	case YAML_MAPPING_START_EVENT:
-		on_open(reader, CONFIG_MAP, event->data.mapping_start.tag, event->data.mapping_start.anchor, &event->start_mark);
+		on_open(reader, CONFIG_MAP, event->data.mapping_start.tag, event->data.mapping_start.anchor,
+			&event->start_mark);
 		break;
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
@@ -287,12 +294,14 @@ static void complain_of_syntax(struct reader *reader)
 	const char *problem = parser->problem ? parser->problem : "not YAML";
 
 	if (parser->error == YAML_READER_ERROR)
-		config_complain(reader->errors, 0, 0, "%s at byte %zu (expected UTF-8 text)", problem, parser->problem_offset);
+		config_complain(
+			reader->errors, 0, 0, "%s at byte %zu (expected UTF-8 text)", problem, parser->problem_offset);
 	else if (parser->error == YAML_MEMORY_ERROR)
 		reader->memory->failed = true;
 	else
-		config_complain(reader->errors, line_of(&parser->problem_mark), column_of(&parser->problem_mark), "%s%s%s (expected YAML)",
-				problem, parser->context ? ", " : "", parser->context ? parser->context : "");
+		config_complain(reader->errors, line_of(&parser->problem_mark), column_of(&parser->problem_mark),
+			"%s%s%s (expected YAML)", problem, parser->context ? ", " : "",
+			parser->context ? parser->context : "");
 	reader->broken = true;
 }
 
@@ -313,9 +322,10 @@ static void read_all(struct reader *reader)
 	}
 }
 
-struct config_node *config_parse(const struct config_source *source, struct config_memory *memory, struct config_report *errors)
+struct config_node *config_parse(
+	const struct config_source *source, struct config_memory *memory, struct config_report *errors)
 {
-	struct reader reader = { .source = source, .memory = memory, .errors = errors };
+	struct reader reader = {.source = source, .memory = memory, .errors = errors};
 
 	if (source->yaml.size > CONFIG_BYTES_MAX) {
 		config_complain(errors, 0, 0, "the file is too large (expected at most %d bytes)", CONFIG_BYTES_MAX);
@@ -339,5 +349,6 @@ const struct config_node *config_member(const struct config_node *node, const ch
 bool config_is_null(const struct config_node *node)
 {
 	return !node || (node->kind == CONFIG_SCALAR && node->plain &&
-			 (node->text.size == 0 || slice_equal(node->text, SLICE("~")) || slice_equal_nocase(node->text, SLICE("null"))));
+				(node->text.size == 0 || slice_equal(node->text, SLICE("~")) ||
+					slice_equal_nocase(node->text, SLICE("null"))));
 }

@@ -1,7 +1,8 @@
 /*
- * YAML as a tree whose nodes know where they stand. `${VAR}` and `${VAR:-default}` are replaced in values (`$${` is a literal
- * `${`). Bounded in bytes, nodes, depth and aliases; an alias shares the node of its anchor, so the tree may be a graph without
- * cycles. Everything belongs to the config_memory.
+ * YAML as a tree whose nodes know where they stand. `${VAR}` and `${VAR:-default}` are replaced in values (`$${` is a
+ * literal
+ * `${`). Bounded in bytes, nodes, depth and aliases; an alias shares the node of its anchor, so the tree may be a graph
+ * without cycles. Everything belongs to the config_memory.
  */
 #ifndef CORE_CONFIG_TREE_H
 #define CORE_CONFIG_TREE_H
@@ -10,12 +11,12 @@
 
 enum {
 	CONFIG_BYTES_MAX = 16 << 20,
-	CONFIG_NODES_MAX = 1 << 20,  /* counted with what aliases repeat */
-	CONFIG_MAP_MAX = 4096,       /* entries of one map: looking for duplicates is quadratic */
+	CONFIG_NODES_MAX = 1 << 20, /* counted with what aliases repeat */
+	CONFIG_MAP_MAX = 4096,      /* entries of one map: looking for duplicates is quadratic */
 	CONFIG_DEPTH_MAX = 32,
 	CONFIG_ANCHORS_MAX = 64,
 	CONFIG_ALIASES_MAX = 256,
-	CONFIG_TEXT_MAX = 64 << 10,  /* bytes of one scalar after replacement */
+	CONFIG_TEXT_MAX = 64 << 10, /* bytes of one scalar after replacement */
 };
 
 enum config_kind { CONFIG_SCALAR, CONFIG_LIST, CONFIG_MAP };
@@ -48,7 +49,8 @@ struct config_source {
 };
 
 /* The root, or NULL when the text is not YAML (told in `errors`) or holds nothing. */
-struct config_node *config_parse(const struct config_source *source, struct config_memory *memory, struct config_report *errors);
+struct config_node *config_parse(
+	const struct config_source *source, struct config_memory *memory, struct config_report *errors);
 
 /* The value under that name; NULL when `node` is no map or has none. */
 const struct config_node *config_member(const struct config_node *node, const char *name);

@@ -33,7 +33,8 @@ unsigned edit_distance(struct slice a, struct slice b)
 			bool same = letter(a, i - 1) == letter(b, j - 1);
 
 			now[j] = least(least(before[j], now[j - 1]) + 1, before[j - 1] + !same);
-			if (i > 1 && j > 1 && letter(a, i - 1) == letter(b, j - 2) && letter(a, i - 2) == letter(b, j - 1))
+			if (i > 1 && j > 1 && letter(a, i - 1) == letter(b, j - 2) &&
+				letter(a, i - 2) == letter(b, j - 1))
 				now[j] = least(now[j], rows[(i - 2) % 3][j - 2] + 1);
 		}
 	}
@@ -45,7 +46,7 @@ void nearest_begin(struct nearest *nearest, struct slice wanted)
 	/* Near is a third of the letters wrong, and at least one: `rmp` is near `rpm`, `foo` is near nothing. */
 	unsigned wrong_max = least((unsigned)wanted.size, NEAREST_NAME_MAX) / 3;
 
-	*nearest = (struct nearest){ .wanted = wanted, .distance = (wrong_max ? wrong_max : 1) + 1 };
+	*nearest = (struct nearest){.wanted = wanted, .distance = (wrong_max ? wrong_max : 1) + 1};
 }
 
 void nearest_offer(struct nearest *nearest, const char *name)

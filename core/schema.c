@@ -25,11 +25,11 @@ static void complain_of_unknown(struct schema_walk *walk, const struct schema *s
 	for (i = 0; i < schema->count; i++)
 		nearest_offer(&nearest, schema->fields[i].name);
 	if (nearest.best)
-		config_complain(walk->errors, key->line, key->column, "unknown field \"%.64s\" (did you mean \"%s\"?)", key->text.data,
-				nearest.best);
+		config_complain(walk->errors, key->line, key->column, "unknown field \"%.64s\" (did you mean \"%s\"?)",
+			key->text.data, nearest.best);
 	else
-		config_complain(walk->errors, key->line, key->column, "unknown field \"%.64s\" (expected one of the documented ones)",
-				key->text.data);
+		config_complain(walk->errors, key->line, key->column,
+			"unknown field \"%.64s\" (expected one of the documented ones)", key->text.data);
 }
 
 static bool knows(const struct schema *schema, struct slice name)
@@ -91,7 +91,8 @@ static void default_words(struct schema_walk *walk, const struct schema_field *f
 		add_word(walk, field, place, word);
 }
 
-static void read_words(struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *place)
+static void read_words(
+	struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *place)
 {
 	const struct config_entry *entry;
 
@@ -111,7 +112,8 @@ static void read_words(struct schema_walk *walk, const struct schema_field *fiel
 	}
 }
 
-static void read_pairs(struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *base)
+static void read_pairs(
+	struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *base)
 {
 	struct named_value *pairs;
 	const struct config_entry *entry;
@@ -126,8 +128,9 @@ static void read_pairs(struct schema_walk *walk, const struct schema_field *fiel
 		return;
 	for (entry = node->first; entry; entry = entry->next) {
 		if (entry->value->kind != CONFIG_SCALAR) {
-			config_complain(walk->errors, entry->value->line, entry->value->column, "%s.%.64s: %s will not do (expected a text)",
-					field->name, entry->key->text.data, entry->value->kind == CONFIG_MAP ? "a map" : "a list");
+			config_complain(walk->errors, entry->value->line, entry->value->column,
+				"%s.%.64s: %s will not do (expected a text)", field->name, entry->key->text.data,
+				entry->value->kind == CONFIG_MAP ? "a map" : "a list");
 			continue;
 		}
 		pairs[count].name = config_copy(walk->memory, entry->key->text);
@@ -139,7 +142,8 @@ static void read_pairs(struct schema_walk *walk, const struct schema_field *fiel
 }
 
 /* LIST and NAMED. Items that are wrong stay, as defaults, so that the n-th item is the n-th entry. */
-static void read_items(struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *base)
+static void read_items(
+	struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *base)
 {
 	bool named = field->type == SCHEMA_NAMED;
 	const struct config_entry *entry;
@@ -165,7 +169,7 @@ static void read_items(struct schema_walk *walk, const struct schema_field *fiel
 }
 
 static void read_object(struct schema_walk *walk, const struct schema_field *field, const struct config_node *node,
-			const struct config_node *owner, void *base)
+	const struct config_node *owner, void *base)
 {
 	bool quiet = walk->quiet;
 
@@ -175,14 +179,17 @@ static void read_object(struct schema_walk *walk, const struct schema_field *fie
 	walk->quiet = quiet;
 }
 
-static void read_default(struct schema_walk *walk, const struct schema_field *field, const struct config_node *owner, void *base)
+static void read_default(
+	struct schema_walk *walk, const struct schema_field *field, const struct config_node *owner, void *base)
 {
-	const struct config_node text = { .kind = CONFIG_SCALAR, .text = slice_of_string(field->fallback), .plain = true };
+	const struct config_node text = {
+		.kind = CONFIG_SCALAR, .text = slice_of_string(field->fallback), .plain = true};
 	void *place = at(base, field->offset);
 	bool good = true;
 
 	if (field->required && !walk->quiet && owner)
-		config_complain(walk->errors, owner->line, owner->column, "\"%s\" is missing (it is required)", field->name);
+		config_complain(
+			walk->errors, owner->line, owner->column, "\"%s\" is missing (it is required)", field->name);
 	switch (field->type) {
 	case SCHEMA_FLAGS:
 	case SCHEMA_STRINGS:
@@ -214,7 +221,7 @@ static void read_default(struct schema_walk *walk, const struct schema_field *fi
 }
 
 static void read_field(struct schema_walk *walk, const struct schema_field *field, const struct config_node *node,
-		       const struct config_node *owner, void *base)
+	const struct config_node *owner, void *base)
 {
 	switch (field->type) {
 	case SCHEMA_FLAGS:
@@ -249,14 +256,15 @@ static void read_field(struct schema_walk *walk, const struct schema_field *fiel
 }
 
 /* Whether a given field says something else than not giving it would. */
-static bool differs(struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *base)
+static bool differs(
+	struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *base)
 {
 	union {
 		int64_t integer;
 		char *string;
 		struct strings strings;
 		char bytes[32];
-	} standard = { .bytes = { 0 } };
+	} standard = {.bytes = {0}};
 	struct schema_field shifted = *field;
 
 	switch (field->type) {
@@ -282,18 +290,21 @@ static bool differs(struct schema_walk *walk, const struct schema_field *field, 
 	return node->count > 0;
 }
 
-static void tell_build(struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *base)
+static void tell_build(
+	struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *base)
 {
 	if (field->build == SCHEMA_BUILT || !differs(walk, field, node, base))
 		return;
 	if (field->build == SCHEMA_LACKS)
-		config_complain(walk->errors, node->line, node->column, "%s is not in this build (expected its default)", field->name);
+		config_complain(walk->errors, node->line, node->column,
+			"%s is not in this build (expected its default)", field->name);
 	else
-		config_complain(walk->warnings, node->line, node->column, "%s is accepted, but this build does not act on it", field->name);
+		config_complain(walk->warnings, node->line, node->column,
+			"%s is accepted, but this build does not act on it", field->name);
 }
 
 void schema_read(struct schema_walk *walk, const struct schema *schema, const struct config_node *node,
-		 const struct config_node *owner, void *target)
+	const struct config_node *owner, void *target)
 {
 	const struct config_entry *entry;
 	bool quiet = walk->quiet;
@@ -302,7 +313,7 @@ void schema_read(struct schema_walk *walk, const struct schema *schema, const st
 	if (node && node->kind != CONFIG_MAP) {
 		if (!config_is_null(node))
 			config_complain(walk->errors, node->line, node->column, "%s will not do here (expected a map)",
-					node->kind == CONFIG_LIST ? "a list" : "a text");
+				node->kind == CONFIG_LIST ? "a list" : "a text");
 		walk->quiet = walk->quiet || !config_is_null(node);
 		node = NULL;
 	}

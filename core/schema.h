@@ -1,8 +1,8 @@
 /*
- * From a configuration tree to structs, driven by tables. A table (struct schema) lists the fields of one map: name, type, where
- * the value goes, range, default. The walk fills in every field, told or not; it complains of unknown names (with the nearest
- * known one), wrong types and values, and what is missing, and goes on. After complaints the structs hold defaults in those
- * places and are still safe to look at.
+ * From a configuration tree to structs, driven by tables. A table (struct schema) lists the fields of one map: name,
+ * type, where the value goes, range, default. The walk fills in every field, told or not; it complains of unknown names
+ * (with the nearest known one), wrong types and values, and what is missing, and goes on. After complaints the structs
+ * hold defaults in those places and are still safe to look at.
  */
 #ifndef CORE_SCHEMA_H
 #define CORE_SCHEMA_H
@@ -41,19 +41,19 @@ struct schema_field {
 	const char *name;
 	enum schema_type type;
 	bool required;
-	bool secret;             /* its value never stands in a message */
+	bool secret; /* its value never stands in a message */
 	enum schema_build build;
-	uint8_t digits;          /* DECIMAL */
-	uint16_t offset, size;   /* of the member */
-	uint16_t count_offset;   /* LIST, NAMED, PAIRS: an unsigned */
-	uint16_t present_at;     /* 1 + offset of a bool that tells whether the field was given; 0: none */
+	uint8_t digits;                  /* DECIMAL */
+	uint16_t offset, size;           /* of the member */
+	uint16_t count_offset;           /* LIST, NAMED, PAIRS: an unsigned */
+	uint16_t present_at;             /* 1 + offset of a bool that tells whether the field was given; 0: none */
 	uint16_t item_size, item_offset; /* LIST, NAMED: an item; where its table's offsets count from */
-	const char *fallback;    /* the default, as YAML text; lists: words; NULL: `absent` */
-	int64_t absent;          /* the default of integers without `fallback` */
-	int64_t min, max;        /* STRING: bytes, when max is set */
-	int64_t unit;            /* 0: 1 */
-	const char *const *names; /* NULL-terminated */
-	const char *expected;    /* what `check` or `parse` wants, for messages */
+	const char *fallback;            /* the default, as YAML text; lists: words; NULL: `absent` */
+	int64_t absent;                  /* the default of integers without `fallback` */
+	int64_t min, max;                /* STRING: bytes, when max is set */
+	int64_t unit;                    /* 0: 1 */
+	const char *const *names;        /* NULL-terminated */
+	const char *expected;            /* what `check` or `parse` wants, for messages */
 	schema_check *check;
 	schema_parse *parse;
 	const struct schema *object;
@@ -64,7 +64,10 @@ struct schema {
 	unsigned count;
 };
 
-#define SCHEMA(table) { (table), sizeof(table) / sizeof((table)[0]) }
+#define SCHEMA(table)                                                                                                  \
+	{                                                                                                              \
+		(table), sizeof(table) / sizeof((table)[0])                                                            \
+	}
 
 struct schema_walk {
 	struct config_memory *memory;
@@ -73,10 +76,10 @@ struct schema_walk {
 };
 
 /*
- * Reads `node` (NULL: nothing was given, all defaults) into `target`, which is zeroed. `owner` is where to point at when a
- * required field is missing.
+ * Reads `node` (NULL: nothing was given, all defaults) into `target`, which is zeroed. `owner` is where to point at
+ * when a required field is missing.
  */
 void schema_read(struct schema_walk *walk, const struct schema *schema, const struct config_node *node,
-		 const struct config_node *owner, void *target);
+	const struct config_node *owner, void *target);
 
 #endif

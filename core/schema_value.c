@@ -79,7 +79,8 @@ bool schema_decimal(struct slice text, unsigned digits, int64_t *value)
 
 static const char *list_names(const struct schema_field *field, char *buffer, size_t bytes)
 {
-	size_t used = (size_t)snprintf(buffer, bytes, "%s", field->type == SCHEMA_FLAGS || field->type == SCHEMA_STRINGS ? "a list of" : "one of");
+	size_t used = (size_t)snprintf(buffer, bytes, "%s",
+		field->type == SCHEMA_FLAGS || field->type == SCHEMA_STRINGS ? "a list of" : "one of");
 	unsigned i;
 
 	for (i = 0; field->names[i] && used < bytes; i++)
@@ -162,12 +163,16 @@ static void show(const struct config_node *node, bool secret, char *buffer, size
 
 	assert(bytes > SHOWN_BYTES + 6);
 	if (node->kind != CONFIG_SCALAR || secret) {
-		snprintf(buffer, bytes, "%s", node->kind == CONFIG_MAP ? "a map" : node->kind == CONFIG_LIST ? "a list" : "the value");
+		snprintf(buffer, bytes, "%s",
+			node->kind == CONFIG_MAP    ? "a map"
+			: node->kind == CONFIG_LIST ? "a list"
+						    : "the value");
 		return;
 	}
 	buffer[used++] = '"';
 	for (i = 0; i < shown; i++)
-		buffer[used++] = (unsigned char)node->text.data[i] < ' ' || node->text.data[i] == 127 ? '?' : node->text.data[i];
+		buffer[used++] =
+			(unsigned char)node->text.data[i] < ' ' || node->text.data[i] == 127 ? '?' : node->text.data[i];
 	snprintf(buffer + used, bytes - used, "%s\"", shown < node->text.size ? "..." : "");
 }
 
@@ -184,15 +189,16 @@ static const char *nearest_name(const struct schema_field *field, const struct c
 	return nearest.best;
 }
 
-void schema_refuse(struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, const char *name)
+void schema_refuse(
+	struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, const char *name)
 {
 	char shown[SHOWN_BYTES + 16], expected[400];
 	const char *near = nearest_name(field, node);
 
 	show(node, field->secret, shown, sizeof(shown));
 	config_complain(walk->errors, node->line, node->column, "%s: %s will not do (%s%s%sexpected %s)", name, shown,
-			near ? "did you mean \"" : "", near ? near : "", near ? "\"? " : "",
-			schema_expected(field, expected, sizeof(expected)));
+		near ? "did you mean \"" : "", near ? near : "", near ? "\"? " : "",
+		schema_expected(field, expected, sizeof(expected)));
 }
 
 static int name_index(const char *const *names, struct slice text)
@@ -241,7 +247,8 @@ static bool read_integer(const struct schema_field *field, const struct config_n
 	return field->type == SCHEMA_BOOL ? read_bool(node->text, value) : read_number(field, node->text, value);
 }
 
-bool schema_read_value(struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *place)
+bool schema_read_value(
+	struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *place)
 {
 	bool good = node->kind == CONFIG_SCALAR;
 	int64_t value = 0;

@@ -1,4 +1,5 @@
-/* Settings from YAML: the tree, the walk over the tables, what follows from other fields, and the checks across fields. */
+/* Settings from YAML: the tree, the walk over the tables, what follows from other fields, and the checks across fields.
+ */
 #include "route/settings.h"
 
 #include "core/config_tree.h"
@@ -32,8 +33,8 @@ const struct config_entry *settings_entries(const struct settings_load *load, co
 	return node && node->kind != CONFIG_SCALAR ? node->first : NULL;
 }
 
-static void complain(struct config_report *report, const struct config_node *node, const char *member, const char *format,
-		     va_list arguments)
+static void complain(struct config_report *report, const struct config_node *node, const char *member,
+	const char *format, va_list arguments)
 {
 	const struct config_node *place = member ? config_member(node, member) : NULL;
 	char message[CONFIG_COMPLAINT_BYTES];
@@ -44,7 +45,8 @@ static void complain(struct config_report *report, const struct config_node *nod
 	config_complain(report, place ? place->line : 0, place ? place->column : 0, "%s", message);
 }
 
-void settings_error(const struct settings_load *load, const struct config_node *node, const char *member, const char *format, ...)
+void settings_error(
+	const struct settings_load *load, const struct config_node *node, const char *member, const char *format, ...)
 {
 	va_list arguments;
 
@@ -53,7 +55,8 @@ void settings_error(const struct settings_load *load, const struct config_node *
 	va_end(arguments);
 }
 
-void settings_warning(const struct settings_load *load, const struct config_node *node, const char *member, const char *format, ...)
+void settings_warning(
+	const struct settings_load *load, const struct config_node *node, const char *member, const char *format, ...)
 {
 	va_list arguments;
 
@@ -70,7 +73,7 @@ static const char *look_up(void *context, const char *name)
 
 static void fill(struct settings_load *load)
 {
-	static const struct config_node nothing = { .kind = CONFIG_MAP };
+	static const struct config_node nothing = {.kind = CONFIG_MAP};
 
 	schema_read(&load->walk, &settings_schema, load->root, load->root ? load->root : &nothing, load->settings);
 	if (load->walk.memory->failed)
@@ -81,13 +84,14 @@ static void fill(struct settings_load *load)
 }
 
 /* Whether `yaml` became settings without an error. */
-static bool load_into(struct loaded *loaded, struct slice yaml, struct config_memory *scratch, settings_complain *tell_error,
-		      settings_complain *tell_warning, void *context)
+static bool load_into(struct loaded *loaded, struct slice yaml, struct config_memory *scratch,
+	settings_complain *tell_error, settings_complain *tell_warning, void *context)
 {
-	const struct config_source source = { .yaml = yaml, .lookup = look_up };
+	const struct config_source source = {.yaml = yaml, .lookup = look_up};
 	struct config_report errors, warnings;
-	struct settings_load load = { .settings = &loaded->settings, .scratch = scratch,
-				      .walk = { .memory = &loaded->memory, .errors = &errors, .warnings = &warnings } };
+	struct settings_load load = {.settings = &loaded->settings,
+		.scratch = scratch,
+		.walk = {.memory = &loaded->memory, .errors = &errors, .warnings = &warnings}};
 
 	config_report_init(&errors, scratch);
 	config_report_init(&warnings, scratch);
@@ -104,7 +108,15 @@ static bool load_into(struct loaded *loaded, struct slice yaml, struct config_me
 	return errors.count == 0;
 }
 
-struct settings *settings_parse(struct slice yaml, settings_complain *complain_of, settings_complain *warn, void *context)
+static void discard(struct loaded *loaded)
+{
+	config_memory_fini(&loaded->memory);
+	explicit_bzero(loaded, sizeof(*loaded));
+	free(loaded);
+}
+
+struct settings *settings_parse(
+	struct slice yaml, settings_complain *complain_of, settings_complain *warn, void *context)
 {
 	struct loaded *loaded = calloc(1, sizeof(*loaded));
 	struct config_memory scratch;
@@ -120,19 +132,14 @@ struct settings *settings_parse(struct slice yaml, settings_complain *complain_o
 	config_memory_fini(&scratch);
 	if (good)
 		return &loaded->settings;
-	settings_free(&loaded->settings);
+	discard(loaded);
 	return NULL;
 }
 
 void settings_free(struct settings *settings)
 {
-	struct loaded *loaded = (struct loaded *)settings;
-
-	if (!loaded)
-		return;
-	config_memory_fini(&loaded->memory);
-	explicit_bzero(loaded, sizeof(*loaded));
-	free(loaded);
+	if (settings)
+		discard((struct loaded *)settings);
 }
 
 /* The whole file, at most one byte more than a configuration may have. 0 or -errno. */

@@ -1,6 +1,7 @@
 /*
- * What an operator configured, typed and checked: the contract's section 2 as structs. Loaded from YAML by settings_load(), read-only
- * afterwards, shared by all shards, replaced whole on reload. Strings are NUL-terminated and belong to the settings.
+ * What an operator configured, typed and checked: the documented configuration as structs. Loaded from YAML by
+ * settings_load(), read-only afterwards, shared by all shards, replaced whole on reload. Strings are NUL-terminated and
+ * belong to the settings.
  */
 #ifndef ROUTE_SETTINGS_H
 #define ROUTE_SETTINGS_H
@@ -13,8 +14,19 @@
 
 #include <sys/socket.h>
 
-enum provider_kind { PROVIDER_OPENAI, PROVIDER_ANTHROPIC, PROVIDER_GEMINI, PROVIDER_MISTRAL, PROVIDER_COHERE, PROVIDER_GROQ,
-		     PROVIDER_TOGETHER, PROVIDER_BEDROCK, PROVIDER_AZURE, PROVIDER_OPENAI_COMPATIBLE, PROVIDER_KIND_COUNT };
+enum provider_kind {
+	PROVIDER_OPENAI,
+	PROVIDER_ANTHROPIC,
+	PROVIDER_GEMINI,
+	PROVIDER_MISTRAL,
+	PROVIDER_COHERE,
+	PROVIDER_GROQ,
+	PROVIDER_TOGETHER,
+	PROVIDER_BEDROCK,
+	PROVIDER_AZURE,
+	PROVIDER_OPENAI_COMPATIBLE,
+	PROVIDER_KIND_COUNT
+};
 
 struct listener_settings {
 	struct sockaddr_storage address;
@@ -112,8 +124,17 @@ struct team_settings {
 	struct limit_settings limits;
 };
 
-enum key_scope { SCOPE_CHAT = 1, SCOPE_RESPONSES = 2, SCOPE_EMBEDDINGS = 4, SCOPE_MODERATIONS = 8, SCOPE_IMAGES = 16, SCOPE_AUDIO = 32,
-		 SCOPE_MODELS = 64, SCOPE_ENDPOINTS = 128, SCOPE_RECEIPTS = 256 };
+enum key_scope {
+	SCOPE_CHAT = 1,
+	SCOPE_RESPONSES = 2,
+	SCOPE_EMBEDDINGS = 4,
+	SCOPE_MODERATIONS = 8,
+	SCOPE_IMAGES = 16,
+	SCOPE_AUDIO = 32,
+	SCOPE_MODELS = 64,
+	SCOPE_ENDPOINTS = 128,
+	SCOPE_RECEIPTS = 256
+};
 
 struct key_settings {
 	char *name, *workspace, *team, *environment;
@@ -174,7 +195,7 @@ struct settings {
 	struct project_settings *projects;
 };
 
-/* Where load errors go, one call each, in order of position; `line` and `column` count from 1 (0: whole file). */
+/* Where load errors go, one call each, in order of position; `line` and `column` count from 1 (0: the whole file). */
 typedef void settings_complain(void *context, unsigned line, unsigned column, const char *message);
 
 /* NULL when anything was wrong (all of it was told). `warnings` that do not prevent are told by `warn`. Free with settings_free. */

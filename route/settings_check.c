@@ -1,4 +1,5 @@
-/* Checks across fields: references, uniqueness, exclusion. Every complaint points at the field that is to be changed. */
+/* Checks across fields: references, uniqueness, exclusion. Every complaint points at the field that is to be changed.
+ */
 #include "core/nearest.h"
 #include "core/text.h"
 #include "route/settings_load.h"
@@ -11,7 +12,7 @@ struct names {
 	struct named_place {
 		const char *name;
 		const struct config_node *node; /* NULL: built in */
-	} *list;
+	} * list;
 	unsigned count;
 };
 
@@ -27,7 +28,7 @@ static const struct config_node *value_of(const struct config_entry *entry)
 
 static struct names make_names(struct settings_load *load, const char *what, unsigned count_max)
 {
-	return (struct names){ .what = what, .list = config_alloc(load->scratch, count_max, sizeof(struct named_place)) };
+	return (struct names){.what = what, .list = config_alloc(load->scratch, count_max, sizeof(struct named_place))};
 }
 
 /* `member` of `node`, when given, is where a complaint points. */
@@ -36,7 +37,7 @@ static void add_name(struct names *names, const char *name, const struct config_
 	const struct config_node *place = config_member(node, member);
 
 	if (name && names->list)
-		names->list[names->count++] = (struct named_place){ name, place ? place : node };
+		names->list[names->count++] = (struct named_place){name, place ? place : node};
 }
 
 static bool knows(const struct names *names, const char *name)
@@ -50,8 +51,8 @@ static bool knows(const struct names *names, const char *name)
 }
 
 /* Complains at `node` (or its member) when `name` is not among `names`. */
-static bool refer(struct settings_load *load, const struct names *names, const char *name, const struct config_node *node,
-		  const char *member)
+static bool refer(struct settings_load *load, const struct names *names, const char *name,
+	const struct config_node *node, const char *member)
 {
 	struct nearest nearest;
 	unsigned i;
@@ -62,14 +63,14 @@ static bool refer(struct settings_load *load, const struct names *names, const c
 	for (i = 0; i < names->count; i++)
 		nearest_offer(&nearest, names->list[i].name);
 	settings_error(load, node, member, "there is no %s \"%.128s\" (%s%s%s)", names->what, name,
-		       nearest.best ? "did you mean \"" : "expected one that is declared here", nearest.best ? nearest.best : "",
-		       nearest.best ? "\"?" : "");
+		nearest.best ? "did you mean \"" : "expected one that is declared here",
+		nearest.best ? nearest.best : "", nearest.best ? "\"?" : "");
 	return false;
 }
 
 /* The same for a list of names. */
 static void refer_each(struct settings_load *load, const struct names *names, const struct strings *strings,
-		       const struct config_node *list)
+	const struct config_node *list)
 {
 	const struct config_entry *entry;
 	unsigned i;
@@ -105,13 +106,14 @@ static void check_unique(struct settings_load *load, struct names *names, bool s
 		const struct named_place *before = &names->list[i - 1], *now = &names->list[i];
 
 		if (strcmp(before->name, now->name) == 0)
-			settings_error(load, now->node, NULL, "%s %s%.128s%sis already on line %u (expected another)", names->what,
-				       shown ? "\"" : "", shown ? now->name : "", shown ? "\" " : "", before->node ? before->node->line : 0);
+			settings_error(load, now->node, NULL, "%s %s%.128s%sis already on line %u (expected another)",
+				names->what, shown ? "\"" : "", shown ? now->name : "", shown ? "\" " : "",
+				before->node ? before->node->line : 0);
 	}
 }
 
 static void check_credential(struct settings_load *load, const struct provider_settings *provider,
-			     const struct credential_settings *credential, const struct config_node *node)
+	const struct credential_settings *credential, const struct config_node *node)
 {
 	if (provider->kind != PROVIDER_BEDROCK && config_is_null(config_member(node, "api_key")))
 		settings_error(load, node, NULL, "\"api_key\" is missing (it is required)");
@@ -123,7 +125,8 @@ static void check_credential(struct settings_load *load, const struct provider_s
 		settings_error(load, node, "access_key_id", "access_key_id belongs to bedrock (expected api_key)");
 }
 
-static void check_credentials(struct settings_load *load, const struct provider_settings *provider, const struct config_node *node)
+static void check_credentials(
+	struct settings_load *load, const struct provider_settings *provider, const struct config_node *node)
 {
 	const struct config_node *list = config_member(node, "credentials");
 	const struct config_entry *entry = list && list->kind == CONFIG_LIST ? list->first : NULL;
@@ -136,22 +139,27 @@ static void check_credentials(struct settings_load *load, const struct provider_
 	}
 	check_unique(load, &names, true);
 	if (!list && provider->kind != PROVIDER_OPENAI_COMPATIBLE)
-		settings_error(load, node, NULL, "\"credentials\" is missing (kind %s needs at least one)", provider_kind_name(provider->kind));
+		settings_error(load, node, NULL, "\"credentials\" is missing (kind %s needs at least one)",
+			provider_kind_name(provider->kind));
 	else if (provider->credential_count == 0 && provider->kind != PROVIDER_OPENAI_COMPATIBLE)
 		settings_error(load, node, "credentials", "credentials is empty (kind %s needs at least one)",
-			       provider_kind_name(provider->kind));
+			provider_kind_name(provider->kind));
 }
 
-static void check_provider(struct settings_load *load, const struct provider_settings *provider, const struct config_node *node)
+static void check_provider(
+	struct settings_load *load, const struct provider_settings *provider, const struct config_node *node)
 {
 	if (provider->kind != PROVIDER_OPENAI && provider->kind != PROVIDER_OPENAI_COMPATIBLE)
-		settings_error(load, node, "kind", "kind %s is not in this build (expected openai or openai_compatible)",
-			       provider_kind_name(provider->kind));
+		settings_error(load, node, "kind",
+			"kind %s is not in this build (expected openai or openai_compatible)",
+			provider_kind_name(provider->kind));
 	if (!provider->base_url && config_is_null(config_member(node, "base_url")))
-		settings_error(load, node, NULL, "\"base_url\" is missing (kind %s has no default)", provider_kind_name(provider->kind));
+		settings_error(load, node, NULL, "\"base_url\" is missing (kind %s has no default)",
+			provider_kind_name(provider->kind));
 	if (provider->tls)
-		settings_warning(load, node, "base_url", "%s needs TLS, which is not in this build: calls to provider %s will fail",
-				 provider->base_url, provider->name ? provider->name : "");
+		settings_warning(load, node, "base_url",
+			"%s needs TLS, which is not in this build: calls to provider %s will fail", provider->base_url,
+			provider->name ? provider->name : "");
 	check_credentials(load, provider, node);
 }
 
@@ -179,8 +187,8 @@ static const struct provider_settings *find_provider(const struct settings *sett
 	return NULL;
 }
 
-static void check_deployment(struct settings_load *load, const struct names *providers, struct deployment_settings *deployment,
-			     const struct config_node *node)
+static void check_deployment(struct settings_load *load, const struct names *providers,
+	struct deployment_settings *deployment, const struct config_node *node)
 {
 	const struct provider_settings *provider;
 	struct names credentials;
@@ -197,16 +205,18 @@ static void check_deployment(struct settings_load *load, const struct names *pro
 }
 
 static void check_deployments(struct settings_load *load, const struct names *providers, struct model_settings *model,
-			      const struct config_node *node)
+	const struct config_node *node)
 {
 	const struct config_node *list = config_member(node, "deployments");
 	const struct config_entry *entry = list && list->kind == CONFIG_LIST ? list->first : NULL;
 	unsigned i;
 
 	if (entry && model->provider_name)
-		settings_error(load, node, "provider", "provider and deployments are both given (expected one of them)");
+		settings_error(
+			load, node, "provider", "provider and deployments are both given (expected one of them)");
 	if (model->deployment_count == 0)
-		settings_error(load, node, NULL, "this model has neither \"provider\" nor \"deployments\" (expected one of them)");
+		settings_error(load, node, NULL,
+			"this model has neither \"provider\" nor \"deployments\" (expected one of them)");
 	for (i = 0; i < model->deployment_count; i++, entry = next_entry(entry))
 		check_deployment(load, providers, &model->deployments[i], entry ? entry->value : node);
 }
@@ -216,10 +226,12 @@ static void check_price(struct settings_load *load, const struct model_settings 
 	const struct config_node *price = config_member(node, "price");
 
 	if (price && price->kind == CONFIG_MAP && price->count == 0)
-		settings_error(load, price, NULL, "price is empty (expected at least input or output; null: the catalog's)");
+		settings_error(
+			load, price, NULL, "price is empty (expected at least input or output; null: the catalog's)");
 	if (config_is_null(price) && model->id)
-		settings_warning(load, node, NULL, "model %s has no price: its cost counts as 0, and keys with a budget are refused it",
-				 model->id);
+		settings_warning(load, node, NULL,
+			"model %s has no price: its cost counts as 0, and keys with a budget are refused it",
+			model->id);
 }
 
 static void check_reserved(struct settings_load *load, const char *name, const struct config_node *node)
@@ -240,7 +252,8 @@ static void name_models(struct settings_load *load, struct names *names)
 	*names = make_names(load, "model", count);
 	for (i = 0; i < settings->model_count; i++, entry = next_entry(entry)) {
 		const struct model_settings *model = &settings->models[i];
-		const struct config_node *aliases = config_member(value_of(entry), "aliases"), *id = config_member(value_of(entry), "id");
+		const struct config_node *aliases = config_member(value_of(entry), "aliases"),
+					 *id = config_member(value_of(entry), "id");
 		const struct config_entry *alias = aliases ? aliases->first : NULL;
 
 		add_name(names, model->id, value_of(entry), "id");
@@ -283,7 +296,8 @@ static void check_models(struct settings_load *load, const struct names *provide
 		refer_each(load, models, &model->fallback, fallback);
 		for (j = 0; j < model->fallback.count; j++)
 			if (model->id && strcmp(model->fallback.list[j], model->id) == 0)
-				settings_error(load, fallback, NULL, "model %.128s falls back to itself (expected another)", model->id);
+				settings_error(load, fallback, NULL,
+					"model %.128s falls back to itself (expected another)", model->id);
 	}
 }
 
@@ -304,10 +318,12 @@ static void check_workspaces(struct settings_load *load, struct names *workspace
 		refer(load, &plans, workspace->plan, value_of(entry), "plan");
 		add_name(workspaces, workspace->id, value_of(entry), "id");
 		for (j = 0; j < settings->provider_count && !served; j++)
-			served = settings->providers[j].region && strcmp(settings->providers[j].region, workspace->residency) == 0;
+			served = settings->providers[j].region &&
+				 strcmp(settings->providers[j].region, workspace->residency) == 0;
 		if (!served)
-			settings_warning(load, value_of(entry), "residency", "no provider has the region %s: nothing can serve this workspace",
-					 workspace->residency);
+			settings_warning(load, value_of(entry), "residency",
+				"no provider has the region %s: nothing can serve this workspace",
+				workspace->residency);
 	}
 	check_unique(load, workspaces, true);
 }
@@ -327,7 +343,7 @@ static void check_teams(struct settings_load *load, const struct names *workspac
 }
 
 static void check_key_team(struct settings_load *load, const struct names *teams, const struct key_settings *key,
-			   const struct config_node *node)
+	const struct config_node *node)
 {
 	const struct settings *settings = load->settings;
 	unsigned i;
@@ -337,9 +353,11 @@ static void check_key_team(struct settings_load *load, const struct names *teams
 	for (i = 0; i < settings->team_count; i++) {
 		const struct team_settings *team = &settings->teams[i];
 
-		if (team->id && team->workspace && strcmp(team->id, key->team) == 0 && strcmp(team->workspace, key->workspace) != 0)
-			settings_error(load, node, "team", "team %s belongs to workspace %s (expected one of workspace %s)", team->id,
-				       team->workspace, key->workspace);
+		if (team->id && team->workspace && strcmp(team->id, key->team) == 0 &&
+			strcmp(team->workspace, key->workspace) != 0)
+			settings_error(load, node, "team",
+				"team %s belongs to workspace %s (expected one of workspace %s)", team->id,
+				team->workspace, key->workspace);
 	}
 }
 
@@ -347,12 +365,15 @@ static void check_key_team(struct settings_load *load, const struct names *teams
 static bool check_key_secret(struct settings_load *load, const struct key_settings *key, const struct config_node *node)
 {
 	static const uint8_t none[sizeof(key->secret_sha256)];
-	bool plain = !config_is_null(config_member(node, "secret")), digest = !config_is_null(config_member(node, "secret_sha256"));
+	bool plain = !config_is_null(config_member(node, "secret")),
+	     digest = !config_is_null(config_member(node, "secret_sha256"));
 
 	if (plain && digest)
-		settings_error(load, node, "secret_sha256", "secret and secret_sha256 are both given (expected one of them)");
+		settings_error(
+			load, node, "secret_sha256", "secret and secret_sha256 are both given (expected one of them)");
 	else if (!plain && !digest)
-		settings_error(load, node, NULL, "this key has neither \"secret\" nor \"secret_sha256\" (expected one of them)");
+		settings_error(load, node, NULL,
+			"this key has neither \"secret\" nor \"secret_sha256\" (expected one of them)");
 	return plain != digest && memcmp(key->secret_sha256, none, sizeof(none)) != 0;
 }
 
@@ -381,7 +402,7 @@ static void check_keys(struct settings_load *load, const struct names *workspace
 		check_key_team(load, teams, key, node);
 		if (check_key_secret(load, key, node))
 			add_name(&secrets, print_digest(load, key->secret_sha256), node,
-				 !config_is_null(config_member(node, "secret")) ? "secret" : "secret_sha256");
+				!config_is_null(config_member(node, "secret")) ? "secret" : "secret_sha256");
 		if (key->id[0])
 			add_name(&ids, key->id, node, "name");
 	}
@@ -394,14 +415,18 @@ static void check_routing(struct settings_load *load, const struct names *provid
 	const struct settings *settings = load->settings;
 	const struct config_node *node = config_member(load->root, "routing");
 
-	if (config_member(node, "default_model") && settings->routing.default_model && strcmp(settings->routing.default_model, "auto") != 0)
+	if (config_member(node, "default_model") && settings->routing.default_model &&
+		strcmp(settings->routing.default_model, "auto") != 0)
 		refer(load, models, settings->routing.default_model, node, "default_model");
-	if (config_member(node, "baseline_model") && settings->routing.baseline_model && !knows(models, settings->routing.baseline_model))
+	if (config_member(node, "baseline_model") && settings->routing.baseline_model &&
+		!knows(models, settings->routing.baseline_model))
 		settings_warning(load, node, "baseline_model", "there is no model %s here: savings are not computed",
-				 settings->routing.baseline_model);
+			settings->routing.baseline_model);
 	refer_each(load, models, &settings->routing.fallback_chain, config_member(node, "fallback_chain"));
-	refer_each(load, providers, &settings->routing.more.allowed_providers, config_member(node, "allowed_providers"));
-	refer_each(load, providers, &settings->routing.more.blocked_providers, config_member(node, "blocked_providers"));
+	refer_each(
+		load, providers, &settings->routing.more.allowed_providers, config_member(node, "allowed_providers"));
+	refer_each(
+		load, providers, &settings->routing.more.blocked_providers, config_member(node, "blocked_providers"));
 }
 
 static void check_rest(struct settings_load *load, const struct names *models, const struct names *workspaces)

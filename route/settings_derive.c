@@ -34,10 +34,10 @@ static void derive_plans(struct settings_load *load)
 		const char *id;
 		struct limit_settings limits;
 	} standard[] = {
-		{ "free", { .rpm = 20, .tpm = 40000, .rpd = 1000 } },
-		{ "starter", { .rpm = 100, .tpm = 200000, .rpd = 10000 } },
-		{ "pro", { .rpm = 500, .tpm = 1000000, .rpd = 100000 } },
-		{ "enterprise", { .rpm = 0 } },
+		{"free", {.rpm = 20, .tpm = 40000, .rpd = 1000}},
+		{"starter", {.rpm = 100, .tpm = 200000, .rpd = 10000}},
+		{"pro", {.rpm = 500, .tpm = 1000000, .rpd = 100000}},
+		{"enterprise", {.rpm = 0}},
 	};
 	struct settings *settings = load->settings;
 	unsigned i, j, declared = settings->plan_count, standard_count = sizeof(standard) / sizeof(standard[0]);
@@ -52,7 +52,7 @@ static void derive_plans(struct settings_load *load)
 			;
 		if (j == declared)
 			plans[settings->plan_count++] =
-				(struct plan_settings){ copy_string(load, standard[i].id), standard[i].limits };
+				(struct plan_settings){copy_string(load, standard[i].id), standard[i].limits};
 	}
 	settings->plans = plans;
 }
@@ -142,8 +142,8 @@ static void derive_deployments(struct settings_load *load, struct model_settings
 		if (!model->deployments)
 			return;
 		model->deployment_count = 1;
-		model->deployments[0] = (struct deployment_settings){ .provider_name = model->provider_name, .weight = 1,
-								      .upstream_model = model->upstream_model };
+		model->deployments[0] = (struct deployment_settings){
+			.provider_name = model->provider_name, .weight = 1, .upstream_model = model->upstream_model};
 	}
 	for (i = 0; i < model->deployment_count; i++) {
 		struct deployment_settings *deployment = &model->deployments[i];
@@ -168,7 +168,8 @@ static void derive_model(struct settings_load *load, struct model_settings *mode
 	if (price->above_input_pusd < 0)
 		price->above_input_pusd = price->input_pusd;
 	if (price->above_cached_input_pusd < 0)
-		price->above_cached_input_pusd = price->has_cached_input ? price->cached_input_pusd : price->above_input_pusd;
+		price->above_cached_input_pusd =
+			price->has_cached_input ? price->cached_input_pusd : price->above_input_pusd;
 	if (price->above_output_pusd < 0)
 		price->above_output_pusd = price->output_pusd;
 }

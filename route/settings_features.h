@@ -1,6 +1,6 @@
 /*
- * Settings of the features above plain relaying: routing by rules, cache, guardrails, lockout, cluster, defined endpoints. They are
- * read and checked like all others; what a build cannot do is refused while it is loaded.
+ * Settings of the features above plain relaying: routing by rules, cache, guardrails, lockout, cluster, defined
+ * endpoints. They are read and checked like all others; what a build cannot do is refused while it is loaded.
  */
 #ifndef ROUTE_SETTINGS_FEATURES_H
 #define ROUTE_SETTINGS_FEATURES_H
@@ -28,11 +28,11 @@ struct rule_settings {
 	int8_t bucket;                /* enum route_bucket; -1: any */
 	bool has_time_of_day;
 	struct day_span time_of_day;
-	char *model;                  /* as asked for; NULL: any */
+	char *model; /* as asked for; NULL: any */
 	unsigned tag_count;
 	struct named_value *tags;
-	char *use_model;              /* NULL: as asked for */
-	int8_t use_priority;          /* enum route_priority; -1: as asked for */
+	char *use_model;     /* NULL: as asked for */
+	int8_t use_priority; /* enum route_priority; -1: as asked for */
 };
 
 struct routing_features {
@@ -97,10 +97,10 @@ struct endpoint_settings {
 	bool streaming, sessions;
 	uint64_t session_ttl_s;
 	uint32_t session_messages_max, session_tokens_max;
-	struct strings failover; /* provider/credential */
-	uint64_t rpm, rph;       /* 0: none */
+	struct strings failover;     /* provider/credential */
+	uint64_t rpm, rph;           /* 0: none */
 	uint64_t request_tokens_max; /* 0: none */
-	int64_t monthly_nusd;    /* -1: none */
+	int64_t monthly_nusd;        /* -1: none */
 	unsigned rule_count;
 	struct rule_settings *rules;
 };

@@ -16,12 +16,13 @@ struct settings_load {
 const struct config_entry *settings_entries(const struct settings_load *load, const char *part);
 
 /* Complains at the member of that name, or at the node when it has none. */
-void settings_error(const struct settings_load *load, const struct config_node *node, const char *member, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
-void settings_warning(const struct settings_load *load, const struct config_node *node, const char *member, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+void settings_error(const struct settings_load *load, const struct config_node *node, const char *member,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+void settings_warning(const struct settings_load *load, const struct config_node *node, const char *member,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-/* Fills in what follows from other fields: the default listener, plans and workspace, deployments, URLs' parts, keys' ids. */
+/* Fills in what follows from other fields: the default listener, plans and workspace, deployments, URLs' parts, keys'
+ * ids. */
 void settings_derive(struct settings_load *load);
 
 /* What no single field shows: names that refer, names that must be unique, fields that exclude each other. */

@@ -1,14 +1,17 @@
 /* Tables: plans, workspaces, teams, keys: who may spend how much. */
 #include "route/settings_tables.h"
 
-static const char *const environment_names[] = { "prod", "dev", NULL };
+static const char *const environment_names[] = {"prod", "dev", NULL};
 
 /* In the order of enum key_scope's bits. */
-static const char *const scope_names[] = { "chat", "responses", "embeddings", "moderations", "images", "audio", "models", "endpoints",
-					   "receipts", NULL };
+static const char *const scope_names[] = {
+	"chat", "responses", "embeddings", "moderations", "images", "audio", "models", "endpoints", "receipts", NULL};
 
-#define ROW_LIMIT(n, m) \
-	{ .name = (n), .type = SCHEMA_INTEGER, MEMBER(struct limit_settings, m), .max = INT64_C(1000000000000), .fallback = "0" }
+#define ROW_LIMIT(n, m)                                                                                                \
+	{                                                                                                              \
+		.name = (n), .type = SCHEMA_INTEGER, MEMBER(struct limit_settings, m), .max = INT64_C(1000000000000),  \
+		.fallback = "0"                                                                                        \
+	}
 
 static const struct schema_field limit_fields[] = {
 	ROW_LIMIT("rpm", rpm),
@@ -29,15 +32,30 @@ static const struct schema_field budget_fields[] = {
 };
 const struct schema budget_schema = SCHEMA(budget_fields);
 
-#define ROW_LIMITS(s) \
-	{ .name = "limits", .type = SCHEMA_OBJECT, .offset = offsetof(s, limits), .object = &limit_schema, .build = SCHEMA_IGNORES }
-#define ROW_BUDGET(s) \
-	{ .name = "budget", .type = SCHEMA_OBJECT, .offset = offsetof(s, budget), .object = &budget_schema, .build = SCHEMA_IGNORES }
-#define ROW_NAME(n, s, m, d) \
-	{ .name = (n), .type = SCHEMA_STRING, MEMBER(s, m), .check = check_name, .expected = EXPECTED_NAME, .fallback = (d) }
-#define ROW_ID(n, s, m) \
-	{ .name = (n), .type = SCHEMA_STRING, MEMBER(s, m), .check = check_name, .expected = EXPECTED_NAME, .required = true }
-#define ROW_URL(n, s, m) { .name = (n), .type = SCHEMA_STRING, MEMBER(s, m), .check = check_url, .expected = EXPECTED_URL }
+#define ROW_LIMITS(s)                                                                                                  \
+	{                                                                                                              \
+		.name = "limits", .type = SCHEMA_OBJECT, .offset = offsetof(s, limits), .object = &limit_schema,       \
+		.build = SCHEMA_IGNORES                                                                                \
+	}
+#define ROW_BUDGET(s)                                                                                                  \
+	{                                                                                                              \
+		.name = "budget", .type = SCHEMA_OBJECT, .offset = offsetof(s, budget), .object = &budget_schema,      \
+		.build = SCHEMA_IGNORES                                                                                \
+	}
+#define ROW_NAME(n, s, m, d)                                                                                           \
+	{                                                                                                              \
+		.name = (n), .type = SCHEMA_STRING, MEMBER(s, m), .check = check_name, .expected = EXPECTED_NAME,      \
+		.fallback = (d)                                                                                        \
+	}
+#define ROW_ID(n, s, m)                                                                                                \
+	{                                                                                                              \
+		.name = (n), .type = SCHEMA_STRING, MEMBER(s, m), .check = check_name, .expected = EXPECTED_NAME,      \
+		.required = true                                                                                       \
+	}
+#define ROW_URL(n, s, m)                                                                                               \
+	{                                                                                                              \
+		.name = (n), .type = SCHEMA_STRING, MEMBER(s, m), .check = check_url, .expected = EXPECTED_URL         \
+	}
 
 static const struct schema_field alert_fields[] = {
 	ROW_INT("threshold_percent", struct workspace_settings, alert_threshold_percent, 1, 100, "80"),
@@ -66,13 +84,17 @@ static const struct schema_field workspace_fields[] = {
 	ROW_ID("id", struct workspace_settings, id),
 	ROW_NAME("plan", struct workspace_settings, plan, "enterprise"),
 	ROW_BUDGET(struct workspace_settings),
-	{ .name = "platform_fee_percent", .type = SCHEMA_DECIMAL, MEMBER(struct workspace_settings, platform_fee_ppm), .digits = 4,
-	  .max = 1000000, .fallback = "0" },
-	{ .name = "alerts", .type = SCHEMA_OBJECT, .object = &alert_schema, .build = SCHEMA_IGNORES },
+	{.name = "platform_fee_percent",
+		.type = SCHEMA_DECIMAL,
+		MEMBER(struct workspace_settings, platform_fee_ppm),
+		.digits = 4,
+		.max = 1000000,
+		.fallback = "0"},
+	{.name = "alerts", .type = SCHEMA_OBJECT, .object = &alert_schema, .build = SCHEMA_IGNORES},
 	ROW_NETWORKS("allow_ips", struct workspace_settings, allow_ips),
 	ROW_NAME("residency", struct workspace_settings, residency, NULL),
-	{ .name = "retention", .type = SCHEMA_OBJECT, .object = &retention_schema, .build = SCHEMA_IGNORES },
-	{ .name = "auto_reload", .type = SCHEMA_OBJECT, .object = &auto_reload_schema, .build = SCHEMA_IGNORES },
+	{.name = "retention", .type = SCHEMA_OBJECT, .object = &retention_schema, .build = SCHEMA_IGNORES},
+	{.name = "auto_reload", .type = SCHEMA_OBJECT, .object = &auto_reload_schema, .build = SCHEMA_IGNORES},
 };
 const struct schema workspace_schema = SCHEMA(workspace_fields);
 
@@ -85,24 +107,58 @@ static const struct schema_field team_fields[] = {
 const struct schema team_schema = SCHEMA(team_fields);
 
 static const struct schema_field key_fields[] = {
-	{ .name = "name", .type = SCHEMA_STRING, MEMBER(struct key_settings, name), .required = true, .check = check_label,
-	  .expected = EXPECTED_LABEL },
-	{ .name = "secret", .type = SCHEMA_PARSED, MEMBER(struct key_settings, secret_sha256), .parse = parse_secret,
-	  .expected = EXPECTED_SECRET, .secret = true },
-	{ .name = "secret_sha256", .type = SCHEMA_PARSED, MEMBER(struct key_settings, secret_sha256), .parse = parse_sha256_hex,
-	  .expected = EXPECTED_SHA256, .secret = true },
+	{.name = "name",
+		.type = SCHEMA_STRING,
+		MEMBER(struct key_settings, name),
+		.required = true,
+		.check = check_label,
+		.expected = EXPECTED_LABEL},
+	{.name = "secret",
+		.type = SCHEMA_PARSED,
+		MEMBER(struct key_settings, secret_sha256),
+		.parse = parse_secret,
+		.expected = EXPECTED_SECRET,
+		.secret = true},
+	{.name = "secret_sha256",
+		.type = SCHEMA_PARSED,
+		MEMBER(struct key_settings, secret_sha256),
+		.parse = parse_sha256_hex,
+		.expected = EXPECTED_SHA256,
+		.secret = true},
 	ROW_NAME("workspace", struct key_settings, workspace, "default"),
 	ROW_NAME("team", struct key_settings, team, NULL),
-	{ .name = "environment", .type = SCHEMA_STRING, MEMBER(struct key_settings, environment), .names = environment_names },
-	{ .name = "models", .type = SCHEMA_STRINGS, MEMBER(struct key_settings, models), .min = 1, .max = 256, .fallback = "*" },
-	{ .name = "endpoints", .type = SCHEMA_STRINGS, MEMBER(struct key_settings, endpoints), .min = 1, .max = 256, .fallback = "*" },
-	{ .name = "scopes", .type = SCHEMA_FLAGS, MEMBER(struct key_settings, scopes), .names = scope_names,
-	  .fallback = "chat responses embeddings moderations images audio models endpoints receipts" },
+	{.name = "environment",
+		.type = SCHEMA_STRING,
+		MEMBER(struct key_settings, environment),
+		.names = environment_names},
+	{.name = "models",
+		.type = SCHEMA_STRINGS,
+		MEMBER(struct key_settings, models),
+		.min = 1,
+		.max = 256,
+		.fallback = "*"},
+	{.name = "endpoints",
+		.type = SCHEMA_STRINGS,
+		MEMBER(struct key_settings, endpoints),
+		.min = 1,
+		.max = 256,
+		.fallback = "*"},
+	{.name = "scopes",
+		.type = SCHEMA_FLAGS,
+		MEMBER(struct key_settings, scopes),
+		.names = scope_names,
+		.fallback = "chat responses embeddings moderations images audio models endpoints receipts"},
 	ROW_LIMITS(struct key_settings),
 	ROW_BUDGET(struct key_settings),
 	ROW_NETWORKS("allow_ips", struct key_settings, allow_ips),
-	{ .name = "expires_at", .type = SCHEMA_PARSED, MEMBER(struct key_settings, expires_at_ns), .parse = parse_rfc3339,
-	  .expected = EXPECTED_RFC3339 },
-	{ .name = "tags", .type = SCHEMA_PAIRS, MEMBER(struct key_settings, tags), .count_offset = offsetof(struct key_settings, tag_count) },
+	{.name = "expires_at",
+		.type = SCHEMA_PARSED,
+		MEMBER(struct key_settings, expires_at_ns),
+		.parse = parse_rfc3339,
+		.expected = EXPECTED_RFC3339},
+	{.name = "tags",
+		.type = SCHEMA_PAIRS,
+		MEMBER(struct key_settings, tags),
+		.count_offset = offsetof(struct key_settings, tag_count)},
 };
 const struct schema key_schema = SCHEMA(key_fields);

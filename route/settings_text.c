@@ -9,7 +9,13 @@
 #include <wolfssl/options.h>
 #include <wolfssl/wolfcrypt/hash.h>
 
-enum { NAME_BYTES_MAX = 64, LABEL_BYTES_MAX = 128, MODEL_ID_BYTES_MAX = 200, HOST_BYTES_MAX = 255, SECRET_BYTES_MAX = 256 };
+enum {
+	NAME_BYTES_MAX = 64,
+	LABEL_BYTES_MAX = 128,
+	MODEL_ID_BYTES_MAX = 200,
+	HOST_BYTES_MAX = 255,
+	SECRET_BYTES_MAX = 256
+};
 
 static bool made_of(struct slice text, const char *besides, size_t bytes_max)
 {
@@ -157,8 +163,9 @@ static bool split_authority(struct slice authority, struct url_parts *parts)
 	unsigned long port = parts->https ? 443 : 80;
 	bool bracketed;
 
-	if (authority.size && authority.data[authority.size - 1] != ']' && split_last(authority, ':', &host, &port_text) &&
-	    (!parse_number(port_text, UINT16_MAX, &port) || port == 0))
+	if (authority.size && authority.data[authority.size - 1] != ']' &&
+		split_last(authority, ':', &host, &port_text) &&
+		(!parse_number(port_text, UINT16_MAX, &port) || port == 0))
 		return false;
 	bracketed = in_brackets(&host);
 	parts->host = host;
@@ -168,14 +175,15 @@ static bool split_authority(struct slice authority, struct url_parts *parts)
 
 bool url_split(struct slice text, struct url_parts *parts)
 {
-	static const struct slice schemes[] = { { "http://", 7 }, { "https://", 8 } };
+	static const struct slice schemes[] = {{"http://", 7}, {"https://", 8}};
 	size_t i, end;
 
 	parts->https = slice_starts_with(text, schemes[1]);
 	if (!slice_starts_with(text, schemes[parts->https]))
 		return false;
 	for (i = 0; i < text.size; i++) /* RFC 3986 section 2: what a URL never holds unescaped */
-		if ((unsigned char)text.data[i] <= ' ' || (unsigned char)text.data[i] >= 127 || strchr("\"<>\\^`{|}", text.data[i]))
+		if ((unsigned char)text.data[i] <= ' ' || (unsigned char)text.data[i] >= 127 ||
+			strchr("\"<>\\^`{|}", text.data[i]))
 			return false;
 	text = slice_after(text, schemes[parts->https].size);
 	for (end = 0; end < text.size && !strchr("/?#", text.data[end]); end++)
@@ -232,7 +240,7 @@ static bool is_leap(unsigned long year)
 
 static unsigned long days_in(unsigned long year, unsigned long month)
 {
-	static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
 	return days[month - 1] + (month == 2 && is_leap(year));
 }
@@ -257,7 +265,8 @@ static bool take_zone(struct slice *text, int64_t *ahead_s)
 	*ahead_s = 0;
 	if (take_char(text, "Zz"))
 		return true;
-	if (!take_char(text, "+-") || !take_digits(text, 2, 0, 23, &hour) || !take_char(text, ":") || !take_digits(text, 2, 0, 59, &minute))
+	if (!take_char(text, "+-") || !take_digits(text, 2, 0, 23, &hour) || !take_char(text, ":") ||
+		!take_digits(text, 2, 0, 59, &minute))
 		return false;
 	*ahead_s = (int64_t)(hour * 3600 + minute * 60) * (west ? -1 : 1);
 	return true;
@@ -282,10 +291,12 @@ bool parse_rfc3339(struct slice text, void *field, struct config_memory *memory)
 	uint64_t ns = 0;
 
 	(void)memory;
-	if (!take_digits(&text, 4, 1970, 2500, &year) || !take_char(&text, "-") || !take_digits(&text, 2, 1, 12, &month) ||
-	    !take_char(&text, "-") || !take_digits(&text, 2, 1, days_in(year, month), &day) || !take_char(&text, "Tt ") ||
-	    !take_digits(&text, 2, 0, 23, &hour) || !take_char(&text, ":") || !take_digits(&text, 2, 0, 59, &minute) ||
-	    !take_char(&text, ":") || !take_digits(&text, 2, 0, 60, &second))
+	if (!take_digits(&text, 4, 1970, 2500, &year) || !take_char(&text, "-") ||
+		!take_digits(&text, 2, 1, 12, &month) || !take_char(&text, "-") ||
+		!take_digits(&text, 2, 1, days_in(year, month), &day) || !take_char(&text, "Tt ") ||
+		!take_digits(&text, 2, 0, 23, &hour) || !take_char(&text, ":") ||
+		!take_digits(&text, 2, 0, 59, &minute) || !take_char(&text, ":") ||
+		!take_digits(&text, 2, 0, 60, &second))
 		return false;
 	if (take_char(&text, ".")) {
 		if (text.size == 0 || !isdigit((unsigned char)text.data[0]))
@@ -306,7 +317,8 @@ static bool take_minutes(struct slice *text, uint16_t *minutes)
 {
 	unsigned long hour, minute;
 
-	if (!take_digits(text, 2, 0, 24, &hour) || !take_char(text, ":") || !take_digits(text, 2, 0, 59, &minute) || hour * 60 + minute > 1440)
+	if (!take_digits(text, 2, 0, 24, &hour) || !take_char(text, ":") || !take_digits(text, 2, 0, 59, &minute) ||
+		hour * 60 + minute > 1440)
 		return false;
 	*minutes = (uint16_t)(hour * 60 + minute);
 	return true;
@@ -317,7 +329,8 @@ bool parse_day_span(struct slice text, void *field, struct config_memory *memory
 	struct day_span span;
 
 	(void)memory;
-	if (!take_minutes(&text, &span.from_minute) || !take_char(&text, "-") || !take_minutes(&text, &span.to_minute) || text.size)
+	if (!take_minutes(&text, &span.from_minute) || !take_char(&text, "-") ||
+		!take_minutes(&text, &span.to_minute) || text.size)
 		return false;
 	memcpy(field, &span, sizeof(span));
 	return true;

@@ -1,24 +1,25 @@
-/* Texts in settings: addresses, networks, URLs, times, names, secrets. Checks say whether, parsers also take it apart. Pure. */
+/* Texts in settings: addresses, networks, URLs, times, names, secrets. Checks say whether, parsers also take it apart.
+ * Pure. */
 #ifndef ROUTE_SETTINGS_TEXT_H
 #define ROUTE_SETTINGS_TEXT_H
 
 #include "core/schema.h"
 
 /* For schema_field.check. */
-bool check_name(struct slice text);          /* A-Z a-z 0-9 . _ -, 1..64, begins with a letter or digit */
-bool check_label(struct slice text);         /* 1..128 printable characters, none of them at the ends a space */
-bool check_model_id(struct slice text);      /* a name with / : @ + besides, 1..200 */
-bool check_url(struct slice text);           /* http or https, absolute */
-bool check_base_url(struct slice text);      /* the same, without query and fragment */
-bool check_network(struct slice text);       /* CIDR, or a plain address */
-bool check_peer(struct slice text);          /* host:port */
+bool check_name(struct slice text);     /* A-Z a-z 0-9 . _ -, 1..64, begins with a letter or digit */
+bool check_label(struct slice text);    /* 1..128 printable characters, none of them at the ends a space */
+bool check_model_id(struct slice text); /* a name with / : @ + besides, 1..200 */
+bool check_url(struct slice text);      /* http or https, absolute */
+bool check_base_url(struct slice text); /* the same, without query and fragment */
+bool check_network(struct slice text);  /* CIDR, or a plain address */
+bool check_peer(struct slice text);     /* host:port */
 
 /* For schema_field.parse: into what `field` points to. */
-bool parse_address(struct slice text, void *field, struct config_memory *memory);       /* struct sockaddr_storage */
-bool parse_rfc3339(struct slice text, void *field, struct config_memory *memory);       /* uint64_t, wall nanoseconds */
-bool parse_day_span(struct slice text, void *field, struct config_memory *memory);      /* struct day_span, "22:00-06:00" */
-bool parse_secret(struct slice text, void *field, struct config_memory *memory);        /* uint8_t[32]: its SHA-256 */
-bool parse_sha256_hex(struct slice text, void *field, struct config_memory *memory);    /* uint8_t[32] */
+bool parse_address(struct slice text, void *field, struct config_memory *memory);  /* struct sockaddr_storage */
+bool parse_rfc3339(struct slice text, void *field, struct config_memory *memory);  /* uint64_t, wall nanoseconds */
+bool parse_day_span(struct slice text, void *field, struct config_memory *memory); /* struct day_span, "22:00-06:00" */
+bool parse_secret(struct slice text, void *field, struct config_memory *memory);   /* uint8_t[32]: its SHA-256 */
+bool parse_sha256_hex(struct slice text, void *field, struct config_memory *memory); /* uint8_t[32] */
 
 #define EXPECTED_NAME "1..64 letters, digits, \".\", \"_\", \"-\""
 #define EXPECTED_LABEL "1..128 printable characters"
