@@ -7,3 +7,4 @@ test-y += sse_test
 obj-y += openai.o openai_answer.o
 obj-y += http_server.o http_server_connection.o http_server_request.o http_server_answer.o
 obj-y += http_server_output.o http_server_peers.o
+test-y += openai_test

@@ -3,3 +3,4 @@ obj-y += dialect.o upstream.o gateway.o gateway_shard.o gateway_metrics.o servic
 obj-y += exchange.o exchange_request.o exchange_plan.o exchange_refuse.o exchange_upstream.o exchange_unary.o
 obj-y += exchange_stream.o exchange_receipt.o
 obj-y += settings.o settings_check.o settings_derive.o settings_table.o settings_table_features.o settings_table_tenants.o settings_table_upstream.o settings_text.o
+test-y += upstream_test service_test

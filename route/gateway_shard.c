@@ -331,13 +331,10 @@ int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gat
 	gs->config = config_open(gs, config);
 	if (!gs->config)
 		return say_why(why, why_bytes, "cannot prepare the providers", -ENOMEM);
-	err = listen_on_all(gs, config->settings, why, why_bytes);
-	if (err)
-		return err;
 	timer_arm(&shard->timers, &gs->second, shard_now_ns(shard) + NS_PER_S);
 	atomic_store(&gateway->shards[shard->index], gs);
 	*gateway_shard = gs;
-	return 0;
+	return listen_on_all(gs, config->settings, why, why_bytes);
 }
 
 void gateway_shard_close(struct gateway_shard *gs)

@@ -67,8 +67,8 @@ struct gateway_shard {
 
 /*
  * In the shard's thread, from its on_start: opens server and client, listens on every address of the settings and starts to resolve
- * the providers. Borrows `config`. On failure `why` tells a person what is wrong, and the
- * program ends: what had been opened needs turns of the ring to close and is left to the process's end.
+ * the providers. Borrows `config`. On failure `why` tells a person what is wrong; when *gateway_shard was set nevertheless (an
+ * address could not be listened on), it is drained and closed like one that was opened.
  */
 int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gateway, struct shard *shard,
 		       struct gateway_config *config, char *why, size_t why_bytes);
