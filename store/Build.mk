@@ -1,1 +1,3 @@
 obj-y += receipt.o receipt_print.o kv_rocksdb.o journal.o receipt_block.o receipt_index.o counters.o commit.o
+obj-y += writer.o reader.o recovery.o data_dir.o store.o
+obj-y += check.o

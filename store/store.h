@@ -40,6 +40,7 @@ struct store_ticket {
 	int result;
 	/* The store's own. */
 	uint64_t position;
+	struct port *port;
 	struct store_ticket *next;
 };
 
