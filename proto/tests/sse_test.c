@@ -42,10 +42,11 @@ static enum sse_result feed(struct sse_parser *parser, struct slice bytes, struc
 	struct sse_event event;
 	enum sse_result result;
 	char *copy = malloc(bytes.size + 1); /* the sanitizer sees a byte too many, and a slice kept too long */
-	struct slice given = slice_of(copy, bytes.size);
+	struct slice given;
 
 	assert_non_null(copy);
 	memcpy(copy, bytes.data, bytes.size);
+	given = slice_of(copy, bytes.size);
 	while ((result = sse_next(parser, &given, &event)) == SSE_EVENT)
 		put_event(r, &event);
 	if (result == SSE_MORE)
