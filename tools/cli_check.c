@@ -1,0 +1,123 @@
+/*
+ * `tollgate check`: a configuration without serving it, or the receipts of a data directory that no gateway has open.
+ */
+#include "route/settings.h"
+#include "store/store.h"
+#include "tools/cli.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+	"usage: tollgate check -c FILE\n"
+	"       tollgate check --receipts -d DATA_DIR\n"
+	"\n"
+	"The first reads a configuration and prints everything that is wrong with it, each as\n"
+	"FILE:LINE:COLUMN: message.\n"
+	"The second reads the receipts of a gateway that does not run, and verifies their hash chain,\n"
+	"indexes and sums.\n"
+	"\n"
+	"  -c, --config FILE    the configuration (YAML)\n"
+	"      --receipts       verify receipts\n"
+	"  -d, --data-dir DIR   where they are: data_dir of the configuration\n"
+	"  -h, --help           this text\n"
+	"\n"
+	"Exit status: 0 sound, 1 not, 2 wrong command line.\n";
+
+struct check {
+	const char *config_path, *data_dir;
+	bool receipts;
+};
+
+static void complain(void *context, unsigned line, unsigned column, const char *message)
+{
+	const char *path = context;
+
+	if (line)
+		printf("%s:%u:%u: %s\n", path, line, column, message);
+	else
+		printf("%s: %s\n", path, message);
+}
+
+static void warn(void *context, unsigned line, unsigned column, const char *message)
+{
+	fprintf(stderr, "%s:%u:%u: warning: %s\n", (const char *)context, line, column, message);
+}
+
+static int check_config(const char *path)
+{
+	struct settings *settings = settings_load(path, complain, warn, (void *)(uintptr_t)path);
+
+	if (!settings)
+		return CLI_FAILED;
+	printf("%s: good: %u providers, %u models, %u keys\n", path, settings->provider_count, settings->model_count,
+	       settings->key_count);
+	settings_free(settings);
+	return CLI_DONE;
+}
+
+static void say(void *context, const char *line)
+{
+	(void)context;
+	puts(line);
+}
+
+static int check_receipts(const char *data_dir)
+{
+	int rc = store_check(data_dir, say, NULL);
+
+	if (rc < 0)
+		fprintf(stderr, "tollgate check: %s: %s\n", data_dir, strerror(-rc));
+	return rc == 0 ? CLI_DONE : CLI_FAILED;
+}
+
+/* 0: go on; 1: help was asked for; -1: wrong, and said so. */
+static int read_options(struct check *check, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "data-dir", required_argument, NULL, 'd' },
+		{ "receipts", no_argument, NULL, 'r' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+
+	optind = 1;
+	for (int c; (c = getopt_long(argc, argv, "c:d:h", options, NULL)) != -1;) {
+		switch (c) {
+		case 'c':
+			check->config_path = optarg;
+			break;
+		case 'd':
+			check->data_dir = optarg;
+			break;
+		case 'r':
+			check->receipts = true;
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 1;
+		default:
+			fputs(help, stderr);
+			return -1;
+		}
+	}
+	/* One of the two, and only with what belongs to it. */
+	if (optind != argc || check->receipts != !!check->data_dir || check->receipts == !!check->config_path) {
+		fputs(help, stderr);
+		return -1;
+	}
+	return 0;
+}
+
+int cli_check(int argc, char **argv)
+{
+	struct check check = { .receipts = false };
+	int rc = read_options(&check, argc, argv);
+
+	if (rc != 0)
+		return rc < 0 ? CLI_USAGE : CLI_DONE;
+	return check.receipts ? check_receipts(check.data_dir) : check_config(check.config_path);
+}

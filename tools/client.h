@@ -1,0 +1,49 @@
+/* What the client commands share: where the gateway is, and asking its admin API. */
+#ifndef TOOLS_CLIENT_H
+#define TOOLS_CLIENT_H
+
+#include "proto/json.h"
+#include "tools/http_get.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+struct client {
+	const char *url, *admin_key;
+	bool json;
+	struct json_parser *parser; /* holds the last answer's view */
+	struct http_answer answer;  /* the last one */
+};
+
+/* Long options of every client command; a command's own short codes are letters and differ from these. */
+enum { CLIENT_OPTION_URL = 'u', CLIENT_OPTION_KEY = 'a', CLIENT_OPTION_JSON = 'j', CLIENT_OPTION_HELP = 'h' };
+
+#define CLIENT_OPTIONS                                            \
+	{ "url", required_argument, NULL, CLIENT_OPTION_URL },    \
+	{ "admin-key", required_argument, NULL, CLIENT_OPTION_KEY }, \
+	{ "json", no_argument, NULL, CLIENT_OPTION_JSON },        \
+	{ "help", no_argument, NULL, CLIENT_OPTION_HELP }
+
+#define CLIENT_HELP                                                                       \
+	"      --url URL        the gateway to ask (default: http://127.0.0.1:8080)\n"         \
+	"      --admin-key KEY  its master key (default: $TOLLGATE_MASTER_KEY)\n"              \
+	"      --json           print JSON\n"                                                  \
+	"  -h, --help           this text\n"
+
+/* Takes one of CLIENT_OPTIONS; false when it is none of them. */
+bool client_take_option(struct client *client, int option, const char *argument);
+
+/* After the options: fills in defaults. False, and said on stderr, when no key is known. */
+bool client_open(struct client *client);
+void client_close(struct client *client);
+
+/* GETs and parses. True on 200; else says on stderr what is wrong. The view lives until the next call. */
+bool client_get(struct client *client, const char *path);
+
+/* Prints text from elsewhere with its control characters replaced, so that nobody's model name drives a terminal. */
+void client_print_safely(struct slice text, FILE *to);
+
+/* Appends to a query string: percent-encoded (RFC 3986 section 2.1). False when it does not fit. */
+bool client_add_query(char *path, size_t capacity, const char *name, const char *value);
+
+#endif
