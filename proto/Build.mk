@@ -8,3 +8,6 @@ obj-y += openai.o openai_answer.o
 obj-y += http_server.o http_server_connection.o http_server_request.o http_server_answer.o
 obj-y += http_server_output.o http_server_peers.o
 test-y += openai_test
+test-y += http_client_test http_call_test
+http_client_test-y := tests/client_bench.o tests/fake_stream.o
+http_call_test-y := tests/client_bench.o tests/fake_stream.o
