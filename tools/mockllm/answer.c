@@ -134,7 +134,7 @@ static void write_choice(struct text *t, const struct mock_request *r, unsigned 
 {
 	if (r->path == MOCK_COMPLETIONS) {
 		text_literal(t, "{\"text\":\"");
-		write_words(t, r->hash + index, words);
+		write_words(t, r->content_hash + index, words);
 		text_literal(t, "\",\"index\":");
 		text_u64(t, index);
 	} else {
@@ -147,7 +147,7 @@ static void write_choice(struct text *t, const struct mock_request *r, unsigned 
 					"\"{\\\"city\\\":\\\"Bern\\\"}\"}}],\"refusal\":null,\"annotations\":[]}");
 		} else {
 			text_literal(t, ",\"message\":{\"role\":\"assistant\",\"content\":\"");
-			write_words(t, r->hash + index, words);
+			write_words(t, r->content_hash + index, words);
 			text_literal(t, "\",\"refusal\":null,\"annotations\":[]}");
 		}
 	}

@@ -85,7 +85,8 @@ struct mock_shard {
 struct mock_request {
 	enum mock_path path;
 	struct slice body;
-	uint64_t hash;            /* of the body: answers depend on it */
+	uint64_t hash;            /* of the body: ids depend on it */
+	uint64_t content_hash;    /* of messages, prompt or input: text and vectors depend on it, streamed or not */
 	char model_bytes[MOCK_MODEL_MAX_BYTES];
 	struct slice model;       /* JSON-safe */
 	bool stream, include_usage, base64;

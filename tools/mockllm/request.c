@@ -4,6 +4,9 @@
  */
 #include "tools/mockllm/mock.h"
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include <stdlib.h>
 
 enum { CHOICES_MAX = 8, DIMENSIONS_DEFAULT = 64, DIMENSIONS_MAX = 4096, BYTES_PER_TOKEN = 4 };
@@ -161,6 +164,13 @@ static bool read_stream(struct mock_connection *c, const struct json_parser *p)
 	return read_bool(c, p, options, "include_usage", &r->include_usage);
 }
 
+/* What the answer depends on, and what it costs: about a token for every four bytes. */
+static void weigh(struct mock_request *r, struct slice content)
+{
+	r->content_hash = XXH3_64bits(content.data, content.size);
+	r->prompt_tokens = (uint32_t)(content.size / BYTES_PER_TOKEN) + 1;
+}
+
 static bool check_messages(struct mock_connection *c, const struct json_parser *p)
 {
 	json_ref messages = json_member(p, 0, SLICE("messages"));
@@ -178,7 +188,7 @@ static bool check_messages(struct mock_connection *c, const struct json_parser *
 		    json_member(p, m, SLICE("tool_call_id")) == JSON_NONE)
 			return refuse(c, "Invalid 'messages': a tool message needs a tool_call_id.", "messages");
 	}
-	c->request.prompt_tokens = (uint32_t)(json_raw(p, messages).size / BYTES_PER_TOKEN);
+	weigh(&c->request, json_raw(p, messages));
 	return true;
 }
 
@@ -193,7 +203,7 @@ static bool check_generation(struct mock_connection *c, const struct json_parser
 	if (r->path == MOCK_COMPLETIONS && prompt == JSON_NONE)
 		return refuse(c, "Missing required parameter: 'prompt'.", "prompt");
 	if (r->path == MOCK_COMPLETIONS)
-		r->prompt_tokens = (uint32_t)(json_raw(p, prompt).size / BYTES_PER_TOKEN);
+		weigh(r, json_raw(p, prompt));
 	if (stop != JSON_NONE && json_type(p, stop) == JSON_ARRAY && json_count(p, stop) > 4)
 		return refuse(c, "Invalid 'stop': at most 4 sequences.", "stop");
 	if (!read_stream(c, p) || !read_integer(c, p, "n", 1, CHOICES_MAX, &choices) ||
@@ -228,7 +238,7 @@ static bool check_input(struct mock_connection *c, const struct json_parser *p)
 		return refuse(c, "Invalid type for 'input': expected a string or an array.", "input");
 	}
 	raw = json_raw(p, input);
-	r->prompt_tokens = (uint32_t)(raw.size / BYTES_PER_TOKEN) + 1;
+	weigh(r, raw);
 	r->flagged = memmem(raw.data, raw.size, "kill", 4) != NULL;
 	if (format != JSON_NONE) {
 		r->base64 = json_type(p, format) == JSON_STRING && slice_equal(json_string(p, format), SLICE("base64"));

@@ -110,7 +110,7 @@ static void add_token(struct mock_connection *c, unsigned choice)
 
 	memcpy(at, s->event, s->event_bytes);
 	at[s->index_at] = (char)('0' + choice);
-	memcpy(at + s->word_at, mock_word(c->request.hash + choice, s->next).data, MOCK_WORD_BYTES);
+	memcpy(at + s->word_at, mock_word(c->request.content_hash + choice, s->next).data, MOCK_WORD_BYTES);
 	c->out_size += s->event_bytes;
 }
 

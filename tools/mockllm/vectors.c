@@ -38,7 +38,7 @@ static void write_floats(struct text *t, const struct mock_request *r, uint32_t 
 	for (uint32_t i = 0; i < r->dimensions; i++) {
 		if (i)
 			text_literal(t, ",");
-		write_float(t, component(r->hash, input, i));
+		write_float(t, component(r->content_hash, input, i));
 	}
 	text_literal(t, "]");
 }
@@ -62,7 +62,7 @@ static void write_base64(struct text *t, const struct mock_request *r, uint32_t 
 
 	text_literal(t, "\"");
 	for (uint32_t i = 0; i < r->dimensions; i++) {
-		float value = (float)component(r->hash, input, i) / UNIT;
+		float value = (float)component(r->content_hash, input, i) / UNIT;
 		unsigned char bytes[sizeof(value)];
 
 		memcpy(bytes, &value, sizeof(value));
