@@ -11,3 +11,4 @@ test-y += openai_test
 test-y += http_client_test http_call_test
 http_client_test-y := tests/client_bench.o tests/fake_stream.o
 http_call_test-y := tests/client_bench.o tests/fake_stream.o
+test-y += http_parser_test

@@ -124,6 +124,8 @@ static int on_header_value(llhttp_t *llhttp, const char *at, size_t size)
 	struct http_parser *p = parser_of(llhttp);
 	struct http_header *header = &p->head->headers[p->head->header_count - 1];
 
+	if (size == 0)
+		return 0; /* of an empty value, and told behind its line end */
 	if (header->value.size == 0)
 		header->value = slice_of(at, size);
 	else if (at == header->value.data + header->value.size)
