@@ -1,8 +1,9 @@
 /*
  * A call's life: placed on a connection, watched by one timer, ended once.
  *
- * The timer is lazy. Reads only note the time in call->phase_ns; the timer moves when a deadline comes nearer than it is armed
- * for, and when it fires early it looks at what is due and arms itself again. So a stream costs one expiry an idle_ns at most.
+ * The timer is lazy. Reads only note the time in call->phase_ns; the timer moves when a deadline comes nearer than it
+ * is armed for, and when it fires early it looks at what is due and arms itself again. So a stream costs one expiry
+ * an idle_ns at most.
  */
 #include "proto/http_client_internal.h"
 
@@ -176,8 +177,8 @@ void http_call_start(struct http_client *client, struct http_call *call)
 }
 
 /*
- * Takes the call out of everything. The head's buffer is the caller's to give back, after the last callback that may look at
- * the head.
+ * Takes the call out of everything. The head's buffer is the caller's to give back, after the last callback that may
+ * look at the head.
  */
 static struct http_connection *end(struct http_call *call, struct buffer **head_buffer)
 {
@@ -223,8 +224,8 @@ void http_call_complete(struct http_connection *c, bool reusable)
 }
 
 /*
- * A server may close a connection that is idle at the very moment we reuse it; no byte of an answer says that this is what
- * happened, and only then the call is sent again, once, on a connection that nobody used before.
+ * A server may close a connection that is idle at the very moment we reuse it; no byte of an answer says that this is
+ * what happened, and only then the call is sent again, once, on a connection that nobody used before.
  */
 static bool retry(struct http_connection *c)
 {

@@ -163,7 +163,10 @@ struct http_connection *http_client_connection(struct http_origin *origin)
 	return connection;
 }
 
-/* The sweep is lazy: the timer is armed for the oldest idle connection's end at the latest, and looks again when it fires. */
+/*
+ * The sweep is lazy: the timer is armed for the oldest idle connection's end at the latest, and looks again when it
+ * fires.
+ */
 static void watch_idle(struct http_client *client, uint64_t idle_since_ns)
 {
 	if (client->idle_timeout_ns && !timer_armed(&client->idle_timer))

@@ -1,10 +1,10 @@
 /*
- * HTTP/1.1 client of one shard: pooled keep-alive connections to named origins, one call at a time on each. Redirects are not
- * followed. A call that a pooled connection turns out to be closed for, before any byte of an answer, is sent once more on a
- * fresh one, unseen. Surplus bytes, a FIN or a framing error take the connection out of the pool.
+ * HTTP/1.1 client of one shard: pooled keep-alive connections to named origins, one call at a time on each. Redirects
+ * are not followed. A call that a pooled connection turns out to be closed for, before any byte of an answer, is sent
+ * once more on a fresh one, unseen. Surplus bytes, a FIN or a framing error take the connection out of the pool.
  *
- * A call is embedded in its owner; from http_call_start() until its on_end or on_failed (exactly one), or http_call_cancel(),
- * it belongs to the client, and so does the memory that `head` and `body` name.
+ * A call is embedded in its owner; from http_call_start() until its on_end or on_failed (exactly one), or
+ * http_call_cancel(), it belongs to the client, and so does the memory that `head` and `body` name.
  */
 #ifndef PROTO_HTTP_CLIENT_H
 #define PROTO_HTTP_CLIENT_H
@@ -75,15 +75,19 @@ bool http_client_idle(const struct http_client *client); /* no connection is lef
 void http_client_free(struct http_client *client);  /* closed and idle only: its memory and that of its origins */
 
 /*
- * The origin of that host and port; made when new; lives as long as the client; NULL when memory is out. `addresses` come from
- * core/resolve.h through http_origin_set_addresses(): until they are set, calls wait (bounded by connect_ns). A count of 0 says
- * that the name could not be resolved: calls that wait fail, and addresses that were known stay in use. They are tried in
- * order, beginning with the one that worked last; each has its share of connect_ns.
+ * The origin of that host and port; made when new; lives as long as the client; NULL when memory is out. `addresses`
+ * come from core/resolve.h through http_origin_set_addresses(): until they are set, calls wait (bounded by
+ * connect_ns). A count of 0 says that the name could not be resolved: calls that wait fail, and addresses that were
+ * known stay in use. They are tried in order, beginning with the one that worked last; each has its share of
+ * connect_ns.
  */
 struct http_origin *http_client_origin(struct http_client *client, struct slice host, uint16_t port, bool tls);
 void http_origin_set_addresses(struct http_origin *origin, const struct sockaddr_storage *addresses, unsigned count);
 
-/* No callback comes from inside these four; they may be called from any callback. `error` of on_failed is 0 or -errno. */
+/*
+ * No callback comes from inside these four; they may be called from any callback. `error` of on_failed is 0 or
+ * -errno.
+ */
 void http_call_start(struct http_client *client, struct http_call *call);
 void http_call_cancel(struct http_call *call); /* no callback follows; closes the connection in mid-answer */
 void http_call_pause(struct http_call *call);  /* no on_data until resume; idle_ns does not run */

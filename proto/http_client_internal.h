@@ -1,10 +1,11 @@
 /*
- * What the client's three files share: http_client.c keeps origins and pools, http_connection.c drives a connection's stream and
- * parser, http_call.c keeps a call's phases, timers and its one end.
+ * What the client's three files share: http_client.c keeps origins and pools, http_connection.c drives a connection's
+ * stream and parser, http_call.c keeps a call's phases, timers and its one end.
  *
- * A connection is CONNECTING and BUSY with exactly one call, IDLE in its origin's pool, or CLOSING until its stream has closed;
- * then its memory is kept for the next connection. A call is in one of three places: linked into origin->waiting (no address
- * yet), attached to a connection (call->connection), or nowhere (it ended, or start_error is about to be told).
+ * A connection is CONNECTING and BUSY with exactly one call, IDLE in its origin's pool, or CLOSING until its stream
+ * has closed; then its memory is kept for the next connection. A call is in one of three places: linked into
+ * origin->waiting (no address yet), attached to a connection (call->connection), or nowhere (it ended, or start_error
+ * is about to be told).
  */
 #ifndef PROTO_HTTP_CLIENT_INTERNAL_H
 #define PROTO_HTTP_CLIENT_INTERNAL_H
@@ -15,7 +16,7 @@
 #include "tls/stream.h"
 
 enum {
-	HTTP_INTERIM_HEADS_MAX = 8,  /* 1xx answers before the final one (RFC 9110, 15.2: any number; ours is bounded) */
+	HTTP_INTERIM_HEADS_MAX = 8,  /* 1xx answers before the final one; RFC 9110, 15.2 allows any number */
 	HTTP_CONNECTION_IOV_MIN = 8, /* a head and an edited body of three patches */
 };
 
@@ -59,7 +60,10 @@ struct http_connection {
 	unsigned address_tries; /* how many were begun */
 	unsigned address_index; /* of the one under way */
 	bool try_next_address;  /* CLOSING only to connect again */
-	/* The request under way. At least two elements, so that the ring reads them when it submits: see connection_neutralize. */
+	/*
+	 * The request under way. At least two elements, so that the ring reads them when it submits: see
+	 * neutralize().
+	 */
 	struct iovec *iov;
 	unsigned iov_count, iov_capacity;
 	/* The answer under way. */
@@ -94,7 +98,7 @@ bool http_connection_held_back(const struct http_connection *connection); /* its
 /* http_call.c */
 void http_call_place(struct http_call *call, bool pooled); /* finds the call a connection */
 void http_call_watch(struct http_call *call);              /* a deadline may have come nearer */
-void http_call_lost(struct http_connection *connection, int error); /* ended or reset by the peer before the answer's end */
+void http_call_lost(struct http_connection *connection, int error); /* the peer ended it before the answer's end */
 void http_call_fail(struct http_call *call, enum http_failure failure, int error, struct slice detail);
 void http_call_complete(struct http_connection *connection, bool reusable);
 

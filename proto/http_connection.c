@@ -1,7 +1,7 @@
 /*
- * One connection of the client: connects, sends the attached call's request, feeds the parser with what comes, and tells the
- * call. Any callback may cancel its call, after which connection->call is NULL and the connection is closing: every step that
- * called out looks before it goes on.
+ * One connection of the client: connects, sends the attached call's request, feeds the parser with what comes, and
+ * tells the call. Any callback may cancel its call, after which connection->call is NULL and the connection is
+ * closing: every step that called out looks before it goes on.
  */
 #include "proto/http_client_internal.h"
 
@@ -59,9 +59,9 @@ bool http_connection_try_next(struct http_connection *c)
 }
 
 /*
- * The call's memory goes back to its owner as soon as the call ends, which may be before the ring has even submitted the send.
- * What was submitted is cancelled before the kernel looks at it again; what was not is emptied here, so that it never sends bytes
- * that meanwhile belong to somebody else.
+ * The call's memory goes back to its owner as soon as the call ends, which may be before the ring has even submitted
+ * the send. What was submitted is cancelled before the kernel looks at it again; what was not is emptied here, so
+ * that it never sends bytes that meanwhile belong to somebody else.
  */
 static void neutralize(struct http_connection *c)
 {
@@ -184,8 +184,8 @@ static void on_connected(struct stream *stream, int result)
 }
 
 /*
- * A peer that refuses a large body answers, then resets; our send fails first, and the answer still waits to be received. So a
- * failed send ends the call only when receiving ends too, or after a short while.
+ * A peer that refuses a large body answers, then resets; our send fails first, and the answer still waits to be
+ * received. So a failed send ends the call only when receiving ends too, or after a short while.
  */
 static void on_sent(struct stream *stream, int result)
 {

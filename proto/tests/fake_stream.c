@@ -1,4 +1,7 @@
-/* See fake_stream.h. The one place in the tests that keeps its state in the file: it replaces functions that have no handle. */
+/*
+ * See fake_stream.h. The one place in the tests that keeps its state in the file: it replaces functions that have no
+ * handle.
+ */
 #include "proto/tests/fake_stream.h"
 
 #include <assert.h>
@@ -115,7 +118,10 @@ static void release(struct buffer *buffer)
 	free(buffer);
 }
 
-/* Each delivery has memory of its own, freed with the last reference, so that a sanitizer sees a slice kept for too long. */
+/*
+ * Each delivery has memory of its own, freed with the last reference, so that a sanitizer sees a slice kept for too
+ * long.
+ */
 void fake_received(unsigned number, struct slice bytes)
 {
 	struct buffer *buffer = calloc(1, sizeof(*buffer));

@@ -1,6 +1,6 @@
 /*
- * A stand-in for tls/stream.c, linked in its place: a test plays the peer and the clock. Streams are numbered in the order in
- * which they were connected, from 0.
+ * A stand-in for tls/stream.c, linked in its place: a test plays the peer and the clock. Streams are numbered in the
+ * order in which they were connected, from 0.
  */
 #ifndef PROTO_TESTS_FAKE_STREAM_H
 #define PROTO_TESTS_FAKE_STREAM_H

@@ -1,7 +1,7 @@
 /* A call over a fake stream and a virtual clock: addresses, every timer, holding back and breaking off. */
 #include "proto/tests/client_bench.h"
 
-/* ---- connecting --------------------------------------------------------------------------------------------------- */
+/* ---- connecting --------------------------------------------------------------------------------------------- */
 
 static void test_addresses_are_tried_in_order(void **state)
 {
@@ -56,7 +56,7 @@ static void test_calls_wait_for_addresses(void **state)
 	bench_close(&b);
 }
 
-/* ---- time --------------------------------------------------------------------------------------------------------- */
+/* ---- time --------------------------------------------------------------------------------------------------- */
 
 enum phase { RESOLVING, CONNECTING, AWAITING_HEAD, IN_BODY };
 
@@ -151,7 +151,7 @@ static void test_a_silent_address_leaves_time_for_the_next(void **state)
 	bench_close(&b);
 }
 
-/* ---- holding back, breaking off ----------------------------------------------------------------------------------- */
+/* ---- holding back, breaking off ----------------------------------------------------------------------------- */
 
 static void test_pause_holds_the_rest_back(void **state)
 {
@@ -196,7 +196,8 @@ static void test_cancel(void **state)
 		if (stage > UNSENT)
 			fake_sent(0, 0);
 		if (stage > IN_HEAD)
-			fake_received(0, SLICE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n"));
+			fake_received(0, SLICE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+					       "1\r\na\r\n1\r\nb\r\n"));
 		if (stage != ON_HEAD && stage != ON_DATA)
 			http_call_cancel(&r.call);
 		assert_false(fake_stream_open(0));

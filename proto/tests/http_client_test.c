@@ -1,7 +1,7 @@
 /* The client over a fake stream: every end of an answer, and the pool of connections. */
 #include "proto/tests/client_bench.h"
 
-/* ---- answers ------------------------------------------------------------------------------------------------------ */
+/* ---- answers ------------------------------------------------------------------------------------------------ */
 
 enum closing { STAYS, FIN, RST };
 
@@ -24,8 +24,8 @@ static const struct answer_row {
 	{ "asked to close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", STAYS, ENDED, 200,
 	  "ok", false },
 	{ "HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", STAYS, ENDED, 200, "ok", false },
-	{ "HTTP/1.0 keep-alive", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", STAYS, ENDED,
-	  200, "ok", false },
+	{ "HTTP/1.0 keep-alive", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", STAYS,
+	  ENDED, 200, "ok", false },
 	{ "until the end", "HTTP/1.1 200 OK\r\n\r\nabc", FIN, ENDED, 200, "abc", false },
 	{ "until the reset", "HTTP/1.1 200 OK\r\n\r\nabc", RST, HTTP_FAILURE_TRUNCATED, 200, "abc", false },
 	{ "truncated", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", FIN, HTTP_FAILURE_TRUNCATED, 200, "abc",
@@ -164,7 +164,7 @@ static void test_head_request_has_no_body(void **state)
 	bench_close(&b);
 }
 
-/* ---- the pool ----------------------------------------------------------------------------------------------------- */
+/* ---- the pool ----------------------------------------------------------------------------------------------- */
 
 static void test_reuse(void **state)
 {

@@ -1,6 +1,6 @@
 /*
- * Whole answers. A body is written behind room for its head, and the head then right before it, so nothing is moved and both
- * leave in one send.
+ * Whole answers. A body is written behind room for its head, and the head then right before it, so nothing is moved
+ * and both leave in one send.
  */
 #include "tools/mockllm/mock.h"
 
@@ -14,8 +14,8 @@ enum { HEAD_ROOM = 1024, FRAME_BYTES = 2048 /* bound of a body without its words
 
 struct slice mock_word(uint64_t hash, uint32_t index)
 {
-	static const char words[] = "tolls gates route paths lanes fares ticks bytes token event shard queue slice cache "
-				    "model proxy ";
+	static const char words[] = "tolls gates route paths lanes fares ticks bytes "
+				    "token event shard queue slice cache model proxy ";
 
 	_Static_assert(sizeof(words) - 1 == 16 * MOCK_WORD_BYTES, "every word has the same size");
 	return slice_of(words + ((hash + index * 7u) & 15) * MOCK_WORD_BYTES, MOCK_WORD_BYTES);
@@ -119,8 +119,8 @@ void mock_usage(struct text *t, const struct mock_request *r, uint32_t completio
 	text_u64(t, completion_tokens);
 	text_literal(t, ",\"total_tokens\":");
 	text_u64(t, (uint64_t)r->prompt_tokens + completion_tokens);
-	text_literal(t, ",\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_tokens\":0},\"completion_tokens_details\":{"
-			"\"reasoning_tokens\":0,\"audio_tokens\":0,\"accepted_prediction_tokens\":0,"
+	text_literal(t, ",\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_tokens\":0},"
+			"\"completion_tokens_details\":{\"reasoning_tokens\":0,\"audio_tokens\":0,\"accepted_prediction_tokens\":0,"
 			"\"rejected_prediction_tokens\":0}}");
 }
 
@@ -130,7 +130,8 @@ static void write_words(struct text *t, uint64_t hash, uint32_t count)
 		text_add(t, mock_word(hash, i));
 }
 
-static void write_choice(struct text *t, const struct mock_request *r, unsigned index, uint32_t words, const char *finish)
+static void write_choice(struct text *t, const struct mock_request *r, unsigned index, uint32_t words,
+			 const char *finish)
 {
 	if (r->path == MOCK_COMPLETIONS) {
 		text_literal(t, "{\"text\":\"");
@@ -141,7 +142,8 @@ static void write_choice(struct text *t, const struct mock_request *r, unsigned 
 		text_literal(t, "{\"index\":");
 		text_u64(t, index);
 		if (r->plan.tool) {
-			text_literal(t, ",\"message\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"call_");
+			text_literal(t, ",\"message\":{\"role\":\"assistant\",\"content\":null,"
+					"\"tool_calls\":[{\"id\":\"call_");
 			text_hex(t, &r->hash, sizeof(r->hash));
 			text_literal(t, "\",\"type\":\"function\",\"function\":{\"name\":\"get_weather\",\"arguments\":"
 					"\"{\\\"city\\\":\\\"Bern\\\"}\"}}],\"refusal\":null,\"annotations\":[]}");

@@ -1,7 +1,7 @@
 /*
- * A connection of the simulator: reads one request at a time, then sends what answer.c and stream.c put into `out`, in the pieces
- * and at the pace that the plan says. One operation is under way at a time: reading, a delay, or a send. The receive stays
- * open all along, so that a client that leaves is seen at once.
+ * A connection of the simulator: reads one request at a time, then sends what answer.c and stream.c put into `out`,
+ * in the pieces and at the pace that the plan says. One operation is under way at a time: reading, a delay, or a
+ * send. The receive stays open all along, so that a client that leaves is seen at once.
  */
 #include "tools/mockllm/mock.h"
 
@@ -32,7 +32,7 @@ static void *need(void *memory)
 	return memory;
 }
 
-/* ---- output ------------------------------------------------------------------------------------------------------- */
+/* ---- output ------------------------------------------------------------------------------------------------- */
 
 char *mock_out_reserve(struct mock_connection *c, size_t bytes)
 {
@@ -173,7 +173,7 @@ static void on_sent(struct stream *stream, int result)
 		continue_answer(c);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------ */
+/* ---- answers ------------------------------------------------------------------------------------------------ */
 
 static void begin_answer(struct mock_connection *c)
 {
@@ -235,7 +235,7 @@ static void serve(struct mock_connection *c, struct slice body)
 		begin_answer(c);
 }
 
-/* ---- input -------------------------------------------------------------------------------------------------------- */
+/* ---- input -------------------------------------------------------------------------------------------------- */
 
 static void gather(struct mock_connection *c, struct slice piece)
 {
@@ -325,7 +325,7 @@ static void on_failed(struct stream *stream, int error)
 	close_connection(container_of(stream, struct mock_connection, stream), false, true);
 }
 
-/* ---- life --------------------------------------------------------------------------------------------------------- */
+/* ---- life --------------------------------------------------------------------------------------------------- */
 
 static void quit_when_idle(struct mock_shard *mock)
 {

@@ -1,7 +1,7 @@
 /*
- * mockllm, the provider simulator: an OpenAI-like server with deterministic answers and faults on demand. It stands on the
- * gateway's ring, shards, streams and parser, but writes its own bytes: a truncated body, a reset or a byte a time cannot be
- * said to a well-behaved HTTP server.
+ * mockllm, the provider simulator: an OpenAI-like server with deterministic answers and faults on demand. It stands
+ * on the gateway's ring, shards, streams and parser, but writes its own bytes: a truncated body, a reset or a byte a
+ * time cannot be said to a well-behaved HTTP server.
  *
  *   main.c        command line, shards, signals
  *   connection.c  a connection: requests in, `out` away, whole, dripped or split
@@ -28,8 +28,8 @@ enum {
 };
 
 enum mock_path {
-	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MODELS, MOCK_STATS, MOCK_LAST, MOCK_UNKNOWN,
-	MOCK_PATHS,
+	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MODELS, MOCK_STATS, MOCK_LAST,
+	MOCK_UNKNOWN, MOCK_PATHS,
 };
 
 enum mock_fault {

@@ -1,6 +1,6 @@
 /*
- * A model's name as a plan: what follows "mock" is a list of options, "mock-events-100-paced-20" or "mock-slow-250-no-usage".
- * Words that are no option mean nothing, so that a name may carry more.
+ * A model's name as a plan: what follows "mock" is a list of options, "mock-events-100-paced-20" or
+ * "mock-slow-250-no-usage". Words that are no option mean nothing, so that a name may carry more.
  */
 #include "tools/mockllm/mock.h"
 

@@ -1,6 +1,6 @@
 /*
- * What the simulator remembers for tests: counters, and the last body of each path. A mutex is fine here: it is held for a copy,
- * and nothing that is measured runs more than one simulator shard against it.
+ * What the simulator remembers for tests: counters, and the last body of each path. A mutex is fine here: it is held
+ * for a copy, and nothing that is measured runs more than one simulator shard against it.
  */
 #include "tools/mockllm/mock.h"
 

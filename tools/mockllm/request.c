@@ -1,6 +1,7 @@
 /*
- * What a request asks for, as strict as the provider: 401 without a bearer, 404 and 405 for what is not there, and 400 for a
- * body that it would refuse. Everything read here is copied or counted, because the JSON view is the shard's.
+ * What a request asks for, as strict as the provider: 401 without a bearer, 404 and 405 for what is not there, and
+ * 400 for a body that it would refuse. Everything read here is copied or counted, because the JSON view is the
+ * shard's.
  */
 #include "tools/mockllm/mock.h"
 
@@ -121,7 +122,8 @@ static bool read_model(struct mock_connection *c, const struct json_parser *p, b
 }
 
 /* An optional member that must be true or false. */
-static bool read_bool(struct mock_connection *c, const struct json_parser *p, json_ref object, const char *name, bool *yes)
+static bool read_bool(struct mock_connection *c, const struct json_parser *p, json_ref object, const char *name,
+		      bool *yes)
 {
 	json_ref value = json_member(p, object, slice_of_string(name));
 	enum json_type type = value == JSON_NONE ? JSON_NULL : json_type(p, value);

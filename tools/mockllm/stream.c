@@ -1,6 +1,6 @@
 /*
- * Event streams. The event of a token is rendered once, with its chunk frame; each one sent is a copy of it with six bytes of
- * word and a digit of choice patched in, because every word has the same size.
+ * Event streams. The event of a token is rendered once, with its chunk frame; each one sent is a copy of it with six
+ * bytes of word and a digit of choice patched in, because every word has the same size.
  */
 #include "tools/mockllm/mock.h"
 
@@ -123,8 +123,10 @@ static void add_tool_call(struct mock_connection *c, unsigned choice)
 	text_hex(&t, &c->request.hash, sizeof(c->request.hash));
 	text_literal(&t, "\",\"type\":\"function\",\"function\":{\"name\":\"get_weather\",\"arguments\":\"\"}}]}");
 	add_event(c, choice, text_slice(&t), NULL);
-	add_event(c, choice, SLICE(",\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{\\\"city\\\":\"}}]}"), NULL);
-	add_event(c, choice, SLICE(",\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"\\\"Bern\\\"}\"}}]}"), NULL);
+	add_event(c, choice, SLICE(",\"delta\":{\"tool_calls\":[{\"index\":0,"
+				   "\"function\":{\"arguments\":\"{\\\"city\\\":\"}}]}"), NULL);
+	add_event(c, choice, SLICE(",\"delta\":{\"tool_calls\":[{\"index\":0,"
+				   "\"function\":{\"arguments\":\"\\\"Bern\\\"}\"}}]}"), NULL);
 }
 
 static void add_head(struct mock_connection *c)
@@ -132,8 +134,8 @@ static void add_head(struct mock_connection *c)
 	char memory[512];
 	struct text t = text_over(memory, sizeof(memory));
 
-	text_literal(&t, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
-			 "Transfer-Encoding: chunked\r\nx-request-id: req_");
+	text_literal(&t, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+			 "Cache-Control: no-cache\r\nTransfer-Encoding: chunked\r\nx-request-id: req_");
 	text_hex(&t, &c->request.hash, sizeof(c->request.hash));
 	text_string(&t, c->close_after ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n");
 	mock_out_add(c, text_slice(&t));
@@ -211,8 +213,8 @@ static bool add_fault(struct mock_connection *c)
 		c->close_after = true;
 		break;
 	case MOCK_ERROR_EVENT:
-		add_chunk(c, SLICE("data: {\"error\":{\"message\":\"The server had an error while processing your request\","
-				   "\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"));
+		add_chunk(c, SLICE("data: {\"error\":{\"message\":\"The server had an error while processing "
+				   "your request\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"));
 		mock_out_add(c, SLICE("0\r\n\r\n"));
 		c->close_after = true;
 		break;

@@ -1,6 +1,6 @@
 /*
- * Embeddings: multiples of 1/1024, which a float holds exactly and ten decimals write exactly, so that both encodings of a
- * vector are the same numbers.
+ * Embeddings: multiples of 1/1024, which a float holds exactly and ten decimals write exactly, so that both encodings
+ * of a vector are the same numbers.
  */
 #include "tools/mockllm/mock.h"
 
@@ -47,7 +47,8 @@ static void write_base64_group(struct text *t, const unsigned char *bytes, unsig
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint32_t bits = (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
-	char out[4] = { alphabet[bits >> 18], alphabet[bits >> 12 & 63], alphabet[bits >> 6 & 63], alphabet[bits & 63] };
+	char out[4] = { alphabet[bits >> 18], alphabet[bits >> 12 & 63],
+			alphabet[bits >> 6 & 63], alphabet[bits & 63] };
 
 	for (unsigned i = count + 1; i < sizeof(out); i++)
 		out[i] = '=';
@@ -83,7 +84,8 @@ static void write_base64(struct text *t, const struct mock_request *r, uint32_t 
 void mock_vectors(struct text *t, const struct mock_request *r)
 {
 	for (uint32_t input = 0; input < r->input_count; input++) {
-		text_string(t, input ? ",{\"object\":\"embedding\",\"index\":" : "{\"object\":\"embedding\",\"index\":");
+		text_string(t, input ? ",{" : "{");
+		text_literal(t, "\"object\":\"embedding\",\"index\":");
 		text_u64(t, input);
 		text_literal(t, ",\"embedding\":");
 		if (r->base64)
