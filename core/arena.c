@@ -16,7 +16,7 @@ struct arena_block {
 
 void arena_pool_init(struct arena_pool *pool, uint32_t kept_max)
 {
-	*pool = (struct arena_pool){ .kept_max = kept_max };
+	*pool = (struct arena_pool){.kept_max = kept_max};
 }
 
 void arena_pool_fini(struct arena_pool *pool)
@@ -32,7 +32,7 @@ void arena_pool_fini(struct arena_pool *pool)
 
 void arena_init(struct arena *arena, struct arena_pool *pool, size_t max_bytes)
 {
-	*arena = (struct arena){ .pool = pool, .max_bytes = max_bytes };
+	*arena = (struct arena){.pool = pool, .max_bytes = max_bytes};
 }
 
 static void give_block(struct arena_pool *pool, struct arena_block *block)

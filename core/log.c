@@ -140,7 +140,7 @@ static char *find_room(struct log_writer *writer, size_t bytes, size_t *position
 	size_t written = atomic_load_explicit(&writer->written, memory_order_relaxed);
 	size_t unread = written - atomic_load_explicit(&writer->read, memory_order_acquire);
 	size_t to_end = RING_BYTES - written % RING_BYTES, gap = to_end < bytes ? to_end : 0;
-	struct record skip = { .bytes = (uint32_t)gap, .gap = true };
+	struct record skip = {.bytes = (uint32_t)gap, .gap = true};
 
 	if (RING_BYTES - unread < gap + bytes)
 		return NULL;
@@ -154,7 +154,7 @@ static char *find_room(struct log_writer *writer, size_t bytes, size_t *position
 static char *pack_field(char *to, const struct log_field *field)
 {
 	size_t text_bytes = field_text_bytes(field);
-	struct packed_field packed = { field->name, field->integer, (uint16_t)field->type, (uint16_t)text_bytes };
+	struct packed_field packed = {field->name, field->integer, (uint16_t)field->type, (uint16_t)text_bytes};
 
 	if (field->type == LOG_FIELD_TEXT && !field->text.data)
 		packed.text_bytes = NO_TEXT;
@@ -165,9 +165,9 @@ static char *pack_field(char *to, const struct log_field *field)
 }
 
 void log_say(struct log_writer *writer, enum log_level level, const char *message, const struct log_field *fields,
-	     unsigned count)
+	unsigned count)
 {
-	struct record record = { .level = (uint8_t)level, .field_count = (uint8_t)count, .message = message };
+	struct record record = {.level = (uint8_t)level, .field_count = (uint8_t)count, .message = message};
 	size_t bytes = sizeof(record), position = 0;
 	char *to;
 
@@ -179,8 +179,7 @@ void log_say(struct log_writer *writer, enum log_level level, const char *messag
 	to = find_room(writer, bytes, &position);
 	if (!to) {
 		atomic_store_explicit(&writer->dropped,
-				      atomic_load_explicit(&writer->dropped, memory_order_relaxed) + 1,
-				      memory_order_relaxed);
+			atomic_load_explicit(&writer->dropped, memory_order_relaxed) + 1, memory_order_relaxed);
 		return;
 	}
 	record.bytes = (uint32_t)bytes;
@@ -242,8 +241,8 @@ static const char *peek(struct log_writer *writer, struct record *record)
 static void take(struct log *log, struct log_writer *writer, const char *at, const struct record *record)
 {
 	struct log_field fields[FIELDS_MAX];
-	struct log_line line = { record->wall_ns, (enum log_level)record->level, record->message, record->field_count,
-				 fields };
+	struct log_line line = {
+		record->wall_ns, (enum log_level)record->level, record->message, record->field_count, fields};
 
 	at += sizeof(*record);
 	for (unsigned i = 0; i < record->field_count; i++) {
@@ -253,14 +252,13 @@ static void take(struct log *log, struct log_writer *writer, const char *at, con
 		memcpy(&packed, at, sizeof(packed));
 		at += sizeof(packed);
 		text_bytes = packed.text_bytes == NO_TEXT ? 0 : packed.text_bytes;
-		fields[i] = (struct log_field){ packed.name, (enum log_field_type)packed.type,
-						slice_of(packed.text_bytes == NO_TEXT ? NULL : at, text_bytes),
-						packed.integer };
+		fields[i] = (struct log_field){packed.name, (enum log_field_type)packed.type,
+			slice_of(packed.text_bytes == NO_TEXT ? NULL : at, text_bytes), packed.integer};
 		at += padded(text_bytes);
 	}
 	print_line(log, &line);
 	atomic_store_explicit(&writer->read, atomic_load_explicit(&writer->read, memory_order_relaxed) + record->bytes,
-			      memory_order_release);
+		memory_order_release);
 }
 
 static bool take_oldest(struct log *log)
@@ -295,8 +293,8 @@ static unsigned tell_dropped(struct log *log)
 	}
 	if (!dropped)
 		return 0;
-	print_line(log, &(struct log_line){ clock_wall_ns(), LOG_WARN, "log records were dropped: the ring was full", 1,
-					    &LOG_INT("dropped", dropped) });
+	print_line(log, &(struct log_line){clock_wall_ns(), LOG_WARN, "log records were dropped: the ring was full", 1,
+				&LOG_INT("dropped", dropped)});
 	return 1;
 }
 

@@ -2,11 +2,17 @@
 #include "core/log_format.h"
 
 static const char *const level_names[] = {
-	[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error",
+	[LOG_DEBUG] = "debug",
+	[LOG_INFO] = "info",
+	[LOG_WARN] = "warn",
+	[LOG_ERROR] = "error",
 };
 
 static const char *const level_colours[] = {
-	[LOG_DEBUG] = "\033[2m", [LOG_INFO] = "\033[32m", [LOG_WARN] = "\033[33m", [LOG_ERROR] = "\033[31m",
+	[LOG_DEBUG] = "\033[2m",
+	[LOG_INFO] = "\033[32m",
+	[LOG_WARN] = "\033[33m",
+	[LOG_ERROR] = "\033[31m",
 };
 
 static void print_integer_or_null(const struct log_field *field, struct text *text)

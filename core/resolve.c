@@ -111,7 +111,7 @@ static void on_answered(void *argument, int status, int timeouts, struct ares_ad
 static void on_asked(struct letter *letter)
 {
 	struct resolve_query *query = container_of(letter, struct resolve_query, letter);
-	const struct ares_addrinfo_hints hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 
 	if (query->resolver->closing)
 		deliver(query, -EIO);
@@ -128,7 +128,7 @@ static void on_close(struct letter *letter)
 static void wait_for_work(struct resolver *r)
 {
 	ares_socket_t sockets[ARES_GETSOCK_MAXNUM];
-	struct pollfd polls[ARES_GETSOCK_MAXNUM + 1] = { { .fd = r->wake_fd, .events = POLLIN } };
+	struct pollfd polls[ARES_GETSOCK_MAXNUM + 1] = {{.fd = r->wake_fd, .events = POLLIN}};
 	unsigned mask = (unsigned)ares_getsock(r->channel, sockets, ARES_GETSOCK_MAXNUM), count = 1;
 	struct timeval timeout, *next = ares_timeout(r->channel, NULL, &timeout);
 	int wait_ms = next ? (int)(next->tv_sec * 1000 + next->tv_usec / 1000 + 1) : -1;
@@ -140,7 +140,7 @@ static void wait_for_work(struct resolver *r)
 		short events = (short)((readable ? POLLIN : 0) | (writable ? POLLOUT : 0));
 
 		if (events)
-			polls[count++] = (struct pollfd){ .fd = sockets[i], .events = events };
+			polls[count++] = (struct pollfd){.fd = sockets[i], .events = events};
 	}
 	if (mailbox_sleep(&r->mailbox)) {
 		poll(polls, count, wait_ms);
@@ -151,7 +151,7 @@ static void wait_for_work(struct resolver *r)
 	for (unsigned i = 1; i < count; i++)
 		if (polls[i].revents)
 			ares_process_fd(r->channel, polls[i].revents & ~POLLOUT ? polls[i].fd : ARES_SOCKET_BAD,
-					polls[i].revents & POLLOUT ? polls[i].fd : ARES_SOCKET_BAD);
+				polls[i].revents & POLLOUT ? polls[i].fd : ARES_SOCKET_BAD);
 	ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD); /* retries and timeouts */
 }
 
@@ -172,7 +172,7 @@ static void *run(void *argument)
 
 static int open_channel(struct resolver *r, char *why, size_t why_bytes)
 {
-	struct ares_options options = { .timeout = TRY_MS, .tries = TRIES };
+	struct ares_options options = {.timeout = TRY_MS, .tries = TRIES};
 	int status = ares_init_options(&r->channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES);
 
 	if (status == ARES_SUCCESS)

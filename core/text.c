@@ -224,8 +224,8 @@ static struct date date_of_days(uint64_t days)
 	uint64_t month_from_march = (5 * day_of_year + 2) / 153;
 	unsigned month = (unsigned)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
 
-	return (struct date){ year_of_era + era * 400 + (month <= 2), month,
-			      (unsigned)(day_of_year - (153 * month_from_march + 2) / 5 + 1) };
+	return (struct date){year_of_era + era * 400 + (month <= 2), month,
+		(unsigned)(day_of_year - (153 * month_from_march + 2) / 5 + 1)};
 }
 
 void text_rfc3339(struct text *t, uint64_t wall_ns)

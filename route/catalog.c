@@ -39,12 +39,12 @@ static void add(struct catalog *catalog, const struct model_settings *model, con
 	struct entry *entry = slot_of(catalog, slice_of_string(name));
 
 	if (!entry->name.data)
-		*entry = (struct entry){ slice_of_string(name), model, NULL };
+		*entry = (struct entry){slice_of_string(name), model, NULL};
 }
 
 /* Under "prefix/name"; false when memory is out. */
-static bool add_composed(struct catalog *catalog, const struct model_settings *model, const char *prefix,
-			 const char *name)
+static bool add_composed(
+	struct catalog *catalog, const struct model_settings *model, const char *prefix, const char *name)
 {
 	size_t prefix_bytes = strlen(prefix), bytes = prefix_bytes + 1 + strlen(name);
 	char *composed = malloc(bytes + 1);
@@ -59,7 +59,7 @@ static bool add_composed(struct catalog *catalog, const struct model_settings *m
 	if (entry->name.data)
 		free(composed);
 	else
-		*entry = (struct entry){ slice_of(composed, bytes), model, composed };
+		*entry = (struct entry){slice_of(composed, bytes), model, composed};
 	return true;
 }
 
@@ -84,8 +84,8 @@ static bool add_all(struct catalog *catalog)
 
 		for (unsigned d = 0; d < model->deployment_count; d++)
 			if (model->deployments[d].upstream_model &&
-			    !add_composed(catalog, model, s->providers[model->deployments[d].provider].name,
-					  model->deployments[d].upstream_model))
+				!add_composed(catalog, model, s->providers[model->deployments[d].provider].name,
+					model->deployments[d].upstream_model))
 				return false;
 	}
 	for (unsigned i = 0; i < s->model_count; i++) {
@@ -186,8 +186,8 @@ static void print_capabilities(const struct strings *capabilities, struct text *
 	text_char(text, ']');
 }
 
-void catalog_print_model(const struct catalog *catalog, const struct model_settings *model, uint64_t created_s,
-			 struct text *text)
+void catalog_print_model(
+	const struct catalog *catalog, const struct model_settings *model, uint64_t created_s, struct text *text)
 {
 	const char *owner = model->deployment_count ? catalog->settings->providers[model->deployments[0].provider].name
 						    : "tollgate";
@@ -211,8 +211,8 @@ void catalog_print_model(const struct catalog *catalog, const struct model_setti
 	text_char(text, '}');
 }
 
-void catalog_print_list(const struct catalog *catalog, const struct key_settings *key, uint64_t created_s,
-			struct text *text)
+void catalog_print_list(
+	const struct catalog *catalog, const struct key_settings *key, uint64_t created_s, struct text *text)
 {
 	bool first = true;
 

@@ -48,8 +48,8 @@ struct address_bits {
 
 static struct address_bits bits_of_v6(const uint8_t bytes[static 16])
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	struct address_bits bits = { .bit_count = 128 };
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	struct address_bits bits = {.bit_count = 128};
 
 	if (memcmp(bytes, mapped, sizeof(mapped)) == 0) {
 		bits.bit_count = 32;
@@ -62,7 +62,7 @@ static struct address_bits bits_of_v6(const uint8_t bytes[static 16])
 
 static struct address_bits bits_of(const struct sockaddr_storage *address)
 {
-	struct address_bits bits = { 0 };
+	struct address_bits bits = {0};
 
 	if (address->ss_family == AF_INET) {
 		bits.bit_count = 32;
@@ -91,7 +91,7 @@ static bool parse_range(const char *range, struct address_bits *bits, unsigned *
 		if (range[size + 1] < '0' || range[size + 1] > '9' || *end)
 			return false;
 	}
-	*bits = (struct address_bits){ .bit_count = 32 };
+	*bits = (struct address_bits){.bit_count = 32};
 	if (inet_pton(AF_INET, text, bits->bytes) != 1) {
 		if (inet_pton(AF_INET6, text, v6) != 1)
 			return false;

@@ -17,7 +17,7 @@
 enum { SHA256_BYTES = 32 };
 
 struct key_index {
-	uint64_t id;     /* random: an index that another one's memory is given to is not taken for it */
+	uint64_t id; /* random: an index that another one's memory is given to is not taken for it */
 	size_t slot_mask;
 	const struct key_settings *slots[]; /* NULL: empty */
 };
@@ -96,7 +96,7 @@ const struct key_settings *key_find(const struct key_index *index, struct key_ca
 	hash = XXH3_64bits(secret.data, secret.size);
 	slot = &cache->slots[hash % KEY_CACHE_SLOTS];
 	if (slot->index_id == index->id && slot->hash == hash && slot->secret_bytes == secret.size &&
-	    equal_in_constant_time(slot->secret, secret.data, secret.size))
+		equal_in_constant_time(slot->secret, secret.data, secret.size))
 		return slot->key;
 	key = find_in_index(index, secret);
 	if (key) {
@@ -117,7 +117,7 @@ void key_cache_wipe(struct key_cache *cache)
 /* The scheme's name compares without case, and one or more spaces follow it (RFC 9110 section 11.4). */
 struct slice key_presented(const struct http_head *head)
 {
-	static const struct slice scheme = { "bearer ", 7 };
+	static const struct slice scheme = {"bearer ", 7};
 	struct slice value = http_header(head, SLICE("authorization"));
 
 	if (value.size > scheme.size && slice_equal_nocase(slice_of(value.data, scheme.size), scheme)) {

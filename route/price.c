@@ -33,7 +33,7 @@ struct rates {
 
 static struct rates rates_for(const struct price_settings *price, uint64_t prompt_tokens)
 {
-	struct rates rates = { .input_pusd = price->input_pusd, .output_pusd = price->output_pusd };
+	struct rates rates = {.input_pusd = price->input_pusd, .output_pusd = price->output_pusd};
 
 	rates.cached_pusd = price->has_cached_input ? price->cached_input_pusd : rates.input_pusd;
 	if (price->above_tokens && prompt_tokens > price->above_tokens) {
@@ -71,7 +71,7 @@ static unsigned __int128 divide_up(unsigned __int128 value, unsigned divisor)
 struct cost price_cost(const struct price_settings *price, const struct usage *usage, uint32_t fee_ppm)
 {
 	unsigned __int128 provider, total;
-	struct cost cost = { 0 };
+	struct cost cost = {0};
 
 	if (!price->known)
 		return cost;

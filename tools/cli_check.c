@@ -53,7 +53,7 @@ static int check_config(const char *path)
 	if (!settings)
 		return CLI_FAILED;
 	printf("%s: good: %u providers, %u models, %u keys\n", path, settings->provider_count, settings->model_count,
-	       settings->key_count);
+		settings->key_count);
 	settings_free(settings);
 	return CLI_DONE;
 }
@@ -77,11 +77,11 @@ static int check_receipts(const char *data_dir)
 static int read_options(struct check *check, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "data-dir", required_argument, NULL, 'd' },
-		{ "receipts", no_argument, NULL, 'r' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{"config", required_argument, NULL, 'c'},
+		{"data-dir", required_argument, NULL, 'd'},
+		{"receipts", no_argument, NULL, 'r'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 
 	optind = 1;
@@ -114,7 +114,7 @@ static int read_options(struct check *check, int argc, char **argv)
 
 int cli_check(int argc, char **argv)
 {
-	struct check check = { .receipts = false };
+	struct check check = {.receipts = false};
 	int rc = read_options(&check, argc, argv);
 
 	if (rc != 0)

@@ -30,18 +30,18 @@ static const char help[] =
 static const struct choice {
 	const char *name, *value;
 } choices[] = {
-	{ "RECEIVE_BUFFERS", SPELL_VALUE(CONFIG_RECEIVE_BUFFERS) },
-	{ "RECEIVE_BUFFER_BYTES", SPELL_VALUE(CONFIG_RECEIVE_BUFFER_BYTES) },
-	{ "ARENA_BLOCKS_KEPT", SPELL_VALUE(CONFIG_ARENA_BLOCKS_KEPT) },
+	{"RECEIVE_BUFFERS", SPELL_VALUE(CONFIG_RECEIVE_BUFFERS)},
+	{"RECEIVE_BUFFER_BYTES", SPELL_VALUE(CONFIG_RECEIVE_BUFFER_BYTES)},
+	{"ARENA_BLOCKS_KEPT", SPELL_VALUE(CONFIG_ARENA_BLOCKS_KEPT)},
 #ifdef CONFIG_SANITIZE
-	{ "SANITIZE", "y" },
+	{"SANITIZE", "y"},
 #else
-	{ "SANITIZE", "n" },
+	{"SANITIZE", "n"},
 #endif
 #ifdef CONFIG_LTO
-	{ "LTO", "y" },
+	{"LTO", "y"},
 #else
-	{ "LTO", "n" },
+	{"LTO", "n"},
 #endif
 };
 
@@ -55,10 +55,10 @@ static unsigned read_versions(struct library *libraries)
 {
 	unsigned count = 0;
 
-#define LIBRARY(label, ...)                                                                    \
-	do {                                                                                   \
-		libraries[count].name = (label);                                               \
-		snprintf(libraries[count++].version, VERSION_BYTES, __VA_ARGS__);              \
+#define LIBRARY(label, ...)                                                                                            \
+	do {                                                                                                           \
+		libraries[count].name = (label);                                                                       \
+		snprintf(libraries[count++].version, VERSION_BYTES, __VA_ARGS__);                                      \
 	} while (0)
 	LIBRARY("liburing", "%d.%d", io_uring_major_version(), io_uring_minor_version());
 	LIBRARY("wolfssl", "%s", wolfSSL_lib_version());
@@ -96,9 +96,9 @@ static void print_lists(const struct library *libraries, unsigned count)
 int cli_features(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 	struct library libraries[LIBRARIES_MAX];
 	bool json = false;

@@ -22,8 +22,7 @@ static const char help[] =
 	"      --id ID          one receipt, whole, by its request id (req_...)\n"
 	"      --key ID         of one key (vk_...)\n"
 	"      --since TIME     since then: 2026-01-31T12:00:00Z, or 30s, 15m, 24h, 7d ago\n"
-	"      --follow         go on printing new ones as they come, oldest first\n" CLIENT_HELP
-	"\n"
+	"      --follow         go on printing new ones as they come, oldest first\n" CLIENT_HELP "\n"
 	"With --json each receipt is a line of its own.\n";
 
 struct receipts {
@@ -38,7 +37,7 @@ struct receipts {
 static bool read_since(struct receipts *r, const char *text)
 {
 	static const char units[] = "smhd";
-	static const long seconds[] = { 1, 60, 3600, 86400 };
+	static const long seconds[] = {1, 60, 3600, 86400};
 	char *end;
 	const char *unit;
 	long age;
@@ -200,9 +199,12 @@ static int show_one(struct receipts *r)
 static int read_options(struct receipts *r, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "id", required_argument, NULL, 'i' },    { "key", required_argument, NULL, 'k' },
-		{ "since", required_argument, NULL, 's' }, { "follow", no_argument, NULL, 'f' },
-		CLIENT_OPTIONS,                            { NULL, 0, NULL, 0 },
+		{"id", required_argument, NULL, 'i'},
+		{"key", required_argument, NULL, 'k'},
+		{"since", required_argument, NULL, 's'},
+		{"follow", no_argument, NULL, 'f'},
+		CLIENT_OPTIONS,
+		{NULL, 0, NULL, 0},
 	};
 	bool good = true;
 
@@ -231,7 +233,7 @@ static int read_options(struct receipts *r, int argc, char **argv)
 
 int cli_receipts(int argc, char **argv)
 {
-	struct receipts r = { .follow = false };
+	struct receipts r = {.follow = false};
 	int rc = read_options(&r, argc, argv), status;
 
 	if (rc != 0)

@@ -3,16 +3,15 @@
 #include "tools/client.h"
 #include "tools/outline.h"
 
-static const char help[] =
-	"usage: tollgate status [options]\n"
-	"\n"
-	"Prints the state of a running gateway.\n"
-	"\n" CLIENT_HELP;
+static const char help[] = "usage: tollgate status [options]\n"
+			   "\n"
+			   "Prints the state of a running gateway.\n"
+			   "\n" CLIENT_HELP;
 
 int cli_status(int argc, char **argv)
 {
-	static const struct option options[] = { CLIENT_OPTIONS, { NULL, 0, NULL, 0 } };
-	struct client client = { .json = false };
+	static const struct option options[] = {CLIENT_OPTIONS, {NULL, 0, NULL, 0}};
+	struct client client = {.json = false};
 	int status = CLI_FAILED;
 
 	optind = 1;

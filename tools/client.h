@@ -18,16 +18,18 @@ struct client {
 /* Long options of every client command; a command's own short codes are letters and differ from these. */
 enum { CLIENT_OPTION_URL = 'u', CLIENT_OPTION_KEY = 'a', CLIENT_OPTION_JSON = 'j', CLIENT_OPTION_HELP = 'h' };
 
-#define CLIENT_OPTIONS                                            \
-	{ "url", required_argument, NULL, CLIENT_OPTION_URL },    \
-	{ "admin-key", required_argument, NULL, CLIENT_OPTION_KEY }, \
-	{ "json", no_argument, NULL, CLIENT_OPTION_JSON },        \
-	{ "help", no_argument, NULL, CLIENT_OPTION_HELP }
+#define CLIENT_OPTIONS                                                                                                 \
+	{"url", required_argument, NULL, CLIENT_OPTION_URL},                                                           \
+		{"admin-key", required_argument, NULL, CLIENT_OPTION_KEY},                                             \
+		{"json", no_argument, NULL, CLIENT_OPTION_JSON},                                                       \
+	{                                                                                                              \
+		"help", no_argument, NULL, CLIENT_OPTION_HELP                                                          \
+	}
 
-#define CLIENT_HELP                                                                       \
-	"      --url URL        the gateway to ask (default: http://127.0.0.1:8080)\n"         \
-	"      --admin-key KEY  its master key (default: $TOLLGATE_MASTER_KEY)\n"              \
-	"      --json           print JSON\n"                                                  \
+#define CLIENT_HELP                                                                                                    \
+	"      --url URL        the gateway to ask (default: http://127.0.0.1:8080)\n"                                 \
+	"      --admin-key KEY  its master key (default: $TOLLGATE_MASTER_KEY)\n"                                      \
+	"      --json           print JSON\n"                                                                          \
 	"  -h, --help           this text\n"
 
 /* Takes one of CLIENT_OPTIONS; false when it is none of them. */

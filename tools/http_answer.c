@@ -107,7 +107,7 @@ static int read_head(const char *bytes, const char *head_end, struct http_answer
 
 int http_answer_parse(char *bytes, size_t size, struct http_answer *answer, const char **why)
 {
-	struct framing framing = { .chunked = false };
+	struct framing framing = {.chunked = false};
 	char *body = memmem(bytes, size, "\r\n\r\n", 4);
 	int rc = body ? read_head(bytes, body + 2, answer, &framing) : -EMSGSIZE;
 

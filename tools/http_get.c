@@ -25,8 +25,8 @@ static int parse_base(const char *base, struct target *target, char *why)
 	size_t authority_bytes;
 
 	if (strncmp(base, "http://", 7) != 0) {
-		snprintf(why, HTTP_GET_WHY_BYTES, "--url must be http://HOST[:PORT] of a listener without tls, not %.100s",
-			 base);
+		snprintf(why, HTTP_GET_WHY_BYTES,
+			"--url must be http://HOST[:PORT] of a listener without tls, not %.100s", base);
 		return -EINVAL;
 	}
 	slash = rest + strcspn(rest, "/");
@@ -54,7 +54,7 @@ static int parse_base(const char *base, struct target *target, char *why)
 
 static int connect_one(const struct addrinfo *info)
 {
-	const struct timeval patience = { .tv_sec = PATIENCE_S };
+	const struct timeval patience = {.tv_sec = PATIENCE_S};
 	int fd = socket(info->ai_family, info->ai_socktype | SOCK_CLOEXEC, info->ai_protocol), rc;
 
 	if (fd < 0)
@@ -70,7 +70,7 @@ static int connect_one(const struct addrinfo *info)
 
 static int connect_to(const struct target *target, char *why)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV };
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	struct addrinfo *list;
 	int rc = getaddrinfo(target->host, target->port, &hints, &list), fd = -ENOENT;
 
@@ -83,7 +83,7 @@ static int connect_to(const struct target *target, char *why)
 	freeaddrinfo(list);
 	if (fd < 0)
 		snprintf(why, HTTP_GET_WHY_BYTES, "cannot connect to %.100s: %s; is the gateway running there?",
-			 target->authority, strerror(-fd));
+			target->authority, strerror(-fd));
 	return fd;
 }
 
@@ -93,7 +93,7 @@ static int send_request(int fd, const struct target *target, const char *path, c
 				   "%s%s%s\r\n";
 	char *request = NULL;
 	int size = asprintf(&request, form, target->prefix, path, target->authority,
-			    bearer ? "authorization: Bearer " : "", bearer ? bearer : "", bearer ? "\r\n" : "");
+		bearer ? "authorization: Bearer " : "", bearer ? bearer : "", bearer ? "\r\n" : "");
 	int rc = 0, sent = 0;
 
 	if (size < 0)
@@ -155,7 +155,7 @@ static bool is_header_value(const char *text)
 }
 
 int http_get(const char *base, const char *path, const char *bearer, struct http_answer *answer,
-	     char why[static HTTP_GET_WHY_BYTES])
+	char why[static HTTP_GET_WHY_BYTES])
 {
 	const char *reason;
 	struct target target;

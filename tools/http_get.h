@@ -6,7 +6,7 @@
 
 struct http_answer {
 	unsigned status;
-	char *body;        /* malloc'ed; HTTP_GET_PADDING readable bytes behind it, the first of them NUL */
+	char *body; /* malloc'ed; HTTP_GET_PADDING readable bytes behind it, the first of them NUL */
 	size_t body_bytes;
 };
 
@@ -17,7 +17,7 @@ enum { HTTP_GET_PADDING = 64, HTTP_GET_BYTES_MAX = 64 << 20, HTTP_GET_WHY_BYTES 
  * people. Gives up after 30 s without progress.
  */
 int http_get(const char *base, const char *path, const char *bearer, struct http_answer *answer,
-	     char why[static HTTP_GET_WHY_BYTES]);
+	char why[static HTTP_GET_WHY_BYTES]);
 void http_answer_fini(struct http_answer *answer);
 
 /*

@@ -9,11 +9,11 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 	const char *help;
 } commands[] = {
-	{ "run", cli_run, "serve in the foreground" },
-	{ "check", cli_check, "validate a configuration, or the receipts of a data directory" },
-	{ "receipts", cli_receipts, "print receipts, and follow new ones" },
-	{ "status", cli_status, "print the state of a running gateway" },
-	{ "features", cli_features, "print the choices of the build and the versions of its libraries" },
+	{"run", cli_run, "serve in the foreground"},
+	{"check", cli_check, "validate a configuration, or the receipts of a data directory"},
+	{"receipts", cli_receipts, "print receipts, and follow new ones"},
+	{"status", cli_status, "print the state of a running gateway"},
+	{"features", cli_features, "print the choices of the build and the versions of its libraries"},
 };
 
 static void print_help(FILE *to)

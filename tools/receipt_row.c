@@ -8,13 +8,13 @@ static const struct column {
 	int width;                  /* negative: left-aligned */
 	struct slice section, name; /* section with NULL data: directly in the receipt */
 } columns[] = {
-	{ "TIME", -27, { NULL, 0 }, { "timestamp", 9 } },
-	{ "REQUEST", -30, { NULL, 0 }, { "request_id", 10 } },
-	{ "STATUS", 6, { NULL, 0 }, { "status", 6 } },
-	{ "MODEL", -28, { "execution", 9 }, { "model", 5 } },
-	{ "TOKENS", 8, { "execution", 9 }, { "tokens", 6 } },
-	{ "MS", 7, { "execution", 9 }, { "latency_ms", 10 } },
-	{ "USD", 12, { "cost", 4 }, { "total_usd", 9 } },
+	{"TIME", -27, {NULL, 0}, {"timestamp", 9}},
+	{"REQUEST", -30, {NULL, 0}, {"request_id", 10}},
+	{"STATUS", 6, {NULL, 0}, {"status", 6}},
+	{"MODEL", -28, {"execution", 9}, {"model", 5}},
+	{"TOKENS", 8, {"execution", 9}, {"tokens", 6}},
+	{"MS", 7, {"execution", 9}, {"latency_ms", 10}},
+	{"USD", 12, {"cost", 4}, {"total_usd", 9}},
 };
 
 enum { COLUMN_COUNT = sizeof(columns) / sizeof(columns[0]) };

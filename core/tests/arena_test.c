@@ -1,9 +1,9 @@
 /* Arenas: alignment, the bound, blocks that come back to the pool. */
 #include "core/arena.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 
 static void test_aligned_and_apart(void **state)
 {
@@ -34,7 +34,7 @@ static void test_aligned_and_apart(void **state)
 
 static void test_bound(void **state)
 {
-	static const size_t bounds[] = { 0, 100, ARENA_BLOCK_BYTES, 3 * ARENA_BLOCK_BYTES + 500, 100000 };
+	static const size_t bounds[] = {0, 100, ARENA_BLOCK_BYTES, 3 * ARENA_BLOCK_BYTES + 500, 100000};
 	struct arena_pool pool;
 
 	(void)state;

@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "core/log_format.h"
 
+#include <cmocka.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 struct fixture {
 	struct log *log;
@@ -52,33 +52,37 @@ static void end(struct fixture *f)
 static void test_forms(void **state)
 {
 	const struct log_field fields[] = {
-		LOG_TEXT("model", SLICE("gpt-4o")), LOG_TEXT("path", SLICE("a b\n\"c\"\xff")), LOG_INT("status", -1),
-		LOG_TEXT("key", slice_of(NULL, 0)), { .name = "team", .type = LOG_FIELD_NULL },
+		LOG_TEXT("model", SLICE("gpt-4o")),
+		LOG_TEXT("path", SLICE("a b\n\"c\"\xff")),
+		LOG_INT("status", -1),
+		LOG_TEXT("key", slice_of(NULL, 0)),
+		{.name = "team", .type = LOG_FIELD_NULL},
 	};
-	const struct log_line line = { 1769860800123456789ull, LOG_WARN, "answered", 5, fields };
+	const struct log_line line = {1769860800123456789ull, LOG_WARN, "answered", 5, fields};
 	char memory[1024];
 	struct text t = text_over(memory, sizeof(memory));
 
 	(void)state;
 	log_format_json(&line, &t);
 	text_char(&t, '\0');
-	assert_string_equal(memory, "{\"time\":\"2026-01-31T12:00:00.123456Z\",\"level\":\"warn\",\"message\":\"answered\","
-				    "\"model\":\"gpt-4o\",\"path\":\"a b\\n\\\"c\\\"\xef\xbf\xbd\",\"status\":-1,"
-				    "\"key\":null,\"team\":null}\n");
+	assert_string_equal(memory,
+		"{\"time\":\"2026-01-31T12:00:00.123456Z\",\"level\":\"warn\",\"message\":\"answered\","
+		"\"model\":\"gpt-4o\",\"path\":\"a b\\n\\\"c\\\"\xef\xbf\xbd\",\"status\":-1,"
+		"\"key\":null,\"team\":null}\n");
 	t = text_over(memory, sizeof(memory));
 	log_format_human(&line, false, &t);
 	text_char(&t, '\0');
 	assert_string_equal(memory, "2026-01-31T12:00:00.123456Z warn  answered model=gpt-4o "
 				    "path=\"a b\\n\\\"c\\\"\xef\xbf\xbd\" status=-1 key=null team=null\n");
 	t = text_over(memory, sizeof(memory));
-	log_format_human(&(struct log_line){ 0, LOG_ERROR, "m", 0, NULL }, true, &t);
+	log_format_human(&(struct log_line){0, LOG_ERROR, "m", 0, NULL}, true, &t);
 	text_char(&t, '\0');
 	assert_string_equal(memory, "1970-01-01T00:00:00.000000Z \033[31merror\033[0m m\n");
 }
 
 static void test_levels_and_cut(void **state)
 {
-	struct fixture f = { .log = NULL };
+	struct fixture f = {.log = NULL};
 	char large[400];
 	const char *text;
 
@@ -104,7 +108,7 @@ static void test_levels_and_cut(void **state)
 
 static void test_drops_are_told(void **state)
 {
-	struct fixture f = { .log = NULL };
+	struct fixture f = {.log = NULL};
 	char large[256], told[64];
 	unsigned written;
 
@@ -137,7 +141,7 @@ static void *say_many(void *argument)
 /* A writing thread beside the flushing one: each record is there once and in order, or counted as dropped. */
 static void test_threads(void **state)
 {
-	struct fixture f = { .log = NULL };
+	struct fixture f = {.log = NULL};
 	unsigned records = 0, dropped = 0;
 	long last = -1;
 	pthread_t thread;
@@ -168,7 +172,7 @@ static void test_threads(void **state)
 
 static void test_writers_merge_by_time(void **state)
 {
-	struct fixture f = { .log = NULL };
+	struct fixture f = {.log = NULL};
 	struct log_writer *other;
 	const char *text;
 

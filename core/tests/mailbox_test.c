@@ -4,6 +4,7 @@
 #include "core/list.h"
 #include "core/mailbox.h"
 
+#include <cmocka.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -11,7 +12,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
-#include <cmocka.h>
 
 enum { SENDER_COUNT = 3, LETTER_COUNT = 20000 };
 
@@ -59,7 +59,7 @@ static void wait_for_wake(struct receiver *r)
 
 static void test_threads(void **state)
 {
-	struct receiver r = { .received = 0 };
+	struct receiver r = {.received = 0};
 	pthread_t threads[SENDER_COUNT];
 	struct parcel *parcels = calloc(SENDER_COUNT * LETTER_COUNT, sizeof(*parcels));
 
@@ -69,7 +69,7 @@ static void test_threads(void **state)
 	sem_init(&r.wake, 0, 0);
 	for (unsigned s = 0; s < SENDER_COUNT; s++) {
 		for (unsigned i = 0; i < LETTER_COUNT; i++)
-			parcels[s * LETTER_COUNT + i] = (struct parcel){ { .open = open_parcel }, s, i, &r };
+			parcels[s * LETTER_COUNT + i] = (struct parcel){{.open = open_parcel}, s, i, &r};
 		assert_int_equal(pthread_create(&threads[s], NULL, send_all, parcels + s * LETTER_COUNT), 0);
 	}
 	while (r.received < SENDER_COUNT * LETTER_COUNT) {
@@ -89,12 +89,12 @@ static void test_threads(void **state)
 
 static void test_sleep_protocol(void **state)
 {
-	struct receiver r = { .received = 0 };
+	struct receiver r = {.received = 0};
 	struct parcel parcels[3];
 
 	(void)state;
 	for (unsigned i = 0; i < 3; i++)
-		parcels[i] = (struct parcel){ { .open = open_parcel }, 0, i, &r };
+		parcels[i] = (struct parcel){{.open = open_parcel}, 0, i, &r};
 	mailbox_init(&r.mailbox);
 	assert_false(mailbox_post(&r.mailbox, &parcels[0].letter)); /* awake: nobody to wake */
 	assert_false(mailbox_sleep(&r.mailbox));                    /* a letter is there */
@@ -118,8 +118,8 @@ static void post_again(struct letter *letter)
 
 static void test_letter_may_post_itself(void **state)
 {
-	struct receiver r = { .received = 0 };
-	struct parcel p = { { .open = post_again }, 0, 2, &r };
+	struct receiver r = {.received = 0};
+	struct parcel p = {{.open = post_again}, 0, 2, &r};
 
 	(void)state;
 	mailbox_init(&r.mailbox);

@@ -2,11 +2,11 @@
 #include "core/metrics.h"
 #include "core/rand.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 static void test_each_bucket_holds_its_floor(void **state)
 {
@@ -39,7 +39,7 @@ static int compare(const void *a, const void *b)
 
 static void test_percentiles_against_sorted(void **state)
 {
-	static const uint32_t percents[] = { 1, 500000, 900000, 990000, 999000, 1000000 };
+	static const uint32_t percents[] = {1, 500000, 900000, 990000, 999000, 1000000};
 	enum { COUNT = 10000 };
 	uint64_t *values = calloc(COUNT, sizeof(*values)), sum = 0;
 	struct histogram *h = calloc(1, sizeof(*h));

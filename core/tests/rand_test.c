@@ -1,16 +1,16 @@
 /* Randomness: known answers, bounds, and that neither source repeats itself. */
 #include "core/rand.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
-#include <cmocka.h>
 
 static void test_known_answers(void **state)
 {
 	/* The reference implementation's first outputs for this state (also rust-random's test vector). */
-	static const uint64_t expected[] = { 11520, 0, 1509978240, 1215971899390074240 };
-	struct rand rand = { { 1, 2, 3, 4 } };
+	static const uint64_t expected[] = {11520, 0, 1509978240, 1215971899390074240};
+	struct rand rand = {{1, 2, 3, 4}};
 
 	(void)state;
 	for (unsigned i = 0; i < 4; i++)
@@ -37,8 +37,8 @@ static void test_seeds(void **state)
 
 static void test_below(void **state)
 {
-	static const uint64_t bounds[] = { 1, 2, 3, 10, 1ull << 33, (1ull << 63) + 1, UINT64_MAX };
-	unsigned counts[10] = { 0 };
+	static const uint64_t bounds[] = {1, 2, 3, 10, 1ull << 33, (1ull << 63) + 1, UINT64_MAX};
+	unsigned counts[10] = {0};
 	struct rand rand;
 
 	(void)state;

@@ -5,13 +5,13 @@
 #include "core/resolve.h"
 
 #include <arpa/inet.h>
+#include <cmocka.h>
 #include <errno.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <time.h>
-#include <cmocka.h>
 
 struct asked {
 	struct resolve_query query;
@@ -34,7 +34,7 @@ static void on_done(struct resolve_query *query)
 
 static void ask(struct resolver *resolver, struct shard *shard, struct asked *asked, const char *name)
 {
-	*asked = (struct asked){ .query = { .shard = shard, .done = on_done, .port = 443 } };
+	*asked = (struct asked){.query = {.shard = shard, .done = on_done, .port = 443}};
 	assert_true(strlen(name) < sizeof(asked->query.name));
 	memcpy(asked->query.name, name, strlen(name) + 1);
 	resolve_start(resolver, &asked->query);
@@ -70,16 +70,16 @@ static void test_literals(void **state)
 		sa_family_t family;
 		const char *address;
 	} rows[] = {
-		{ SLICE("127.0.0.1"), AF_INET, "127.0.0.1" },
-		{ SLICE("::1"), AF_INET6, "::1" },
-		{ SLICE("[2001:db8::1]"), AF_INET6, "2001:db8::1" },
-		{ SLICE("::ffff:10.0.0.1"), AF_INET6, "::ffff:10.0.0.1" },
-		{ SLICE("localhost"), 0, NULL },
-		{ SLICE(""), 0, NULL },
-		{ SLICE("[]"), 0, NULL },
-		{ SLICE("127.0.0.1\0x"), 0, NULL },
-		{ SLICE("127.0.0.256"), 0, NULL },
-		{ SLICE("1:2:3:4:5:6:7:8:1:2:3:4:5:6:7:8:1:2:3:4:5:6:7:8:1:2:3:4:5:6"), 0, NULL },
+		{SLICE("127.0.0.1"), AF_INET, "127.0.0.1"},
+		{SLICE("::1"), AF_INET6, "::1"},
+		{SLICE("[2001:db8::1]"), AF_INET6, "2001:db8::1"},
+		{SLICE("::ffff:10.0.0.1"), AF_INET6, "::ffff:10.0.0.1"},
+		{SLICE("localhost"), 0, NULL},
+		{SLICE(""), 0, NULL},
+		{SLICE("[]"), 0, NULL},
+		{SLICE("127.0.0.1\0x"), 0, NULL},
+		{SLICE("127.0.0.256"), 0, NULL},
+		{SLICE("1:2:3:4:5:6:7:8:1:2:3:4:5:6:7:8:1:2:3:4:5:6:7:8:1:2:3:4:5:6"), 0, NULL},
 	};
 
 	(void)state;

@@ -1,10 +1,10 @@
 /* Formatting: tables of value and text, and that nothing is written past the end. */
 #include "core/text.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <cmocka.h>
 
 static void assert_text(const struct text *t, const char *expected)
 {
@@ -15,8 +15,8 @@ static void assert_text(const struct text *t, const char *expected)
 
 static void test_integers(void **state)
 {
-	static const uint64_t values[] = { 0, 7, 9, 10, 42, 99, 100, 101, 999, 1000, 12345, 1000000, UINT32_MAX, UINT64_MAX / 10,
-					   UINT64_MAX };
+	static const uint64_t values[] = {
+		0, 7, 9, 10, 42, 99, 100, 101, 999, 1000, 12345, 1000000, UINT32_MAX, UINT64_MAX / 10, UINT64_MAX};
 	char memory[64], expected[64];
 
 	(void)state;
@@ -44,9 +44,9 @@ static void test_money(void **state)
 	static const struct {
 		int64_t nusd;
 		const char *text;
-	} rows[] = { { 0, "0" }, { 1, "0.000000001" }, { 99000, "0.000099" }, { 500000000, "0.5" }, { 1000000000, "1" },
-		     { 12345678901, "12.345678901" }, { -1500000000, "-1.5" }, { -1, "-0.000000001" },
-		     { INT64_MAX, "9223372036.854775807" }, { INT64_MIN, "-9223372036.854775808" } };
+	} rows[] = {{0, "0"}, {1, "0.000000001"}, {99000, "0.000099"}, {500000000, "0.5"}, {1000000000, "1"},
+		{12345678901, "12.345678901"}, {-1500000000, "-1.5"}, {-1, "-0.000000001"},
+		{INT64_MAX, "9223372036.854775807"}, {INT64_MIN, "-9223372036.854775808"}};
 	char memory[64];
 
 	(void)state;
@@ -63,7 +63,7 @@ static void test_milli(void **state)
 	static const struct {
 		uint64_t value;
 		const char *text;
-	} rows[] = { { 0, "0.000" }, { 5, "0.005" }, { 1234, "1.234" }, { UINT64_MAX, "18446744073709551.615" } };
+	} rows[] = {{0, "0.000"}, {5, "0.005"}, {1234, "1.234"}, {UINT64_MAX, "18446744073709551.615"}};
 	char memory[64];
 
 	(void)state;
@@ -80,9 +80,9 @@ static void test_dates(void **state)
 	static const struct {
 		uint64_t seconds;
 		const char *text;
-	} rows[] = { { 0, "1970-01-01T00:00:00.123456Z" }, { 951782400, "2000-02-29T00:00:00.123456Z" },
-		     { 951868799, "2000-02-29T23:59:59.123456Z" }, { 1769860800, "2026-01-31T12:00:00.123456Z" },
-		     { 4107542399, "2100-02-28T23:59:59.123456Z" }, { 4107542400, "2100-03-01T00:00:00.123456Z" } };
+	} rows[] = {{0, "1970-01-01T00:00:00.123456Z"}, {951782400, "2000-02-29T00:00:00.123456Z"},
+		{951868799, "2000-02-29T23:59:59.123456Z"}, {1769860800, "2026-01-31T12:00:00.123456Z"},
+		{4107542399, "2100-02-28T23:59:59.123456Z"}, {4107542400, "2100-03-01T00:00:00.123456Z"}};
 	char memory[64];
 
 	(void)state;
@@ -100,19 +100,19 @@ static void test_json(void **state)
 		struct slice in;
 		const char *out;
 	} rows[] = {
-		{ SLICE(""), "\"\"" },
-		{ SLICE("plain"), "\"plain\"" },
-		{ SLICE("a\"b\\c/d"), "\"a\\\"b\\\\c/d\"" },
-		{ SLICE("\n\r\t\b\0\x1f\x7f"), "\"\\n\\r\\t\\u0008\\u0000\\u001f\x7f\"" },
-		{ SLICE("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"), "\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"" },
-		{ SLICE("\xf4\x8f\xbf\xbf"), "\"\xf4\x8f\xbf\xbf\"" },
+		{SLICE(""), "\"\""},
+		{SLICE("plain"), "\"plain\""},
+		{SLICE("a\"b\\c/d"), "\"a\\\"b\\\\c/d\""},
+		{SLICE("\n\r\t\b\0\x1f\x7f"), "\"\\n\\r\\t\\u0008\\u0000\\u001f\x7f\""},
+		{SLICE("\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"), "\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\""},
+		{SLICE("\xf4\x8f\xbf\xbf"), "\"\xf4\x8f\xbf\xbf\""},
 		/* Overlong, surrogate, above U+10FFFF, cut short, stray continuation: a replacement for each byte. */
-		{ SLICE("\xc0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\"" },
-		{ SLICE("\xe0\x80\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
-		{ SLICE("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
-		{ SLICE("\xf4\x90\x80\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
-		{ SLICE("a\xe2\x82"), "\"a\xef\xbf\xbd\xef\xbf\xbd\"" },
-		{ SLICE("\xffz"), "\"\xef\xbf\xbdz\"" },
+		{SLICE("\xc0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\""},
+		{SLICE("\xe0\x80\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
+		{SLICE("\xed\xa0\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
+		{SLICE("\xf4\x90\x80\x80"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
+		{SLICE("a\xe2\x82"), "\"a\xef\xbf\xbd\xef\xbf\xbd\""},
+		{SLICE("\xffz"), "\"\xef\xbf\xbdz\""},
 	};
 	char memory[128];
 
@@ -162,8 +162,12 @@ static void test_full(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_integers), cmocka_unit_test(test_money), cmocka_unit_test(test_milli),
-		cmocka_unit_test(test_dates),    cmocka_unit_test(test_json),  cmocka_unit_test(test_full),
+		cmocka_unit_test(test_integers),
+		cmocka_unit_test(test_money),
+		cmocka_unit_test(test_milli),
+		cmocka_unit_test(test_dates),
+		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_full),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

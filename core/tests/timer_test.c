@@ -5,10 +5,10 @@
 #include "core/rand.h"
 #include "core/timer.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 enum { TIMER_COUNT = 64, STEP_COUNT = 40000 };
 
@@ -38,8 +38,8 @@ static uint64_t tick_of(uint64_t deadline_ns)
 
 static uint64_t random_span_ns(struct rand *rand)
 {
-	static const uint64_t spans_ns[] = { 1000, NS_PER_MS, 100 * NS_PER_MS, 5 * NS_PER_S, 300 * NS_PER_S,
-					     86400 * NS_PER_S, 30 * 86400 * NS_PER_S };
+	static const uint64_t spans_ns[] = {1000, NS_PER_MS, 100 * NS_PER_MS, 5 * NS_PER_S, 300 * NS_PER_S,
+		86400 * NS_PER_S, 30 * 86400 * NS_PER_S};
 
 	return rand_below(rand, spans_ns[rand_below(rand, sizeof(spans_ns) / sizeof(spans_ns[0]))]);
 }
@@ -136,7 +136,7 @@ static void test_random_against_model(void **state)
 
 	(void)state;
 	assert_non_null(f);
-	*f = (struct fixture){ .now_ns = 123456789012345 };
+	*f = (struct fixture){.now_ns = 123456789012345};
 	rand_seed(&f->rand, 7);
 	timers_init(&f->timers, f->now_ns);
 	for (unsigned i = 0; i < TIMER_COUNT; i++) {
@@ -185,7 +185,7 @@ static void note_order(struct timer *timer)
 
 static void test_fires_in_order_of_ticks(void **state)
 {
-	static const uint64_t deadlines_ms[] = { 5, 70, 70 * 64, 70 * 64 * 64, 64 * 64 * 64 * 64ull + 3 };
+	static const uint64_t deadlines_ms[] = {5, 70, 70 * 64, 70 * 64 * 64, 64 * 64 * 64 * 64ull + 3};
 	struct order orders[5];
 	struct timers timers;
 	unsigned turn = 0;
@@ -193,7 +193,7 @@ static void test_fires_in_order_of_ticks(void **state)
 	(void)state;
 	timers_init(&timers, 0);
 	for (unsigned i = 5; i-- > 0;) {
-		orders[i] = (struct order){ .turn = &turn };
+		orders[i] = (struct order){.turn = &turn};
 		timer_init(&orders[i].timer, note_order);
 		timer_arm(&timers, &orders[i].timer, deadlines_ms[i] * NS_PER_MS);
 	}
@@ -230,7 +230,7 @@ static void arm_for_the_past(struct timer *timer)
 static void test_past_fires_on_the_next_run(void **state)
 {
 	struct timers timers;
-	struct self_arming s = { .timers = &timers };
+	struct self_arming s = {.timers = &timers};
 
 	(void)state;
 	timers_init(&timers, NS_PER_S);

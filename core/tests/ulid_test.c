@@ -1,9 +1,9 @@
 /* ULIDs: round trips, order by time, refusals. */
 #include "core/ulid.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <cmocka.h>
 
 static void test_known(void **state)
 {
@@ -11,12 +11,12 @@ static void test_known(void **state)
 		uint8_t bytes[16];
 		const char *text;
 	} rows[] = {
-		{ { 0 }, "00000000000000000000000000" },
-		{ { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff },
-		  "7ZZZZZZZZZZZZZZZZZZZZZZZZZ" },
+		{{0}, "00000000000000000000000000"},
+		{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff},
+			"7ZZZZZZZZZZZZZZZZZZZZZZZZZ"},
 		/* The specification's example, 01ARZ3NDEKTSV4RRFFQ69G5FAV. */
-		{ { 0x01, 0x56, 0x3e, 0x3a, 0xb5, 0xd3, 0xd6, 0x76, 0x4c, 0x61, 0xef, 0xb9, 0x93, 0x02, 0xbd, 0x5b },
-		  "01ARZ3NDEKTSV4RRFFQ69G5FAV" },
+		{{0x01, 0x56, 0x3e, 0x3a, 0xb5, 0xd3, 0xd6, 0x76, 0x4c, 0x61, 0xef, 0xb9, 0x93, 0x02, 0xbd, 0x5b},
+			"01ARZ3NDEKTSV4RRFFQ69G5FAV"},
 	};
 
 	(void)state;
@@ -40,7 +40,7 @@ static void test_sorts_by_time(void **state)
 
 	(void)state;
 	rand_seed(&rand, 1);
-	ulid_print(&(struct ulid){ { 0 } }, before);
+	ulid_print(&(struct ulid){{0}}, before);
 	for (unsigned i = 0; i < 1000; i++, wall_ns += 1000000 * (1 + rand_below(&rand, 1000000))) {
 		struct ulid ulid = ulid_make(&rand, wall_ns), parsed;
 
@@ -58,12 +58,19 @@ static void test_parse(void **state)
 		struct slice text;
 		bool good;
 	} rows[] = {
-		{ SLICE("01arz3ndektsv4rrffq69g5fav"), true },    { SLICE(""), false },
-		{ SLICE("01ARZ3NDEKTSV4RRFFQ69G5FA"), false },   { SLICE("01ARZ3NDEKTSV4RRFFQ69G5FAVX"), false },
-		{ SLICE("81ARZ3NDEKTSV4RRFFQ69G5FAV"), false },  { SLICE("01ARZ3NDEKTSV4RRFFQ69G5FAU"), false },
-		{ SLICE("01ARZ3NDEKTSV4RRFFQ69G5FA\0"), false }, { SLICE("01ARZ3NDEKTSV4RRFFQ69G5FA-"), false },
-		{ SLICE("~1ARZ3NDEKTSV4RRFFQ69G5FAV"), false },  { SLICE("\xff" "1ARZ3NDEKTSV4RRFFQ69G5FAV"), false },
-		{ SLICE(" 1ARZ3NDEKTSV4RRFFQ69G5FAV"), false },
+		{SLICE("01arz3ndektsv4rrffq69g5fav"), true},
+		{SLICE(""), false},
+		{SLICE("01ARZ3NDEKTSV4RRFFQ69G5FA"), false},
+		{SLICE("01ARZ3NDEKTSV4RRFFQ69G5FAVX"), false},
+		{SLICE("81ARZ3NDEKTSV4RRFFQ69G5FAV"), false},
+		{SLICE("01ARZ3NDEKTSV4RRFFQ69G5FAU"), false},
+		{SLICE("01ARZ3NDEKTSV4RRFFQ69G5FA\0"), false},
+		{SLICE("01ARZ3NDEKTSV4RRFFQ69G5FA-"), false},
+		{SLICE("~1ARZ3NDEKTSV4RRFFQ69G5FAV"), false},
+		{SLICE("\xff"
+		       "1ARZ3NDEKTSV4RRFFQ69G5FAV"),
+			false},
+		{SLICE(" 1ARZ3NDEKTSV4RRFFQ69G5FAV"), false},
 	};
 
 	(void)state;
