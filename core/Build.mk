@@ -5,3 +5,4 @@ obj-y += config_memory.o config_report.o config_expand.o config_tree.o nearest.o
 obj-y += metrics.o log.o log_format.o resolve.o
 test-y += metrics_test log_test resolve_test
 obj-y += ring_peer.o
+test-y += nearest_test

@@ -5,3 +5,4 @@ obj-y += exchange_stream.o exchange_receipt.o
 obj-y += settings.o settings_check.o settings_derive.o settings_table.o settings_table_features.o settings_table_tenants.o settings_table_upstream.o settings_text.o
 test-y += upstream_test service_test
 test-y += api_error_test price_test keys_test catalog_test
+test-y += settings_test

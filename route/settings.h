@@ -198,7 +198,7 @@ struct settings {
 /* Where load errors go, one call each, in order of position; `line` and `column` count from 1 (0: the whole file). */
 typedef void settings_complain(void *context, unsigned line, unsigned column, const char *message);
 
-/* NULL when anything was wrong (all of it was told). `warnings` that do not prevent are told by `warn`. Free with settings_free. */
+/* NULL when anything was wrong (all of it was told). What does not prevent is told by `warn`. Free with settings_free. */
 struct settings *settings_load(const char *path, settings_complain *complain, settings_complain *warn, void *context);
 struct settings *settings_parse(struct slice yaml, settings_complain *complain, settings_complain *warn, void *context);
 void settings_free(struct settings *settings);
