@@ -1,9 +1,10 @@
 /* Arenas: alignment, the bound, blocks that come back to the pool. */
 #include "core/arena.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 static void test_aligned_and_apart(void **state)
 {

@@ -3,7 +3,6 @@
 #include "core/log.h"
 #include "core/log_format.h"
 
-#include <cmocka.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -12,6 +11,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 struct fixture {
 	struct log *log;

@@ -4,7 +4,6 @@
 #include "core/list.h"
 #include "core/mailbox.h"
 
-#include <cmocka.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -12,6 +11,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 enum { SENDER_COUNT = 3, LETTER_COUNT = 20000 };
 

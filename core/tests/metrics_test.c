@@ -2,11 +2,12 @@
 #include "core/metrics.h"
 #include "core/rand.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 static void test_each_bucket_holds_its_floor(void **state)
 {

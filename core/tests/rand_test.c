@@ -1,10 +1,11 @@
 /* Randomness: known answers, bounds, and that neither source repeats itself. */
 #include "core/rand.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static void test_known_answers(void **state)
 {

@@ -5,13 +5,14 @@
 #include "core/resolve.h"
 
 #include <arpa/inet.h>
-#include <cmocka.h>
 #include <errno.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 struct asked {
 	struct resolve_query query;

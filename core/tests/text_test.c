@@ -1,10 +1,11 @@
 /* Formatting: tables of value and text, and that nothing is written past the end. */
 #include "core/text.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 static void assert_text(const struct text *t, const char *expected)
 {

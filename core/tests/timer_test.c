@@ -5,10 +5,11 @@
 #include "core/rand.h"
 #include "core/timer.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 enum { TIMER_COUNT = 64, STEP_COUNT = 40000 };
 

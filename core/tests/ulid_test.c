@@ -1,9 +1,10 @@
 /* ULIDs: round trips, order by time, refusals. */
 #include "core/ulid.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 static void test_known(void **state)
 {

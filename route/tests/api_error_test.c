@@ -1,9 +1,10 @@
 /* Errors: which fields are there, and the type each status has. */
 #include "route/api_error.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 static void test_print(void **state)
 {

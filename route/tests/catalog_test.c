@@ -1,9 +1,10 @@
 /* The catalog: every name of a model, which one wins, suggestions, what clients see. */
 #include "route/catalog.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 static char alias_mini[] = "mini", alias_taken[] = "b/two", capability[] = "chat";
 static char *aliases[] = {alias_mini, alias_taken}, *capabilities[] = {capability};

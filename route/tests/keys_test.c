@@ -3,13 +3,14 @@
 #include "route/keys.h"
 
 #include <arpa/inet.h>
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <wolfssl/options.h>
 #include <wolfssl/wolfcrypt/hash.h>
+
+#include <cmocka.h>
 
 enum { KEY_COUNT = 1000 };
 

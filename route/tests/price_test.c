@@ -1,9 +1,10 @@
 /* Costs: what each part is charged at, rounding once and up, and figures that no provider should send. */
 #include "route/price.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+
+#include <cmocka.h>
 
 /* gpt-4o-mini's: 0.15, 0.075 and 0.60 USD per million tokens. */
 #define MINI                                                                                                           \

@@ -1,12 +1,13 @@
 /* Responses taken apart whole: framings, and every way to end early or lie. */
 #include "tools/http_get.h"
 
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 static const struct {
 	const char *response;
