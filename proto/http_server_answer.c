@@ -47,17 +47,17 @@ static void flush(struct exchange *x)
 	}
 }
 
-void exchange_turn_end(struct turn_hook *hook)
+void http_exchange_turn_end(struct turn_hook *hook)
 {
 	struct exchange *x = container_of(hook, struct exchange, hook);
 
 	if (can_send(x))
 		flush(x);
 	else if (!x->connection && x->ended)
-		exchange_release(x);
+		http_exchange_release(x);
 }
 
-void exchange_sent(struct exchange *x)
+void http_exchange_sent(struct exchange *x)
 {
 	struct connection *c = x->connection;
 
@@ -242,6 +242,12 @@ void http_end(struct http_request *request)
 	ask_turn_end(x);
 }
 
+void http_end_and_close(struct http_request *request)
+{
+	exchange_of(request)->keep_alive = false;
+	http_end(request);
+}
+
 void http_break(struct http_request *request)
 {
 	struct exchange *x = exchange_of(request);
@@ -258,7 +264,7 @@ bool http_answered(const struct http_request *request)
 	return exchange_of(request)->answered;
 }
 
-void exchange_continue(struct exchange *x)
+void http_exchange_continue(struct exchange *x)
 {
 	x->continued = true;
 	output_copy(&x->server->output_pool, &x->output, SLICE("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -266,7 +272,7 @@ void exchange_continue(struct exchange *x)
 }
 
 /* The one path that answers what the server itself refuses; the connection ends with it. */
-void exchange_fail(struct exchange *x, unsigned status, struct slice code, struct slice message)
+void http_exchange_fail(struct exchange *x, unsigned status, struct slice code, struct slice message)
 {
 	struct http_server *server = x->server;
 	char header_memory[1024], body_memory[4096];

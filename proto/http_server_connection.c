@@ -84,7 +84,7 @@ void connection_next(struct connection *c)
 
 	memcpy(held, x->held, held_count * sizeof(held[0]));
 	x->held_count = 0;
-	exchange_release(x);
+	http_exchange_release(x);
 	if (keep) {
 		c->phase = PHASE_IDLE;
 		connection_set_deadline(c, c->server->options.keepalive_timeout_ns);
@@ -120,7 +120,7 @@ static void drop(struct connection *c, size_t bytes)
 
 static bool start_request(struct connection *c)
 {
-	if (!exchange_take(c)) {
+	if (!http_exchange_take(c)) {
 		connection_lose(c, true);
 		return false;
 	}
@@ -135,7 +135,7 @@ void connection_receive(struct connection *c, struct slice data, struct buffer *
 	if (c->phase == PHASE_IDLE && !start_request(c))
 		return;
 	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
-		exchange_parse(c, &data, buffer);
+		http_exchange_parse(c, &data, buffer);
 	if (!data.size)
 		return;
 	if (c->phase == PHASE_SERVING)
@@ -165,7 +165,7 @@ static void on_sent(struct stream *stream, int result)
 	if (result < 0)
 		connection_lose(c, true);
 	else if (c->exchange)
-		exchange_sent(c->exchange);
+		http_exchange_sent(c->exchange);
 }
 
 static void on_failed(struct stream *stream, int error)
@@ -189,7 +189,7 @@ static void on_closed(struct stream *stream)
 		x->connection = NULL;
 		output_drop(&server->output_pool, &x->output);
 		if (x->ended)
-			exchange_release(x);
+			http_exchange_release(x);
 	}
 	if (server->free_connection_count < CONNECTIONS_KEPT) {
 		list_append(&server->free_connections, &c->link);
@@ -210,11 +210,11 @@ static void expire(struct connection *c)
 {
 	switch ((enum phase)c->phase) {
 	case PHASE_HEAD:
-		exchange_fail(c->exchange, 408, SLICE("head_timeout"), SLICE("The request's head did not come in time."));
+		http_exchange_fail(c->exchange, 408, SLICE("head_timeout"), SLICE("The request's head did not come in time."));
 		break;
 	case PHASE_BODY:
 		if (!stream_sending(&c->stream)) {
-			exchange_fail(c->exchange, 408, SLICE("body_timeout"), SLICE("The request's body did not come in time."));
+			http_exchange_fail(c->exchange, 408, SLICE("body_timeout"), SLICE("The request's body did not come in time."));
 			break;
 		}
 		connection_lose(c, true);
@@ -273,11 +273,11 @@ static struct connection *connection_new(struct http_server *server)
 static void refuse(struct connection *c, unsigned status, struct slice code, struct slice message)
 {
 	c->server->counts.refused_connections++;
-	if (!exchange_take(c)) {
+	if (!http_exchange_take(c)) {
 		connection_lose(c, true);
 		return;
 	}
-	exchange_fail(c->exchange, status, code, message);
+	http_exchange_fail(c->exchange, status, code, message);
 	c->server->counts.bad_requests--; /* it was no request */
 }
 

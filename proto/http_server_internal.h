@@ -120,14 +120,14 @@ void connection_lose(struct connection *c, bool reset); /* closes at once; tells
 void connection_next(struct connection *c); /* the answer has left: done with it, and on to the next request */
 
 /* http_server_request.c */
-struct exchange *exchange_take(struct connection *c); /* NULL when memory is out */
-void exchange_release(struct exchange *x); /* on_done, then back to the free list */
-void exchange_parse(struct connection *c, struct slice *data, struct buffer *buffer);
+struct exchange *http_exchange_take(struct connection *c); /* NULL when memory is out */
+void http_exchange_release(struct exchange *x); /* on_done, then back to the free list */
+void http_exchange_parse(struct connection *c, struct slice *data, struct buffer *buffer);
 
 /* http_server_answer.c */
-void exchange_turn_end(struct turn_hook *hook);
-void exchange_fail(struct exchange *x, unsigned status, struct slice code, struct slice message);
-void exchange_continue(struct exchange *x); /* sends 100 Continue */
-void exchange_sent(struct exchange *x);
+void http_exchange_turn_end(struct turn_hook *hook);
+void http_exchange_fail(struct exchange *x, unsigned status, struct slice code, struct slice message);
+void http_exchange_continue(struct exchange *x); /* sends 100 Continue */
+void http_exchange_sent(struct exchange *x);
 
 #endif

@@ -22,11 +22,11 @@ static struct exchange *exchange_new(struct http_server *server)
 		return NULL;
 	}
 	x->server = server;
-	turn_hook_init(&x->hook, exchange_turn_end);
+	turn_hook_init(&x->hook, http_exchange_turn_end);
 	return x;
 }
 
-struct exchange *exchange_take(struct connection *c)
+struct exchange *http_exchange_take(struct connection *c)
 {
 	struct http_server *server = c->server;
 	struct exchange *x = server->free_exchanges;
@@ -68,7 +68,7 @@ static void give_buffer(struct exchange *x)
 	buffer_give(&x->buffer);
 }
 
-void exchange_release(struct exchange *x)
+void http_exchange_release(struct exchange *x)
 {
 	struct http_server *server = x->server;
 
@@ -95,7 +95,7 @@ void exchange_release(struct exchange *x)
 
 static void memory_out(struct exchange *x)
 {
-	exchange_fail(x, 503, SLICE("memory_out"), SLICE("The server is out of memory; try again later."));
+	http_exchange_fail(x, 503, SLICE("memory_out"), SLICE("The server is out of memory; try again later."));
 }
 
 static bool body_reserve(struct exchange *x, size_t bytes)
@@ -196,7 +196,7 @@ static void on_whole(struct connection *c)
 }
 
 /* Returns when the bytes are used up, or the request is whole, refused or lost. */
-void exchange_parse(struct connection *c, struct slice *data, struct buffer *buffer)
+void http_exchange_parse(struct connection *c, struct slice *data, struct buffer *buffer)
 {
 	struct exchange *x = c->exchange;
 	const struct http_problem *problem;
@@ -206,7 +206,7 @@ void exchange_parse(struct connection *c, struct slice *data, struct buffer *buf
 		switch (http_parser_next(x->parser, data, &piece)) {
 		case HTTP_PARSED_MORE:
 			if (c->phase == PHASE_BODY && !x->continued && !x->answered)
-				exchange_continue(x);
+				http_exchange_continue(x);
 			return;
 		case HTTP_PARSED_HEAD:
 			on_head(c, *data, buffer);
@@ -220,7 +220,7 @@ void exchange_parse(struct connection *c, struct slice *data, struct buffer *buf
 			return;
 		case HTTP_PARSED_BAD:
 			problem = http_parser_problem(x->parser);
-			exchange_fail(x, problem->status, problem->code, problem->message);
+			http_exchange_fail(x, problem->status, problem->code, problem->message);
 			return;
 		}
 	}
