@@ -6,3 +6,4 @@ obj-y += metrics.o log.o log_format.o resolve.o
 test-y += metrics_test log_test resolve_test
 obj-y += ring_peer.o
 test-y += nearest_test
+test-y += config_tree_test schema_test
