@@ -1,0 +1,1 @@
+fuzz-y += json_fuzz.o sse_fuzz.o
