@@ -55,7 +55,7 @@ static void exchange_free(struct exchange *e)
 	gs->free_count++;
 }
 
-void exchange_release(struct exchange *e, enum exchange_hold hold)
+void exchange_unhold(struct exchange *e, enum exchange_hold hold)
 {
 	assert(e->holds & hold);
 	e->holds &= ~(unsigned)hold;
@@ -86,7 +86,7 @@ void exchange_done(struct exchange *e)
 	exchange_account(e);
 	e->request = NULL;
 	e->gone = true;
-	exchange_release(e, HOLD_REQUEST);
+	exchange_unhold(e, HOLD_REQUEST);
 }
 
 void exchange_drained(struct exchange *e)

@@ -114,7 +114,7 @@ struct exchange {
 
 /* exchange.c: the life. */
 struct exchange *exchange_open(struct gateway_shard *gateway_shard, struct http_request *request); /* NULL: no memory */
-void exchange_release(struct exchange *exchange, enum exchange_hold hold); /* may free */
+void exchange_unhold(struct exchange *exchange, enum exchange_hold hold); /* may free */
 void exchange_gone(struct exchange *exchange);
 void exchange_done(struct exchange *exchange);
 void exchange_drained(struct exchange *exchange);
@@ -131,7 +131,7 @@ void exchange_run(struct exchange *exchange);                         /* the bod
 /* exchange_refuse.c: errors to the client. */
 void exchange_refuse(struct exchange *exchange, const struct api_error *error, struct slice more_headers);
 void exchange_refuse_overloaded(struct exchange *exchange, struct slice code, struct slice message);
-void exchange_fail(struct exchange *exchange); /* tells what exchange->failure says: an error, or an error event */
+void exchange_give_up(struct exchange *exchange); /* tells what exchange->failure says: an error, or an error event */
 void exchange_answer_error(struct exchange *exchange, const struct api_error *error, struct slice more_headers);
 struct api_error exchange_failure_error(const struct exchange *exchange);
 

@@ -152,7 +152,7 @@ static void ticket_done(struct store_ticket *ticket, int result)
 
 	if (settled)
 		settled(e, result);
-	exchange_release(e, HOLD_TICKET);
+	exchange_unhold(e, HOLD_TICKET);
 }
 
 int exchange_append_receipt(struct exchange *e, void (*settled)(struct exchange *exchange, int result))
@@ -172,7 +172,7 @@ int exchange_append_receipt(struct exchange *e, void (*settled)(struct exchange 
 		return 0;
 	if (settled)
 		settled(e, result < 0 ? result : 0);
-	exchange_release(e, HOLD_TICKET);
+	exchange_unhold(e, HOLD_TICKET);
 	return result < 0 ? result : 0;
 }
 

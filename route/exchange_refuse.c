@@ -134,7 +134,7 @@ struct api_error exchange_failure_error(const struct exchange *e)
 	return error;
 }
 
-void exchange_fail(struct exchange *e)
+void exchange_give_up(struct exchange *e)
 {
 	struct api_error error = exchange_failure_error(e);
 

@@ -34,7 +34,7 @@ static void give_memory(struct gateway_shard *gs, void *memory)
 	gs->stream_memory_count++;
 }
 
-static void send_bytes(struct exchange *e, struct slice bytes)
+static void write_bytes(struct exchange *e, struct slice bytes)
 {
 	if (e->gone || !bytes.size)
 		return;
@@ -42,6 +42,30 @@ static void send_bytes(struct exchange *e, struct slice bytes)
 		e->paused = true;
 		http_call_pause(&e->call);
 	}
+}
+
+/* What one read brings leaves as one chunk: it is gathered in memory of the shard, which is empty between callbacks. */
+static void send_gathered(struct exchange *e)
+{
+	struct gateway_shard *gs = e->gateway_shard;
+
+	write_bytes(e, slice_of(gs->gathered, gs->gathered_size));
+	gs->gathered_size = 0;
+}
+
+static void send_bytes(struct exchange *e, struct slice bytes)
+{
+	struct gateway_shard *gs = e->gateway_shard;
+
+	if (bytes.size > sizeof(gs->gathered) - gs->gathered_size)
+		send_gathered(e);
+	if (bytes.size > sizeof(gs->gathered)) {
+		write_bytes(e, bytes);
+		return;
+	}
+	if (bytes.size)
+		memcpy(gs->gathered + gs->gathered_size, bytes.data, bytes.size);
+	gs->gathered_size += bytes.size;
 }
 
 static int send_head(struct exchange *e)
@@ -71,7 +95,7 @@ static void keepalive_expired(struct timer *timer)
 	if (due_ns <= now_ns) {
 		if (!e->head_sent && send_head(e) < 0)
 			return; /* without memory the stream goes on unheaded, and fails where it next needs some */
-		send_bytes(e, SLICE(": keep-alive\n\n"));
+		write_bytes(e, SLICE(": keep-alive\n\n"));
 		e->last_write_ns = now_ns;
 		due_ns = now_ns + keepalive_ns;
 	}
@@ -265,14 +289,19 @@ static void forward(struct exchange *e, struct slice data)
 }
 
 /* The answer's last bytes: the end marker, or an error event without one. */
-static void finish(struct exchange *e)
+static void finish(struct exchange *e, bool well)
 {
 	exchange_stream_stop(e);
 	send_bytes(e, e->end_event);
+	send_gathered(e);
 	e->answered = true;
 	e->state = EXCHANGE_ENDED;
-	if (!e->gone)
+	if (e->gone)
+		return;
+	if (well)
 		http_end(e->request);
+	else
+		http_end_and_close(e->request);
 }
 
 static void write_error_event(struct exchange *e, const struct api_error *error)
@@ -293,7 +322,7 @@ static void write_error_event(struct exchange *e, const struct api_error *error)
 static void error_settled(struct exchange *e, int result)
 {
 	(void)result; /* told as an error either way */
-	finish(e);
+	finish(e, false);
 }
 
 void exchange_stream_error(struct exchange *e, const struct api_error *error)
@@ -314,7 +343,7 @@ static void stream_settled(struct exchange *e, int result)
 
 	if (result < 0)
 		write_error_event(e, &error);
-	finish(e);
+	finish(e, result >= 0);
 }
 
 static void end_marker(struct exchange *e)
@@ -361,13 +390,13 @@ void exchange_stream_data(struct exchange *e, struct slice data)
 	while (e->state == EXCHANGE_STREAMING) {
 		result = sse_next(&e->sse, &data, &event);
 		if (result == SSE_MORE)
-			return;
-		if (result == SSE_TOO_LARGE) {
+			break;
+		if (result == SSE_EVENT)
+			on_event(e, &event);
+		else
 			fail_stream(e, ATTEMPT_BROKEN_STREAM, SLICE("The provider sent an event that is too large."));
-			return;
-		}
-		on_event(e, &event);
 	}
+	send_gathered(e);
 }
 
 void exchange_stream_ended(struct exchange *e)

@@ -39,7 +39,7 @@ void exchange_cancel_call(struct exchange *e)
 	if (!(e->holds & HOLD_CALL))
 		return;
 	http_call_cancel(&e->call);
-	exchange_release(e, HOLD_CALL);
+	exchange_unhold(e, HOLD_CALL);
 }
 
 /* Copies a text quoted as JSON into the arena. */
@@ -156,7 +156,7 @@ void exchange_attempt(struct exchange *e)
 		exchange_set_failure(e, ATTEMPT_NO_MEMORY, 0, SLICE("The gateway is out of memory. Try again in a moment."));
 		exchange_note_attempt(e, 0, SLICE("no_memory"));
 	}
-	exchange_fail(e);
+	exchange_give_up(e);
 }
 
 /* The failure is set; the call has ended or is cancelled here. */
@@ -169,7 +169,7 @@ void exchange_attempt_failed(struct exchange *e)
 	exchange_note_attempt(e, e->failure.status, name);
 	metric_add(&e->gateway_shard->metrics.failures[e->failure.kind], 1);
 	if (e->content_sent || e->failure.kind == ATTEMPT_REFUSED_REQUEST) {
-		exchange_fail(e);
+		exchange_give_up(e);
 		return;
 	}
 	exchange_stream_forget(e);
@@ -250,10 +250,10 @@ static void call_ended(struct http_call *call)
 
 	/* The request's hold keeps the exchange through on_end(), unless nothing is left to do there. */
 	if (e->state != EXCHANGE_ANSWERING && e->state != EXCHANGE_STREAMING) {
-		exchange_release(e, HOLD_CALL);
+		exchange_unhold(e, HOLD_CALL);
 		return;
 	}
-	exchange_release(e, HOLD_CALL);
+	exchange_unhold(e, HOLD_CALL);
 	on_end(call);
 }
 
@@ -290,7 +290,7 @@ static void on_failed(struct http_call *call, enum http_failure failure, int err
 
 	(void)error;
 	(void)detail;
-	exchange_release(e, HOLD_CALL);
+	exchange_unhold(e, HOLD_CALL);
 	if (!matters)
 		return; /* behind a stream's end marker; the exchange may be gone */
 	exchange_set_failure(e, (enum attempt_failure)failure, status, failure_message(failure));

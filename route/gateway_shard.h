@@ -35,7 +35,8 @@ struct shard_config {
 	struct list link;
 };
 
-enum { REFUSAL_SLOTS = 256, GATEWAY_STREAM_EVENT_BYTES = 256 * 1024, GATEWAY_STREAMS_KEPT = 256, GATEWAY_EXCHANGES_KEPT = 1024 };
+enum { REFUSAL_SLOTS = 256, GATEWAY_STREAM_EVENT_BYTES = 256 * 1024, GATEWAY_GATHERED_BYTES = 16384,
+       GATEWAY_STREAMS_KEPT = 256, GATEWAY_EXCHANGES_KEPT = 1024 };
 
 /* How many receipts of refusals a key got in the current second (contract, section 6). */
 struct refusal_slot {
@@ -58,6 +59,8 @@ struct gateway_shard {
 	uint32_t free_count, exchange_count;
 	void *stream_memory;           /* free list of event memory for streams */
 	uint32_t stream_memory_count;
+	char gathered[GATEWAY_GATHERED_BYTES]; /* events on their way out; empty between callbacks */
+	size_t gathered_size;
 	struct refusal_slot refusals[REFUSAL_SLOTS];
 	struct timer second;           /* copies counts, watches the drain */
 	uint32_t turn_listeners;

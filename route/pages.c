@@ -186,7 +186,7 @@ static void store_answered(struct store_query *query)
 		page_answer_printed(e, 200, SLICE("application/json"),
 				    query->kind == STORE_QUERY_LIST ? print_list : print_receipt);
 	store_query_fini(query);
-	exchange_release(e, HOLD_QUERY);
+	exchange_unhold(e, HOLD_QUERY);
 }
 
 void page_ask_store(struct exchange *e)
