@@ -12,3 +12,4 @@ test-y += http_client_test http_call_test
 http_client_test-y := tests/client_bench.o tests/fake_stream.o
 http_call_test-y := tests/client_bench.o tests/fake_stream.o
 test-y += http_parser_test
+test-y += http_client_ring_test

@@ -120,8 +120,8 @@ void mock_usage(struct text *t, const struct mock_request *r, uint32_t completio
 	text_literal(t, ",\"total_tokens\":");
 	text_u64(t, (uint64_t)r->prompt_tokens + completion_tokens);
 	text_literal(t, ",\"prompt_tokens_details\":{\"cached_tokens\":0,\"audio_tokens\":0},"
-			"\"completion_tokens_details\":{\"reasoning_tokens\":0,\"audio_tokens\":0,\"accepted_prediction_tokens\":0,"
-			"\"rejected_prediction_tokens\":0}}");
+			"\"completion_tokens_details\":{\"reasoning_tokens\":0,\"audio_tokens\":0,"
+			"\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}}");
 }
 
 static void write_words(struct text *t, uint64_t hash, uint32_t count)

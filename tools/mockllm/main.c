@@ -22,7 +22,8 @@ static const char usage[] =
 	"  --tokens-per-second N   pace of an answer; 0: at once (0)\n"
 	"  --answer-bytes N        text of an answer (156, which makes about 700 bytes of JSON)\n\n"
 	"Models: mock, with any of -events-N -paced-MS -status-NNN -retry-after-S -refuse -reset -stall-head\n"
-	"-stall-body -truncated -invalid-json -drip -cut -no-done -error-event -large-KB -no-usage -tool -slow-MS -split\n"
+	"-stall-body -truncated -invalid-json -drip -cut -no-done -error-event -large-KB -no-usage -tool\n"
+	"-slow-MS -split\n"
 	"GET /mock/stats counts; GET /mock/last?path=/v1/chat/completions is the last body that came.\n";
 
 static bool parse_number(const char *text, uint64_t most, uint64_t *number)
