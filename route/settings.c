@@ -11,7 +11,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MEMORY_BYTES_MAX = 1 << 30 };
@@ -145,14 +144,12 @@ void settings_free(struct settings *settings)
 /* The whole file, at most one byte more than a configuration may have. 0 or -errno. */
 static int read_file(const char *path, char **data, size_t *size)
 {
-	size_t capacity = CONFIG_BYTES_MAX + 1, used = 0;
-	struct stat status;
+	const size_t capacity = CONFIG_BYTES_MAX + 1; /* not st_size: a pipe has none */
+	size_t used = 0;
 	int rc = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (size_t)status.st_size < capacity)
-		capacity = (size_t)status.st_size + 1;
 	*data = malloc(capacity);
 	if (!*data)
 		rc = -ENOMEM;
