@@ -13,3 +13,4 @@ http_client_test-y := tests/client_bench.o tests/fake_stream.o
 http_call_test-y := tests/client_bench.o tests/fake_stream.o
 test-y += http_parser_test
 test-y += http_client_ring_test
+test-y += http_server_test
