@@ -116,7 +116,8 @@ c_flags := -std=c17 $(warnings_c) $(defines) $(common) $(includes) -include $(au
 cc_flags := -std=c++17 $(warnings) $(defines) $(common) $(includes) -include $(autoconf_h) $(CXXFLAGS)
 # The parser's generated sources are built as they come, without our warnings.
 llhttp_flags := -std=c17 -w $(defines) $(common) -I/usr/share/include/llhttp $(CFLAGS)
-libs := $(liburing)/lib/liburing.a $(wolfssl)/lib/libwolfssl.a -lrocksdb -lsimdjson -lyaml -lcares -lstdc++ -lm
+# wolfSSL asks the library for the time (tls/wolfssl_time.c), so the two are one group.
+libs = -Wl,--start-group $(library) $(wolfssl)/lib/libwolfssl.a -Wl,--end-group $(liburing)/lib/liburing.a -lrocksdb -lsimdjson -lyaml -lcares -lstdc++ -lm
 
 # Rewritten only when the flags change, so that they are a prerequisite like any other.
 flags_now := $(CC) $(CXX) $(AR) $(c_flags) $(cc_flags) $(links) $(libs)
@@ -190,13 +191,13 @@ $(library): $(objs) $(llhttp) $B/flags
 define program
 $B/$1: $$($1_objs) $(library) $(libraries)
 	$$(call say,LINK,$$@) mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(common) $$(links) $$(LDFLAGS) $$($1_objs) $(library) $$(libs) -o $$@
+	$$(Q)$$(CC) $$(common) $$(links) $$(LDFLAGS) $$($1_objs) $$(libs) -o $$@
 endef
 $(foreach p,$(programs),$(eval $(call program,$p)))
 
 $(tests): %: %.o $(library) $(libraries)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(common) $(links) $(LDFLAGS) $(filter %.o,$^) $(library) $(libs) -lcmocka -o $@
+	$(Q)$(CC) $(common) $(links) $(LDFLAGS) $(filter %.o,$^) $(libs) -lcmocka -o $@
 
 -include $(all_objs:.o=.d)
 

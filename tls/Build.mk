@@ -1,2 +1,3 @@
 obj-y += stream.o
 test-y += stream_test
+obj-y += wolfssl_time.o

@@ -1,0 +1,376 @@
+/*
+ * `tollgate run`: one process's life. The main thread is the control thread: it reads the configuration, opens store, resolver and
+ * shards, then waits for signals and writes the log.
+ *
+ * Signals are blocked in every thread and taken by sigtimedwait() here, so that no code ever runs in a signal handler.
+ *   SIGTERM, SIGINT  drain: stop accepting, finish what is in flight up to drain_timeout_ms; a second one breaks off at once
+ *   SIGHUP           read the configuration again; a broken one is refused and the old one stays
+ */
+#include <assert.h>
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/rand.h"
+#include "core/resolve.h"
+#include "route/gateway.h"
+#include "route/gateway_shard.h"
+#include "tools/cli.h"
+
+enum {
+	LOG_FLUSH_MS = 50,           /* how long a log record waits at most */
+	RING_ENTRIES = 1024,
+	NODE_NAME_MAX = 64,
+};
+
+struct run_shard {
+	struct shard shard;
+	struct run *run;
+	struct gateway_shard *gateway_shard;
+	int result;
+	char why[256];
+	bool open;
+};
+
+struct run {
+	const char *config_path;
+	uint32_t ring_without;
+	struct gateway gateway;
+	struct gateway_config *config;
+	struct run_shard *shards;
+	unsigned shard_count;
+	sem_t started;               /* posted once by each shard */
+	char node[NODE_NAME_MAX + 1];
+	uint64_t drain_timeout_ns;
+	sigset_t signals;
+};
+
+static void complain(void *context, unsigned line, unsigned column, const char *message)
+{
+	const char *path = context;
+
+	if (line)
+		fprintf(stderr, "%s:%u:%u: %s\n", path, line, column, message);
+	else
+		fprintf(stderr, "%s: %s\n", path, message);
+}
+
+static void warn(void *context, unsigned line, unsigned column, const char *message)
+{
+	fprintf(stderr, "%s:%u:%u: warning: %s\n", (const char *)context, line, column, message);
+}
+
+static const char help[] =
+	"usage: tollgate run -c FILE [--ring-without LIST]\n"
+	"\n"
+	"Serves in the foreground. SIGTERM or SIGINT drains: no new connection is taken, what is in flight is finished, up to\n"
+	"drain_timeout_ms; a second one ends at once. SIGHUP reads FILE again without dropping a connection.\n"
+	"\n"
+	"  -c, --config FILE      the configuration (YAML); try it first with `tollgate check -c FILE`\n"
+	"      --ring-without LIST  do as if the kernel lacked these: a comma-separated list of no_sqarray, socket_options, or all\n"
+	"  -h, --help             this text\n";
+
+/* 0: go on; 1: help was asked for; -1: usage error, said. */
+static int read_options(struct run *run, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "ring-without", required_argument, NULL, 'w' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+
+	optind = 1;
+	for (int c; (c = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+		switch (c) {
+		case 'c':
+			run->config_path = optarg;
+			break;
+		case 'w':
+			if (ring_features_parse(optarg, &run->ring_without) < 0) {
+				fprintf(stderr, "tollgate run: --ring-without: unknown feature in \"%s\"\n", optarg);
+				return -1;
+			}
+			break;
+		case 'h':
+			fputs(help, stdout);
+			return 1;
+		default:
+			fputs(help, stderr);
+			return -1;
+		}
+	}
+	if (!run->config_path || optind != argc) {
+		fputs(help, stderr);
+		return -1;
+	}
+	return 0;
+}
+
+/* Raises what may be raised; what is missing shows as a clear error when it is needed. Cores could hold keys: none are written. */
+static void set_limits(void)
+{
+	struct rlimit files, none = { 0, 0 }, locked = { RLIM_INFINITY, RLIM_INFINITY };
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	setrlimit(RLIMIT_MEMLOCK, &locked);
+	setrlimit(RLIMIT_CORE, &none);
+	prctl(PR_SET_DUMPABLE, 0);
+}
+
+static unsigned usable_cpus(int *list, unsigned capacity)
+{
+	cpu_set_t set;
+	unsigned count = 0;
+
+	CPU_ZERO(&set);
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 0;
+	for (int cpu = 0; cpu < CPU_SETSIZE && count < capacity; cpu++)
+		if (CPU_ISSET((size_t)cpu, &set))
+			list[count++] = cpu;
+	return count;
+}
+
+static void name_node(struct run *run)
+{
+	if (gethostname(run->node, NODE_NAME_MAX) < 0 || !run->node[0])
+		memcpy(run->node, "local", sizeof("local"));
+	run->node[NODE_NAME_MAX] = '\0';
+	run->gateway.node = slice_of_string(run->node);
+}
+
+static void on_shard_start(struct shard *shard)
+{
+	struct run_shard *own = container_of(shard, struct run_shard, shard);
+
+	own->result = gateway_shard_open(&own->gateway_shard, &own->run->gateway, shard, own->run->config, own->why, sizeof(own->why));
+	sem_post(&own->run->started);
+}
+
+static int open_services(struct run *run, const struct settings *settings, char *why, size_t why_bytes)
+{
+	struct store_options options = { .data_dir = settings->data_dir,
+					 .durability = settings->durability,
+					 .shard_count = run->shard_count,
+					 .journal_bytes = CONFIG_JOURNAL_BYTES,
+					 .ring_without = run->ring_without,
+					 .node = run->node };
+	int rc = log_open(&run->gateway.log, settings->log_level, settings->log_format, STDERR_FILENO);
+
+	if (rc < 0) {
+		snprintf(why, why_bytes, "log: %s", strerror(-rc));
+		return rc;
+	}
+	rc = store_open(&run->gateway.store, &options, why, why_bytes);
+	if (rc < 0)
+		return rc;
+	return resolver_open(&run->gateway.resolver, why, why_bytes);
+}
+
+static int open_shards(struct run *run, char *why, size_t why_bytes)
+{
+	int cpus[GATEWAY_SHARDS_MAX];
+	unsigned cpu_count = usable_cpus(cpus, GATEWAY_SHARDS_MAX);
+
+	for (unsigned i = 0; i < run->shard_count; i++) {
+		struct run_shard *own = &run->shards[i];
+		struct shard_options options = { .name = "shard",
+						 .index = i,
+						 .cpu = run->shard_count <= cpu_count ? cpus[i] : -1,
+						 .ring = { .entry_count = RING_ENTRIES,
+							   .buffer_count = CONFIG_RECEIVE_BUFFERS,
+							   .buffer_bytes = CONFIG_RECEIVE_BUFFER_BYTES,
+							   .without = run->ring_without },
+						 .arena_blocks_kept = CONFIG_ARENA_BLOCKS_KEPT,
+						 .on_start = on_shard_start };
+		int rc;
+
+		rand_system(&options.seed, sizeof(options.seed));
+		own->run = run;
+		rc = shard_open(&own->shard, &options, why, why_bytes);
+		if (rc < 0)
+			return rc;
+		own->open = true;
+		rc = shard_start(&own->shard);
+		if (rc < 0) {
+			snprintf(why, why_bytes, "thread: %s", strerror(-rc));
+			return rc;
+		}
+		while (sem_wait(&run->started) < 0)
+			assert(errno == EINTR);
+		if (own->result < 0) {
+			snprintf(why, why_bytes, "%s", own->why);
+			return own->result;
+		}
+	}
+	return 0;
+}
+
+static void reload(struct run *run)
+{
+	struct settings *settings = settings_load(run->config_path, complain, warn, (void *)(uintptr_t)run->config_path);
+	struct gateway_config *config;
+
+	if (!settings) {
+		fprintf(stderr, "tollgate: the configuration was not changed: %s has errors\n", run->config_path);
+		return;
+	}
+	config = gateway_config_make(settings);
+	if (!config || gateway_reload(&run->gateway, config) < 0) {
+		fprintf(stderr, "tollgate: the configuration was not changed everywhere: out of memory\n");
+		gateway_config_give(&config);
+		return;
+	}
+	log_set(run->gateway.log, settings->log_level, settings->log_format);
+	run->drain_timeout_ns = settings->drain_timeout_ns;
+	gateway_config_give(&run->config);
+	run->config = config;
+	fprintf(stderr, "tollgate: configuration reloaded\n");
+}
+
+/* The next signal, or 0 after LOG_FLUSH_MS. */
+static int next_signal(struct run *run)
+{
+	struct timespec wait = { .tv_nsec = LOG_FLUSH_MS * (long)NS_PER_MS };
+	int signal_number = sigtimedwait(&run->signals, NULL, &wait);
+
+	log_flush(run->gateway.log);
+	return signal_number > 0 ? signal_number : 0;
+}
+
+static void serve(struct run *run)
+{
+	for (;;) {
+		int signal_number = next_signal(run);
+
+		if (signal_number == SIGHUP)
+			reload(run);
+		else if (signal_number)
+			return;
+	}
+}
+
+static void drain(struct run *run)
+{
+	uint64_t deadline_ns = clock_monotonic_ns() + run->drain_timeout_ns;
+	bool aborted = false;
+
+	fprintf(stderr, "tollgate: draining\n");
+	gateway_drain(&run->gateway);
+	while (!gateway_drained(&run->gateway)) {
+		int signal_number = next_signal(run);
+		bool now = signal_number == SIGTERM || signal_number == SIGINT;
+
+		if (!aborted && (now || clock_monotonic_ns() >= deadline_ns)) {
+			gateway_abort(&run->gateway);
+			aborted = true;
+		}
+	}
+}
+
+/* In reverse: shards, then what they use. */
+static void close_all(struct run *run)
+{
+	for (unsigned i = 0; run->shards && i < run->shard_count; i++) {
+		struct run_shard *own = &run->shards[i];
+
+		if (own->shard.running) {
+			shard_stop(&own->shard);
+			shard_join(&own->shard);
+		}
+	}
+	if (run->gateway.resolver)
+		resolver_close(run->gateway.resolver);
+	if (run->gateway.store)
+		store_close(run->gateway.store);
+	for (unsigned i = 0; run->shards && i < run->shard_count; i++) {
+		struct run_shard *own = &run->shards[i];
+
+		if (own->gateway_shard)
+			gateway_shard_close(own->gateway_shard);
+		if (own->open)
+			shard_close(&own->shard);
+	}
+	gateway_config_give(&run->config);
+	if (run->gateway.log)
+		log_close(run->gateway.log);
+	free(run->shards);
+	sem_destroy(&run->started);
+}
+
+static void say_ready(const struct run *run, const struct settings *settings)
+{
+	char features[128];
+
+	ring_features_name(ring_features(run->shards[0].shard.ring), features, sizeof(features));
+	fprintf(stderr, "tollgate %s: %u shard%s, %u listener%s, io_uring with %s; ready\n", TOLLGATE_VERSION, run->shard_count,
+		run->shard_count == 1 ? "" : "s", settings->listener_count, settings->listener_count == 1 ? "" : "s",
+		features[0] ? features : "nothing newer than Linux 6.1");
+}
+
+/* A half-opened gateway is drained like a whole one, so that every shard lets go of what it holds. */
+static void abandon(struct run *run)
+{
+	gateway_drain(&run->gateway);
+	gateway_abort(&run->gateway);
+	while (!gateway_drained(&run->gateway))
+		next_signal(run);
+}
+
+int cli_run(int argc, char **argv)
+{
+	struct run run = { .shard_count = 0 };
+	struct settings *settings;
+	int cpus[GATEWAY_SHARDS_MAX];
+	char why[256] = "out of memory";
+	int rc = read_options(&run, argc, argv);
+
+	if (rc != 0)
+		return rc < 0 ? 2 : 0;
+	sem_init(&run.started, 0, 0);
+	sigemptyset(&run.signals);
+	sigaddset(&run.signals, SIGTERM);
+	sigaddset(&run.signals, SIGINT);
+	sigaddset(&run.signals, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &run.signals, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	set_limits();
+	settings = settings_load(run.config_path, complain, warn, (void *)(uintptr_t)run.config_path);
+	if (!settings)
+		return 1;
+	run.drain_timeout_ns = settings->drain_timeout_ns;
+	run.shard_count = settings->shards ? settings->shards : usable_cpus(cpus, GATEWAY_SHARDS_MAX);
+	run.shard_count = run.shard_count ? run.shard_count : 1;
+	run.gateway.shard_count = run.shard_count;
+	run.gateway.started_wall_ns = clock_wall_ns();
+	name_node(&run);
+	run.config = gateway_config_make(settings);
+	run.shards = calloc(run.shard_count, sizeof(*run.shards));
+	rc = run.config && run.shards ? open_services(&run, settings, why, sizeof(why)) : -ENOMEM;
+	if (rc == 0)
+		rc = open_shards(&run, why, sizeof(why));
+	if (rc < 0) {
+		fprintf(stderr, "tollgate: cannot start: %s\n", why);
+		abandon(&run);
+	} else {
+		say_ready(&run, settings);
+		serve(&run);
+		drain(&run);
+	}
+	close_all(&run);
+	return rc < 0 ? 1 : 0;
+}
