@@ -129,13 +129,13 @@ static int show_list(struct receipts *r)
 	const struct json_parser *p = r->client.parser;
 	char cursor[256] = "";
 
-	if (!r->client.json)
-		receipt_row_print_head(stdout);
 	do {
 		json_ref data;
 
 		if (!ask_page(r, r->since ? PAGE_MAX : SHOWN_DEFAULT, cursor) || (data = page_of(r)) == JSON_NONE)
 			return CLI_FAILED;
+		if (!r->client.json && !*cursor)
+			receipt_row_print_head(stdout);
 		for (json_ref one = json_first(p, data); one != JSON_NONE; one = json_next(p, one)) {
 			if (!*r->newest)
 				note_newest(r, request_id(p, one));
