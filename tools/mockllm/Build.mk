@@ -1,1 +1,3 @@
 mockllm-y += main.o connection.o request.o plan.o answer.o vectors.o stream.o record.o
+test-y += mock_test
+mock_test-y := plan.o vectors.o

@@ -37,15 +37,16 @@ static const struct {
 	{ SLICE("split"), SPLIT, false },
 };
 
-enum { NUMBER_MAX = 1000000 };
+enum { NUMBER_MAX = 1000000, LARGE_MAX_KB = 65536 };
 
 static unsigned take_number(struct slice *rest)
 {
 	unsigned number = 0;
 
 	while (rest->size && rest->data[0] >= '0' && rest->data[0] <= '9') {
-		if (number < NUMBER_MAX)
-			number = number * 10 + (unsigned)(rest->data[0] - '0');
+		number = number * 10 + (unsigned)(rest->data[0] - '0');
+		if (number > NUMBER_MAX)
+			number = NUMBER_MAX;
 		*rest = slice_after(*rest, 1);
 	}
 	return number;
@@ -69,7 +70,7 @@ static void apply(struct mock_plan *plan, enum option option, unsigned number)
 		plan->retry_after_s = number;
 		break;
 	case LARGE:
-		plan->words = number * 1024 / MOCK_WORD_BYTES + 1;
+		plan->words = (number < LARGE_MAX_KB ? number : LARGE_MAX_KB) * 1024 / MOCK_WORD_BYTES + 1;
 		plan->words_fixed = true;
 		break;
 	case SLOW:
