@@ -14,3 +14,4 @@ http_call_test-y := tests/client_bench.o tests/fake_stream.o
 test-y += http_parser_test
 test-y += http_client_ring_test
 test-y += http_server_test
+test-y += http_server_socket_test
