@@ -15,3 +15,4 @@ test-y += http_parser_test
 test-y += http_client_ring_test
 test-y += http_server_test
 test-y += http_server_socket_test
+obj-y += http_llhttp.o

@@ -9,26 +9,10 @@
 
 #include "proto/http_chunked.h"
 #include "proto/http_head.h"
+#include "proto/http_llhttp.h"
 
 #include <assert.h>
 #include <stdlib.h>
-
-/* llhttp's enumerators for methods have the names of ours. */
-#define HTTP_DELETE LLHTTP_DELETE
-#define HTTP_GET LLHTTP_GET
-#define HTTP_HEAD LLHTTP_HEAD
-#define HTTP_POST LLHTTP_POST
-#define HTTP_PUT LLHTTP_PUT
-#define HTTP_OPTIONS LLHTTP_OPTIONS
-#define HTTP_PATCH LLHTTP_PATCH
-#include <llhttp.h>
-#undef HTTP_DELETE
-#undef HTTP_GET
-#undef HTTP_HEAD
-#undef HTTP_POST
-#undef HTTP_PUT
-#undef HTTP_OPTIONS
-#undef HTTP_PATCH
 
 enum {
 	GATHER_BYTES = 2048,      /* copied at a time: what follows a split head in the same bytes is body, and not wanted */
@@ -264,79 +248,6 @@ bool http_parser_keep_head(struct http_parser *p)
 	return p->gathered || gather(p);
 }
 
-/* The byte at which llhttp stopped could be of a method: then the method is one that it does not know. */
-static bool method_byte(char c)
-{
-	return ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || (c != '\0' && strchr("-!#$%&'*+.^_`|~0123456789", c));
-}
-
-struct verdict {
-	enum llhttp_errno error;
-	unsigned status;
-	struct slice code, message;
-};
-
-#define TEXT(literal) { literal, sizeof(literal) - 1 }
-
-static const struct verdict verdicts[] = {
-	{ HPE_PAUSED_H2_UPGRADE, 505, TEXT("http2_unsupported"), TEXT("HTTP/2 is not spoken on this port: use HTTP/1.1.") },
-	{ HPE_INVALID_METHOD, 400, TEXT("request_line_invalid"), TEXT("The bytes do not begin an HTTP/1.1 request.") },
-	{ HPE_INVALID_URL, 400, TEXT("target_invalid"),
-	  TEXT("The target must be a path that begins with a slash, without spaces or controls.") },
-	{ HPE_INVALID_VERSION, 400, TEXT("request_line_invalid"),
-	  TEXT("The first line must hold HTTP/1.1 and end with CR LF.") },
-	{ HPE_INVALID_CONSTANT, 400, TEXT("request_line_invalid"), TEXT("The first line is not one of HTTP/1.1.") },
-	{ HPE_INVALID_STATUS, 400, TEXT("status_line_invalid"), TEXT("The status must be three digits.") },
-	{ HPE_INVALID_CONTENT_LENGTH, 400, TEXT("content_length_invalid"), TEXT("Content-Length must be a decimal number.") },
-	{ HPE_UNEXPECTED_CONTENT_LENGTH, 400, TEXT("content_length_repeated"), TEXT("Content-Length must come once.") },
-	{ HPE_INVALID_TRANSFER_ENCODING, 400, TEXT("framing_ambiguous"), TEXT("Transfer-Encoding must end with chunked.") },
-	{ HPE_OK, 400, TEXT("header_invalid"), /* any other; last */
-	  TEXT("A header line must be name, colon and value, and end with CR LF.") },
-};
-
-static void judge_llhttp_error(struct http_parser *p, enum llhttp_errno error)
-{
-	const llhttp_t *llhttp = &p->llhttp;
-	const char *at = llhttp->error_pos;
-	const struct verdict *v = verdicts;
-
-	if (p->stage == STAGE_BAD)
-		return; /* a callback has said it */
-	if (error == HPE_INVALID_METHOD && !p->responses && at && method_byte(*at)) {
-		BAD(p, 501, "method_unknown", "The method is not one that this server knows.");
-	} else if (error == HPE_INVALID_VERSION && (llhttp->http_major > 1 || llhttp->http_minor > 1)) {
-		BAD(p, 505, "version_unsupported", "Only HTTP/1.1 and HTTP/1.0 are spoken here.");
-	} else if (error == HPE_UNEXPECTED_CONTENT_LENGTH && llhttp->flags & F_TRANSFER_ENCODING) {
-		BAD(p, 400, "framing_ambiguous", "Content-Length and Transfer-Encoding must not come together.");
-	} else {
-		while (v->error != error && v->error != HPE_OK)
-			v++;
-		set_problem(p, v->status, v->code, v->message);
-	}
-}
-
-static enum http_method method_of(const llhttp_t *llhttp)
-{
-	switch (llhttp->method) {
-	case LLHTTP_GET:
-		return HTTP_GET;
-	case LLHTTP_HEAD:
-		return HTTP_HEAD;
-	case LLHTTP_POST:
-		return HTTP_POST;
-	case LLHTTP_PUT:
-		return HTTP_PUT;
-	case LLHTTP_PATCH:
-		return HTTP_PATCH;
-	case LLHTTP_DELETE:
-		return HTTP_DELETE;
-	case LLHTTP_OPTIONS:
-		return HTTP_OPTIONS;
-	default:
-		return HTTP_METHOD_OTHER;
-	}
-}
-
 /* RFC 9112 section 6.3: how the body is framed. */
 static enum stage body_stage(const struct http_parser *p)
 {
@@ -368,7 +279,7 @@ static enum http_parsed finish_head(struct http_parser *p)
 	if (p->responses)
 		head->status = p->llhttp.status_code;
 	else
-		head->method = method_of(&p->llhttp);
+		head->method = http_llhttp_method(&p->llhttp);
 	good = p->responses ? http_head_judge_response(head, p->base, end, &p->problem) :
 			      http_head_judge_request(head, p->base, end, &p->problem);
 	if (!good) {
@@ -396,7 +307,9 @@ static enum http_parsed feed(struct http_parser *p, const char *at, size_t size,
 		return HTTP_PARSED_BAD;
 	}
 	if (error != HPE_PAUSED || p->stage == STAGE_BAD) {
-		judge_llhttp_error(p, error);
+		if (p->stage != STAGE_BAD) /* else a callback has said it */
+			http_llhttp_problem(&p->llhttp, error, &p->problem);
+		p->stage = STAGE_BAD;
 		return HTTP_PARSED_BAD;
 	}
 	stopped = llhttp_get_error_pos(&p->llhttp); /* at the head's last byte, or one behind */
