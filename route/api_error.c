@@ -17,6 +17,9 @@ struct slice api_error_type(unsigned status)
 		return SLICE("not_found_error");
 	case 429:
 		return SLICE("rate_limit_exceeded");
+	case 501: /* a method or coding that is unknown, a version that is not spoken: the request's fault */
+	case 505:
+		return SLICE("invalid_request_error");
 	case 503:
 		return SLICE("overloaded");
 	case 504:
