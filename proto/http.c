@@ -99,7 +99,10 @@ struct civil {
 	unsigned month, day; /* from 0 and from 1 */
 };
 
-/* Days since 1970-01-01 to a date of the Gregorian calendar, in years that begin in March, so that leap days come last. */
+/*
+ * Days since 1970-01-01 to a date of the Gregorian calendar, in years that begin in March, so that leap days come
+ * last.
+ */
 static struct civil civil_of_days(uint64_t days)
 {
 	uint64_t shifted = days + 719468; /* since 0000-03-01 */

@@ -1,6 +1,6 @@
 /*
- * HTTP/1.1 messages as slices (RFC 9112): what server and client share. Slices point into the receive buffer or the message's
- * own copy, and live as long as the request or call that carries the message.
+ * HTTP/1.1 messages as slices (RFC 9112): what server and client share. Slices point into the receive buffer or the
+ * message's own copy, and live as long as the request or call that carries the message.
  */
 #ifndef PROTO_HTTP_H
 #define PROTO_HTTP_H

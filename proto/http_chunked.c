@@ -2,7 +2,8 @@
 #include "proto/http_chunked.h"
 
 enum {
-	EXTENSION_MAX_BYTES = 256, /* of one chunk; nobody sends any, and unbounded ones are an attack (CVE-2023-39326) */
+	EXTENSION_MAX_BYTES = 256, /* of one chunk; nobody sends any,
+			and unbounded ones are an attack (CVE-2023-39326) */
 	SIZE_DIGITS_MAX = 16,      /* 64 bits; leading zeros count */
 };
 

@@ -1,6 +1,6 @@
 /*
- * Chunked transfer coding (RFC 9112 section 7.1), decoded: bytes split anywhere in, pieces of the body out. Extensions and
- * trailers are skipped within bounds; line ends are CR LF and nothing else. Pure.
+ * Chunked transfer coding (RFC 9112 section 7.1), decoded: bytes split anywhere in, pieces of the body out. Extensions
+ * and trailers are skipped within bounds; line ends are CR LF and nothing else. Pure.
  */
 #ifndef PROTO_HTTP_CHUNKED_H
 #define PROTO_HTTP_CHUNKED_H
@@ -8,7 +8,8 @@
 #include "core/slice.h"
 
 enum http_chunked_state {
-	HTTP_CHUNK_SIZE, HTTP_CHUNK_EXTENSION, HTTP_CHUNK_SIZE_LF, HTTP_CHUNK_DATA, HTTP_CHUNK_DATA_CR, HTTP_CHUNK_DATA_LF,
+	HTTP_CHUNK_SIZE, HTTP_CHUNK_EXTENSION, HTTP_CHUNK_SIZE_LF, HTTP_CHUNK_DATA, HTTP_CHUNK_DATA_CR,
+			HTTP_CHUNK_DATA_LF,
 	HTTP_CHUNK_TRAILER_START, HTTP_CHUNK_TRAILER, HTTP_CHUNK_TRAILER_LF, HTTP_CHUNK_LAST_LF, HTTP_CHUNK_DONE,
 };
 

@@ -198,6 +198,19 @@ static bool judge_host(const struct http_head *head, const struct fields *fields
 	return true;
 }
 
+static bool starts_with_nocase(struct slice s, struct slice prefix)
+{
+	return s.size >= prefix.size && slice_equal_nocase(slice_of(s.data, prefix.size), prefix);
+}
+
+/* Of an absolute-form target's scheme with its slashes; 0 for any other. */
+static size_t scheme_bytes(struct slice target)
+{
+	if (starts_with_nocase(target, SLICE("http://")))
+		return 7;
+	return starts_with_nocase(target, SLICE("https://")) ? 8 : 0;
+}
+
 /* Path and query of an origin-form or absolute-form target (RFC 9112 section 3.2). */
 static bool split_target(struct http_head *head)
 {
@@ -211,8 +224,7 @@ static bool split_target(struct http_head *head)
 		return head->method == HTTP_OPTIONS;
 	}
 	if (rest.data[0] != '/') {
-		size_t scheme = slice_equal_nocase(slice_of(rest.data, rest.size < 7 ? rest.size : 7), SLICE("http://")) ? 7 :
-				slice_equal_nocase(slice_of(rest.data, rest.size < 8 ? rest.size : 8), SLICE("https://")) ? 8 : 0;
+		size_t scheme = scheme_bytes(rest);
 
 		if (!scheme || rest.size == scheme)
 			return false;
@@ -255,13 +267,15 @@ bool http_head_judge_request(struct http_head *head, const char *start, const ch
 		return REFUSE(400, "request_line_invalid",
 			      "The request line must be method, target and HTTP/1.1, with one space between.");
 	if (!fields_abut(head, line, end))
-		return REFUSE(400, "header_invalid", "A header line must be name, colon and value; folded lines are refused.");
+		return REFUSE(400, "header_invalid",
+				"A header line must be name, colon and value; folded lines are refused.");
 	if (!note_fields(head, &fields, problem) || !judge_host(head, &fields, problem))
 		return false;
 	if (slice_equal(head->method_name, SLICE("CONNECT")))
 		return REFUSE(501, "method_unknown", "CONNECT is not served here.");
 	if (!split_target(head))
-		return REFUSE(400, "target_invalid", "The target must be a path that begins with a slash, without fragment.");
+		return REFUSE(400, "target_invalid",
+				"The target must be a path that begins with a slash, without fragment.");
 	return true;
 }
 
@@ -270,7 +284,8 @@ static const char *status_line_end(const struct http_head *head, const char *sta
 {
 	const char *lf;
 
-	if (end - start < 14 || memcmp(start, "HTTP/1.", 7) != 0 || start[8] != ' ' || (start[12] != ' ' && start[12] != '\r'))
+	if (end - start < 14 || memcmp(start, "HTTP/1.", 7) != 0 || start[8] != ' ' ||
+	    (start[12] != ' ' && start[12] != '\r'))
 		return NULL;
 	for (unsigned i = 9; i < 12; i++)
 		if (start[i] < '0' || start[i] > '9')
@@ -286,8 +301,10 @@ bool http_head_judge_response(struct http_head *head, const char *start, const c
 
 	assert(head->header_count <= HTTP_HEADERS_MAX);
 	if (!line)
-		return REFUSE(400, "status_line_invalid", "The status line must be HTTP/1.1, a status of three digits and a phrase.");
+		return REFUSE(400, "status_line_invalid",
+				"The status line must be HTTP/1.1, a status of three digits and a phrase.");
 	if (!fields_abut(head, line, end))
-		return REFUSE(400, "header_invalid", "A header line must be name, colon and value; folded lines are refused.");
+		return REFUSE(400, "header_invalid",
+				"A header line must be name, colon and value; folded lines are refused.");
 	return note_fields(head, &fields, problem);
 }

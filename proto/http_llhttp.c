@@ -16,7 +16,8 @@ struct verdict {
 #define TEXT(literal) { literal, sizeof(literal) - 1 }
 
 static const struct verdict verdicts[] = {
-	{ HPE_PAUSED_H2_UPGRADE, 505, TEXT("http2_unsupported"), TEXT("HTTP/2 is not spoken on this port: use HTTP/1.1.") },
+	{ HPE_PAUSED_H2_UPGRADE, 505, TEXT("http2_unsupported"),
+	  TEXT("HTTP/2 is not spoken on this port: use HTTP/1.1.") },
 	{ HPE_INVALID_METHOD, 400, TEXT("request_line_invalid"), TEXT("The bytes do not begin an HTTP/1.1 request.") },
 	{ HPE_INVALID_URL, 400, TEXT("target_invalid"),
 	  TEXT("The target must be a path that begins with a slash, without spaces or controls.") },
@@ -24,9 +25,11 @@ static const struct verdict verdicts[] = {
 	  TEXT("The first line must hold HTTP/1.1 and end with CR LF.") },
 	{ HPE_INVALID_CONSTANT, 400, TEXT("request_line_invalid"), TEXT("The first line is not one of HTTP/1.1.") },
 	{ HPE_INVALID_STATUS, 400, TEXT("status_line_invalid"), TEXT("The status must be three digits.") },
-	{ HPE_INVALID_CONTENT_LENGTH, 400, TEXT("content_length_invalid"), TEXT("Content-Length must be a decimal number.") },
+	{ HPE_INVALID_CONTENT_LENGTH, 400, TEXT("content_length_invalid"),
+	  TEXT("Content-Length must be a decimal number.") },
 	{ HPE_UNEXPECTED_CONTENT_LENGTH, 400, TEXT("content_length_repeated"), TEXT("Content-Length must come once.") },
-	{ HPE_INVALID_TRANSFER_ENCODING, 400, TEXT("framing_ambiguous"), TEXT("Transfer-Encoding must end with chunked.") },
+	{ HPE_INVALID_TRANSFER_ENCODING, 400, TEXT("framing_ambiguous"),
+	  TEXT("Transfer-Encoding must end with chunked.") },
 	{ HPE_OK, 400, TEXT("header_invalid"), /* any other; last */
 	  TEXT("A header line must be name, colon and value, and end with CR LF.") },
 };

@@ -1,9 +1,10 @@
 /*
- * The parser of http_parser.h. A message goes through three stages: the head is given to llhttp, which is stopped at its end and
- * whose slices http_head.c judges; the body is cut out by length, by chunks, or to the connection's end; then END.
+ * The parser of http_parser.h. A message goes through three stages: the head is given to llhttp, which is stopped at
+ * its end and whose slices http_head.c judges; the body is cut out by length, by chunks, or to the connection's end;
+ * then END.
  *
- * Slices of a head point into `base`. While a head is in place that is the caller's memory; a head that is split is copied to
- * `memory`, and when that moves or grows, the slices move along (rebase()).
+ * Slices of a head point into `base`. While a head is in place that is the caller's memory; a head that is split is
+ * copied to `memory`, and when that moves or grows, the slices move along (rebase()).
  */
 #include "proto/http_parser.h"
 
@@ -15,7 +16,8 @@
 #include <stdlib.h>
 
 enum {
-	GATHER_BYTES = 2048,      /* copied at a time: what follows a split head in the same bytes is body, and not wanted */
+	GATHER_BYTES = 2048,      /* copied at a time: what follows a split head in the same bytes is body,
+			and not wanted */
 	MEMORY_KEPT_BYTES = 8192, /* more is given back before the next message */
 };
 

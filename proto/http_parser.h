@@ -1,11 +1,12 @@
 /*
- * Incremental HTTP/1.1 parser for requests and responses: bytes split anywhere in, head and body pieces out. Pure. Heads are
- * llhttp's, chunked bodies our own (http_chunked.h): llhttp lets sizes of up to 2^63 and endless trailers pass.
- * Strict against smuggling: Content-Length with Transfer-Encoding, lengths that differ or repeat, obs-fold, bare CR or LF, NUL,
- * missing or repeated Host, versions other than 1.0 and 1.1, and chunk sizes past the limit are refused.
+ * Incremental HTTP/1.1 parser for requests and responses: bytes split anywhere in, head and body pieces out. Pure.
+ * Heads are llhttp's, chunked bodies our own (http_chunked.h): llhttp lets sizes of up to 2^63 and endless trailers
+ * pass. Strict against smuggling: Content-Length with Transfer-Encoding, lengths that differ or repeat, obs-fold, bare
+ * CR or LF, NUL, missing or repeated Host, versions other than 1.0 and 1.1, and chunk sizes past the limit are
+ * refused.
  *
- * A head that lies whole in the bytes of one call is parsed in place and its slices point there; one that is split is gathered
- * in memory of the parser (at most max_head_bytes), and `gathered` tells so.
+ * A head that lies whole in the bytes of one call is parsed in place and its slices point there; one that is split is
+ * gathered in memory of the parser (at most max_head_bytes), and `gathered` tells so.
  */
 #ifndef PROTO_HTTP_PARSER_H
 #define PROTO_HTTP_PARSER_H
@@ -50,8 +51,8 @@ enum http_parsed http_parser_next(struct http_parser *parser, struct slice *byte
 bool http_parser_finish(struct http_parser *parser);
 
 /*
- * After HEAD, before the given bytes go away: moves a head that was parsed in place into the parser's memory, where it stays
- * until the next http_parser_begin(). False when memory is out.
+ * After HEAD, before the given bytes go away: moves a head that was parsed in place into the parser's memory, where it
+ * stays until the next http_parser_begin(). False when memory is out.
  */
 bool http_parser_keep_head(struct http_parser *parser);
 

@@ -163,7 +163,8 @@ struct http_server_counts http_server_counts(const struct http_server *server)
 {
 	struct http_server_counts counts = server->counts;
 
-	/* Each connection that is not idle has an exchange; exchanges that outlive their connection make this a lower bound. */
-	counts.connections_idle = counts.connections > server->exchange_count ? counts.connections - server->exchange_count : 0;
+	/* Who is not idle has an exchange; exchanges that outlive their connection make this a lower bound. */
+	if (counts.connections > server->exchange_count)
+		counts.connections_idle = counts.connections - server->exchange_count;
 	return counts;
 }

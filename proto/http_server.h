@@ -1,11 +1,12 @@
 /*
- * HTTP/1.1 server of one shard: connections, framing, limits and timeouts. It hands whole requests to a service and sends what
- * the service answers; requests of one connection are served one at a time, in order, pipelined ones wait in the buffer.
+ * HTTP/1.1 server of one shard: connections, framing, limits and timeouts. It hands whole requests to a service and
+ * sends what the service answers; requests of one connection are served one at a time, in order, pipelined ones wait
+ * in the buffer.
  *
- * Life of a request: on_head (choose a body limit, or answer at once) -> on_request (body complete) -> the service answers,
- * now or later -> on_done exactly once, after the last byte was sent or the connection was lost. Between on_head and on_done the
- * service may keep the pointer; the request's slices live until on_done returns.
- * Malformed HTTP never reaches the service except through `write_error`, which renders the contract's error body.
+ * Life of a request: on_head (choose a body limit, or answer at once) -> on_request (body complete) -> the service
+ * answers, now or later -> on_done exactly once, after the last byte was sent or the connection was lost. Between
+ * on_head and on_done the service may keep the pointer; the request's slices live until on_done returns. Malformed
+ * HTTP never reaches the service except through `write_error`, which renders the contract's error body.
  */
 #ifndef PROTO_HTTP_SERVER_H
 #define PROTO_HTTP_SERVER_H
@@ -37,9 +38,11 @@ struct http_service {
 	 * calls http_end(). */
 	void (*on_gone)(void *context, struct http_request *request);
 	void (*on_done)(void *context, struct http_request *request);
-	/* Renders a body for an error that the server found itself (400, 408, 413, 431, 501, 505, 503 ...). `code` is a stable
-	 * word such as "request_line_invalid", `message` a sentence. Writes JSON and extra header lines ("name: value\r\n")
-	 * into the texts. */
+	/*
+	 * Renders a body for an error that the server found itself (400, 408, 413, 417, 429, 431, 501, 503, 505). `code` is a
+	 * stable word such as "request_line_invalid", `message` a sentence. Writes JSON and extra header lines
+	 * ("name: value\r\n") into the texts.
+	 */
 	void (*write_error)(void *context, unsigned status, struct slice code, struct slice message,
 			    struct text *headers, struct text *body);
 };
@@ -63,15 +66,18 @@ void http_server_configure(struct http_server *server, const struct http_server_
 /* Stops accepting, closes idle connections, ends the others after their answer ("Connection: close"). */
 void http_server_drain(struct http_server *server);
 
-/* Closes what is left, whatever it is doing; on_done comes for each request. Poll http_server_idle() in the shard's turns. */
+/*
+ * Closes what is left, whatever it is doing; on_done comes for each request. Poll http_server_idle() in the shard's
+ * turns.
+ */
 void http_server_abort(struct http_server *server);
 bool http_server_idle(const struct http_server *server); /* no connection is left */
 void http_server_close(struct http_server *server);      /* idle only */
 
 /*
- * Answering. `headers` are ready lines, each "name: value\r\n"; the server adds status line, Date, Connection, and framing
- * (Content-Length or chunked; HEAD, 204 and 304 without body). Bytes given to http_respond and http_write are copied, unless
- * borrowed.
+ * Answering. `headers` are ready lines, each "name: value\r\n"; the server adds status line, Date, Connection, and
+ * framing (Content-Length or chunked; HEAD, 204 and 304 without body). Bytes given to http_respond and http_write are
+ * copied, unless borrowed.
  */
 void http_respond(struct http_request *request, unsigned status, struct slice headers, struct slice body);
 
@@ -82,7 +88,10 @@ void http_respond_borrowed(struct http_request *request, unsigned status, struct
 /* A body of unknown length: begin, write ..., end. Written bytes leave at the end of the turn, coalesced. */
 void http_begin(struct http_request *request, unsigned status, struct slice headers);
 
-/* False when more than the high mark is queued: the caller holds back until on_drained. What was given is queued either way. */
+/*
+ * False when more than the high mark is queued: the caller holds back until on_drained. What was given is queued
+ * either way.
+ */
 bool http_write(struct http_request *request, struct slice bytes);
 void http_end(struct http_request *request);
 

@@ -1,6 +1,7 @@
 /*
- * Answers: heads, framing, and when bytes leave. What a turn writes is gathered and leaves in one send at its end; what is written
- * while a send is in flight leaves when that has ended. A finished answer is done with when its last send has.
+ * Answers: heads, framing, and when bytes leave. What a turn writes is gathered and leaves in one send at its end;
+ * what is written while a send is in flight leaves when that has ended. A finished answer is done with when its last
+ * send has.
  */
 #include "proto/http_server_internal.h"
 
@@ -283,7 +284,8 @@ void http_exchange_fail(struct exchange *x, unsigned status, struct slice code, 
 	x->connection->phase = PHASE_DROPPING;
 	x->connection->deadline_ns = 0;
 	if (x->answered) {
-		x->keep_alive = false; /* refused by the service already: a second answer would be taken for the next one's */
+		/* Refused by the service already: a second answer would be taken for the next one's. */
+		x->keep_alive = false;
 		return;
 	}
 	server->service->write_error(server->context, status, code, message, &headers, &body);

@@ -1,8 +1,8 @@
 /*
  * Connections of the server: what they receive, by phase; one lazily armed timer each; and their ends.
  *
- * The timer is never armed further ahead than the shortest timeout. A deadline, which is at least that far away when it is
- * set, therefore needs no re-arming: it is a store, and the timer looks at it when it fires.
+ * The timer is never armed further ahead than the shortest timeout. A deadline, which is at least that far away when
+ * it is set, therefore needs no re-arming: it is a store, and the timer looks at it when it fires.
  */
 #include "proto/http_server_internal.h"
 
@@ -210,11 +210,13 @@ static void expire(struct connection *c)
 {
 	switch ((enum phase)c->phase) {
 	case PHASE_HEAD:
-		http_exchange_fail(c->exchange, 408, SLICE("head_timeout"), SLICE("The request's head did not come in time."));
+		http_exchange_fail(c->exchange, 408, SLICE("head_timeout"),
+				SLICE("The request's head did not come in time."));
 		break;
 	case PHASE_BODY:
 		if (!stream_sending(&c->stream)) {
-			http_exchange_fail(c->exchange, 408, SLICE("body_timeout"), SLICE("The request's body did not come in time."));
+			http_exchange_fail(c->exchange, 408, SLICE("body_timeout"),
+					SLICE("The request's body did not come in time."));
 			break;
 		}
 		connection_lose(c, true);
@@ -291,7 +293,8 @@ static void admit(struct connection *c)
 		c->counted_peer = peers > 0;
 	}
 	if (server->counts.connections > server->options.max_connections)
-		refuse(c, 503, SLICE("connections_exhausted"), SLICE("The server has all the connections it takes; try again later."));
+		refuse(c, 503, SLICE("connections_exhausted"),
+				SLICE("The server has all the connections it takes; try again later."));
 	else if (per_ip && peers > per_ip)
 		refuse(c, 429, SLICE("connections_per_ip"), SLICE("This address has too many connections."));
 	else

@@ -1,6 +1,6 @@
 /*
- * What the server's files share. A connection is idle (nothing but its stream, timer and peer) or has an `exchange`: the request
- * with its parser, buffers and output, taken from a free list when the request's first byte comes.
+ * What the server's files share. A connection is idle (nothing but its stream, timer and peer) or has an `exchange`:
+ * the request with its parser, buffers and output, taken from a free list when the request's first byte comes.
  *
  *   http_server.c             listeners, admission, drain, counts
  *   http_server_connection.c  what a connection receives, its phases, its deadline, its end

@@ -1,6 +1,7 @@
 /*
- * The queue of http_server_output.h. A piece is taken into a send whole, or, when the send would be too large, its front is:
- * then it stays first in the queue with its data moved on, and its memory outlives the send because pieces leave in order.
+ * The queue of http_server_output.h. A piece is taken into a send whole, or, when the send would be too large, its
+ * front is: then it stays first in the queue with its data moved on, and its memory outlives the send because pieces
+ * leave in order.
  */
 #include "proto/http_server_output.h"
 

@@ -1,6 +1,6 @@
 /*
- * What a request has still to send: a queue of pieces, copied into chunks or referring to the caller's memory, and the part
- * of it that a send has in flight. Chunks come from the shard's free list and go back when the send has ended.
+ * What a request has still to send: a queue of pieces, copied into chunks or referring to the caller's memory, and the
+ * part of it that a send has in flight. Chunks come from the shard's free list and go back when the send has ended.
  */
 #ifndef PROTO_HTTP_SERVER_OUTPUT_H
 #define PROTO_HTTP_SERVER_OUTPUT_H

@@ -1,4 +1,7 @@
-/* How many connections each client address has on this shard: a hash table with a chain a bucket, seeded against collisions. */
+/*
+ * How many connections each client address has on this shard: a hash table with a chain a bucket, seeded against
+ * collisions.
+ */
 #ifndef PROTO_HTTP_SERVER_PEERS_H
 #define PROTO_HTTP_SERVER_PEERS_H
 

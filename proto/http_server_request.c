@@ -1,7 +1,7 @@
 /*
- * One request of the server. A head whose body came with it (the usual case) stays in the receive buffer, which is borrowed, and
- * so does the body. Otherwise the head moves to the parser's memory before the service sees it, and the body is gathered in one
- * allocation: of Content-Length, or growing with the chunks.
+ * One request of the server. A head whose body came with it (the usual case) stays in the receive buffer, which is
+ * borrowed, and so does the body. Otherwise the head moves to the parser's memory before the service sees it, and the
+ * body is gathered in one allocation: of Content-Length, or growing with the chunks.
  */
 #include "proto/http_server_internal.h"
 

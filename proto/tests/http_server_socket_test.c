@@ -1,6 +1,6 @@
 /*
- * The server on real loopback sockets: one shard that the test turns by hand, clients that are plain non-blocking sockets. Every
- * case runs with all kernel features and with all masked.
+ * The server on real loopback sockets: one shard that the test turns by hand, clients that are plain non-blocking
+ * sockets. Every case runs with all kernel features and with all masked.
  */
 #include "core/clock.h"
 #include "proto/http_server.h"
@@ -87,7 +87,8 @@ static void world_open(struct world *w, uint32_t without)
 	struct shard_options options = { .name = "test",
 					 .cpu = -1,
 					 .seed = 1,
-					 .ring = { .entry_count = 64, .buffer_count = 64, .buffer_bytes = 4096, .without = without },
+					 .ring = { .entry_count = 64, .buffer_count = 64, .buffer_bytes = 4096,
+							.without = without },
 					 .arena_blocks_kept = 4 };
 	struct http_server_options server = {
 		.limits = { 8192, 32, 2 * BODY_BYTES },

@@ -1,6 +1,6 @@
 /*
- * The server over streams that this test plays itself: it takes the place of tls/stream.c and the ring at link time, so that splits,
- * stalls, resets and time are the test's to choose, and every run is the same.
+ * The server over streams that this test plays itself: it takes the place of tls/stream.c and the ring at link time,
+ * so that splits, stalls, resets and time are the test's to choose, and every run is the same.
  */
 #include "proto/http_server.h"
 
@@ -74,7 +74,8 @@ void ring_close_socket(struct ring *ring, int socket, bool reset)
 
 int ring_peer(struct ring *ring, int socket, struct sockaddr_storage *address)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)socket), .sin_addr.s_addr = w.next_ip };
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)socket),
+			.sin_addr.s_addr = w.next_ip };
 
 	(void)ring;
 	memcpy(address, &in, sizeof(in));
@@ -364,7 +365,8 @@ static int tear_down(void **state)
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 #define ECHO(length, body) "HTTP/1.1 200 OK\r\n" DATE "Content-Length: " length "\r\nX: y\r\n\r\n" body
 #define CLOSING(status, length, body) \
-	"HTTP/1.1 " status "\r\n" DATE "Content-Length: " length "\r\nConnection: close\r\nContent-Type: text/plain\r\n\r\n" body
+	"HTTP/1.1 " status "\r\n" DATE "Content-Length: " length "\r\nConnection: close\r\n" \
+	"Content-Type: text/plain\r\n\r\n" body
 #define POST_ABC "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
 
 static void test_one_request_in_place(void **state)
@@ -449,7 +451,8 @@ static void test_malformed(void **state)
 		snprintf(end, sizeof(end), "\r\n\r\n%s", m->code);
 		end_bytes = strlen(end);
 		if (strncmp(wire->sent, start, strlen(start)) != 0 || wire->sent_bytes < end_bytes ||
-		    strcmp(wire->sent + wire->sent_bytes - end_bytes, end) != 0 || !strstr(wire->sent, "Connection: close\r\n"))
+		    strcmp(wire->sent + wire->sent_bytes - end_bytes, end) != 0 || !strstr(wire->sent,
+				"Connection: close\r\n"))
 			fail_msg("%s: answered %s", m->name, wire->sent);
 		assert_null(strstr(wire->sent + 1, "HTTP/1.1 ")); /* one answer */
 		assert_true(wire->shut && !wire->closed);
@@ -498,7 +501,8 @@ static void test_refusals_at_the_head(void **state)
 	struct wire *wire = dial();
 
 	(void)state;
-	say(wire, "POST /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc" POST_ABC); /* body in hand: kept alive */
+	/* The body is in hand: kept alive. */
+	say(wire, "POST /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc" POST_ABC);
 	assert_sent(wire, "HTTP/1.1 403 Forbidden\r\n" DATE "Content-Length: 2\r\nX: y\r\n\r\nno" ECHO("3", "abc"));
 	assert_int_equal(w.requests, 1);
 	wire->sent_bytes = 0;
