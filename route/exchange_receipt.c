@@ -23,6 +23,11 @@ void exchange_settle_usage(struct exchange *e)
 		e->usage.prompt_tokens = estimate(e->request ? e->request->body.size : 0);
 		e->usage.completion_tokens = estimate(e->output_bytes);
 	}
+	/* A provider that counts nothing for what it sent is not believed. */
+	if (e->output_bytes && !e->usage.completion_tokens) {
+		e->usage.completion_tokens = estimate(e->output_bytes);
+		e->usage.estimated = true;
+	}
 	e->cost = price_cost(&e->candidate->model->price, &e->usage, fee_ppm);
 }
 

@@ -75,12 +75,13 @@ static int send_head(struct exchange *e)
 
 	if (!headers.data)
 		return -ENOMEM;
-	text_literal(&headers, "Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\nX-Accel-Buffering: no\r\n");
+	e->status = 200;
+	text_literal(&headers, "Content-Type: text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\n"
+			       "X-Accel-Buffering: no\r\n");
 	exchange_print_headers(e, &headers, false);
 	if (headers.full)
 		return -E2BIG;
 	e->head_sent = true;
-	e->status = 200;
 	if (!e->gone)
 		http_begin(e->request, 200, text_slice(&headers));
 	return 0;

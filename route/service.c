@@ -91,7 +91,7 @@ static bool is_json_type(struct slice type)
 	return type.size > 5 && slice_equal_nocase(slice_after(type, type.size - 5), SLICE("+json"));
 }
 
-static bool refuse_media(struct exchange *e)
+static void refuse_media(struct exchange *e)
 {
 	const struct http_head *head = &e->request->head;
 	struct slice encoding = http_header(head, SLICE("content-encoding"));
@@ -102,9 +102,8 @@ static bool refuse_media(struct exchange *e)
 	else if (!is_json_type(http_header(head, SLICE("content-type"))))
 		error.message = SLICE("Send JSON, with Content-Type: application/json.");
 	else
-		return false;
+		return;
 	exchange_refuse(e, &error, slice_of(NULL, 0));
-	return true;
 }
 
 static void refuse_without_exchange(struct http_request *request)
@@ -130,17 +129,16 @@ static void on_head(void *context, struct http_request *request)
 		refuse_path(e, allowed);
 		return;
 	}
+	e->is_api = e->route->is_api;
+	e->api = e->route->api;
 	if (e->route->access == ACCESS_KEY && !exchange_authenticate(e, e->route->scope))
 		return;
 	if (e->route->access == ACCESS_ADMIN && !exchange_authenticate_admin(e))
 		return;
-	e->is_api = e->route->is_api;
-	e->api = e->route->api;
-	if (e->is_api) {
+	if (e->is_api)
 		refuse_media(e);
-	} else {
+	else
 		request->body_max_bytes = 0;
-	}
 }
 
 static void on_request(void *context, struct http_request *request)
