@@ -261,7 +261,8 @@ static void init_port(struct port *port, struct writer *writer, struct journal *
 	port->journal = journal;
 	port->writer = writer;
 	port->quarter_bytes = journal_capacity(journal) / 4;
-	port->nearly_full_bytes = journal_capacity(journal) / 4 * 3;
+	/* Padding counts as used until the writer has passed it (journal.c, HOT_PARTS), so the mark lies beyond seven eighths. */
+	port->nearly_full_bytes = journal_capacity(journal) / 16 * 15;
 	port->nudge.open = on_nudge;
 	atomic_init(&port->nudged, false);
 	atomic_init(&port->nearly_full, false);
