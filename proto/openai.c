@@ -1,4 +1,5 @@
-/* The OpenAI dialect, what is the same for requests and for errors: reading and editing requests, reading a provider's complaint. */
+/* The OpenAI dialect, what is the same for requests and for errors: reading and editing requests, reading a provider's
+ * complaint. */
 #include "proto/openai.h"
 
 #include <errno.h>
@@ -10,20 +11,29 @@ static bool is_given(const struct json_parser *p, json_ref value)
 
 static int refuse(struct openai_problem *problem, struct slice code, struct slice message, struct slice param)
 {
-	*problem = (struct openai_problem){ code, message, param };
+	*problem = (struct openai_problem){code, message, param};
 	return -EINVAL;
 }
 
 #define MISSING SLICE("missing_required_parameter")
 #define MISTYPED SLICE("invalid_type")
 
-#define STATIC_SLICE(literal) { "" literal, sizeof(literal) - 1 }
-#define TWICE(key) { STATIC_SLICE(key), STATIC_SLICE("The field '" key "' is there twice. Send it once.") }
+#define STATIC_SLICE(literal)                                                                                          \
+	{                                                                                                              \
+		"" literal, sizeof(literal) - 1                                                                        \
+	}
+#define TWICE(key)                                                                                                     \
+	{                                                                                                              \
+		STATIC_SLICE(key), STATIC_SLICE("The field '" key "' is there twice. Send it once.")                   \
+	}
 
-/* What the gateway acts on may be there once only: a second one could tell the provider another thing than the gateway. */
+/* What the gateway acts on may be there once only: a second one could tell the provider another thing than the gateway.
+ */
 static int refuse_duplicates(const struct json_parser *p, struct openai_problem *problem)
 {
-	static const struct { struct slice key, message; } acted_on[] = {
+	static const struct {
+		struct slice key, message;
+	} acted_on[] = {
 		TWICE("model"),
 		TWICE("stream"),
 		TWICE("stream_options"),
@@ -48,7 +58,7 @@ static int refuse_duplicates(const struct json_parser *p, struct openai_problem 
 }
 
 static int read_model(const struct json_parser *p, enum openai_api api, struct openai_request *request,
-		      struct openai_problem *problem)
+	struct openai_problem *problem)
 {
 	request->model_value = json_member(p, 0, SLICE("model"));
 	if (!is_given(p, request->model_value) && api == OPENAI_MODERATIONS) {
@@ -56,17 +66,19 @@ static int read_model(const struct json_parser *p, enum openai_api api, struct o
 		return 0;
 	}
 	if (!is_given(p, request->model_value))
-		return refuse(problem, MISSING, SLICE("Name a model in 'model'; GET /v1/models lists them."), SLICE("model"));
+		return refuse(
+			problem, MISSING, SLICE("Name a model in 'model'; GET /v1/models lists them."), SLICE("model"));
 	if (json_type(p, request->model_value) != JSON_STRING)
 		return refuse(problem, MISTYPED, SLICE("'model' has to be a string."), SLICE("model"));
 	request->model = json_string(p, request->model_value);
 	if (request->model.size == 0)
-		return refuse(problem, MISSING, SLICE("'model' is empty; GET /v1/models lists the names."), SLICE("model"));
+		return refuse(
+			problem, MISSING, SLICE("'model' is empty; GET /v1/models lists the names."), SLICE("model"));
 	return 0;
 }
 
 static int read_stream(const struct json_parser *p, enum openai_api api, struct openai_request *request,
-		       struct openai_problem *problem)
+	struct openai_problem *problem)
 {
 	enum json_type type;
 
@@ -79,22 +91,23 @@ static int read_stream(const struct json_parser *p, enum openai_api api, struct 
 		request->stream = type == JSON_TRUE;
 	}
 	if (request->stream && api != OPENAI_CHAT && api != OPENAI_COMPLETIONS)
-		return refuse(problem, SLICE("unsupported_feature"), SLICE("This API does not stream. Leave 'stream' out."),
-			      SLICE("stream"));
+		return refuse(problem, SLICE("unsupported_feature"),
+			SLICE("This API does not stream. Leave 'stream' out."), SLICE("stream"));
 	if (!is_given(p, request->stream_options))
 		return 0;
 	if (json_type(p, request->stream_options) != JSON_OBJECT)
-		return refuse(problem, MISTYPED, SLICE("'stream_options' has to be an object."), SLICE("stream_options"));
+		return refuse(
+			problem, MISTYPED, SLICE("'stream_options' has to be an object."), SLICE("stream_options"));
 	if (!request->stream)
-		return refuse(problem, SLICE("invalid_value"), SLICE("'stream_options' is only allowed with \"stream\": true."),
-			      SLICE("stream_options"));
+		return refuse(problem, SLICE("invalid_value"),
+			SLICE("'stream_options' is only allowed with \"stream\": true."), SLICE("stream_options"));
 	request->include_usage_value = json_member(p, request->stream_options, SLICE("include_usage"));
 	if (!is_given(p, request->include_usage_value))
 		return 0;
 	type = json_type(p, request->include_usage_value);
 	if (type != JSON_TRUE && type != JSON_FALSE)
 		return refuse(problem, MISTYPED, SLICE("'stream_options.include_usage' has to be true or false."),
-			      SLICE("stream_options.include_usage"));
+			SLICE("stream_options.include_usage"));
 	request->include_usage = type == JSON_TRUE;
 	return 0;
 }
@@ -106,20 +119,22 @@ static int read_messages(const struct json_parser *p, struct openai_problem *pro
 	if (!is_given(p, messages))
 		return refuse(problem, MISSING, SLICE("Send the conversation in 'messages'."), SLICE("messages"));
 	if (json_type(p, messages) != JSON_ARRAY)
-		return refuse(problem, MISTYPED, SLICE("'messages' has to be an array of messages."), SLICE("messages"));
+		return refuse(
+			problem, MISTYPED, SLICE("'messages' has to be an array of messages."), SLICE("messages"));
 	if (json_first(p, messages) == JSON_NONE)
 		return refuse(problem, SLICE("invalid_value"), SLICE("'messages' is empty. Send at least one message."),
-			      SLICE("messages"));
+			SLICE("messages"));
 	for (json_ref m = json_first(p, messages); m != JSON_NONE; m = json_next(p, m))
 		if (json_type(p, m) != JSON_OBJECT)
-			return refuse(problem, MISTYPED, SLICE("Each of 'messages' has to be an object with role and content."),
-				      SLICE("messages"));
+			return refuse(problem, MISTYPED,
+				SLICE("Each of 'messages' has to be an object with role and content."),
+				SLICE("messages"));
 	return 0;
 }
 
 /* `prompt` and `input` alike: a string or an array. */
 static int read_input(const struct json_parser *p, struct slice key, struct slice missing, struct slice mistyped,
-		      struct openai_problem *problem)
+	struct openai_problem *problem)
 {
 	json_ref value = json_member(p, 0, key);
 	enum json_type type;
@@ -138,9 +153,9 @@ static int read_subject(const struct json_parser *p, enum openai_api api, struct
 		return read_messages(p, problem);
 	if (api == OPENAI_COMPLETIONS)
 		return read_input(p, SLICE("prompt"), SLICE("Send the text to complete in 'prompt'."),
-				  SLICE("'prompt' has to be a string or an array."), problem);
-	return read_input(p, SLICE("input"), SLICE("Send the text in 'input'."), SLICE("'input' has to be a string or an array."),
-			  problem);
+			SLICE("'prompt' has to be a string or an array."), problem);
+	return read_input(p, SLICE("input"), SLICE("Send the text in 'input'."),
+		SLICE("'input' has to be a string or an array."), problem);
 }
 
 static int read_extensions(const struct json_parser *p, struct openai_request *request, struct openai_problem *problem)
@@ -148,26 +163,31 @@ static int read_extensions(const struct json_parser *p, struct openai_request *r
 	request->hints = json_member(p, 0, SLICE("x-routing-hints"));
 	request->chain = json_member(p, 0, SLICE("x-fallback-chain"));
 	if (is_given(p, request->hints) && json_type(p, request->hints) != JSON_OBJECT)
-		return refuse(problem, MISTYPED, SLICE("'x-routing-hints' has to be an object."), SLICE("x-routing-hints"));
+		return refuse(
+			problem, MISTYPED, SLICE("'x-routing-hints' has to be an object."), SLICE("x-routing-hints"));
 	if (!is_given(p, request->chain))
 		return 0;
 	if (json_type(p, request->chain) != JSON_ARRAY)
 		return refuse(problem, MISTYPED, SLICE("'x-fallback-chain' has to be an array of model names."),
-			      SLICE("x-fallback-chain"));
+			SLICE("x-fallback-chain"));
 	for (json_ref m = json_first(p, request->chain); m != JSON_NONE; m = json_next(p, m))
 		if (json_type(p, m) != JSON_STRING)
 			return refuse(problem, MISTYPED, SLICE("Each of 'x-fallback-chain' has to be a model name."),
-				      SLICE("x-fallback-chain"));
+				SLICE("x-fallback-chain"));
 	return 0;
 }
 
 int openai_read_request(const struct json_parser *p, enum openai_api api, struct openai_request *request,
-			struct openai_problem *problem)
+	struct openai_problem *problem)
 {
 	int err;
 
-	*request = (struct openai_request){ .model_value = JSON_NONE, .stream_value = JSON_NONE, .stream_options = JSON_NONE,
-					    .include_usage_value = JSON_NONE, .hints = JSON_NONE, .chain = JSON_NONE };
+	*request = (struct openai_request){.model_value = JSON_NONE,
+		.stream_value = JSON_NONE,
+		.stream_options = JSON_NONE,
+		.include_usage_value = JSON_NONE,
+		.hints = JSON_NONE,
+		.chain = JSON_NONE};
 	if (json_type(p, 0) != JSON_OBJECT)
 		return refuse(problem, MISTYPED, SLICE("The body has to be a JSON object."), slice_of(NULL, 0));
 	err = refuse_duplicates(p, problem);
@@ -195,7 +215,7 @@ static void ask_for_usage(const struct json_parser *p, const struct openai_reque
 }
 
 void openai_edit_request(const struct json_parser *p, const struct openai_request *request, struct slice model_json,
-			 char *added, struct json_edits *edits)
+	char *added, struct json_edits *edits)
 {
 	if (request->model_value != JSON_NONE) {
 		json_replace(edits, p, request->model_value, model_json);

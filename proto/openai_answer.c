@@ -1,4 +1,5 @@
-/* The OpenAI dialect, the provider's side: unary answers and stream events, their usage, and the edits that clients get. */
+/* The OpenAI dialect, the provider's side: unary answers and stream events, their usage, and the edits that clients
+ * get. */
 #include "proto/openai.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@ static bool read_figure(const struct json_parser *p, json_ref object, struct sli
 
 static void read_usage(const struct json_parser *p, json_ref value, struct openai_usage *usage)
 {
-	struct openai_usage u = { .present = true };
+	struct openai_usage u = {.present = true};
 	json_ref details;
 	bool credible;
 
@@ -40,8 +41,8 @@ static void read_usage(const struct json_parser *p, json_ref value, struct opena
 	details = json_member(p, value, SLICE("completion_tokens_details"));
 	if (credible && details != JSON_NONE)
 		credible = read_figure(p, details, SLICE("reasoning_tokens"), &u.reasoning_tokens);
-	if (credible && u.cached_tokens + u.cache_write_tokens <= u.prompt_tokens && u.reasoning_tokens <= u.completion_tokens &&
-	    u.prompt_tokens > 0)
+	if (credible && u.cached_tokens + u.cache_write_tokens <= u.prompt_tokens &&
+		u.reasoning_tokens <= u.completion_tokens && u.prompt_tokens > 0)
 		*usage = u;
 }
 
@@ -63,7 +64,8 @@ static uint64_t text_bytes(const struct json_parser *p, json_ref value)
 	}
 }
 
-/* Bytes in a message or a delta that a reader sees; whatever it is called: only what is known to be no content is left out. */
+/* Bytes in a message or a delta that a reader sees; whatever it is called: only what is known to be no content is left
+ * out. */
 static uint64_t message_bytes(const struct json_parser *p, json_ref message)
 {
 	uint64_t bytes = 0;
@@ -91,11 +93,13 @@ static uint64_t choices_bytes(const struct json_parser *p, json_ref choices, str
 			struct slice key = json_key(p, m);
 			enum json_type type = json_type(p, m);
 
-			if (type == JSON_OBJECT && (slice_equal(key, SLICE("delta")) || slice_equal(key, SLICE("message"))))
+			if (type == JSON_OBJECT &&
+				(slice_equal(key, SLICE("delta")) || slice_equal(key, SLICE("message"))))
 				bytes += message_bytes(p, m);
 			else if (slice_equal(key, SLICE("text")))
 				bytes += text_bytes(p, m);
-			else if (type == JSON_STRING && !finish_reason->data && slice_equal(key, SLICE("finish_reason")))
+			else if (type == JSON_STRING && !finish_reason->data &&
+				 slice_equal(key, SLICE("finish_reason")))
 				*finish_reason = json_string(p, m);
 		}
 	}
@@ -116,7 +120,7 @@ int openai_read_answer(const struct json_parser *p, struct openai_answer *answer
 {
 	json_ref error = JSON_NONE, usage = JSON_NONE, choices = JSON_NONE;
 
-	*answer = (struct openai_answer){ .model = JSON_NONE, .gateway = JSON_NONE };
+	*answer = (struct openai_answer){.model = JSON_NONE, .gateway = JSON_NONE};
 	if (json_type(p, 0) != JSON_OBJECT)
 		return -EPROTO;
 	for (json_ref m = json_first(p, 0); m != JSON_NONE; m = json_next(p, m)) {
@@ -141,7 +145,7 @@ int openai_read_answer(const struct json_parser *p, struct openai_answer *answer
 }
 
 void openai_edit_answer(const struct json_parser *p, const struct openai_answer *answer, struct slice model_json,
-			struct slice members, size_t value_at, char *added, struct json_edits *edits)
+	struct slice members, size_t value_at, char *added, struct json_edits *edits)
 {
 	size_t size = 0;
 
@@ -168,7 +172,8 @@ int openai_read_chunk(const struct json_parser *p, struct openai_chunk *chunk)
 {
 	json_ref choices = JSON_NONE;
 
-	*chunk = (struct openai_chunk){ .model = JSON_NONE, .usage_value = JSON_NONE, .error = JSON_NONE, .gateway = JSON_NONE };
+	*chunk = (struct openai_chunk){
+		.model = JSON_NONE, .usage_value = JSON_NONE, .error = JSON_NONE, .gateway = JSON_NONE};
 	if (json_type(p, 0) != JSON_OBJECT)
 		return -EPROTO;
 	for (json_ref m = json_first(p, 0); m != JSON_NONE; m = json_next(p, m)) {
@@ -189,12 +194,13 @@ int openai_read_chunk(const struct json_parser *p, struct openai_chunk *chunk)
 	chunk->content = chunk->output_bytes > 0;
 	read_usage(p, chunk->usage_value, &chunk->usage);
 	chunk->usage_only = chunk->usage_value != JSON_NONE && json_type(p, chunk->usage_value) == JSON_OBJECT &&
-			    choices != JSON_NONE && json_type(p, choices) == JSON_ARRAY && json_first(p, choices) == JSON_NONE;
+			    choices != JSON_NONE && json_type(p, choices) == JSON_ARRAY &&
+			    json_first(p, choices) == JSON_NONE;
 	return 0;
 }
 
-void openai_edit_chunk(const struct json_parser *p, const struct openai_chunk *chunk, struct slice model_json, bool keep_usage,
-		       struct slice members, struct json_edits *edits)
+void openai_edit_chunk(const struct json_parser *p, const struct openai_chunk *chunk, struct slice model_json,
+	bool keep_usage, struct slice members, struct json_edits *edits)
 {
 	if (chunk->model != JSON_NONE)
 		json_replace(edits, p, chunk->model, model_json);

@@ -23,7 +23,7 @@ static void print_totals(const struct gateway *gateway, struct text *text)
 		if (!gs)
 			continue;
 		for (unsigned api = 0; api < API_COUNT; api++)
-			for (unsigned class = 0; class < STATUS_CLASSES; class++)
+			for (unsigned class = 0; class < STATUS_CLASSES; class ++)
 				requests += metric_get(&gs->metrics.requests[api][class]);
 		attempts += metric_get(&gs->metrics.attempts);
 		in_flight += metric_get(&gs->metrics.in_flight);
@@ -126,7 +126,7 @@ static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
 static bool parse_time(struct slice s, uint64_t *wall_ns)
 {
 	static const char form[] = "0000-00-00T00:00:00";
-	uint64_t seconds, part[6] = { 0 };
+	uint64_t seconds, part[6] = {0};
 	unsigned at = 0;
 
 	if (parse_u64(s, &seconds)) {
@@ -150,10 +150,11 @@ static bool parse_time(struct slice s, uint64_t *wall_ns)
 	}
 	if (s.size != 10 && (s.size < 20 || s.data[s.size - 1] != 'Z'))
 		return false;
-	if (part[0] < 1970 || part[1] < 1 || part[1] > 12 || part[2] < 1 || part[2] > 31 || part[3] > 23 || part[4] > 59 || part[5] > 60)
+	if (part[0] < 1970 || part[1] < 1 || part[1] > 12 || part[2] < 1 || part[2] > 31 || part[3] > 23 ||
+		part[4] > 59 || part[5] > 60)
 		return false;
-	seconds = (uint64_t)days_from_civil((int64_t)part[0], (int64_t)part[1], (int64_t)part[2]) * 86400 + part[3] * 3600 +
-		  part[4] * 60 + part[5];
+	seconds = (uint64_t)days_from_civil((int64_t)part[0], (int64_t)part[1], (int64_t)part[2]) * 86400 +
+		  part[3] * 3600 + part[4] * 60 + part[5];
 	*wall_ns = seconds * 1000000000u;
 	return true;
 }
@@ -212,9 +213,11 @@ static struct slice cut(struct slice *s, char separator)
 void admin_receipts(struct exchange *e)
 {
 	struct slice rest = e->request->head.query, value, name;
-	struct api_error error = { .status = 400, .type = SLICE("invalid_request_error"), .code = SLICE("invalid_query"),
-				   .message = SLICE("Filters are key, model, workspace, status, since, until (RFC 3339 or Unix "
-						    "seconds), limit (1 to 1000) and cursor.") };
+	struct api_error error = {.status = 400,
+		.type = SLICE("invalid_request_error"),
+		.code = SLICE("invalid_query"),
+		.message = SLICE("Filters are key, model, workspace, status, since, until (RFC 3339 or Unix "
+				 "seconds), limit (1 to 1000) and cursor.")};
 
 	e->query.kind = STORE_QUERY_LIST;
 	e->query.limit = RECEIPTS_DEFAULT;

@@ -16,18 +16,19 @@ static void authorize_bearer(const struct credential_settings *credential, struc
 
 static const struct dialect openai = {
 	.name = "openai",
-	.paths = {
-		[API_CHAT_COMPLETIONS] = "/chat/completions",
-		[API_COMPLETIONS] = "/completions",
-		[API_EMBEDDINGS] = "/embeddings",
-		[API_MODERATIONS] = "/moderations",
-	},
+	.paths =
+		{
+			[API_CHAT_COMPLETIONS] = "/chat/completions",
+			[API_COMPLETIONS] = "/completions",
+			[API_EMBEDDINGS] = "/embeddings",
+			[API_MODERATIONS] = "/moderations",
+		},
 	.authorize = authorize_bearer,
 	.edit_request = openai_edit_request,
 	.read_answer = openai_read_answer,
 	.read_chunk = openai_read_chunk,
 	.read_error = openai_read_error,
-	.end_marker = { "[DONE]", 6 },
+	.end_marker = {"[DONE]", 6},
 };
 
 const struct dialect *dialect_of(enum provider_kind kind)

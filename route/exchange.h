@@ -1,12 +1,13 @@
 /*
- * One request's life on its shard, from its head to its receipt. The parts of the machine are exchange_*.c, each one subject; this
- * header is theirs and the service's, nobody else's.
+ * One request's life on its shard, from its head to its receipt. The parts of the machine are exchange_*.c, each one
+ * subject; this header is theirs and the service's, nobody else's.
  *
  *   READING -> CALLING <-> ANSWERING -> SETTLING -> ENDED      unary
  *   READING -> CALLING <-> STREAMING -> SETTLING -> ENDED      stream
  *   READING -> ASKING (a page that waits for the store) -> ENDED
  *
- * An exchange is freed when nothing holds it any more: the HTTP request, the upstream call, the store's ticket, a store query.
+ * An exchange is freed when nothing holds it any more: the HTTP request, the upstream call, the store's ticket, a store
+ * query.
  */
 #ifndef ROUTE_EXCHANGE_H
 #define ROUTE_EXCHANGE_H
@@ -17,18 +18,47 @@
 #include "route/gateway_shard.h"
 #include "route/price.h"
 
-enum exchange_state { EXCHANGE_READING, EXCHANGE_CALLING, EXCHANGE_ANSWERING, EXCHANGE_STREAMING, EXCHANGE_SETTLING, EXCHANGE_ASKING,
-		      EXCHANGE_ENDED };
+enum exchange_state {
+	EXCHANGE_READING,
+	EXCHANGE_CALLING,
+	EXCHANGE_ANSWERING,
+	EXCHANGE_STREAMING,
+	EXCHANGE_SETTLING,
+	EXCHANGE_ASKING,
+	EXCHANGE_ENDED
+};
 
 enum exchange_hold { HOLD_REQUEST = 1, HOLD_CALL = 2, HOLD_TICKET = 4, HOLD_QUERY = 8 };
 
-enum attempt_failure { ATTEMPT_RESOLVE, ATTEMPT_CONNECT, ATTEMPT_CONNECT_TIMEOUT, ATTEMPT_SEND, ATTEMPT_HEAD_TIMEOUT,
-		       ATTEMPT_PROTOCOL, ATTEMPT_IDLE_TIMEOUT, ATTEMPT_TRUNCATED, ATTEMPT_TOTAL_TIMEOUT, /* as enum http_failure */
-		       ATTEMPT_FIRST_TOKEN_TIMEOUT, ATTEMPT_REFUSED_REQUEST, ATTEMPT_CREDENTIAL, ATTEMPT_RATE_LIMITED,
-		       ATTEMPT_OVERLOADED, ATTEMPT_STATUS_TIMEOUT, ATTEMPT_STATUS, ATTEMPT_BAD_ANSWER, ATTEMPT_BROKEN_STREAM,
-		       ATTEMPT_STREAM_ERROR, ATTEMPT_NO_MEMORY, ATTEMPT_FAILURES };
+enum attempt_failure {
+	ATTEMPT_RESOLVE,
+	ATTEMPT_CONNECT,
+	ATTEMPT_CONNECT_TIMEOUT,
+	ATTEMPT_SEND,
+	ATTEMPT_HEAD_TIMEOUT,
+	ATTEMPT_PROTOCOL,
+	ATTEMPT_IDLE_TIMEOUT,
+	ATTEMPT_TRUNCATED,
+	ATTEMPT_TOTAL_TIMEOUT, /* as enum http_failure */
+	ATTEMPT_FIRST_TOKEN_TIMEOUT,
+	ATTEMPT_REFUSED_REQUEST,
+	ATTEMPT_CREDENTIAL,
+	ATTEMPT_RATE_LIMITED,
+	ATTEMPT_OVERLOADED,
+	ATTEMPT_STATUS_TIMEOUT,
+	ATTEMPT_STATUS,
+	ATTEMPT_BAD_ANSWER,
+	ATTEMPT_BROKEN_STREAM,
+	ATTEMPT_STREAM_ERROR,
+	ATTEMPT_NO_MEMORY,
+	ATTEMPT_FAILURES
+};
 
-enum { EXCHANGE_CANDIDATES_MAX = RECEIPT_CANDIDATES_MAX, EXCHANGE_ERROR_BYTES = 4096, EXCHANGE_ARENA_BYTES_MAX = 160 * 1024 * 1024 };
+enum {
+	EXCHANGE_CANDIDATES_MAX = RECEIPT_CANDIDATES_MAX,
+	EXCHANGE_ERROR_BYTES = 4096,
+	EXCHANGE_ARENA_BYTES_MAX = 160 * 1024 * 1024
+};
 
 struct exchange_candidate {
 	const struct model_settings *model;
@@ -41,9 +71,9 @@ struct exchange_candidate {
 /* Why the last attempt failed, kept until another takes its place or the client is told. Texts in the arena. */
 struct exchange_failure {
 	enum attempt_failure kind;
-	unsigned status;             /* the provider's; 0: it did not answer */
+	unsigned status; /* the provider's; 0: it did not answer */
 	struct slice message, code, param;
-	struct slice upstream;       /* its own error as JSON */
+	struct slice upstream; /* its own error as JSON */
 	uint32_t retry_after_s;
 };
 
@@ -53,7 +83,7 @@ struct exchange {
 	struct http_request *request;
 	struct exchange *next_free;
 	enum exchange_state state;
-	unsigned holds;              /* enum exchange_hold */
+	unsigned holds; /* enum exchange_hold */
 	struct arena arena;
 	const struct key_settings *key;
 	const struct workspace_settings *workspace;
@@ -62,22 +92,22 @@ struct exchange {
 	struct slice route_argument; /* what follows a prefix route's path */
 	struct ulid id;
 	char id_text[4 + ULID_TEXT_BYTES]; /* req_... */
-	unsigned status;             /* told to the client */
+	unsigned status;                   /* told to the client */
 	bool admin;
-	bool is_api;                 /* a POST of section 3: leaves a receipt */
-	bool answered;               /* the client's answer is complete, or nobody waits for it */
+	bool is_api;   /* a POST of section 3: leaves a receipt */
+	bool answered; /* the client's answer is complete, or nobody waits for it */
 	bool gone;
 	bool receipt_done;
 	/* The request. */
 	enum receipt_api api;
 	struct openai_request asked;
-	struct slice model_name;     /* as asked for */
+	struct slice model_name; /* as asked for */
 	bool stream;
 	/* The plan. */
 	struct exchange_candidate candidates[EXCHANGE_CANDIDATES_MAX];
 	unsigned candidate_count, candidate_next;
 	const struct exchange_candidate *candidate; /* being tried, then the winner */
-	struct slice model_json;     /* its catalog id, quoted, and its length-checked copy */
+	struct slice model_json;                    /* its catalog id, quoted, and its length-checked copy */
 	struct exchange_failure failure;
 	/* The call. */
 	struct http_call call;
@@ -88,17 +118,17 @@ struct exchange {
 	/* The provider's answer, collected. */
 	struct buffer *answer_buffer; /* the whole of it lies in one receive buffer, so far */
 	struct slice answer;
-	size_t answer_capacity;      /* 0: `answer` is not the arena's */
+	size_t answer_capacity; /* 0: `answer` is not the arena's */
 	struct iovec answer_iov[2 * JSON_EDITS_MAX + 1];
 	unsigned answer_iov_count;
 	/* The stream. */
 	struct sse_parser sse;
 	void *stream_memory;
 	struct timer first_token_timer, keepalive_timer;
-	struct text held;            /* opening events that wait for the first content */
+	struct text held; /* opening events that wait for the first content */
 	bool head_sent, content_sent, done_seen, paused;
 	uint64_t first_content_ns, last_write_ns, output_bytes;
-	struct slice end_event;      /* what ends the stream, while it waits for its receipt */
+	struct slice end_event; /* what ends the stream, while it waits for its receipt */
 	/* What it came to. */
 	struct usage usage;
 	bool usage_known;
@@ -114,7 +144,7 @@ struct exchange {
 
 /* exchange.c: the life. */
 struct exchange *exchange_open(struct gateway_shard *gateway_shard, struct http_request *request); /* NULL: no memory */
-void exchange_unhold(struct exchange *exchange, enum exchange_hold hold); /* may free */
+void exchange_unhold(struct exchange *exchange, enum exchange_hold hold);                          /* may free */
 void exchange_gone(struct exchange *exchange);
 void exchange_done(struct exchange *exchange);
 void exchange_drained(struct exchange *exchange);
@@ -126,7 +156,7 @@ static inline uint64_t exchange_now_ns(const struct exchange *e)
 /* exchange_request.c: authentication, reading, refusing. */
 bool exchange_authenticate(struct exchange *exchange, uint32_t scope); /* false: refused */
 bool exchange_authenticate_admin(struct exchange *exchange);
-void exchange_run(struct exchange *exchange);                         /* the body is there */
+void exchange_run(struct exchange *exchange); /* the body is there */
 
 /* exchange_refuse.c: errors to the client. */
 void exchange_refuse(struct exchange *exchange, const struct api_error *error, struct slice more_headers);
@@ -151,21 +181,21 @@ void exchange_collected(struct exchange *exchange);
 void exchange_forget_answer(struct exchange *exchange);
 
 /* exchange_stream.c */
-int exchange_stream_prepare(struct exchange *exchange);  /* timers, before the first attempt */
-int exchange_stream_begin(struct exchange *exchange);    /* the provider's head is there */
+int exchange_stream_prepare(struct exchange *exchange); /* timers, before the first attempt */
+int exchange_stream_begin(struct exchange *exchange);   /* the provider's head is there */
 void exchange_stream_data(struct exchange *exchange, struct slice data);
-void exchange_stream_ended(struct exchange *exchange);   /* the call's body ended */
+void exchange_stream_ended(struct exchange *exchange); /* the call's body ended */
 void exchange_stream_error(struct exchange *exchange, const struct api_error *error);
-void exchange_stream_forget(struct exchange *exchange);  /* of an attempt: another follows */
-void exchange_stream_stop(struct exchange *exchange);    /* timers and memory */
+void exchange_stream_forget(struct exchange *exchange); /* of an attempt: another follows */
+void exchange_stream_stop(struct exchange *exchange);   /* timers and memory */
 
 /* exchange_receipt.c: settling, the receipt, headers and summaries. */
-void exchange_settle_usage(struct exchange *exchange);   /* usage (or its estimate) and cost */
+void exchange_settle_usage(struct exchange *exchange); /* usage (or its estimate) and cost */
 void exchange_note_attempt(struct exchange *exchange, unsigned status, struct slice error);
 int exchange_append_receipt(struct exchange *exchange, void (*settled)(struct exchange *exchange, int result));
 void exchange_receipt_quietly(struct exchange *exchange); /* nothing waits for it; bounded for refusals */
 void exchange_print_headers(struct exchange *exchange, struct text *headers, bool with_cost);
 void exchange_print_summary(struct exchange *exchange, struct text *json, bool with_usage);
-void exchange_account(struct exchange *exchange);        /* metrics and the access log */
+void exchange_account(struct exchange *exchange); /* metrics and the access log */
 
 #endif

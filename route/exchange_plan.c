@@ -1,6 +1,6 @@
 /*
- * The plan of an exchange: which deployments with which credentials may serve the model that was named, in the order in which they
- * are tried. The first of a group is drawn by weight, the others follow as declared.
+ * The plan of an exchange: which deployments with which credentials may serve the model that was named, in the order in
+ * which they are tried. The first of a group is drawn by weight, the others follow as declared.
  */
 #include "route/exchange.h"
 
@@ -11,7 +11,8 @@ static void add_verdict(struct exchange *e, const struct model_settings *model, 
 	struct receipt *receipt = &e->receipt;
 
 	if (receipt->candidate_count < RECEIPT_CANDIDATES_MAX)
-		receipt->candidates[receipt->candidate_count++] = (struct receipt_candidate){ slice_of_string(model->id), verdict };
+		receipt->candidates[receipt->candidate_count++] =
+			(struct receipt_candidate){slice_of_string(model->id), verdict};
 }
 
 static void add_candidate(struct exchange *e, const struct exchange_candidate *candidate)
@@ -47,16 +48,17 @@ static void add_credentials(struct exchange *e, struct exchange_candidate *candi
 	}
 }
 
-static bool add_deployment(struct exchange *e, const struct model_settings *model, const struct deployment_settings *deployment)
+static bool add_deployment(
+	struct exchange *e, const struct model_settings *model, const struct deployment_settings *deployment)
 {
-	struct exchange_candidate candidate = { .model = model, .deployment = deployment };
+	struct exchange_candidate candidate = {.model = model, .deployment = deployment};
 
 	candidate.provider = &e->config->config->settings->providers[deployment->provider];
 	candidate.dialect = dialect_of(candidate.provider->kind);
 	if (!candidate.dialect || !candidate.dialect->paths[e->api])
 		return false;
 	if (e->workspace && e->workspace->residency &&
-	    (!candidate.provider->region || strcmp(e->workspace->residency, candidate.provider->region) != 0))
+		(!candidate.provider->region || strcmp(e->workspace->residency, candidate.provider->region) != 0))
 		return false;
 	add_credentials(e, &candidate);
 	return true;
@@ -104,13 +106,14 @@ static void add_model(struct exchange *e, const struct model_settings *model)
 	for (unsigned i = 0; i < model->deployment_count; i++)
 		add_deployment(e, model, &model->deployments[i == 0 ? first : i <= first ? i - 1 : i]);
 	if (e->candidate_count == before)
-		add_verdict(e, model, e->workspace && e->workspace->residency ? VERDICT_RESIDENCY : VERDICT_NO_CREDENTIAL);
+		add_verdict(
+			e, model, e->workspace && e->workspace->residency ? VERDICT_RESIDENCY : VERDICT_NO_CREDENTIAL);
 }
 
 static bool refuse_unknown(struct exchange *e, struct slice name, struct slice param)
 {
-	struct api_error error = { .status = 404, .type = SLICE("not_found_error"), .code = SLICE("model_not_found"),
-				   .param = param };
+	struct api_error error = {
+		.status = 404, .type = SLICE("not_found_error"), .code = SLICE("model_not_found"), .param = param};
 	size_t capacity = name.size + 1024;
 	struct text message = text_over(arena_alloc(&e->arena, capacity), capacity);
 	struct text near = text_over(arena_alloc(&e->arena, 768), 768);
@@ -134,9 +137,11 @@ static bool refuse_unknown(struct exchange *e, struct slice name, struct slice p
 
 static bool refuse_not_allowed(struct exchange *e, struct slice param)
 {
-	struct api_error error = { .status = 403, .type = SLICE("permission_error"), .code = SLICE("model_not_allowed"),
-				   .message = SLICE("This API key may not use this model. GET /v1/models lists those it may."),
-				   .param = param };
+	struct api_error error = {.status = 403,
+		.type = SLICE("permission_error"),
+		.code = SLICE("model_not_allowed"),
+		.message = SLICE("This API key may not use this model. GET /v1/models lists those it may."),
+		.param = param};
 
 	exchange_refuse(e, &error, NONE);
 	return false;
@@ -146,7 +151,8 @@ static bool refuse_not_allowed(struct exchange *e, struct slice param)
 static void add_declared(struct exchange *e, const struct strings *names)
 {
 	for (unsigned i = 0; i < names->count; i++) {
-		const struct model_settings *model = catalog_find(e->config->config->catalog, slice_of_string(names->list[i]));
+		const struct model_settings *model =
+			catalog_find(e->config->config->catalog, slice_of_string(names->list[i]));
 
 		if (!model)
 			continue;
@@ -204,12 +210,15 @@ bool exchange_plan(struct exchange *e)
 	if (e->candidate_count > 0)
 		return true;
 	if (e->receipt.candidate_count > 0 && e->receipt.candidates[0].verdict == VERDICT_NO_CAPABILITY) {
-		error = (struct api_error){ .status = 400, .type = SLICE("invalid_request_error"), .param = SLICE("model"),
-					    .code = SLICE("unsupported_feature"),
-					    .message = SLICE("This model does not offer this API. Use another model.") };
+		error = (struct api_error){.status = 400,
+			.type = SLICE("invalid_request_error"),
+			.param = SLICE("model"),
+			.code = SLICE("unsupported_feature"),
+			.message = SLICE("This model does not offer this API. Use another model.")};
 		exchange_refuse(e, &error, NONE);
 		return false;
 	}
-	exchange_refuse_overloaded(e, SLICE("no_deployment"), SLICE("No deployment of this model can serve the call at the moment."));
+	exchange_refuse_overloaded(
+		e, SLICE("no_deployment"), SLICE("No deployment of this model can serve the call at the moment."));
 	return false;
 }

@@ -19,7 +19,7 @@ void exchange_settle_usage(struct exchange *e)
 	uint32_t fee_ppm = e->workspace ? e->workspace->platform_fee_ppm : 0;
 
 	if (!e->usage_known) {
-		e->usage = (struct usage){ .estimated = true };
+		e->usage = (struct usage){.estimated = true};
 		e->usage.prompt_tokens = estimate(e->request ? e->request->body.size : 0);
 		e->usage.completion_tokens = estimate(e->output_bytes);
 	}
@@ -53,13 +53,13 @@ void exchange_note_attempt(struct exchange *e, unsigned status, struct slice err
 	};
 	if (receipt->candidate_count < RECEIPT_CANDIDATES_MAX)
 		receipt->candidates[receipt->candidate_count++] =
-			(struct receipt_candidate){ slice_of_string(candidate->model->id), VERDICT_FAILED };
+			(struct receipt_candidate){slice_of_string(candidate->model->id), VERDICT_FAILED};
 }
 
 static void add_tag(struct receipt *receipt, struct slice name, struct slice value)
 {
 	if (name.size && receipt->tag_count < RECEIPT_TAGS_MAX)
-		receipt->tags[receipt->tag_count++] = (struct receipt_tag){ name, value };
+		receipt->tags[receipt->tag_count++] = (struct receipt_tag){name, value};
 }
 
 /* Splits at the first `separator`: what stands before it, *rest behind it. */
@@ -110,12 +110,14 @@ static void fill_execution(struct exchange *e, struct receipt *receipt)
 	receipt->credential = e->candidate->credential ? optional(e->candidate->credential->name) : slice_of(NULL, 0);
 	receipt->strategy = SLICE("direct");
 	receipt->bucket = SLICE("direct");
-	receipt->reason = receipt->attempt_count && served ? SLICE("fallback after a failure") : SLICE("the request named the model");
+	receipt->reason = receipt->attempt_count && served ? SLICE("fallback after a failure")
+							   : SLICE("the request named the model");
 	if (!served)
 		return;
 	receipt->winner = receipt->model;
 	if (receipt->candidate_count < RECEIPT_CANDIDATES_MAX)
-		receipt->candidates[receipt->candidate_count++] = (struct receipt_candidate){ receipt->model, VERDICT_CHOSEN };
+		receipt->candidates[receipt->candidate_count++] =
+			(struct receipt_candidate){receipt->model, VERDICT_CHOSEN};
 }
 
 static void fill(struct exchange *e)
@@ -153,7 +155,7 @@ static void fill(struct exchange *e)
 static void ticket_done(struct store_ticket *ticket, int result)
 {
 	struct exchange *e = container_of(ticket, struct exchange, ticket);
-	void (*settled)(struct exchange *exchange, int settled_result) = e->settled;
+	void (*settled)(struct exchange * exchange, int settled_result) = e->settled;
 
 	if (settled)
 		settled(e, result);
@@ -185,13 +187,14 @@ int exchange_append_receipt(struct exchange *e, void (*settled)(struct exchange 
 static bool refusal_counts(struct exchange *e)
 {
 	struct gateway_shard *gs = e->gateway_shard;
-	uint32_t most = (REFUSALS_PER_SECOND + gs->gateway->shard_count - 1) / (gs->gateway->shard_count ? gs->gateway->shard_count : 1);
+	uint32_t most = (REFUSALS_PER_SECOND + gs->gateway->shard_count - 1) /
+			(gs->gateway->shard_count ? gs->gateway->shard_count : 1);
 	uint32_t second = (uint32_t)(exchange_now_ns(e) / NS_PER_S);
 	uint64_t hash = ((uint64_t)(uintptr_t)e->key >> 4) * 0x9e3779b97f4a7c15ull + e->status * 0x517cc1b727220a95ull;
 	struct refusal_slot *slot = &gs->refusals[(hash >> 48) % REFUSAL_SLOTS];
 
 	if (slot->second != second || slot->key != e->key || slot->kind != e->status)
-		*slot = (struct refusal_slot){ .key = e->key, .kind = e->status, .second = second };
+		*slot = (struct refusal_slot){.key = e->key, .kind = e->status, .second = second};
 	return slot->count++ < most;
 }
 

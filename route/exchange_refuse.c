@@ -12,7 +12,8 @@ static struct slice error_type(const struct api_error *error)
 static bool render(struct exchange *e, const struct api_error *error, struct slice more_headers)
 {
 	struct api_error whole = *error;
-	size_t body_capacity = 1024 + 6 * (error->message.size + error->param.size + error->code.size) + error->upstream.size;
+	size_t body_capacity =
+		1024 + 6 * (error->message.size + error->param.size + error->code.size) + error->upstream.size;
 	struct text headers = text_over(arena_alloc(&e->arena, 2048), 2048);
 	struct text body = text_over(arena_alloc(&e->arena, body_capacity), body_capacity);
 
@@ -29,7 +30,7 @@ static bool render(struct exchange *e, const struct api_error *error, struct sli
 	}
 	text_add(&headers, more_headers);
 	e->answer_headers = text_slice(&headers);
-	e->answer_iov[0] = (struct iovec){ body.data, body.size };
+	e->answer_iov[0] = (struct iovec){body.data, body.size};
 	e->answer_iov_count = 1;
 	return !headers.full && !body.full;
 }
@@ -53,8 +54,9 @@ static void respond_plainly(struct exchange *e)
 	e->status = 503;
 	if (!e->gone)
 		http_respond(e->request, 503, SLICE("Content-Type: application/json\r\nRetry-After: 1\r\n"),
-			     SLICE("{\"error\":{\"type\":\"overloaded\",\"message\":\"The gateway is out of memory. Try again in a moment.\","
-				   "\"code\":\"out_of_memory\",\"param\":null,\"retry_after_seconds\":1}}"));
+			SLICE("{\"error\":{\"type\":\"overloaded\",\"message\":\"The gateway is out of memory. Try "
+			      "again in a moment.\","
+			      "\"code\":\"out_of_memory\",\"param\":null,\"retry_after_seconds\":1}}"));
 }
 
 void exchange_refuse(struct exchange *e, const struct api_error *error, struct slice more_headers)
@@ -72,7 +74,8 @@ void exchange_refuse(struct exchange *e, const struct api_error *error, struct s
 
 void exchange_refuse_overloaded(struct exchange *e, struct slice code, struct slice message)
 {
-	struct api_error error = { .status = 503, .type = SLICE("overloaded"), .code = code, .message = message, .retry_after_s = 1 };
+	struct api_error error = {
+		.status = 503, .type = SLICE("overloaded"), .code = code, .message = message, .retry_after_s = 1};
 
 	exchange_refuse(e, &error, slice_of(NULL, 0));
 }
@@ -92,8 +95,11 @@ void exchange_answer_error(struct exchange *e, const struct api_error *error, st
 struct api_error exchange_failure_error(const struct exchange *e)
 {
 	const struct exchange_failure *failure = &e->failure;
-	struct api_error error = { .status = 502, .type = SLICE("upstream_error"), .code = SLICE("upstream_error"),
-				   .message = failure->message, .upstream = failure->upstream };
+	struct api_error error = {.status = 502,
+		.type = SLICE("upstream_error"),
+		.code = SLICE("upstream_error"),
+		.message = failure->message,
+		.upstream = failure->upstream};
 
 	switch (failure->kind) {
 	case ATTEMPT_REFUSED_REQUEST:
@@ -141,6 +147,8 @@ void exchange_give_up(struct exchange *e)
 	if (e->head_sent)
 		exchange_stream_error(e, &error);
 	else
-		exchange_answer_error(e, &error, error.status == 400 || error.status == 413 || error.status == 422 ?
-							 slice_of(NULL, 0) : SLICE("x-should-retry: false\r\n"));
+		exchange_answer_error(e, &error,
+			error.status == 400 || error.status == 413 || error.status == 422
+				? slice_of(NULL, 0)
+				: SLICE("x-should-retry: false\r\n"));
 }

@@ -8,7 +8,7 @@
 
 static bool refuse(struct exchange *e, unsigned status, struct slice type, struct slice code, struct slice message)
 {
-	struct api_error error = { .status = status, .type = type, .code = code, .message = message };
+	struct api_error error = {.status = status, .type = type, .code = code, .message = message};
 
 	exchange_refuse(e, &error, NONE);
 	return false;
@@ -42,22 +42,27 @@ bool exchange_authenticate(struct exchange *e, uint32_t scope)
 
 	if (!secret.data)
 		return refuse_key(e, SLICE("invalid_api_key"),
-				  SLICE("No API key was sent. Send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."));
+			SLICE("No API key was sent. Send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."));
 	key = key_find(config->keys, &e->gateway_shard->keys, secret);
 	if (!key)
-		return refuse_key(e, SLICE("invalid_api_key"), SLICE("This API key is not known here. Check it for a typing error."));
+		return refuse_key(e, SLICE("invalid_api_key"),
+			SLICE("This API key is not known here. Check it for a typing error."));
 	e->workspace = find_workspace(config->settings, key->workspace);
 	if (key->expires_at_ns && key->expires_at_ns <= e->received_wall_ns)
-		return refuse_key(e, SLICE("expired_api_key"), SLICE("This API key has expired. Ask its owner for a new one."));
+		return refuse_key(
+			e, SLICE("expired_api_key"), SLICE("This API key has expired. Ask its owner for a new one."));
 	if (!address_allowed(&key->allow_ips, &e->request->peer) ||
-	    (e->workspace && !address_allowed(&e->workspace->allow_ips, &e->request->peer)))
-		return refuse_permission(e, SLICE("ip_not_allowed"), SLICE("This API key may not be used from this address."));
+		(e->workspace && !address_allowed(&e->workspace->allow_ips, &e->request->peer)))
+		return refuse_permission(
+			e, SLICE("ip_not_allowed"), SLICE("This API key may not be used from this address."));
 	if (workspace.data && !slice_equal(workspace, slice_of_string(key->workspace)))
 		return refuse_permission(e, SLICE("workspace_mismatch"),
-					 SLICE("X-Workspace-ID names another workspace than the API key's. Leave it out or correct it."));
+			SLICE("X-Workspace-ID names another workspace than the API key's. Leave it out or correct "
+			      "it."));
 	e->key = key;
 	if (!(key->scopes & scope))
-		return refuse_permission(e, SLICE("scope_missing"), SLICE("This API key's scopes do not cover this API."));
+		return refuse_permission(
+			e, SLICE("scope_missing"), SLICE("This API key's scopes do not cover this API."));
 	return true;
 }
 
@@ -77,9 +82,11 @@ bool exchange_authenticate_admin(struct exchange *e)
 	struct slice secret = key_presented(&e->request->head);
 
 	if (!secret.data || !same_secret(secret, slice_of_string(settings->admin_master_key)))
-		return refuse_key(e, SLICE("invalid_api_key"), SLICE("Send the master key as 'Authorization: Bearer KEY'."));
+		return refuse_key(
+			e, SLICE("invalid_api_key"), SLICE("Send the master key as 'Authorization: Bearer KEY'."));
 	if (!address_allowed(&settings->admin_allow_ips, &e->request->peer))
-		return refuse_permission(e, SLICE("ip_not_allowed"), SLICE("The admin API may not be used from this address."));
+		return refuse_permission(
+			e, SLICE("ip_not_allowed"), SLICE("The admin API may not be used from this address."));
 	e->admin = true;
 	return true;
 }
@@ -90,9 +97,10 @@ static bool refuse_json(struct exchange *e, int err, const struct json_error *er
 
 	if (err == -E2BIG)
 		return refuse(e, 413, SLICE("invalid_request_error"), SLICE("body_too_large"),
-			      SLICE("The JSON document is larger than the gateway reads."));
+			SLICE("The JSON document is larger than the gateway reads."));
 	if (err == -ENOMEM || !message.data) {
-		exchange_refuse_overloaded(e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+		exchange_refuse_overloaded(
+			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
 		return false;
 	}
 	text_literal(&message, "The body is not valid JSON, at byte ");
@@ -114,8 +122,11 @@ static bool read_body(struct exchange *e)
 		return refuse_json(e, err, &json_error);
 	if (openai_read_request(json, dialect_api(e->api), &e->asked, &problem) == 0)
 		return true;
-	error = (struct api_error){ .status = 400, .type = SLICE("invalid_request_error"), .code = problem.code,
-				    .message = problem.message, .param = problem.param };
+	error = (struct api_error){.status = 400,
+		.type = SLICE("invalid_request_error"),
+		.code = problem.code,
+		.message = problem.message,
+		.param = problem.param};
 	exchange_refuse(e, &error, NONE);
 	return false;
 }
@@ -126,12 +137,13 @@ static bool refuse_closed(struct exchange *e)
 	struct gateway *gateway = e->gateway_shard->gateway;
 
 	if (atomic_load_explicit(&gateway->draining, memory_order_relaxed)) {
-		exchange_refuse_overloaded(e, SLICE("draining"), SLICE("This gateway is shutting down. Try again; another will answer."));
+		exchange_refuse_overloaded(
+			e, SLICE("draining"), SLICE("This gateway is shutting down. Try again; another will answer."));
 		return true;
 	}
 	if (!store_writable(gateway->store)) {
 		exchange_refuse_overloaded(e, SLICE("store_not_writable"),
-					   SLICE("The gateway cannot store receipts at the moment. Try again in a moment."));
+			SLICE("The gateway cannot store receipts at the moment. Try again in a moment."));
 		return true;
 	}
 	return false;
@@ -145,13 +157,15 @@ void exchange_run(struct exchange *e)
 	e->model_name = arena_copy(&e->arena, e->asked.model);
 	e->stream = e->asked.stream;
 	if (!e->model_name.data) {
-		exchange_refuse_overloaded(e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+		exchange_refuse_overloaded(
+			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
 		return;
 	}
 	if (!exchange_plan(e))
 		return;
 	if (e->stream && exchange_stream_prepare(e) < 0) {
-		exchange_refuse_overloaded(e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+		exchange_refuse_overloaded(
+			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
 		return;
 	}
 	exchange_attempt(e);

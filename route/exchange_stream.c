@@ -1,7 +1,7 @@
 /*
- * Streams, event by event. The head and the opening events wait for the first content or for keepalive_ms, so that until then another
- * candidate can take over unseen; from the first content on a failure is told as an event. The end marker, and the summary before
- * it, wait for the receipt.
+ * Streams, event by event. The head and the opening events wait for the first content or for keepalive_ms, so that
+ * until then another candidate can take over unseen; from the first content on a failure is told as an event. The end
+ * marker, and the summary before it, wait for the receipt.
  */
 #include "route/exchange.h"
 
@@ -107,7 +107,8 @@ static void first_token_expired(struct timer *timer)
 {
 	struct exchange *e = container_of(timer, struct exchange, first_token_timer);
 
-	exchange_set_failure(e, ATTEMPT_FIRST_TOKEN_TIMEOUT, 0, SLICE("The provider did not begin its answer in time."));
+	exchange_set_failure(
+		e, ATTEMPT_FIRST_TOKEN_TIMEOUT, 0, SLICE("The provider did not begin its answer in time."));
 	exchange_attempt_failed(e);
 }
 
@@ -150,7 +151,7 @@ void exchange_stream_forget(struct exchange *e)
 	e->output_bytes = 0;
 	e->finish_reason_size = 0;
 	e->usage_known = false;
-	e->usage = (struct usage){ 0 };
+	e->usage = (struct usage){0};
 	e->paused = false;
 }
 
@@ -222,11 +223,11 @@ static void take_figures(struct exchange *e, const struct openai_chunk *chunk)
 	e->output_bytes += chunk->output_bytes;
 	if (chunk->usage.present) {
 		e->usage_known = true;
-		e->usage = (struct usage){ .prompt_tokens = chunk->usage.prompt_tokens,
-					   .completion_tokens = chunk->usage.completion_tokens,
-					   .cached_tokens = chunk->usage.cached_tokens,
-					   .cache_write_tokens = chunk->usage.cache_write_tokens,
-					   .reasoning_tokens = chunk->usage.reasoning_tokens };
+		e->usage = (struct usage){.prompt_tokens = chunk->usage.prompt_tokens,
+			.completion_tokens = chunk->usage.completion_tokens,
+			.cached_tokens = chunk->usage.cached_tokens,
+			.cache_write_tokens = chunk->usage.cache_write_tokens,
+			.reasoning_tokens = chunk->usage.reasoning_tokens};
 	}
 	if (chunk->finish_reason.size && chunk->finish_reason.size <= sizeof(e->finish_reason)) {
 		memcpy(e->finish_reason, chunk->finish_reason.data, chunk->finish_reason.size);
@@ -255,7 +256,8 @@ static void provider_error(struct exchange *e, json_ref error)
 {
 	struct slice raw = json_raw(e->gateway_shard->json, error);
 
-	exchange_set_failure(e, ATTEMPT_STREAM_ERROR, e->call.head->status, SLICE("The provider reported an error in its stream."));
+	exchange_set_failure(
+		e, ATTEMPT_STREAM_ERROR, e->call.head->status, SLICE("The provider reported an error in its stream."));
 	if (raw.size <= EXCHANGE_ERROR_BYTES)
 		e->failure.upstream = arena_copy(&e->arena, raw);
 	exchange_attempt_failed(e);
@@ -339,8 +341,10 @@ void exchange_stream_error(struct exchange *e, const struct api_error *error)
 
 static void stream_settled(struct exchange *e, int result)
 {
-	struct api_error error = { .status = 503, .type = SLICE("overloaded"), .code = SLICE("store_not_writable"),
-				   .message = SLICE("The answer's receipt could not be stored, so the stream was not completed.") };
+	struct api_error error = {.status = 503,
+		.type = SLICE("overloaded"),
+		.code = SLICE("store_not_writable"),
+		.message = SLICE("The answer's receipt could not be stored, so the stream was not completed.")};
 
 	if (result < 0)
 		write_error_event(e, &error);

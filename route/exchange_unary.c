@@ -1,6 +1,6 @@
 /*
- * Whole bodies of providers: collected, judged, then either the client's answer (edited in place, never rebuilt) or the reason why an
- * attempt failed. A body that came in one piece stays in the receive buffer in which it arrived.
+ * Whole bodies of providers: collected, judged, then either the client's answer (edited in place, never rebuilt) or the
+ * reason why an attempt failed. A body that came in one piece stays in the receive buffer in which it arrived.
  */
 #include "route/exchange.h"
 
@@ -52,7 +52,8 @@ void exchange_collect(struct exchange *e, struct slice data, struct buffer *buff
 	uint64_t bytes_max = e->config->config->settings->http.max_body_bytes;
 
 	if (e->answer.size + data.size > bytes_max) {
-		exchange_set_failure(e, ATTEMPT_BAD_ANSWER, e->call.head->status, SLICE("The provider's answer is too large."));
+		exchange_set_failure(
+			e, ATTEMPT_BAD_ANSWER, e->call.head->status, SLICE("The provider's answer is too large."));
 		exchange_attempt_failed(e);
 		return;
 	}
@@ -63,7 +64,7 @@ void exchange_collect(struct exchange *e, struct slice data, struct buffer *buff
 	}
 	if (make_room(e, data.size) < 0) {
 		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->call.head->status,
-				     SLICE("The gateway is out of memory. Try again in a moment."));
+			SLICE("The gateway is out of memory. Try again in a moment."));
 		exchange_attempt_failed(e);
 		return;
 	}
@@ -167,9 +168,11 @@ static void judge_error(struct exchange *e)
 
 static void answer_settled(struct exchange *e, int result)
 {
-	struct api_error error = { .status = 503, .type = SLICE("overloaded"), .code = SLICE("store_not_writable"),
-				   .message = SLICE("The answer's receipt could not be stored, so the answer was withheld."),
-				   .retry_after_s = 1 };
+	struct api_error error = {.status = 503,
+		.type = SLICE("overloaded"),
+		.code = SLICE("store_not_writable"),
+		.message = SLICE("The answer's receipt could not be stored, so the answer was withheld."),
+		.retry_after_s = 1};
 
 	if (result < 0) {
 		e->is_api = false; /* its receipt is what failed */
@@ -199,7 +202,8 @@ static int render_answer(struct exchange *e, const struct openai_answer *answer)
 	text_literal(&members, MEMBER);
 	exchange_print_summary(e, &members, false);
 	json_edits_init(&edits);
-	openai_edit_answer(e->gateway_shard->json, answer, e->model_json, text_slice(&members), sizeof(MEMBER) - 1, added, &edits);
+	openai_edit_answer(
+		e->gateway_shard->json, answer, e->model_json, text_slice(&members), sizeof(MEMBER) - 1, added, &edits);
 	e->answer_iov_count = json_edited(&edits, e->answer, e->answer_iov, &size);
 	text_literal(&headers, "Content-Type: application/json\r\n");
 	exchange_print_headers(e, &headers, true);
@@ -211,11 +215,11 @@ static void take_usage(struct exchange *e, const struct openai_answer *answer)
 {
 	e->output_bytes = answer->output_bytes;
 	e->usage_known = answer->usage.present;
-	e->usage = (struct usage){ .prompt_tokens = answer->usage.prompt_tokens,
-				   .completion_tokens = answer->usage.completion_tokens,
-				   .cached_tokens = answer->usage.cached_tokens,
-				   .cache_write_tokens = answer->usage.cache_write_tokens,
-				   .reasoning_tokens = answer->usage.reasoning_tokens };
+	e->usage = (struct usage){.prompt_tokens = answer->usage.prompt_tokens,
+		.completion_tokens = answer->usage.completion_tokens,
+		.cached_tokens = answer->usage.cached_tokens,
+		.cache_write_tokens = answer->usage.cache_write_tokens,
+		.reasoning_tokens = answer->usage.reasoning_tokens};
 	if (answer->finish_reason.size <= sizeof(e->finish_reason)) {
 		if (answer->finish_reason.size)
 			memcpy(e->finish_reason, answer->finish_reason.data, answer->finish_reason.size);
@@ -235,9 +239,9 @@ void exchange_collected(struct exchange *e)
 		return;
 	}
 	if (e->answer.size == 0 || json_parse(json, e->answer, &json_error) ||
-	    e->candidate->dialect->read_answer(json, &answer) < 0) {
+		e->candidate->dialect->read_answer(json, &answer) < 0) {
 		exchange_set_failure(e, ATTEMPT_BAD_ANSWER, e->call.head->status,
-				     SLICE("The provider's answer is not the JSON that this API returns."));
+			SLICE("The provider's answer is not the JSON that this API returns."));
 		exchange_attempt_failed(e);
 		return;
 	}
@@ -245,7 +249,7 @@ void exchange_collected(struct exchange *e)
 	take_usage(e, &answer);
 	if (render_answer(e, &answer) < 0) {
 		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->call.head->status,
-				     SLICE("The gateway is out of memory. Try again in a moment."));
+			SLICE("The gateway is out of memory. Try again in a moment."));
 		exchange_attempt_failed(e);
 		return;
 	}

@@ -1,6 +1,6 @@
 /*
- * Attempts: one call after the other to the candidates of the plan, until one serves or none is left. Nothing that a provider sends
- * is trusted: each answer is judged before the client sees any of it.
+ * Attempts: one call after the other to the candidates of the plan, until one serves or none is left. Nothing that a
+ * provider sends is trusted: each answer is judged before the client sees any of it.
  */
 #include "route/exchange.h"
 #include "route/upstream.h"
@@ -15,13 +15,25 @@ enum { ANSWER_HEAD_BYTES_MAX = 65536 };
 const char *attempt_failure_name(enum attempt_failure kind)
 {
 	static const char *const names[ATTEMPT_FAILURES] = {
-		[ATTEMPT_RESOLVE] = "resolve", [ATTEMPT_CONNECT] = "connect", [ATTEMPT_CONNECT_TIMEOUT] = "connect_timeout",
-		[ATTEMPT_SEND] = "send", [ATTEMPT_HEAD_TIMEOUT] = "head_timeout", [ATTEMPT_PROTOCOL] = "protocol",
-		[ATTEMPT_IDLE_TIMEOUT] = "idle_timeout", [ATTEMPT_TRUNCATED] = "truncated", [ATTEMPT_TOTAL_TIMEOUT] = "total_timeout",
-		[ATTEMPT_FIRST_TOKEN_TIMEOUT] = "first_token_timeout", [ATTEMPT_REFUSED_REQUEST] = "refused_request",
-		[ATTEMPT_CREDENTIAL] = "credential", [ATTEMPT_RATE_LIMITED] = "rate_limited", [ATTEMPT_OVERLOADED] = "overloaded",
-		[ATTEMPT_STATUS_TIMEOUT] = "status_timeout", [ATTEMPT_STATUS] = "status", [ATTEMPT_BAD_ANSWER] = "bad_answer",
-		[ATTEMPT_BROKEN_STREAM] = "broken_stream", [ATTEMPT_STREAM_ERROR] = "stream_error",
+		[ATTEMPT_RESOLVE] = "resolve",
+		[ATTEMPT_CONNECT] = "connect",
+		[ATTEMPT_CONNECT_TIMEOUT] = "connect_timeout",
+		[ATTEMPT_SEND] = "send",
+		[ATTEMPT_HEAD_TIMEOUT] = "head_timeout",
+		[ATTEMPT_PROTOCOL] = "protocol",
+		[ATTEMPT_IDLE_TIMEOUT] = "idle_timeout",
+		[ATTEMPT_TRUNCATED] = "truncated",
+		[ATTEMPT_TOTAL_TIMEOUT] = "total_timeout",
+		[ATTEMPT_FIRST_TOKEN_TIMEOUT] = "first_token_timeout",
+		[ATTEMPT_REFUSED_REQUEST] = "refused_request",
+		[ATTEMPT_CREDENTIAL] = "credential",
+		[ATTEMPT_RATE_LIMITED] = "rate_limited",
+		[ATTEMPT_OVERLOADED] = "overloaded",
+		[ATTEMPT_STATUS_TIMEOUT] = "status_timeout",
+		[ATTEMPT_STATUS] = "status",
+		[ATTEMPT_BAD_ANSWER] = "bad_answer",
+		[ATTEMPT_BROKEN_STREAM] = "broken_stream",
+		[ATTEMPT_STREAM_ERROR] = "stream_error",
 		[ATTEMPT_NO_MEMORY] = "no_memory",
 	};
 
@@ -31,7 +43,7 @@ const char *attempt_failure_name(enum attempt_failure kind)
 
 void exchange_set_failure(struct exchange *e, enum attempt_failure kind, unsigned status, struct slice message)
 {
-	e->failure = (struct exchange_failure){ .kind = kind, .status = status, .message = message };
+	e->failure = (struct exchange_failure){.kind = kind, .status = status, .message = message};
 }
 
 void exchange_cancel_call(struct exchange *e)
@@ -66,8 +78,9 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 	if (!added)
 		return -ENOMEM;
 	/* The view has gone to other documents since the first attempt. */
-	if (e->receipt.attempt_count > 0 && (json_parse(json, e->request->body, &json_error) ||
-					     openai_read_request(json, dialect_api(e->api), &e->asked, &problem)))
+	if (e->receipt.attempt_count > 0 &&
+		(json_parse(json, e->request->body, &json_error) ||
+			openai_read_request(json, dialect_api(e->api), &e->asked, &problem)))
 		return -ENOMEM;
 	json_edits_init(&edits);
 	candidate->dialect->edit_request(json, &e->asked, model_json, added, &edits);
@@ -81,15 +94,19 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 static int write_head(struct exchange *e, const struct exchange_candidate *candidate, size_t body_bytes)
 {
 	struct upstream_request request = {
-		.provider = candidate->provider, .credential = candidate->credential, .dialect = candidate->dialect,
-		.api = e->api, .stream = e->stream, .body_bytes = body_bytes,
+		.provider = candidate->provider,
+		.credential = candidate->credential,
+		.dialect = candidate->dialect,
+		.api = e->api,
+		.stream = e->stream,
+		.body_bytes = body_bytes,
 		.traceparent = http_header(&e->request->head, SLICE("traceparent")),
 		.tracestate = http_header(&e->request->head, SLICE("tracestate")),
 	};
 	const char *key = candidate->credential ? candidate->credential->api_key : NULL;
 	const char *prefix = candidate->provider->path_prefix;
-	size_t capacity = 384 + strlen(candidate->provider->host) + (key ? strlen(key) : 0) + (prefix ? strlen(prefix) : 0) +
-			  request.traceparent.size + request.tracestate.size;
+	size_t capacity = 384 + strlen(candidate->provider->host) + (key ? strlen(key) : 0) +
+			  (prefix ? strlen(prefix) : 0) + request.traceparent.size + request.tracestate.size;
 	struct text head = text_over(arena_alloc(&e->arena, capacity), capacity);
 
 	if (!head.data)
@@ -105,12 +122,15 @@ static void start_timers(struct exchange *e, const struct provider_settings *pro
 {
 	e->call.timeouts = (struct http_timeouts){
 		.connect_ns = provider->connect_ns,
-		.head_ns = e->stream ? provider->first_token_ns : provider->head_ns ? provider->head_ns : provider->total_ns,
+		.head_ns = e->stream           ? provider->first_token_ns
+			   : provider->head_ns ? provider->head_ns
+					       : provider->total_ns,
 		.idle_ns = provider->idle_ns,
 		.total_ns = provider->total_ns,
 	};
 	if (e->stream && provider->first_token_ns)
-		timer_arm(&e->gateway_shard->shard->timers, &e->first_token_timer, exchange_now_ns(e) + provider->first_token_ns);
+		timer_arm(&e->gateway_shard->shard->timers, &e->first_token_timer,
+			exchange_now_ns(e) + provider->first_token_ns);
 }
 
 static int start_call(struct exchange *e, const struct exchange_candidate *candidate)
@@ -133,8 +153,8 @@ static int start_call(struct exchange *e, const struct exchange_candidate *candi
 	start_timers(e, candidate->provider);
 	e->call.handler = &call_handler;
 	e->call.origin = origin->origin;
-	e->call.limits = (struct http_limits){ ANSWER_HEAD_BYTES_MAX, HTTP_HEADERS_MAX,
-					       e->stream ? UINT64_MAX : settings->http.max_body_bytes };
+	e->call.limits = (struct http_limits){
+		ANSWER_HEAD_BYTES_MAX, HTTP_HEADERS_MAX, e->stream ? UINT64_MAX : settings->http.max_body_bytes};
 	e->call.head = &e->answer_head;
 	e->call.user = e;
 	e->holds |= HOLD_CALL;
@@ -150,10 +170,12 @@ void exchange_attempt(struct exchange *e)
 {
 	uint32_t attempts_max = e->config->config->settings->routing.max_attempts;
 
-	while (e->candidate_next < e->candidate_count && (e->receipt.attempt_count < attempts_max || e->receipt.attempt_count == 0)) {
+	while (e->candidate_next < e->candidate_count &&
+		(e->receipt.attempt_count < attempts_max || e->receipt.attempt_count == 0)) {
 		if (start_call(e, &e->candidates[e->candidate_next++]) == 0)
 			return;
-		exchange_set_failure(e, ATTEMPT_NO_MEMORY, 0, SLICE("The gateway is out of memory. Try again in a moment."));
+		exchange_set_failure(
+			e, ATTEMPT_NO_MEMORY, 0, SLICE("The gateway is out of memory. Try again in a moment."));
 		exchange_note_attempt(e, 0, SLICE("no_memory"));
 	}
 	exchange_give_up(e);
@@ -202,7 +224,8 @@ static void on_head(struct http_call *call)
 	if (e->state != EXCHANGE_CALLING)
 		return;
 	if (encoding.size && !slice_equal_nocase(encoding, SLICE("identity"))) {
-		fail_answer(e, ATTEMPT_BAD_ANSWER, SLICE("The provider sent a compressed answer, which was not asked for."));
+		fail_answer(e, ATTEMPT_BAD_ANSWER,
+			SLICE("The provider sent a compressed answer, which was not asked for."));
 		return;
 	}
 	if (!success || !e->stream) {
@@ -210,7 +233,8 @@ static void on_head(struct http_call *call)
 		return;
 	}
 	if (!is_event_stream(call->head)) {
-		fail_answer(e, ATTEMPT_BAD_ANSWER, SLICE("The provider answered a streaming call with something else than a stream."));
+		fail_answer(e, ATTEMPT_BAD_ANSWER,
+			SLICE("The provider answered a streaming call with something else than a stream."));
 		return;
 	}
 	if (exchange_stream_begin(e) < 0)

@@ -1,6 +1,6 @@
 /*
- * What the shards of one gateway share. All of it is set before the first shard starts and read-only afterwards, but for the
- * drain flag and the table of shards (for counters and for letters).
+ * What the shards of one gateway share. All of it is set before the first shard starts and read-only afterwards, but
+ * for the drain flag and the table of shards (for counters and for letters).
  *
  *   gateway_config_make() -> fill in struct gateway -> in each shard's on_start: gateway_shard_open()
  *   -> gateway_reload(), any number of times -> gateway_drain() -> gateway_drained() -> shard_stop(), shard_join()
@@ -35,9 +35,9 @@ enum { GATEWAY_SHARDS_MAX = 256 };
 
 struct gateway {
 	struct store *store;
-	struct resolver *resolver;     /* NULL: only literal addresses in base_url */
-	struct log *log;               /* NULL: no log */
-	struct slice node;             /* this node's name in receipts */
+	struct resolver *resolver; /* NULL: only literal addresses in base_url */
+	struct log *log;           /* NULL: no log */
+	struct slice node;         /* this node's name in receipts */
 	uint64_t started_wall_ns;
 	unsigned shard_count;
 	atomic_bool draining;
@@ -49,8 +49,8 @@ struct gateway_config *gateway_config_make(struct settings *settings);
 struct gateway_config *gateway_config_borrow(struct gateway_config *config);
 void gateway_config_give(struct gateway_config **config);
 
-/* Puts `config` in force on every shard for requests that begin from now on. From the control thread. -ENOMEM: some shards keep
- * the old one. Listeners and shards do not change. */
+/* Puts `config` in force on every shard for requests that begin from now on. From the control thread. -ENOMEM: some
+ * shards keep the old one. Listeners and shards do not change. */
 int gateway_reload(struct gateway *gateway, struct gateway_config *config);
 
 /* Stops accepting; requests in flight end. From the control thread, once. */

@@ -6,11 +6,11 @@
 #include <stddef.h>
 
 /* Upper bounds of the buckets shown, in microseconds; the histograms themselves are finer. */
-static const uint64_t bounds_us[] = { 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000,
-				      1000000, 2500000, 5000000, 10000000, 30000000, 60000000, 120000000, 300000000, 600000000 };
+static const uint64_t bounds_us[] = {10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000,
+	500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000, 120000000, 300000000, 600000000};
 
-static const char *const class_names[STATUS_CLASSES] = { "gone", "1xx", "2xx", "3xx", "4xx", "5xx" };
-static const char *const token_names[TOKEN_KINDS] = { "prompt", "completion", "cached", "reasoning" };
+static const char *const class_names[STATUS_CLASSES] = {"gone", "1xx", "2xx", "3xx", "4xx", "5xx"};
+static const char *const token_names[TOKEN_KINDS] = {"prompt", "completion", "cached", "reasoning"};
 
 /* The sum over all shards of the metric at `offset` in their struct gateway_metrics. */
 static uint64_t sum(const struct gateway *gateway, size_t offset)
@@ -63,9 +63,9 @@ static void print_requests(const struct gateway *gateway, struct text *text)
 {
 	head(text, "tollgate_requests_total", "counter", "Calls by API and class of status.");
 	for (unsigned api = 0; api < API_COUNT; api++) {
-		for (unsigned class = 0; class < STATUS_CLASSES; class++) {
+		for (unsigned class = 0; class < STATUS_CLASSES; class ++) {
 			uint64_t value = sum(gateway, offsetof(struct gateway_metrics, requests) +
-						      (api * STATUS_CLASSES + class) * sizeof(metric));
+							      (api * STATUS_CLASSES + class) * sizeof(metric));
 
 			if (!value)
 				continue;
@@ -79,9 +79,9 @@ static void print_requests(const struct gateway *gateway, struct text *text)
 		}
 	}
 	head(text, "tollgate_pages_total", "counter", "Other requests and early refusals by class of status.");
-	for (unsigned class = 0; class < STATUS_CLASSES; class++)
+	for (unsigned class = 0; class < STATUS_CLASSES; class ++)
 		labelled(text, "tollgate_pages_total", "class", class_names[class],
-			 sum(gateway, offsetof(struct gateway_metrics, pages) + class * sizeof(metric)));
+			sum(gateway, offsetof(struct gateway_metrics, pages) + class * sizeof(metric)));
 }
 
 static void print_upstream(const struct gateway *gateway, struct text *text)
@@ -89,11 +89,11 @@ static void print_upstream(const struct gateway *gateway, struct text *text)
 	head(text, "tollgate_upstream_failures_total", "counter", "Attempts that failed, by what failed.");
 	for (unsigned i = 0; i < ATTEMPT_FAILURES; i++)
 		labelled(text, "tollgate_upstream_failures_total", "kind", attempt_failure_name(i),
-			 sum(gateway, offsetof(struct gateway_metrics, failures) + i * sizeof(metric)));
+			sum(gateway, offsetof(struct gateway_metrics, failures) + i * sizeof(metric)));
 	head(text, "tollgate_tokens_total", "counter", "Tokens used, by kind.");
 	for (unsigned i = 0; i < TOKEN_KINDS; i++)
 		labelled(text, "tollgate_tokens_total", "kind", token_names[i],
-			 sum(gateway, offsetof(struct gateway_metrics, tokens) + i * sizeof(metric)));
+			sum(gateway, offsetof(struct gateway_metrics, tokens) + i * sizeof(metric)));
 	head(text, "tollgate_cost_usd_total", "counter", "What the calls cost, fee included.");
 	text_literal(text, "tollgate_cost_usd_total ");
 	text_usd(text, (int64_t)sum(gateway, offsetof(struct gateway_metrics, cost_nusd)));
@@ -106,22 +106,25 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 		const char *name, *type, *help;
 		size_t offset;
 	} rows[] = {
-#define ROW(n, t, h, f) { "tollgate_" n, t, h, offsetof(struct gateway_metrics, f) }
+#define ROW(n, t, h, f) {"tollgate_" n, t, h, offsetof(struct gateway_metrics, f)}
 		ROW("upstream_attempts_total", "counter", "Calls made to providers.", attempts),
 		ROW("retries_total", "counter", "Calls that needed more than one attempt.", retries),
 		ROW("streams_total", "counter", "Calls answered as streams.", streams),
 		ROW("stream_events_total", "counter", "Events forwarded.", stream_events),
-		ROW("receipts_skipped_total", "counter", "Refusals beyond the bound, which left no receipt.", receipts_skipped),
+		ROW("receipts_skipped_total", "counter", "Refusals beyond the bound, which left no receipt.",
+			receipts_skipped),
 		ROW("requests_in_flight", "gauge", "Requests that have begun and not ended.", in_flight),
 		ROW("connections_accepted_total", "counter", "Client connections accepted.", accepted),
 		ROW("connections", "gauge", "Client connections open.", connections),
 		ROW("bad_requests_total", "counter", "Messages that were not valid HTTP.", bad_requests),
-		ROW("connections_refused_total", "counter", "Client connections refused at a bound.", refused_connections),
+		ROW("connections_refused_total", "counter", "Client connections refused at a bound.",
+			refused_connections),
 		ROW("received_bytes_total", "counter", "Bytes received from clients.", bytes_in),
 		ROW("sent_bytes_total", "counter", "Bytes sent to clients.", bytes_out),
 		ROW("upstream_connects_total", "counter", "Connections opened to providers.", upstream_connects),
 		ROW("upstream_reused_total", "counter", "Calls on a pooled connection.", upstream_reused),
-		ROW("upstream_resent_total", "counter", "Calls sent again because a pooled connection was closed.", upstream_retried),
+		ROW("upstream_resent_total", "counter", "Calls sent again because a pooled connection was closed.",
+			upstream_retried),
 		ROW("upstream_connections", "gauge", "Connections open to providers.", upstream_connections),
 		ROW("ring_enters_total", "counter", "System calls of the shards' rings.", ring_enters),
 		ROW("ring_completions_total", "counter", "Completions of the shards' rings.", ring_completions),
@@ -141,7 +144,8 @@ static void add_seconds(struct text *text, uint64_t ns)
 	text_usd(text, (int64_t)ns);
 }
 
-static void print_histogram(const struct gateway *gateway, struct text *text, const char *name, const char *help, size_t offset)
+static void print_histogram(
+	const struct gateway *gateway, struct text *text, const char *name, const char *help, size_t offset)
 {
 	uint64_t below = 0;
 	unsigned bucket = 0;
@@ -195,11 +199,11 @@ void gateway_metrics_print(const struct gateway *gateway, struct text *text)
 	print_requests(gateway, text);
 	print_upstream(gateway, text);
 	print_plain(gateway, text);
-	print_histogram(gateway, text, "tollgate_request_duration_seconds", "From a call's head to the end of its answer.",
-			offsetof(struct gateway_metrics, latency_ns));
+	print_histogram(gateway, text, "tollgate_request_duration_seconds",
+		"From a call's head to the end of its answer.", offsetof(struct gateway_metrics, latency_ns));
 	print_histogram(gateway, text, "tollgate_overhead_seconds", "Time of a call that the gateway itself took.",
-			offsetof(struct gateway_metrics, overhead_ns));
+		offsetof(struct gateway_metrics, overhead_ns));
 	print_histogram(gateway, text, "tollgate_first_token_seconds", "From a stream's head to its first content.",
-			offsetof(struct gateway_metrics, first_token_ns));
+		offsetof(struct gateway_metrics, first_token_ns));
 	print_store(gateway, text);
 }

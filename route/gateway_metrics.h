@@ -16,13 +16,14 @@ struct gateway_metrics {
 	metric requests[API_COUNT][STATUS_CLASSES]; /* class: first digit of the status; 0: the client left */
 	metric pages[STATUS_CLASSES];               /* GETs, and refusals before an API was known */
 	metric attempts, retries;
-	metric failures[UPSTREAM_FAILURES_MAX];     /* by enum attempt_failure */
+	metric failures[UPSTREAM_FAILURES_MAX]; /* by enum attempt_failure */
 	metric tokens[TOKEN_KINDS];
 	metric cost_nusd;
 	metric streams, stream_events;
-	metric receipts_skipped;                    /* refusals beyond the bound, which leave no receipt */
+	metric receipts_skipped; /* refusals beyond the bound, which leave no receipt */
 	metric in_flight;
-	/* What the server, the client and the ring count, copied once a second because only their thread may read them. */
+	/* What the server, the client and the ring count, copied once a second because only their thread may read them.
+	 */
 	metric accepted, connections, bad_requests, refused_connections, bytes_in, bytes_out;
 	metric upstream_connects, upstream_reused, upstream_retried, upstream_connections;
 	metric ring_enters, ring_completions, ring_starved;

@@ -10,8 +10,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { LISTEN_BACKLOG = 4096, IDLE_UPSTREAMS_MAX = 1024, RESOLVE_AGAIN_MIN_S = 5, RESOLVE_AGAIN_MAX_S = 300,
-       JSON_DOCUMENT_SLACK_BYTES = 1 << 20 };
+enum {
+	LISTEN_BACKLOG = 4096,
+	IDLE_UPSTREAMS_MAX = 1024,
+	RESOLVE_AGAIN_MIN_S = 5,
+	RESOLVE_AGAIN_MAX_S = 300,
+	JSON_DOCUMENT_SLACK_BYTES = 1 << 20
+};
 #define IDLE_UPSTREAM_NS (60 * NS_PER_S)
 #define DRAIN_LOOK_NS (5 * NS_PER_MS)
 
@@ -114,7 +119,8 @@ static void again_expired(struct timer *timer)
 	ask_resolver(container_of(timer, struct gateway_origin, again));
 }
 
-static int origin_open(struct gateway_shard *gs, struct gateway_origin *origin, const struct provider_settings *provider)
+static int origin_open(
+	struct gateway_shard *gs, struct gateway_origin *origin, const struct provider_settings *provider)
 {
 	struct slice host = slice_of_string(provider->host);
 	struct sockaddr_storage address;
@@ -151,7 +157,7 @@ static struct shard_config *config_open(struct gateway_shard *gs, struct gateway
 			break;
 	}
 	if (!c->origins || c->origin_count < settings->provider_count ||
-	    (c->origin_count && !c->origins[c->origin_count - 1].origin)) {
+		(c->origin_count && !c->origins[c->origin_count - 1].origin)) {
 		c->retired = true;
 		config_free_if_unused(c);
 		return NULL;
@@ -164,7 +170,7 @@ static struct http_server_options server_options(const struct gateway_shard *gs,
 	uint32_t shards = gs->gateway->shard_count ? gs->gateway->shard_count : 1;
 
 	return (struct http_server_options){
-		.limits = { settings->http.max_head_bytes, settings->http.max_headers, settings->http.max_body_bytes },
+		.limits = {settings->http.max_head_bytes, settings->http.max_headers, settings->http.max_body_bytes},
 		.head_timeout_ns = settings->http.head_timeout_ns,
 		.body_timeout_ns = settings->http.body_timeout_ns,
 		.keepalive_timeout_ns = settings->http.keepalive_timeout_ns,
@@ -234,7 +240,8 @@ static void second_expired(struct timer *timer)
 	if (gs->draining)
 		look_at_drain(gs);
 	if (!atomic_load(&gs->drained))
-		timer_arm(&gs->shard->timers, timer, shard_now_ns(gs->shard) + (gs->draining ? DRAIN_LOOK_NS : NS_PER_S));
+		timer_arm(
+			&gs->shard->timers, timer, shard_now_ns(gs->shard) + (gs->draining ? DRAIN_LOOK_NS : NS_PER_S));
 }
 
 void gateway_shard_drain(struct gateway_shard *gs)
@@ -313,7 +320,7 @@ static void free_all(struct gateway_shard *gs)
 }
 
 int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gateway, struct shard *shard,
-		       struct gateway_config *config, char *why, size_t why_bytes)
+	struct gateway_config *config, char *why, size_t why_bytes)
 {
 	struct gateway_shard *gs = calloc(1, sizeof(*gs));
 	int err;

@@ -1,6 +1,6 @@
 /*
- * The gateway's part on one shard: its HTTP server and client, its JSON view, the configuration in force, its exchanges. Everything
- * here belongs to the shard's thread but `metrics` (read by any) and `drained`.
+ * The gateway's part on one shard: its HTTP server and client, its JSON view, the configuration in force, its
+ * exchanges. Everything here belongs to the shard's thread but `metrics` (read by any) and `drained`.
  */
 #ifndef ROUTE_GATEWAY_SHARD_H
 #define ROUTE_GATEWAY_SHARD_H
@@ -19,7 +19,7 @@ struct gateway_origin {
 	struct http_origin *origin;
 	const struct provider_settings *provider;
 	struct resolve_query query;
-	struct timer again;            /* resolves once more when the answer's time to live is over */
+	struct timer again; /* resolves once more when the answer's time to live is over */
 	struct gateway_shard *shard;
 	bool asking;
 };
@@ -35,8 +35,13 @@ struct shard_config {
 	struct list link;
 };
 
-enum { REFUSAL_SLOTS = 256, GATEWAY_STREAM_EVENT_BYTES = 256 * 1024, GATEWAY_GATHERED_BYTES = 16384,
-       GATEWAY_STREAMS_KEPT = 256, GATEWAY_EXCHANGES_KEPT = 1024 };
+enum {
+	REFUSAL_SLOTS = 256,
+	GATEWAY_STREAM_EVENT_BYTES = 256 * 1024,
+	GATEWAY_GATHERED_BYTES = 16384,
+	GATEWAY_STREAMS_KEPT = 256,
+	GATEWAY_EXCHANGES_KEPT = 1024
+};
 
 /* How many receipts of refusals a key got in the current second (contract, section 6). */
 struct refusal_slot {
@@ -50,31 +55,31 @@ struct gateway_shard {
 	struct http_server *server;
 	struct http_client *client;
 	struct json_parser *json;
-	struct log_writer *log;        /* NULL: no log */
-	struct shard_config *config;   /* in force for new requests */
-	struct list configs;           /* all that live, the one in force last */
+	struct log_writer *log;      /* NULL: no log */
+	struct shard_config *config; /* in force for new requests */
+	struct list configs;         /* all that live, the one in force last */
 	struct key_cache keys;
 	struct gateway_metrics metrics;
-	struct exchange *free;         /* kept for reuse */
+	struct exchange *free; /* kept for reuse */
 	uint32_t free_count, exchange_count;
-	void *stream_memory;           /* free list of event memory for streams */
+	void *stream_memory; /* free list of event memory for streams */
 	uint32_t stream_memory_count;
 	char gathered[GATEWAY_GATHERED_BYTES]; /* events on their way out; empty between callbacks */
 	size_t gathered_size;
 	struct refusal_slot refusals[REFUSAL_SLOTS];
-	struct timer second;           /* copies counts, watches the drain */
+	struct timer second; /* copies counts, watches the drain */
 	uint32_t turn_listeners;
 	bool draining, client_closed;
 	atomic_bool drained;
 };
 
 /*
- * In the shard's thread, from its on_start: opens server and client, listens on every address of the settings and starts to resolve
- * the providers. Borrows `config`. On failure `why` tells a person what is wrong; when *gateway_shard was set nevertheless (an
- * address could not be listened on), it is drained and closed like one that was opened.
+ * In the shard's thread, from its on_start: opens server and client, listens on every address of the settings and
+ * starts to resolve the providers. Borrows `config`. On failure `why` tells a person what is wrong; when *gateway_shard
+ * was set nevertheless (an address could not be listened on), it is drained and closed like one that was opened.
  */
 int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gateway, struct shard *shard,
-		       struct gateway_config *config, char *why, size_t why_bytes);
+	struct gateway_config *config, char *why, size_t why_bytes);
 
 /* After the shard's thread was joined and gateway_drained() was true. */
 void gateway_shard_close(struct gateway_shard *gateway_shard);

@@ -10,7 +10,8 @@ void page_answer(struct exchange *e, unsigned status, struct slice type, struct 
 	struct text headers = text_over(arena_alloc(&e->arena, PAGE_HEADERS_BYTES), PAGE_HEADERS_BYTES);
 
 	if (!headers.data) {
-		exchange_refuse_overloaded(e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+		exchange_refuse_overloaded(
+			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
 		return;
 	}
 	text_literal(&headers, "Content-Type: ");
@@ -20,7 +21,7 @@ void page_answer(struct exchange *e, unsigned status, struct slice type, struct 
 	e->state = EXCHANGE_ENDED;
 	e->answered = true;
 	e->status = status;
-	e->answer_iov[0] = (struct iovec){ (char *)(uintptr_t)body.data, body.size };
+	e->answer_iov[0] = (struct iovec){(char *)(uintptr_t)body.data, body.size};
 	if (!e->gone)
 		http_respond_borrowed(e->request, status, text_slice(&headers), e->answer_iov, 1);
 }
@@ -38,7 +39,8 @@ void page_answer_printed(struct exchange *e, unsigned status, struct slice type,
 			return;
 		}
 	}
-	exchange_refuse_overloaded(e, SLICE("out_of_memory"), SLICE("The gateway is out of memory for this page. Try again in a moment."));
+	exchange_refuse_overloaded(
+		e, SLICE("out_of_memory"), SLICE("The gateway is out of memory for this page. Try again in a moment."));
 }
 
 void page_healthz(struct exchange *e)
@@ -66,8 +68,10 @@ static void print_metrics(const struct exchange *e, struct text *text)
 void page_metrics(struct exchange *e)
 {
 	if (!e->config->config->settings->metrics) {
-		struct api_error error = { .status = 404, .type = SLICE("not_found_error"), .code = SLICE("metrics_off"),
-					   .message = SLICE("Metrics are turned off in the configuration (telemetry.metrics).") };
+		struct api_error error = {.status = 404,
+			.type = SLICE("not_found_error"),
+			.code = SLICE("metrics_off"),
+			.message = SLICE("Metrics are turned off in the configuration (telemetry.metrics).")};
 
 		exchange_refuse(e, &error, slice_of(NULL, 0));
 		return;
@@ -122,16 +126,18 @@ struct slice page_unescape(struct exchange *e, struct slice path)
 
 static void print_model(const struct exchange *e, struct text *text)
 {
-	catalog_print_model(e->config->config->catalog, catalog_find(e->config->config->catalog, e->model_name), created_s(e),
-			    text);
+	catalog_print_model(e->config->config->catalog, catalog_find(e->config->config->catalog, e->model_name),
+		created_s(e), text);
 }
 
 void page_model(struct exchange *e)
 {
 	const struct model_settings *model;
-	struct api_error error = { .status = 404, .type = SLICE("not_found_error"), .code = SLICE("model_not_found"),
-				   .param = SLICE("model"),
-				   .message = SLICE("There is no model of this name. GET /v1/models lists them.") };
+	struct api_error error = {.status = 404,
+		.type = SLICE("not_found_error"),
+		.code = SLICE("model_not_found"),
+		.param = SLICE("model"),
+		.message = SLICE("There is no model of this name. GET /v1/models lists them.")};
 
 	e->model_name = page_unescape(e, e->route_argument);
 	model = catalog_find(e->config->config->catalog, e->model_name);
@@ -143,8 +149,11 @@ void page_model(struct exchange *e)
 
 static void refuse_receipt(struct exchange *e)
 {
-	struct api_error error = { .status = 404, .type = SLICE("not_found_error"), .code = SLICE("receipt_not_found"),
-				   .message = SLICE("There is no receipt of this id. An id looks like req_01J... and comes in x-request-id.") };
+	struct api_error error = {.status = 404,
+		.type = SLICE("not_found_error"),
+		.code = SLICE("receipt_not_found"),
+		.message = SLICE(
+			"There is no receipt of this id. An id looks like req_01J... and comes in x-request-id.")};
 
 	exchange_refuse(e, &error, slice_of(NULL, 0));
 }
@@ -181,10 +190,11 @@ static void store_answered(struct store_query *query)
 	else if (query->result == -ENOENT)
 		refuse_receipt(e);
 	else if (query->result < 0)
-		exchange_refuse_overloaded(e, SLICE("store_failed"), SLICE("The store could not be read. Try again in a moment."));
+		exchange_refuse_overloaded(
+			e, SLICE("store_failed"), SLICE("The store could not be read. Try again in a moment."));
 	else
 		page_answer_printed(e, 200, SLICE("application/json"),
-				    query->kind == STORE_QUERY_LIST ? print_list : print_receipt);
+			query->kind == STORE_QUERY_LIST ? print_list : print_receipt);
 	store_query_fini(query);
 	exchange_unhold(e, HOLD_QUERY);
 }

@@ -25,7 +25,8 @@ void page_answer_printed(struct exchange *exchange, unsigned status, struct slic
 /* Percent escapes resolved, in the arena. */
 struct slice page_unescape(struct exchange *exchange, struct slice escaped);
 
-/* Asks the store's reader; `query` is the exchange's, filled in but for letter and shard. The answer ends the exchange. */
+/* Asks the store's reader; `query` is the exchange's, filled in but for letter and shard. The answer ends the exchange.
+ */
 void page_ask_store(struct exchange *exchange);
 
 #endif

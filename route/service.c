@@ -3,13 +3,28 @@
 
 #include "route/pages.h"
 
-#define PATH(literal) { "" literal, sizeof(literal) - 1 }
-#define API_ROUTE(p, s, a) \
-	{ .path = PATH(p), .method = HTTP_POST, .access = ACCESS_KEY, .scope = (s), .is_api = true, .api = (a), .handle = exchange_run }
-#define PAGE(p, h) { .path = PATH(p), .method = HTTP_GET, .access = ACCESS_OPEN, .handle = (h) }
-#define KEY_PAGE(p, pre, s, h) \
-	{ .path = PATH(p), .prefix = (pre), .method = HTTP_GET, .access = ACCESS_KEY, .scope = (s), .handle = (h) }
-#define ADMIN_PAGE(p, pre, h) { .path = PATH(p), .prefix = (pre), .method = HTTP_GET, .access = ACCESS_ADMIN, .handle = (h) }
+#define PATH(literal)                                                                                                  \
+	{                                                                                                              \
+		"" literal, sizeof(literal) - 1                                                                        \
+	}
+#define API_ROUTE(p, s, a)                                                                                             \
+	{                                                                                                              \
+		.path = PATH(p), .method = HTTP_POST, .access = ACCESS_KEY, .scope = (s), .is_api = true, .api = (a),  \
+		.handle = exchange_run                                                                                 \
+	}
+#define PAGE(p, h)                                                                                                     \
+	{                                                                                                              \
+		.path = PATH(p), .method = HTTP_GET, .access = ACCESS_OPEN, .handle = (h)                              \
+	}
+#define KEY_PAGE(p, pre, s, h)                                                                                         \
+	{                                                                                                              \
+		.path = PATH(p), .prefix = (pre), .method = HTTP_GET, .access = ACCESS_KEY, .scope = (s),              \
+		.handle = (h)                                                                                          \
+	}
+#define ADMIN_PAGE(p, pre, h)                                                                                          \
+	{                                                                                                              \
+		.path = PATH(p), .prefix = (pre), .method = HTTP_GET, .access = ACCESS_ADMIN, .handle = (h)            \
+	}
 
 /* The busiest first: it is searched in order. */
 static const struct service_route routes[] = {
@@ -39,8 +54,8 @@ static bool route_matches(const struct service_route *route, struct slice path, 
 	return true;
 }
 
-const struct service_route *service_route_find(enum http_method method, struct slice path, struct slice *argument,
-					       unsigned *allowed)
+const struct service_route *service_route_find(
+	enum http_method method, struct slice path, struct slice *argument, unsigned *allowed)
 {
 	if (method == HTTP_HEAD)
 		method = HTTP_GET;
@@ -57,10 +72,11 @@ const struct service_route *service_route_find(enum http_method method, struct s
 
 static void refuse_path(struct exchange *e, unsigned allowed)
 {
-	struct api_error error = { .type = SLICE("not_found_error"), .code = SLICE("unknown_path"), .status = 404 };
+	struct api_error error = {.type = SLICE("not_found_error"), .code = SLICE("unknown_path"), .status = 404};
 
 	if (allowed == 0) {
-		error.message = SLICE("There is nothing at this path. The APIs begin with /v1/, for instance /v1/chat/completions.");
+		error.message = SLICE(
+			"There is nothing at this path. The APIs begin with /v1/, for instance /v1/chat/completions.");
 		exchange_refuse(e, &error, slice_of(NULL, 0));
 		return;
 	}
@@ -95,7 +111,8 @@ static void refuse_media(struct exchange *e)
 {
 	const struct http_head *head = &e->request->head;
 	struct slice encoding = http_header(head, SLICE("content-encoding"));
-	struct api_error error = { .status = 415, .type = SLICE("invalid_request_error"), .code = SLICE("unsupported_media_type") };
+	struct api_error error = {
+		.status = 415, .type = SLICE("invalid_request_error"), .code = SLICE("unsupported_media_type")};
 
 	if (encoding.size && !slice_equal_nocase(encoding, SLICE("identity")))
 		error.message = SLICE("Send the body without Content-Encoding.");
@@ -108,10 +125,10 @@ static void refuse_media(struct exchange *e)
 
 static void refuse_without_exchange(struct http_request *request)
 {
-	http_respond(request, 503,
-		     SLICE("Content-Type: application/json\r\nRetry-After: 1\r\n"),
-		     SLICE("{\"error\":{\"type\":\"overloaded\",\"message\":\"The gateway is out of memory for new requests. Try again "
-			   "in a moment.\",\"code\":\"out_of_memory\",\"param\":null,\"retry_after_seconds\":1}}"));
+	http_respond(request, 503, SLICE("Content-Type: application/json\r\nRetry-After: 1\r\n"),
+		SLICE("{\"error\":{\"type\":\"overloaded\",\"message\":\"The gateway is out of memory for new "
+		      "requests. Try again "
+		      "in a moment.\",\"code\":\"out_of_memory\",\"param\":null,\"retry_after_seconds\":1}}"));
 }
 
 static void on_head(void *context, struct http_request *request)
@@ -172,10 +189,10 @@ static void on_done(void *context, struct http_request *request)
 }
 
 static void write_error(void *context, unsigned status, struct slice code, struct slice message, struct text *headers,
-			struct text *body)
+	struct text *body)
 {
 	struct gateway_shard *gs = context;
-	struct api_error error = { .status = status, .type = api_error_type(status), .code = code, .message = message };
+	struct api_error error = {.status = status, .type = api_error_type(status), .code = code, .message = message};
 	struct ulid id = ulid_make(&gs->shard->rand, shard_wall_ns(gs->shard));
 	char id_text[4 + ULID_TEXT_BYTES] = "req_";
 

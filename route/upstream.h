@@ -12,7 +12,7 @@ struct upstream_request {
 	enum receipt_api api;
 	bool stream;
 	size_t body_bytes;
-	struct slice traceparent;    /* passed on; empty when absent */
+	struct slice traceparent; /* passed on; empty when absent */
 	struct slice tracestate;
 };
 

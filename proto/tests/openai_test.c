@@ -2,12 +2,12 @@
 #include "core/buffer.h"
 #include "proto/openai.h"
 
+#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -65,36 +65,45 @@ static const char *edited(struct fixture *f, struct json_edits *edits)
 
 static void requests_refused(void **state)
 {
-	static const struct { enum openai_api api; const char *text, *code, *param; } table[] = {
-		{ OPENAI_CHAT, "[]", "invalid_type", NULL },
-		{ OPENAI_CHAT, "{}", "missing_required_parameter", "model" },
-		{ OPENAI_CHAT, "{\"model\":null,\"messages\":[{}]}", "missing_required_parameter", "model" },
-		{ OPENAI_CHAT, "{\"model\":7,\"messages\":[{}]}", "invalid_type", "model" },
-		{ OPENAI_CHAT, "{\"model\":\"\",\"messages\":[{}]}", "missing_required_parameter", "model" },
-		{ OPENAI_CHAT, "{\"model\":\"m\"}", "missing_required_parameter", "messages" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":null}", "missing_required_parameter", "messages" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":{}}", "invalid_type", "messages" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[]}", "invalid_value", "messages" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[\"hi\"]}", "invalid_type", "messages" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"model\":\"n\",\"messages\":[{}]}", "duplicate_field", "model" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"mod\\u0065l\":\"n\"}", "duplicate_field", "model" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"messages\":[{}]}", "duplicate_field", "messages" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":1}", "invalid_type", "stream" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":\"true\"}", "invalid_type", "stream" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream_options\":{}}", "invalid_value", "stream_options" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":true,\"stream_options\":[]}", "invalid_type",
-		  "stream_options" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_usage\":1}}",
-		  "invalid_type", "stream_options.include_usage" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"x-routing-hints\":[]}", "invalid_type", "x-routing-hints" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"x-fallback-chain\":\"a\"}", "invalid_type", "x-fallback-chain" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"x-fallback-chain\":[1]}", "invalid_type", "x-fallback-chain" },
-		{ OPENAI_COMPLETIONS, "{\"model\":\"m\"}", "missing_required_parameter", "prompt" },
-		{ OPENAI_COMPLETIONS, "{\"model\":\"m\",\"prompt\":{}}", "invalid_type", "prompt" },
-		{ OPENAI_EMBEDDINGS, "{\"model\":\"m\"}", "missing_required_parameter", "input" },
-		{ OPENAI_EMBEDDINGS, "{\"model\":\"m\",\"input\":true}", "invalid_type", "input" },
-		{ OPENAI_EMBEDDINGS, "{\"model\":\"m\",\"input\":\"x\",\"stream\":true}", "unsupported_feature", "stream" },
-		{ OPENAI_MODERATIONS, "{\"model\":[],\"input\":\"x\"}", "invalid_type", "model" },
+	static const struct {
+		enum openai_api api;
+		const char *text, *code, *param;
+	} table[] = {
+		{OPENAI_CHAT, "[]", "invalid_type", NULL},
+		{OPENAI_CHAT, "{}", "missing_required_parameter", "model"},
+		{OPENAI_CHAT, "{\"model\":null,\"messages\":[{}]}", "missing_required_parameter", "model"},
+		{OPENAI_CHAT, "{\"model\":7,\"messages\":[{}]}", "invalid_type", "model"},
+		{OPENAI_CHAT, "{\"model\":\"\",\"messages\":[{}]}", "missing_required_parameter", "model"},
+		{OPENAI_CHAT, "{\"model\":\"m\"}", "missing_required_parameter", "messages"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":null}", "missing_required_parameter", "messages"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":{}}", "invalid_type", "messages"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[]}", "invalid_value", "messages"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[\"hi\"]}", "invalid_type", "messages"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"model\":\"n\",\"messages\":[{}]}", "duplicate_field", "model"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"mod\\u0065l\":\"n\"}", "duplicate_field", "model"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"messages\":[{}]}", "duplicate_field", "messages"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":1}", "invalid_type", "stream"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":\"true\"}", "invalid_type", "stream"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream_options\":{}}", "invalid_value",
+			"stream_options"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":true,\"stream_options\":[]}",
+			"invalid_type", "stream_options"},
+		{OPENAI_CHAT,
+			"{\"model\":\"m\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_usage\":1}}",
+			"invalid_type", "stream_options.include_usage"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"x-routing-hints\":[]}", "invalid_type",
+			"x-routing-hints"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"x-fallback-chain\":\"a\"}", "invalid_type",
+			"x-fallback-chain"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"x-fallback-chain\":[1]}", "invalid_type",
+			"x-fallback-chain"},
+		{OPENAI_COMPLETIONS, "{\"model\":\"m\"}", "missing_required_parameter", "prompt"},
+		{OPENAI_COMPLETIONS, "{\"model\":\"m\",\"prompt\":{}}", "invalid_type", "prompt"},
+		{OPENAI_EMBEDDINGS, "{\"model\":\"m\"}", "missing_required_parameter", "input"},
+		{OPENAI_EMBEDDINGS, "{\"model\":\"m\",\"input\":true}", "invalid_type", "input"},
+		{OPENAI_EMBEDDINGS, "{\"model\":\"m\",\"input\":\"x\",\"stream\":true}", "unsupported_feature",
+			"stream"},
+		{OPENAI_MODERATIONS, "{\"model\":[],\"input\":\"x\"}", "invalid_type", "model"},
 	};
 	struct fixture *f = *state;
 	struct openai_request request;
@@ -113,28 +122,41 @@ static void requests_refused(void **state)
 
 static void requests_edited(void **state)
 {
-	static const struct { enum openai_api api; const char *text, *expected; } table[] = {
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}]}", "{\"model\":\"up\",\"messages\":[{}]}" },
-		{ OPENAI_CHAT, "{ \"messages\" : [{}] , \"model\" : \"m\" , \"seed\": 7 }",
-		  "{ \"messages\" : [{}] , \"model\" : \"up\" , \"seed\": 7 }" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":true}",
-		  "{\"model\":\"up\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_usage\":true}}" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":true,\"stream_options\":null}",
-		  "{\"model\":\"up\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_usage\":true}}" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":true,\"stream_options\":{}}",
-		  "{\"model\":\"up\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_usage\":true}}" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_obfuscation\":false}}",
-		  "{\"model\":\"up\",\"messages\":[{}],\"stream\":true,"
-		  "\"stream_options\":{\"include_obfuscation\":false,\"include_usage\":true}}" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_usage\":false}}",
-		  "{\"model\":\"up\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_usage\":true}}" },
-		{ OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":false,\"x-routing-hints\":{\"priority\":\"cost\"}}",
-		  "{\"model\":\"up\",\"messages\":[{}],\"stream\":false}" },
-		{ OPENAI_CHAT, "{\"x-fallback-chain\":[\"a\"],\"x-routing-hints\":{},\"model\":\"m\",\"messages\":[{}]}",
-		  "{\"model\":\"up\",\"messages\":[{}]}" },
-		{ OPENAI_COMPLETIONS, "{\"model\":\"m\",\"prompt\":\"x\"}", "{\"model\":\"up\",\"prompt\":\"x\"}" },
-		{ OPENAI_EMBEDDINGS, "{\"input\":[1,2],\"model\":\"m\"}", "{\"input\":[1,2],\"model\":\"up\"}" },
-		{ OPENAI_MODERATIONS, "{\"input\":\"x\"}", "{\"input\":\"x\",\"model\":\"up\"}" },
+	static const struct {
+		enum openai_api api;
+		const char *text, *expected;
+	} table[] = {
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}]}", "{\"model\":\"up\",\"messages\":[{}]}"},
+		{OPENAI_CHAT, "{ \"messages\" : [{}] , \"model\" : \"m\" , \"seed\": 7 }",
+			"{ \"messages\" : [{}] , \"model\" : \"up\" , \"seed\": 7 }"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":true}",
+			"{\"model\":\"up\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_usage\":"
+			"true}}"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":true,\"stream_options\":null}",
+			"{\"model\":\"up\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_usage\":"
+			"true}}"},
+		{OPENAI_CHAT, "{\"model\":\"m\",\"messages\":[{}],\"stream\":true,\"stream_options\":{}}",
+			"{\"model\":\"up\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_usage\":"
+			"true}}"},
+		{OPENAI_CHAT,
+			"{\"model\":\"m\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_"
+			"obfuscation\":false}}",
+			"{\"model\":\"up\",\"messages\":[{}],\"stream\":true,"
+			"\"stream_options\":{\"include_obfuscation\":false,\"include_usage\":true}}"},
+		{OPENAI_CHAT,
+			"{\"model\":\"m\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_usage\":"
+			"false}}",
+			"{\"model\":\"up\",\"messages\":[{}],\"stream\":true,\"stream_options\":{\"include_usage\":"
+			"true}}"},
+		{OPENAI_CHAT,
+			"{\"model\":\"m\",\"messages\":[{}],\"stream\":false,\"x-routing-hints\":{\"priority\":"
+			"\"cost\"}}",
+			"{\"model\":\"up\",\"messages\":[{}],\"stream\":false}"},
+		{OPENAI_CHAT, "{\"x-fallback-chain\":[\"a\"],\"x-routing-hints\":{},\"model\":\"m\",\"messages\":[{}]}",
+			"{\"model\":\"up\",\"messages\":[{}]}"},
+		{OPENAI_COMPLETIONS, "{\"model\":\"m\",\"prompt\":\"x\"}", "{\"model\":\"up\",\"prompt\":\"x\"}"},
+		{OPENAI_EMBEDDINGS, "{\"input\":[1,2],\"model\":\"m\"}", "{\"input\":[1,2],\"model\":\"up\"}"},
+		{OPENAI_MODERATIONS, "{\"input\":\"x\"}", "{\"input\":\"x\",\"model\":\"up\"}"},
 	};
 	struct fixture *f = *state;
 	struct openai_request request;
@@ -153,32 +175,40 @@ static void requests_edited(void **state)
 
 static void usage_is_data(void **state)
 {
-	static const struct { const char *usage; bool present; uint64_t prompt, completion, cached, reasoning; } table[] = {
-		{ "{\"prompt_tokens\":9,\"completion_tokens\":5,\"total_tokens\":14}", true, 9, 5, 0, 0 },
-		{ "{\"prompt_tokens\":9,\"completion_tokens\":5,\"prompt_tokens_details\":{\"cached_tokens\":4},"
-		  "\"completion_tokens_details\":{\"reasoning_tokens\":3}}", true, 9, 5, 4, 3 },
-		{ "{\"prompt_tokens\":9,\"total_tokens\":9}", true, 9, 0, 0, 0 },
-		{ "{\"prompt_tokens\":9,\"completion_tokens\":5,\"prompt_tokens_details\":null}", true, 9, 5, 0, 0 },
-		{ "null", false, 0, 0, 0, 0 },
-		{ "{}", false, 0, 0, 0, 0 },
-		{ "[]", false, 0, 0, 0, 0 },
-		{ "{\"prompt_tokens\":-9,\"completion_tokens\":5}", false, 0, 0, 0, 0 },
-		{ "{\"prompt_tokens\":9,\"completion_tokens\":-5}", false, 0, 0, 0, 0 },
-		{ "{\"prompt_tokens\":\"9\",\"completion_tokens\":5}", false, 0, 0, 0, 0 },
-		{ "{\"prompt_tokens\":0,\"completion_tokens\":0}", false, 0, 0, 0, 0 },
-		{ "{\"prompt_tokens\":9,\"completion_tokens\":9000000000000}", false, 0, 0, 0, 0 },
-		{ "{\"prompt_tokens\":9,\"completion_tokens\":1.5}", false, 0, 0, 0, 0 },
-		{ "{\"prompt_tokens\":9,\"completion_tokens\":5,\"prompt_tokens_details\":{\"cached_tokens\":10}}", false, 0, 0, 0, 0 },
-		{ "{\"prompt_tokens\":9,\"completion_tokens\":5,\"completion_tokens_details\":{\"reasoning_tokens\":6}}", false, 0, 0,
-		  0, 0 },
+	static const struct {
+		const char *usage;
+		bool present;
+		uint64_t prompt, completion, cached, reasoning;
+	} table[] = {
+		{"{\"prompt_tokens\":9,\"completion_tokens\":5,\"total_tokens\":14}", true, 9, 5, 0, 0},
+		{"{\"prompt_tokens\":9,\"completion_tokens\":5,\"prompt_tokens_details\":{\"cached_tokens\":4},"
+		 "\"completion_tokens_details\":{\"reasoning_tokens\":3}}",
+			true, 9, 5, 4, 3},
+		{"{\"prompt_tokens\":9,\"total_tokens\":9}", true, 9, 0, 0, 0},
+		{"{\"prompt_tokens\":9,\"completion_tokens\":5,\"prompt_tokens_details\":null}", true, 9, 5, 0, 0},
+		{"null", false, 0, 0, 0, 0},
+		{"{}", false, 0, 0, 0, 0},
+		{"[]", false, 0, 0, 0, 0},
+		{"{\"prompt_tokens\":-9,\"completion_tokens\":5}", false, 0, 0, 0, 0},
+		{"{\"prompt_tokens\":9,\"completion_tokens\":-5}", false, 0, 0, 0, 0},
+		{"{\"prompt_tokens\":\"9\",\"completion_tokens\":5}", false, 0, 0, 0, 0},
+		{"{\"prompt_tokens\":0,\"completion_tokens\":0}", false, 0, 0, 0, 0},
+		{"{\"prompt_tokens\":9,\"completion_tokens\":9000000000000}", false, 0, 0, 0, 0},
+		{"{\"prompt_tokens\":9,\"completion_tokens\":1.5}", false, 0, 0, 0, 0},
+		{"{\"prompt_tokens\":9,\"completion_tokens\":5,\"prompt_tokens_details\":{\"cached_tokens\":10}}",
+			false, 0, 0, 0, 0},
+		{"{\"prompt_tokens\":9,\"completion_tokens\":5,\"completion_tokens_details\":{\"reasoning_tokens\":6}}",
+			false, 0, 0, 0, 0},
 	};
 	struct fixture *f = *state;
 	struct openai_answer answer;
 	char text[512];
 
 	for (size_t i = 0; i < COUNT(table); i++) {
-		snprintf(text, sizeof(text), "{\"choices\":[{\"message\":{\"role\":\"assistant\",\"content\":\"Hello\"},"
-			 "\"finish_reason\":\"stop\"}],\"usage\":%s}", table[i].usage);
+		snprintf(text, sizeof(text),
+			"{\"choices\":[{\"message\":{\"role\":\"assistant\",\"content\":\"Hello\"},"
+			"\"finish_reason\":\"stop\"}],\"usage\":%s}",
+			table[i].usage);
 		parse(f, text);
 		assert_int_equal(openai_read_answer(f->parser, &answer), 0);
 		assert_int_equal(answer.usage.present, table[i].present);
@@ -193,11 +223,13 @@ static void usage_is_data(void **state)
 
 static void answers_edited(void **state)
 {
-	static const struct { const char *text, *expected; } table[] = {
-		{ "{\"model\":\"up\"}", "{\"model\":\"id\",\"x-llm-gateway\":{}}" },
-		{ "{\"object\":\"list\"}", "{\"object\":\"list\",\"model\":\"id\",\"x-llm-gateway\":{}}" },
-		{ "{}", "{\"model\":\"id\",\"x-llm-gateway\":{}}" },
-		{ "{\"x-llm-gateway\":{\"a\":1},\"model\":\"up\"}", "{\"x-llm-gateway\":{},\"model\":\"id\"}" },
+	static const struct {
+		const char *text, *expected;
+	} table[] = {
+		{"{\"model\":\"up\"}", "{\"model\":\"id\",\"x-llm-gateway\":{}}"},
+		{"{\"object\":\"list\"}", "{\"object\":\"list\",\"model\":\"id\",\"x-llm-gateway\":{}}"},
+		{"{}", "{\"model\":\"id\",\"x-llm-gateway\":{}}"},
+		{"{\"x-llm-gateway\":{\"a\":1},\"model\":\"up\"}", "{\"x-llm-gateway\":{},\"model\":\"id\"}"},
 	};
 	struct fixture *f = *state;
 	struct openai_answer answer;
@@ -208,7 +240,8 @@ static void answers_edited(void **state)
 		parse(f, table[i].text);
 		assert_int_equal(openai_read_answer(f->parser, &answer), 0);
 		json_edits_init(&edits);
-		openai_edit_answer(f->parser, &answer, SLICE("\"id\""), SLICE("\"x-llm-gateway\":{}"), 16, added, &edits);
+		openai_edit_answer(
+			f->parser, &answer, SLICE("\"id\""), SLICE("\"x-llm-gateway\":{}"), 16, added, &edits);
 		assert_string_equal(edited(f, &edits), table[i].expected);
 	}
 	parse(f, "[]");
@@ -221,24 +254,35 @@ static void answers_edited(void **state)
 
 static void chunks(void **state)
 {
-	static const struct { const char *text; bool content, usage_only, error, keep; const char *finish, *expected; } table[] = {
-		{ "{\"model\":\"up\",\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}],"
-		  "\"usage\":null}", false, false, false, false, NULL,
-		  "{\"model\":\"id\",\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}" },
-		{ "{\"model\":\"up\",\"choices\":[{\"delta\":{\"content\":\"Hi\"}}],\"usage\":null}", true, false, false, true, NULL,
-		  "{\"model\":\"id\",\"choices\":[{\"delta\":{\"content\":\"Hi\"}}],\"usage\":null}" },
-		{ "{\"model\":\"up\",\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}", true, false, false, false, NULL,
-		  "{\"model\":\"id\",\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}" },
-		{ "{\"model\":\"up\",\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0}]}}]}", true, false, false, false, NULL,
-		  "{\"model\":\"id\",\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0}]}}]}" },
-		{ "{\"model\":\"up\",\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}", false, false, false, false, "length",
-		  "{\"model\":\"id\",\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}" },
-		{ "{\"model\":\"up\",\"choices\":[{\"text\":\"Hi\",\"index\":0}]}", true, false, false, false, NULL,
-		  "{\"model\":\"id\",\"choices\":[{\"text\":\"Hi\",\"index\":0}]}" },
-		{ "{\"model\":\"up\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5}}", false, true, false, true,
-		  NULL, "{\"model\":\"id\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5}}" },
-		{ "{\"error\":{\"message\":\"no\"}}", false, false, true, false, NULL, "{\"error\":{\"message\":\"no\"}}" },
-		{ "{\"error\":null,\"choices\":[]}", false, false, false, false, NULL, "{\"error\":null,\"choices\":[]}" },
+	static const struct {
+		const char *text;
+		bool content, usage_only, error, keep;
+		const char *finish, *expected;
+	} table[] = {
+		{"{\"model\":\"up\",\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_"
+		 "reason\":null}],"
+		 "\"usage\":null}",
+			false, false, false, false, NULL,
+			"{\"model\":\"id\",\"choices\":[{\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_"
+			"reason\":null}]}"},
+		{"{\"model\":\"up\",\"choices\":[{\"delta\":{\"content\":\"Hi\"}}],\"usage\":null}", true, false, false,
+			true, NULL, "{\"model\":\"id\",\"choices\":[{\"delta\":{\"content\":\"Hi\"}}],\"usage\":null}"},
+		{"{\"model\":\"up\",\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}", true, false, false,
+			false, NULL, "{\"model\":\"id\",\"choices\":[{\"delta\":{\"reasoning_content\":\"hm\"}}]}"},
+		{"{\"model\":\"up\",\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0}]}}]}", true, false, false,
+			false, NULL, "{\"model\":\"id\",\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":0}]}}]}"},
+		{"{\"model\":\"up\",\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}", false, false, false,
+			false, "length",
+			"{\"model\":\"id\",\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}"},
+		{"{\"model\":\"up\",\"choices\":[{\"text\":\"Hi\",\"index\":0}]}", true, false, false, false, NULL,
+			"{\"model\":\"id\",\"choices\":[{\"text\":\"Hi\",\"index\":0}]}"},
+		{"{\"model\":\"up\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5}}", false,
+			true, false, true, NULL,
+			"{\"model\":\"id\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5}}"},
+		{"{\"error\":{\"message\":\"no\"}}", false, false, true, false, NULL,
+			"{\"error\":{\"message\":\"no\"}}"},
+		{"{\"error\":null,\"choices\":[]}", false, false, false, false, NULL,
+			"{\"error\":null,\"choices\":[]}"},
 	};
 	struct fixture *f = *state;
 	struct openai_chunk chunk;
@@ -261,12 +305,15 @@ static void chunks(void **state)
 
 static void complaints(void **state)
 {
-	static const struct { const char *text, *message, *code, *raw; } table[] = {
-		{ "{\"error\":{\"message\":\"no\",\"code\":\"bad\"}}", "no", "bad", "{\"message\":\"no\",\"code\":\"bad\"}" },
-		{ "{\"error\":{\"message\":\"no\",\"code\":7}}", "no", NULL, "{\"message\":\"no\",\"code\":7}" },
-		{ "{\"error\":\"no\"}", "no", NULL, "\"no\"" },
-		{ "{\"message\":\"no\"}", "no", NULL, "{\"message\":\"no\"}" },
-		{ "[1]", NULL, NULL, NULL },
+	static const struct {
+		const char *text, *message, *code, *raw;
+	} table[] = {
+		{"{\"error\":{\"message\":\"no\",\"code\":\"bad\"}}", "no", "bad",
+			"{\"message\":\"no\",\"code\":\"bad\"}"},
+		{"{\"error\":{\"message\":\"no\",\"code\":7}}", "no", NULL, "{\"message\":\"no\",\"code\":7}"},
+		{"{\"error\":\"no\"}", "no", NULL, "\"no\""},
+		{"{\"message\":\"no\"}", "no", NULL, "{\"message\":\"no\"}"},
+		{"[1]", NULL, NULL, NULL},
 	};
 	struct fixture *f = *state;
 	struct openai_error error;
@@ -283,8 +330,12 @@ static void complaints(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(requests_refused), cmocka_unit_test(requests_edited), cmocka_unit_test(usage_is_data),
-		cmocka_unit_test(answers_edited),   cmocka_unit_test(chunks),	       cmocka_unit_test(complaints),
+		cmocka_unit_test(requests_refused),
+		cmocka_unit_test(requests_edited),
+		cmocka_unit_test(usage_is_data),
+		cmocka_unit_test(answers_edited),
+		cmocka_unit_test(chunks),
+		cmocka_unit_test(complaints),
 	};
 
 	return cmocka_run_group_tests_name("openai", tests, set_up, tear_down);

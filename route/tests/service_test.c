@@ -3,31 +3,36 @@
 
 #include "route/pages.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static void paths_lead_somewhere(void **state)
 {
-	static const struct { enum http_method method; const char *path; void (*handle)(struct exchange *); const char *argument; } table[] = {
-		{ HTTP_POST, "/v1/chat/completions", exchange_run, NULL },
-		{ HTTP_POST, "/v1/completions", exchange_run, NULL },
-		{ HTTP_POST, "/v1/embeddings", exchange_run, NULL },
-		{ HTTP_POST, "/v1/moderations", exchange_run, NULL },
-		{ HTTP_GET, "/v1/models", page_models, NULL },
-		{ HTTP_HEAD, "/v1/models", page_models, NULL },
-		{ HTTP_GET, "/v1/models/openai/gpt", page_model, "openai/gpt" },
-		{ HTTP_GET, "/v1/models/openai%2Fgpt", page_model, "openai%2Fgpt" },
-		{ HTTP_GET, "/v1/receipts/req_1", page_receipt, "req_1" },
-		{ HTTP_GET, "/healthz", page_healthz, NULL },
-		{ HTTP_GET, "/readyz", page_readyz, NULL },
-		{ HTTP_GET, "/metrics", page_metrics, NULL },
-		{ HTTP_GET, "/admin/status", admin_status, NULL },
-		{ HTTP_GET, "/admin/receipts", admin_receipts, NULL },
-		{ HTTP_GET, "/admin/receipts/req_1", admin_receipt, "req_1" },
+	static const struct {
+		enum http_method method;
+		const char *path;
+		void (*handle)(struct exchange *);
+		const char *argument;
+	} table[] = {
+		{HTTP_POST, "/v1/chat/completions", exchange_run, NULL},
+		{HTTP_POST, "/v1/completions", exchange_run, NULL},
+		{HTTP_POST, "/v1/embeddings", exchange_run, NULL},
+		{HTTP_POST, "/v1/moderations", exchange_run, NULL},
+		{HTTP_GET, "/v1/models", page_models, NULL},
+		{HTTP_HEAD, "/v1/models", page_models, NULL},
+		{HTTP_GET, "/v1/models/openai/gpt", page_model, "openai/gpt"},
+		{HTTP_GET, "/v1/models/openai%2Fgpt", page_model, "openai%2Fgpt"},
+		{HTTP_GET, "/v1/receipts/req_1", page_receipt, "req_1"},
+		{HTTP_GET, "/healthz", page_healthz, NULL},
+		{HTTP_GET, "/readyz", page_readyz, NULL},
+		{HTTP_GET, "/metrics", page_metrics, NULL},
+		{HTTP_GET, "/admin/status", admin_status, NULL},
+		{HTTP_GET, "/admin/receipts", admin_receipts, NULL},
+		{HTTP_GET, "/admin/receipts/req_1", admin_receipt, "req_1"},
 	};
 
 	(void)state;
@@ -45,20 +50,24 @@ static void paths_lead_somewhere(void **state)
 
 static void others_lead_nowhere(void **state)
 {
-	static const struct { enum http_method method; const char *path; unsigned allowed; } table[] = {
-		{ HTTP_GET, "/", 0 },
-		{ HTTP_GET, "", 0 },
-		{ HTTP_GET, "/v1", 0 },
-		{ HTTP_POST, "/v1/chat/completions/", 0 },
-		{ HTTP_POST, "/v1/chat", 0 },
-		{ HTTP_GET, "/v1/models/", 0 },
-		{ HTTP_GET, "/V1/models", 0 },
-		{ HTTP_GET, "/v1/chat/completions", 1u << HTTP_POST },
-		{ HTTP_HEAD, "/v1/embeddings", 1u << HTTP_POST },
-		{ HTTP_METHOD_OTHER, "/v1/embeddings", 1u << HTTP_POST },
-		{ HTTP_POST, "/v1/models", 1u << HTTP_GET },
-		{ HTTP_DELETE, "/v1/models/a", 1u << HTTP_GET },
-		{ HTTP_POST, "/healthz", 1u << HTTP_GET },
+	static const struct {
+		enum http_method method;
+		const char *path;
+		unsigned allowed;
+	} table[] = {
+		{HTTP_GET, "/", 0},
+		{HTTP_GET, "", 0},
+		{HTTP_GET, "/v1", 0},
+		{HTTP_POST, "/v1/chat/completions/", 0},
+		{HTTP_POST, "/v1/chat", 0},
+		{HTTP_GET, "/v1/models/", 0},
+		{HTTP_GET, "/V1/models", 0},
+		{HTTP_GET, "/v1/chat/completions", 1u << HTTP_POST},
+		{HTTP_HEAD, "/v1/embeddings", 1u << HTTP_POST},
+		{HTTP_METHOD_OTHER, "/v1/embeddings", 1u << HTTP_POST},
+		{HTTP_POST, "/v1/models", 1u << HTTP_GET},
+		{HTTP_DELETE, "/v1/models/a", 1u << HTTP_GET},
+		{HTTP_POST, "/healthz", 1u << HTTP_GET},
 	};
 
 	(void)state;
@@ -73,7 +82,8 @@ static void others_lead_nowhere(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(paths_lead_somewhere), cmocka_unit_test(others_lead_nowhere) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(paths_lead_somewhere), cmocka_unit_test(others_lead_nowhere)};
 
 	return cmocka_run_group_tests_name("service", tests, NULL, NULL);
 }
