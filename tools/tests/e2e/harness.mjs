@@ -1,5 +1,6 @@
 // What the end-to-end tests stand on: processes that are started on free ports and always ended, a list of tests, small helpers.
 // A test is a name and an async function that gets a `world`: a gateway and a simulator of its own suite.
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import fs from "node:fs";
 import net from "node:net";
@@ -151,8 +152,9 @@ export async function openWorld(build, options = {}) {
   return {
     build, dataDir, mock, gateway, port, base: `http://127.0.0.1:${port}`,
     close: async () => {
-      await gateway.stop();
+      const { code, signal } = await gateway.stop();
       await mock.stop();
+      assert.equal(code, 0, `the gateway ended with ${code ?? signal}:\n${gateway.child.output().slice(-4000)}`);
       fs.rmSync(dataDir, { recursive: true, force: true });
     },
   };
