@@ -3,10 +3,10 @@
 
 #include "route/gateway.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TAIL "User-Agent: tollgate/" TOLLGATE_VERSION "\r\n"
