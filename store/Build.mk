@@ -2,3 +2,4 @@ obj-y += kv_log.o receipt.o receipt_print.o kv_rocksdb.o journal.o receipt_block
 obj-y += writer.o reader.o recovery.o data_dir.o store.o
 obj-y += check.o
 test-y += store_test
+test-y += receipt_test journal_test

@@ -83,6 +83,14 @@ static int append(struct world *world, unsigned shard, uint64_t n, struct store_
 	return store_append(world->store, &world->shards[shard], &receipt, ticket);
 }
 
+/* Wake-ups leave a shard when its turn ends, so a test that waits for another thread has to turn its shards. */
+static void turn_and_wait(struct world *world)
+{
+	for (unsigned i = 0; i < world->shard_count; i++)
+		shard_turn(&world->shards[i], false);
+	usleep(1000);
+}
+
 /* Appends [from, to) over the shards in turn; waits while a journal is full. */
 static void append_all(struct world *world, uint64_t from, uint64_t to)
 {
@@ -90,7 +98,7 @@ static void append_all(struct world *world, uint64_t from, uint64_t to)
 
 	for (uint64_t n = from; n < to; n++)
 		while (append(world, (unsigned)(n % world->shard_count), n, &ticket) == -EAGAIN)
-			usleep(1000);
+			turn_and_wait(world);
 }
 
 static void on_queried(struct store_query *query)
@@ -366,8 +374,8 @@ static void limit_files(rlim_t bytes)
 static void wait_until_writable(struct world *world, bool writable)
 {
 	for (unsigned i = 0; store_writable(world->store) != writable; i++) {
-		assert_true(i < 5000);
-		usleep(2000);
+		assert_true(i < 10000);
+		turn_and_wait(world);
 	}
 }
 
