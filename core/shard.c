@@ -131,9 +131,14 @@ int shard_start(struct shard *shard)
 	return 0;
 }
 
+/*
+ * Wakes it whatever the mailbox says: a shard that ended may have taken on to wake this one in a turn that it did not live to
+ * submit.
+ */
 void shard_stop(struct shard *shard)
 {
-	shard_post(shard, &shard->stop_letter, NULL);
+	mailbox_post(&shard->mailbox, &shard->stop_letter);
+	ring_wake(shard->ring, NULL);
 }
 
 void shard_join(struct shard *shard)
