@@ -3,3 +3,4 @@ obj-y += writer.o reader.o recovery.o data_dir.o store.o
 obj-y += check.o
 test-y += store_test
 test-y += receipt_test journal_test
+test-y += check_test
