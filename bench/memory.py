@@ -1,0 +1,133 @@
+"""Memory: what an idle client connection costs, and whether a million requests make the gateway larger.
+
+Resident memory of the whole process (nginx: its one worker); what the kernel keeps for a socket is not in it. Each idle
+connection has served one request, GET /v1/models: it is authenticated and answered like a call, but leaves no receipt, so that
+the database's write buffer does not grow between the two looks. Before the first look calls have filled what any load fills.
+"""
+import contextlib
+import os
+import resource
+import socket
+import time
+
+from programs import KEY, Field, rss_all_kib, say
+
+IDLE_CONNECTIONS = 9000
+SOURCES = 9          # addresses 127.0.0.2 and on: no client comes near http.max_connections_per_ip
+WARM_REQUESTS = 50000
+CONNECTIONS = 64
+GROWTH_AT = [100_000, 500_000, 1_000_000]
+SPARE_FILES = 200
+
+REQUEST = (f"GET /v1/models HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\n\r\n").encode()
+
+
+def allow_files(count):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= count:
+        return
+    if hard < count and os.geteuid() == 0:
+        hard = count
+    if hard != resource.RLIM_INFINITY and hard < count:
+        raise SystemExit(f"bench: {count} open files are needed, {hard} are allowed (ulimit -n)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+
+
+def exchange(client):
+    client.sendall(REQUEST)
+    answer = b""
+    while b"\r\n\r\n" not in answer:
+        answer += receive(client)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    lines = head.lower().split(b"\r\n")
+    if not lines[0].startswith(b"http/1.1 200"):
+        raise SystemExit(f"bench: {lines[0].decode()}")
+    length = next(int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:"))
+    missing = length - len(body)
+    while missing > 0:
+        missing -= len(receive(client))
+
+
+def receive(client):
+    part = client.recv(65536)
+    if not part:
+        raise SystemExit("bench: an idle connection was closed")
+    return part
+
+
+@contextlib.contextmanager
+def idle_connections(port, count):
+    clients = []
+    try:
+        for number in range(count):
+            source = f"127.0.0.{2 + number % SOURCES}"
+            client = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(source, 0))
+            clients.append(client)
+            exchange(client)
+        yield clients
+    finally:
+        for client in clients:
+            client.close()
+
+
+def settle(field, target):
+    """Until the receipts are where they stay."""
+    end = time.monotonic() + 10
+    while target == "tollgate" and field.metric("tollgate_store_journal_bytes") > 0 and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def idle(field, target):
+    pids, port = field.pids[target], field.ports[target]["request"]
+    row = {"started_kib": rss_all_kib(pids)}
+    field.loadgen(port, "mock", CONNECTIONS, ["--requests", str(WARM_REQUESTS)])
+    settle(field, target)
+    row["warm_kib"] = rss_all_kib(pids)
+    with idle_connections(port, IDLE_CONNECTIONS) as clients:
+        row["connected_kib"] = rss_all_kib(pids)
+        exchange(clients[0])  # still served
+        exchange(clients[-1])
+    row["bytes_per_connection"] = (row["connected_kib"] - row["warm_kib"]) * 1024 / IDLE_CONNECTIONS
+    return row
+
+
+def growth(field):
+    pids, port = field.pids["tollgate"], field.ports["tollgate"]["request"]
+    rows, done = [], 0
+    for count in GROWTH_AT:
+        result = field.loadgen(port, "mock", CONNECTIONS, ["--requests", str(count - done)])
+        done = count
+        settle(field, "tollgate")
+        rows.append({"requests": count, "rss_kib": rss_all_kib(pids),
+                     "errors": result["requests"] - result["statuses"].get("200", 0) + sum(result["errors"].values())})
+    return rows
+
+
+def measure(build, programs, directory, targets):
+    allow_files(IDLE_CONNECTIONS + SPARE_FILES)
+    report = {"idle_connections": IDLE_CONNECTIONS, "idle": {}, "growth": []}
+    os.mkdir(f"{directory}/memory")
+    field = Field(build, programs, f"{directory}/memory", connections=2 * IDLE_CONNECTIONS)
+    field.start(targets)
+    for target in targets:
+        say(f"memory: {target}, {IDLE_CONNECTIONS} idle connections")
+        report["idle"][target] = idle(field, target)
+    if "tollgate" in targets:
+        say(f"memory: tollgate, {GROWTH_AT[-1]} requests")
+        report["growth"] = growth(field)
+    return report
+
+
+def failed(report):
+    return any(row["errors"] for row in report["growth"])
+
+
+def print_table(report):
+    print(f"\nMemory, {report['idle_connections']} idle connections:")
+    print(f"{'':12}{'started KiB':>13}{'warm KiB':>13}{'connected KiB':>15}{'bytes/connection':>18}")
+    for target, row in report["idle"].items():
+        print(f"{target:12}{row['started_kib']:>13}{row['warm_kib']:>13}{row['connected_kib']:>15}"
+              f"{row['bytes_per_connection']:>18.0f}")
+    for row in report["growth"]:
+        grown = row["rss_kib"] - report["growth"][0]["rss_kib"]
+        print(f"tollgate after {row['requests']:>9} requests: {row['rss_kib']} KiB ({grown:+d}), {row['errors']} errors")
