@@ -475,6 +475,61 @@ static void says_when_the_journal_is_full(void **state)
 	remove_tree(world.dir);
 }
 
+static void wait_until_drained(struct world *world)
+{
+	for (unsigned i = 0; store_counts(world->store).journal_used_bytes; i++) {
+		assert_true(i < 10000);
+		turn_and_wait(world);
+	}
+}
+
+/* Appends as many receipts as fill the part of the journal that a calm shard works on, and a few more. */
+static uint64_t append_past_an_eighth(struct world *world, uint64_t from)
+{
+	char record[RECEIPT_BYTES_MAX];
+	struct store_ticket ticket;
+	struct receipt receipt;
+	uint64_t n = from;
+
+	for (size_t bytes = 0; bytes < JOURNAL_BYTES / 8; n++) {
+		test_receipt(&receipt, n);
+		bytes += (size_t)receipt_encode(&receipt, record, sizeof(record));
+		assert_int_equal(append(world, 0, n, &ticket), 1);
+		assert_true(store_writable(world->store));
+	}
+	return n;
+}
+
+/*
+ * An emptied journal begins again at its beginning once an eighth of it is used. The padding over the other seven counts
+ * as used until the writer has passed it, which must not look like a journal that is nearly full.
+ */
+static void stays_writable_when_an_emptied_journal_turns(void **state)
+{
+	enum { TURNS = 60 };
+	struct world world = make_world();
+	uint64_t appended = 0;
+
+	(void)state;
+	open_shards(&world, 1);
+	open_store(&world, DURABILITY_PROCESS, 1);
+	for (unsigned turn = 0; turn < TURNS; turn++) {
+		appended = append_past_an_eighth(&world, appended);
+		wait_until_drained(&world);
+		assert_int_equal(append(&world, 0, appended++, &(struct store_ticket){ .result = 0 }), 1); /* the turn */
+		assert_true(store_writable(world.store));
+		wait_until_drained(&world);
+	}
+	assert_int_equal(store_counts(world.store).receipts, appended);
+	assert_true(store_counts(world.store).spend_nusd == sum_of(appended));
+	for (uint64_t n = 0; n < appended; n += 41)
+		assert_int_equal(find(&world, n, slice_of(NULL, 0)), 0);
+	store_close(world.store);
+	close_shards(&world);
+	expect_sound(&world, "receipts in ");
+	remove_tree(world.dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -487,6 +542,7 @@ int main(void)
 		cmocka_unit_test(fails_tickets_while_the_disk_refuses),
 		cmocka_unit_test(refuses_a_second_user),
 		cmocka_unit_test(says_when_the_journal_is_full),
+		cmocka_unit_test(stays_writable_when_an_emptied_journal_turns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
