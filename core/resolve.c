@@ -247,11 +247,37 @@ void resolver_close(struct resolver *resolver)
 	free(resolver);
 }
 
+/* "localhost" and every name below it, with or without the root's dot. */
+static bool is_localhost(struct slice name)
+{
+	static const struct slice localhost = {"localhost", 9};
+
+	if (name.size && name.data[name.size - 1] == '.')
+		name.size--;
+	if (name.size > localhost.size && name.data[name.size - localhost.size - 1] == '.')
+		name = slice_after(name, name.size - localhost.size);
+	return slice_equal_nocase(name, localhost);
+}
+
+/* Loopback whatever files and servers say, so that it needs neither (RFC 6761 section 6.3). */
+static void answer_localhost(struct resolve_query *query)
+{
+	resolve_literal(SLICE("127.0.0.1"), query->port, &query->addresses[0]);
+	resolve_literal(SLICE("::1"), query->port, &query->addresses[1]);
+	query->count = 2;
+	query->ttl_s = LITERAL_TTL_S;
+	deliver(query, 0);
+}
+
 void resolve_start(struct resolver *resolver, struct resolve_query *query)
 {
 	query->resolver = resolver;
 	query->count = 0;
 	query->ttl_s = 0;
+	if (is_localhost(slice_of_string(query->name))) {
+		answer_localhost(query);
+		return;
+	}
 	if (resolve_literal(slice_of_string(query->name), query->port, &query->addresses[0])) {
 		query->count = 1;
 		query->ttl_s = LITERAL_TTL_S;

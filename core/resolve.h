@@ -1,6 +1,6 @@
 /*
  * Names to addresses, off the shards: c-ares on the control thread's ring-less worker. An answer is posted to the asking shard
- * as a letter. Literal addresses are answered as well, without a query.
+ * as a letter. Literal addresses and "localhost" are answered as well, without a query.
  */
 #ifndef CORE_RESOLVE_H
 #define CORE_RESOLVE_H

@@ -1,5 +1,5 @@
 /*
- * The resolver without a network: literals, what /etc/hosts says, names that cannot be, and closing with queries in
+ * The resolver without a network: literals, loopback by its name, names that cannot be, and closing with queries in
  * flight. shard_post() is this test's own: answers arrive in a mailbox that the test waits on.
  */
 #include "core/resolve.h"
@@ -108,27 +108,35 @@ static void test_literals(void **state)
 	}
 }
 
+static void expect_loopback(const struct resolve_query *query)
+{
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&query->addresses[0];
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&query->addresses[1];
+
+	assert_int_equal(query->result, 0);
+	assert_int_equal(query->count, 2);
+	assert_int_equal(v4->sin_family, AF_INET);
+	assert_int_equal(ntohl(v4->sin_addr.s_addr), INADDR_LOOPBACK);
+	assert_int_equal(ntohs(v4->sin_port), 443);
+	assert_int_equal(v6->sin6_family, AF_INET6);
+	assert_memory_equal(&v6->sin6_addr, &in6addr_loopback, sizeof(in6addr_loopback));
+	assert_int_equal(ntohs(v6->sin6_port), 443);
+	assert_true(query->ttl_s > 3600); /* no file and no server was asked */
+}
+
 static void test_localhost(void **state)
 {
+	static const char *const names[] = {"localhost", "LocalHost", "localhost.", "api.localhost", "a.b.localhost."};
 	struct resolver *resolver;
 	struct shard shard;
 	struct asked asked;
 
 	(void)state;
 	begin(&resolver, &shard);
-	ask(resolver, &shard, &asked, "localhost");
-	wait_for(&shard, &asked);
-	assert_int_equal(asked.query.result, 0);
-	assert_in_range(asked.query.count, 1, RESOLVE_ADDRESSES_MAX);
-	assert_in_range(asked.query.ttl_s, 1, 3600);
-	for (unsigned i = 0; i < asked.query.count; i++) {
-		struct sockaddr_in *v4 = (struct sockaddr_in *)&asked.query.addresses[i];
-
-		if (v4->sin_family == AF_INET)
-			assert_int_equal(ntohl(v4->sin_addr.s_addr) >> 24, 127);
-		else
-			assert_int_equal(v4->sin_family, AF_INET6);
-		assert_int_equal(ntohs(v4->sin_port), 443); /* at the same place in both */
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		ask(resolver, &shard, &asked, names[i]);
+		wait_for(&shard, &asked);
+		expect_loopback(&asked.query);
 	}
 
 	ask(resolver, &shard, &asked, "192.0.2.7");
