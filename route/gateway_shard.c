@@ -190,6 +190,8 @@ int gateway_shard_configure(struct gateway_shard *gs, struct gateway_config *con
 	gs->config = new;
 	options = server_options(gs, config->settings);
 	http_server_configure(gs->server, &options);
+	if (gs->admin_server)
+		http_server_configure(gs->admin_server, &options);
 	key_cache_wipe(&gs->keys); /* it points into the old index */
 	old->retired = true;
 	config_free_if_unused(old);
@@ -198,9 +200,31 @@ int gateway_shard_configure(struct gateway_shard *gs, struct gateway_config *con
 
 /* ---- once a second ---- */
 
+/* Of both servers: what metrics tell is the shard's. */
+static struct http_server_counts server_counts(const struct gateway_shard *gs)
+{
+	struct http_server_counts all = http_server_counts(gs->server), admin;
+
+	if (!gs->admin_server)
+		return all;
+	admin = http_server_counts(gs->admin_server);
+	all.accepted += admin.accepted;
+	all.connections += admin.connections;
+	all.bad_requests += admin.bad_requests;
+	all.refused_connections += admin.refused_connections;
+	all.bytes_in += admin.bytes_in;
+	all.bytes_out += admin.bytes_out;
+	return all;
+}
+
+static bool servers_are_idle(const struct gateway_shard *gs)
+{
+	return http_server_idle(gs->server) && (!gs->admin_server || http_server_idle(gs->admin_server));
+}
+
 static void copy_counts(struct gateway_shard *gs)
 {
-	struct http_server_counts server = http_server_counts(gs->server);
+	struct http_server_counts server = server_counts(gs);
 	struct http_client_counts client = http_client_counts(gs->client);
 	struct ring_counts ring = ring_counts(gs->shard->ring);
 	struct gateway_metrics *m = &gs->metrics;
@@ -222,7 +246,7 @@ static void copy_counts(struct gateway_shard *gs)
 
 static void look_at_drain(struct gateway_shard *gs)
 {
-	if (!http_server_idle(gs->server) || gs->exchange_count > 0 || config_is_asking(gs->config))
+	if (!servers_are_idle(gs) || gs->exchange_count > 0 || config_is_asking(gs->config))
 		return;
 	if (!gs->client_closed) {
 		gs->client_closed = true;
@@ -252,6 +276,8 @@ void gateway_shard_drain(struct gateway_shard *gs)
 	for (unsigned i = 0; i < gs->config->origin_count; i++)
 		timer_disarm(&gs->shard->timers, &gs->config->origins[i].again);
 	http_server_drain(gs->server);
+	if (gs->admin_server)
+		http_server_drain(gs->admin_server);
 	timer_arm(&gs->shard->timers, &gs->second, shard_now_ns(gs->shard) + 1);
 }
 
@@ -259,6 +285,8 @@ void gateway_shard_abort(struct gateway_shard *gs)
 {
 	if (!http_server_idle(gs->server))
 		http_server_abort(gs->server);
+	if (gs->admin_server && !http_server_idle(gs->admin_server))
+		http_server_abort(gs->admin_server);
 }
 
 /* ---- opening and closing ---- */
@@ -277,6 +305,10 @@ static int open_parts(struct gateway_shard *gs, const struct settings *settings,
 	err = http_server_open(&gs->server, gs->shard, &options, &gateway_service, gs);
 	if (err)
 		return say_why(why, why_bytes, "cannot open the HTTP server", err);
+	if (settings->admin_has_address)
+		err = http_server_open(&gs->admin_server, gs->shard, &options, &gateway_admin_service, gs);
+	if (err)
+		return say_why(why, why_bytes, "cannot open the admin API's HTTP server", err);
 	if (gs->gateway->log) {
 		gs->log = log_writer_open(gs->gateway->log);
 		if (!gs->log)
@@ -285,18 +317,27 @@ static int open_parts(struct gateway_shard *gs, const struct settings *settings,
 	return 0;
 }
 
+static int listen_on(struct gateway_shard *gs, struct http_server *server, const struct sockaddr_storage *address)
+{
+	int listener = ring_listen(gs->shard->ring, address, LISTEN_BACKLOG, true);
+
+	return listener < 0 ? listener : http_server_listen(server, listener);
+}
+
 static int listen_on_all(struct gateway_shard *gs, const struct settings *settings, char *why, size_t why_bytes)
 {
-	for (unsigned i = 0; i < settings->listener_count; i++) {
-		int listener = ring_listen(gs->shard->ring, &settings->listeners[i].address, LISTEN_BACKLOG, true);
-		int err = listener < 0 ? listener : http_server_listen(gs->server, listener);
+	int err = 0;
 
+	for (unsigned i = 0; i < settings->listener_count; i++) {
+		err = listen_on(gs, gs->server, &settings->listeners[i].address);
 		if (err < 0) {
 			snprintf(why, why_bytes, "cannot listen on address %u of 'listen': %s", i + 1, strerror(-err));
 			return err;
 		}
 	}
-	return 0;
+	if (gs->admin_server)
+		err = listen_on(gs, gs->admin_server, &settings->admin_address);
+	return err < 0 ? say_why(why, why_bytes, "cannot listen on admin.address", err) : 0;
 }
 
 static void free_all(struct gateway_shard *gs)
@@ -349,6 +390,7 @@ void gateway_shard_close(struct gateway_shard *gs)
 	assert(atomic_load(&gs->drained));
 	atomic_store(&gs->gateway->shards[gs->shard->index], NULL);
 	http_server_close(gs->server);
+	http_server_close(gs->admin_server);
 	http_client_free(gs->client);
 	gs->config->retired = true;
 	config_free_if_unused(gs->config);

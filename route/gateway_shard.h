@@ -53,6 +53,7 @@ struct gateway_shard {
 	struct gateway *gateway;
 	struct shard *shard;
 	struct http_server *server;
+	struct http_server *admin_server; /* of admin.address; NULL: `server` has the admin API too */
 	struct http_client *client;
 	struct json_parser *json;
 	struct log_writer *log;      /* NULL: no log */

@@ -70,6 +70,18 @@ const struct service_route *service_route_find(
 	return NULL;
 }
 
+static bool is_admin_path(struct slice path)
+{
+	return slice_equal(path, SLICE("/admin")) || slice_starts_with(path, SLICE("/admin/"));
+}
+
+bool service_door_leads(enum service_door door, struct slice path, const struct service_route *route)
+{
+	if (door == DOOR_BOTH || (route && route->access == ACCESS_OPEN))
+		return true;
+	return is_admin_path(path) == (door == DOOR_ADMIN);
+}
+
 static void refuse_path(struct exchange *e, unsigned allowed)
 {
 	struct api_error error = {.type = SLICE("not_found_error"), .code = SLICE("unknown_path"), .status = 404};
@@ -131,9 +143,9 @@ static void refuse_without_exchange(struct http_request *request)
 		      "in a moment.\",\"code\":\"out_of_memory\",\"param\":null,\"retry_after_seconds\":1}}"));
 }
 
-static void on_head(void *context, struct http_request *request)
+static void enter(struct gateway_shard *gs, enum service_door door, struct http_request *request)
 {
-	struct exchange *e = exchange_open(context, request);
+	struct exchange *e = exchange_open(gs, request);
 	unsigned allowed;
 
 	request->user = e;
@@ -142,6 +154,10 @@ static void on_head(void *context, struct http_request *request)
 		return;
 	}
 	e->route = service_route_find(request->head.method, request->head.path, &e->route_argument, &allowed);
+	if (!service_door_leads(door, request->head.path, e->route)) {
+		e->route = NULL;
+		allowed = 0;
+	}
 	if (!e->route) {
 		refuse_path(e, allowed);
 		return;
@@ -156,6 +172,18 @@ static void on_head(void *context, struct http_request *request)
 		refuse_media(e);
 	else
 		request->body_max_bytes = 0;
+}
+
+static void on_head(void *context, struct http_request *request)
+{
+	struct gateway_shard *gs = context;
+
+	enter(gs, gs->admin_server ? DOOR_CLIENTS : DOOR_BOTH, request);
+}
+
+static void on_admin_head(void *context, struct http_request *request)
+{
+	enter(context, DOOR_ADMIN, request);
 }
 
 static void on_request(void *context, struct http_request *request)
@@ -210,6 +238,15 @@ static void write_error(void *context, unsigned status, struct slice code, struc
 
 const struct http_service gateway_service = {
 	.on_head = on_head,
+	.on_request = on_request,
+	.on_drained = on_drained,
+	.on_gone = on_gone,
+	.on_done = on_done,
+	.write_error = write_error,
+};
+
+const struct http_service gateway_admin_service = {
+	.on_head = on_admin_head,
 	.on_request = on_request,
 	.on_drained = on_drained,
 	.on_gone = on_gone,

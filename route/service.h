@@ -27,6 +27,13 @@ struct service_route {
 const struct service_route *service_route_find(
 	enum http_method method, struct slice path, struct slice *argument, unsigned *allowed);
 
-extern const struct http_service gateway_service; /* its context is the struct gateway_shard */
+/* Where a request came in: a listener of both, or one of the two when admin.address gives the admin API its own. */
+enum service_door { DOOR_BOTH, DOOR_CLIENTS, DOOR_ADMIN };
+
+/* Whether a door leads to `path`, whose route is `route` (NULL: none). Pages that are open to all are behind each. */
+bool service_door_leads(enum service_door door, struct slice path, const struct service_route *route);
+
+/* Their context is the struct gateway_shard. */
+extern const struct http_service gateway_service, gateway_admin_service;
 
 #endif

@@ -429,6 +429,19 @@ static void check_routing(struct settings_load *load, const struct names *provid
 		load, providers, &settings->routing.more.blocked_providers, config_member(node, "blocked_providers"));
 }
 
+/* Listeners share their port between shards, so two of the same address would share its connections by chance. */
+static void check_admin_address(struct settings_load *load)
+{
+	const struct settings *settings = load->settings;
+	unsigned i;
+
+	for (i = 0; settings->admin_has_address && i < settings->listener_count; i++)
+		if (memcmp(&settings->admin_address, &settings->listeners[i].address,
+			    sizeof(settings->admin_address)) == 0)
+			settings_error(load, config_member(load->root, "admin"), "address",
+				"address is one of 'listen' as well (expected one of its own; null: every listener)");
+}
+
 static void check_rest(struct settings_load *load, const struct names *models, const struct names *workspaces)
 {
 	const struct settings *settings = load->settings;
@@ -438,6 +451,7 @@ static void check_rest(struct settings_load *load, const struct names *models, c
 	struct names projects = make_names(load, "project", settings->project_count);
 	unsigned i;
 
+	check_admin_address(load);
 	if (listen && listen->kind == CONFIG_LIST && listen->count == 0)
 		settings_error(load, listen, NULL, "listen is empty (expected at least one address)");
 	refer(load, models, settings->cache.embedding_model, semantic, "embedding_model");

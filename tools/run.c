@@ -220,6 +220,35 @@ static int open_shards(struct run *run, char *why, size_t why_bytes)
 	return 0;
 }
 
+static bool same_listeners(const struct settings *a, const struct settings *b)
+{
+	if (a->listener_count != b->listener_count || a->admin_has_address != b->admin_has_address ||
+	    memcmp(&a->admin_address, &b->admin_address, sizeof(a->admin_address)) != 0)
+		return false;
+	for (unsigned i = 0; i < a->listener_count; i++)
+		if (memcmp(&a->listeners[i].address, &b->listeners[i].address, sizeof(a->listeners[i].address)) != 0)
+			return false;
+	return true;
+}
+
+/* What was opened at the start stays as it is until the next one, and who changed it is told so. */
+static void warn_of_restart(const struct settings *old, const struct settings *new)
+{
+	const struct {
+		const char *name;
+		bool same;
+	} fields[] = {
+		{ "listen and admin.address", same_listeners(old, new) },
+		{ "data_dir", strcmp(old->data_dir, new->data_dir) == 0 },
+		{ "durability", old->durability == new->durability },
+		{ "shards", old->shards == new->shards },
+	};
+
+	for (unsigned i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		if (!fields[i].same)
+			fprintf(stderr, "tollgate: warning: %s changed, which needs a restart\n", fields[i].name);
+}
+
 static void reload(struct run *run)
 {
 	struct settings *settings = settings_load(run->config_path, complain, warn, (void *)(uintptr_t)run->config_path);
@@ -235,6 +264,7 @@ static void reload(struct run *run)
 		gateway_config_give(&config);
 		return;
 	}
+	warn_of_restart(run->config->settings, settings);
 	log_set(run->gateway.log, settings->log_level, settings->log_format);
 	run->drain_timeout_ns = settings->drain_timeout_ns;
 	gateway_config_give(&run->config);
@@ -314,11 +344,12 @@ static void close_all(struct run *run)
 
 static void say_ready(const struct run *run, const struct settings *settings)
 {
+	unsigned listeners = settings->listener_count + settings->admin_has_address;
 	char features[128];
 
 	ring_features_name(ring_features(run->shards[0].shard.ring), features, sizeof(features));
 	fprintf(stderr, "tollgate %s: %u shard%s, %u listener%s, io_uring with %s; ready\n", TOLLGATE_VERSION, run->shard_count,
-		run->shard_count == 1 ? "" : "s", settings->listener_count, settings->listener_count == 1 ? "" : "s",
+		run->shard_count == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s",
 		features[0] ? features : "nothing newer than Linux 6.1");
 }
 

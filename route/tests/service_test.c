@@ -80,10 +80,46 @@ static void others_lead_nowhere(void **state)
 	}
 }
 
+static void doors_lead_to_their_part(void **state)
+{
+	static const struct {
+		const char *path;
+		enum http_method method;
+		bool clients, admin;
+	} table[] = {
+		{"/admin/status", HTTP_GET, false, true},
+		{"/admin/receipts/req_1", HTTP_GET, false, true},
+		{"/admin/receipts", HTTP_DELETE, false, true},
+		{"/admin/nothing", HTTP_GET, false, true},
+		{"/admin", HTTP_GET, false, true},
+		{"/administration", HTTP_GET, true, false},
+		{"/v1/models", HTTP_GET, true, false},
+		{"/v1/chat/completions", HTTP_POST, true, false},
+		{"/v1/receipts/req_1", HTTP_GET, true, false},
+		{"/healthz", HTTP_GET, true, true},
+		{"/readyz", HTTP_HEAD, true, true},
+		{"/metrics", HTTP_GET, true, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct slice path = slice_of_string(table[i].path), argument;
+		unsigned allowed;
+		const struct service_route *route = service_route_find(table[i].method, path, &argument, &allowed);
+
+		assert_true(service_door_leads(DOOR_BOTH, path, route));
+		assert_int_equal(service_door_leads(DOOR_CLIENTS, path, route), table[i].clients);
+		assert_int_equal(service_door_leads(DOOR_ADMIN, path, route), table[i].admin);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(paths_lead_somewhere), cmocka_unit_test(others_lead_nowhere)};
+		cmocka_unit_test(paths_lead_somewhere),
+		cmocka_unit_test(others_lead_nowhere),
+		cmocka_unit_test(doors_lead_to_their_part),
+	};
 
 	return cmocka_run_group_tests_name("service", tests, NULL, NULL);
 }

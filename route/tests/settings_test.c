@@ -72,6 +72,9 @@ static const struct wrong wrong_files[] = {
 	{"[]", "1:1: a list will not do here (expected a map)"},
 	{"admin: {}", "1:8: \"master_key\" is missing"},
 	{"shards: 1", "1:1: \"master_key\" is missing"},
+	{"admin: { master_key: 0123456789abcdef, address: 127.0.0.1:9 }\nlisten: [{ address: 127.0.0.1:9 }]",
+		"1:49: address is one of 'listen' as well"},
+	{"admin: { master_key: 0123456789abcdef, address: 0.0.0.0:8080 }", "1:49: address is one of 'listen' as well"},
 	{"admin: { master_key: short }", "1:22: master_key: the value will not do (expected 16..256 bytes)"},
 };
 

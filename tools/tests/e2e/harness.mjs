@@ -86,18 +86,19 @@ const FAULTS = ["mock", "mock-status-400", "mock-status-401", "mock-status-403",
   "mock-invalid-json", "mock-drip", "mock-cut", "mock-no-done", "mock-error-event", "mock-large-300", "mock-no-usage", "mock-tool",
   "mock-split", "mock-slow-150", "mock-events-100", "mock-events-1000-paced-20", "mock-events-20000", "mock-events-3-paced-600"];
 
-export function configuration({ port, mockPort, dataDir, durability = "process", shards = 1, extraModels = "", extra = "" }) {
+export function configuration({ port, mockPort, dataDir, durability = "process", shards = 1, admin = "", http = "",
+  extraModels = "", extra = "" }) {
   const models = FAULTS.map((name) =>
     `  - { id: test/${name}, provider: mock, upstream_model: ${name}, aliases: [${name}], price: { input: 0.15, cached_input: 0.075, output: 0.60 } }`);
   return `listen:
   - address: 127.0.0.1:${port}
 admin:
   master_key: ${MASTER_KEY}
-data_dir: ${dataDir}
+${admin}data_dir: ${dataDir}
 durability: ${durability}
 shards: ${shards}
 log: { level: info, format: json, access: true }
-http: { keepalive_ms: 300 }
+http: { keepalive_ms: 300${http} }
 drain_timeout_ms: 3000
 providers:
   - name: mock
