@@ -10,10 +10,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "store/commit.h"
-#include "store/data_dir.h"
+#include "store/disk.h"
 #include "store/pack.h"
 #include "store/receipt_index.h"
 #include "store/recovery.h"
@@ -302,7 +301,8 @@ int store_check(const char *data_dir, void (*say_line)(void *context, const char
 {
 	struct check *check = calloc(1, sizeof(*check));
 	char path[4096], why[LINE_BYTES] = "out of memory";
-	int lock = -1, rc = -ENOMEM;
+	struct disk_lock *lock = NULL;
+	int rc = -ENOMEM;
 
 	if (!check)
 		return -ENOMEM;
@@ -310,7 +310,7 @@ int store_check(const char *data_dir, void (*say_line)(void *context, const char
 	check->context = context;
 	if (counters_open(&check->counters) < 0)
 		goto out;
-	rc = lock = data_dir_lock(data_dir, false, why, sizeof(why));
+	rc = disk_lock(&lock, data_dir, false, why, sizeof(why));
 	if (rc < 0)
 		goto out;
 	snprintf(path, sizeof(path), "%s/db", data_dir);
@@ -326,8 +326,8 @@ out:
 		say_line(context, why);
 	if (check->kv)
 		kv_close(check->kv);
-	if (lock >= 0)
-		close(lock);
+	if (lock)
+		disk_unlock(lock);
 	if (check->counters)
 		counters_close(check->counters);
 	free(check->ids);

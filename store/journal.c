@@ -3,15 +3,12 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+
+#include "store/disk.h"
 
 enum journal_sizes {
 	HEADER_BYTES = 4096,
@@ -92,159 +89,73 @@ static struct header make_header(size_t capacity, uint64_t generation)
 	return header;
 }
 
-static int write_all(int fd, const void *bytes, size_t size, off_t offset)
-{
-	const char *at = bytes;
-
-	while (size > 0) {
-		ssize_t written = pwrite(fd, at, size, offset);
-
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return written < 0 ? -errno : -EIO;
-		at += written;
-		offset += written;
-		size -= (size_t)written;
-	}
-	return 0;
-}
-
-static int write_header(int fd, size_t capacity, uint64_t generation)
-{
-	struct header header = make_header(capacity, generation);
-	int rc = write_all(fd, &header, sizeof(header), 0);
-
-	return rc < 0 ? rc : fdatasync(fd) < 0 ? -errno : 0;
-}
-
-static int write_blocks(int fd, size_t bytes)
-{
-	enum { CHUNK_BYTES = 1 << 20 };
-	char *zeros = calloc(1, CHUNK_BYTES);
-	int rc = zeros ? 0 : -ENOMEM;
-
-	for (size_t done = 0; rc == 0 && done < bytes; done += CHUNK_BYTES)
-		rc = write_all(fd, zeros, bytes - done < CHUNK_BYTES ? bytes - done : CHUNK_BYTES, (off_t)done);
-	free(zeros);
-	return rc;
-}
-
-/* Under another name until it is whole, so that a crash leaves no half journal. */
-static int make_file(const char *path, size_t capacity, uint64_t generation)
-{
-	char draft[4096];
-	int fd, rc;
-
-	if (snprintf(draft, sizeof(draft), "%s.new", path) >= (int)sizeof(draft))
-		return -ENAMETOOLONG;
-	fd = open(draft, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return -errno;
-	rc = write_blocks(fd, HEADER_BYTES + capacity);
-	if (rc == 0)
-		rc = write_header(fd, capacity, generation);
-	if (rc == 0 && rename(draft, path) < 0)
-		rc = -errno;
-	if (rc < 0) {
-		unlink(draft);
-		close(fd);
-		return rc;
-	}
-	return fd;
-}
-
-static int open_file(const char *path, size_t capacity, uint64_t generation)
-{
-	int fd = open(path, O_RDWR | O_CLOEXEC);
-	struct stat status;
-	int rc;
-
-	if (fd < 0)
-		return errno == ENOENT ? make_file(path, capacity, generation) : -errno;
-	if (fstat(fd, &status) < 0 || status.st_size != (off_t)(HEADER_BYTES + capacity)) {
-		close(fd);
-		return make_file(path, capacity, generation);
-	}
-	rc = write_header(fd, capacity, generation);
-	if (rc == 0)
-		return fd;
-	close(fd);
-	return rc;
-}
-
-/* Takes over `fd`, which is -1 for plain memory. */
-static int map_journal(struct journal **journal, int fd, size_t capacity, uint64_t generation)
+/* NULL path: memory alone. */
+static int map_journal(struct journal **journal, const char *path, size_t capacity, uint64_t generation)
 {
 	struct journal *made = aligned_alloc(64, sizeof(*made));
-	int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-	int rc = 0;
+	int rc;
 
 	*journal = NULL;
-	if (!made) {
-		rc = -ENOMEM;
-		goto out;
-	}
+	if (!made)
+		return -ENOMEM;
 	memset(made, 0, sizeof(*made));
 	made->map_bytes = HEADER_BYTES + capacity;
-	made->map = mmap(NULL, made->map_bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
-	if (made->map == MAP_FAILED) {
-		rc = -errno;
+	rc = disk_map(&made->map, path, made->map_bytes);
+	if (rc < 0) {
 		free(made);
-		goto out;
+		return rc;
 	}
 	made->ring = made->map + HEADER_BYTES;
 	made->capacity = capacity;
 	made->generation = generation;
 	made->hot_bytes = capacity / HOT_PARTS;
 	*journal = made;
-out:
-	if (fd >= 0)
-		close(fd); /* the mapping keeps the file */
-	return rc;
+	return 0;
+}
+
+/* A file of the right size begins a new generation with a new header: what is in it does not check out any more. */
+static int make_file(const char *path, size_t capacity, uint64_t generation)
+{
+	struct header header = make_header(capacity, generation), earlier;
+	uint64_t file_bytes;
+	int rc = disk_read_head(path, &earlier, sizeof(earlier), &file_bytes);
+
+	if (rc == 0 && file_bytes == HEADER_BYTES + capacity)
+		return disk_write_head(path, &header, sizeof(header));
+	if (rc < 0 && rc != -ENOENT && rc != -EBADMSG)
+		return rc;
+	return disk_make(path, HEADER_BYTES + capacity, &header, sizeof(header));
 }
 
 int journal_open(struct journal **journal, const char *path, size_t bytes, uint64_t generation)
 {
 	size_t capacity = ((bytes < JOURNAL_BYTES_MIN ? JOURNAL_BYTES_MIN : bytes) + HEADER_BYTES - 1) & ~(size_t)(HEADER_BYTES - 1);
-	int fd = -1, rc;
+	int rc = path ? make_file(path, capacity, generation) : 0;
 
 	*journal = NULL;
-	if (path) {
-		fd = open_file(path, capacity, generation);
-		if (fd < 0)
-			return fd;
-	}
-	rc = map_journal(journal, fd, capacity, generation);
+	if (rc == 0)
+		rc = map_journal(journal, path, capacity, generation);
 	if (rc < 0)
 		return rc;
-	/* The pages that are used first, now, not on the shard. It may be refused (an old kernel): then they come by faults. */
-	madvise((*journal)->map, HEADER_BYTES + (*journal)->hot_bytes + JOURNAL_RECORD_BYTES_MAX, MADV_POPULATE_WRITE);
+	/* The pages that are used first, now, not on the shard. */
+	disk_warm((*journal)->map, HEADER_BYTES + (*journal)->hot_bytes + JOURNAL_RECORD_BYTES_MAX);
 	return 0;
 }
 
 int journal_load(struct journal **journal, const char *path)
 {
-	int fd = open(path, O_RDWR | O_CLOEXEC);
 	struct header header, expected;
-	struct stat status;
-	ssize_t size;
+	uint64_t file_bytes;
+	int rc = disk_read_head(path, &header, sizeof(header), &file_bytes);
 
 	*journal = NULL;
-	if (fd < 0)
-		return -errno;
-	size = pread(fd, &header, sizeof(header), 0);
-	if (size != (ssize_t)sizeof(header) || fstat(fd, &status) < 0) {
-		close(fd);
-		return -EBADMSG;
-	}
+	if (rc < 0)
+		return rc;
 	expected = make_header(header.capacity, header.generation);
 	if (memcmp(&header, &expected, sizeof(header)) != 0 || header.capacity < JOURNAL_BYTES_MIN ||
-	    header.capacity % HEADER_BYTES != 0 || (uint64_t)status.st_size != HEADER_BYTES + header.capacity) {
-		close(fd);
+	    header.capacity % HEADER_BYTES != 0 || file_bytes != HEADER_BYTES + header.capacity)
 		return -EBADMSG;
-	}
-	return map_journal(journal, fd, header.capacity, header.generation);
+	return map_journal(journal, path, header.capacity, header.generation);
 }
 
 /* The frame at `position` when a record checks out there. The bytes may be anything. */
@@ -272,7 +183,7 @@ void journal_recover(struct journal *journal, uint64_t tail)
 
 void journal_close(struct journal *journal)
 {
-	munmap(journal->map, journal->map_bytes);
+	disk_unmap(journal->map, journal->map_bytes);
 	free(journal);
 }
 

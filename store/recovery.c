@@ -1,19 +1,19 @@
 /*
  * Starting again after a run that may have been killed. The order matters: an old journal is overwritten only after what it
  * held is synced in the database together with the position behind it, and that position is forgotten only after the
- * journal's new header is on the disk.
+ * journal's new header, or that it is gone, is on the disk: else a power cut would bring back records without their position,
+ * and they would be taken twice.
  */
 #include "store/recovery.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/rand.h"
+#include "store/disk.h"
 
 enum { PATH_BYTES = 4096 };
 
@@ -64,46 +64,52 @@ static int replay_journal(struct commit *commit, struct kv *kv, const char *path
 	return rc;
 }
 
-static int replay_file(struct commit *commit, struct kv *kv, const char *data_dir, long index, bool keep, uint64_t *replayed,
-		       char *why, size_t why_bytes)
-{
-	char path[PATH_BYTES];
-	int rc = path_of(path, data_dir, index);
+struct replay {
+	struct commit *commit;
+	struct kv *kv;
+	const char *data_dir;
+	long shards_kept;
+	uint64_t *replayed;
+	char *why;
+	size_t why_bytes;
+};
 
+static int replay_file(void *context, const char *name)
+{
+	struct replay *replay = context;
+	long index = journal_index(name);
+	char path[PATH_BYTES];
+	int rc;
+
+	if (index < 0)
+		return 0;
+	rc = path_of(path, replay->data_dir, index);
 	if (rc == 0)
-		rc = replay_journal(commit, kv, path, replayed);
+		rc = replay_journal(replay->commit, replay->kv, path, replay->replayed);
 	if (rc == -EBADMSG)
-		snprintf(why, why_bytes, "%s is damaged or of a newer version: its receipts cannot be taken over; move it away to "
-			 "start without them", path);
+		snprintf(replay->why, replay->why_bytes, "%s is damaged or of a newer version: its receipts cannot be taken "
+			 "over; move it away to start without them", path);
 	else if (rc < 0)
-		snprintf(why, why_bytes, "cannot take over the receipts in %s: %s", path, strerror(-rc));
-	if (rc == 0 && !keep && unlink(path) < 0) {
-		rc = -errno;
-		snprintf(why, why_bytes, "cannot remove %s: %s", path, strerror(-rc));
-	}
+		snprintf(replay->why, replay->why_bytes, "cannot take over the receipts in %s: %s", path, strerror(-rc));
+	if (rc < 0 || index < replay->shards_kept)
+		return rc;
+	rc = disk_remove(path);
+	if (rc < 0)
+		snprintf(replay->why, replay->why_bytes, "cannot remove %s: %s", path, strerror(-rc));
 	return rc;
 }
 
 int recovery_replay(struct commit *commit, struct kv *kv, const char *data_dir, unsigned shards_kept, uint64_t *replayed,
 		    char *why, size_t why_bytes)
 {
-	DIR *directory = opendir(data_dir);
-	const struct dirent *entry;
-	int rc = 0;
+	struct replay replay = { commit, kv, data_dir, (long)shards_kept, replayed, why, why_bytes };
+	int rc;
 
 	*replayed = 0;
-	if (!directory) {
-		rc = -errno;
+	snprintf(why, why_bytes, "%s", "");
+	rc = disk_each_name(data_dir, replay_file, &replay);
+	if (rc < 0 && *why == '\0')
 		snprintf(why, why_bytes, "cannot read %s: %s", data_dir, strerror(-rc));
-		return rc;
-	}
-	while (rc == 0 && (entry = readdir(directory))) {
-		long index = journal_index(entry->d_name);
-
-		if (index >= 0)
-			rc = replay_file(commit, kv, data_dir, index, index < (long)shards_kept, replayed, why, why_bytes);
-	}
-	closedir(directory);
 	return rc;
 }
 
@@ -125,6 +131,11 @@ int recovery_open_journals(struct commit *commit, const char *data_dir, bool in_
 			opened++;
 		else
 			snprintf(why, why_bytes, "cannot make %s of %zu bytes: %s", path, journal_bytes, strerror(-rc));
+	}
+	if (rc == 0) {
+		rc = disk_sync_names(data_dir);
+		if (rc < 0)
+			snprintf(why, why_bytes, "cannot sync %s: %s", data_dir, strerror(-rc));
 	}
 	if (rc == 0) {
 		rc = commit_forget_journals(commit, journals, count);
@@ -153,25 +164,34 @@ static int64_t count_journal(struct kv *kv, const char *path)
 	return count;
 }
 
+struct pending {
+	struct kv *kv;
+	const char *data_dir;
+	int64_t count;
+};
+
+static int count_file(void *context, const char *name)
+{
+	struct pending *pending = context;
+	long index = journal_index(name);
+	char path[PATH_BYTES];
+	int64_t count;
+
+	if (index < 0)
+		return 0;
+	count = path_of(path, pending->data_dir, index);
+	if (count == 0)
+		count = count_journal(pending->kv, path);
+	if (count < 0)
+		return (int)count;
+	pending->count += count;
+	return 0;
+}
+
 int64_t recovery_count_pending(struct kv *kv, const char *data_dir)
 {
-	DIR *directory = opendir(data_dir);
-	const struct dirent *entry;
-	int64_t sum = 0, count = 0;
+	struct pending pending = { kv, data_dir, 0 };
+	int rc = disk_each_name(data_dir, count_file, &pending);
 
-	if (!directory)
-		return -errno;
-	while (count >= 0 && (entry = readdir(directory))) {
-		long index = journal_index(entry->d_name);
-		char path[PATH_BYTES];
-
-		if (index < 0)
-			continue;
-		count = path_of(path, data_dir, index);
-		if (count == 0)
-			count = count_journal(kv, path);
-		sum += count;
-	}
-	closedir(directory);
-	return count < 0 ? count : sum;
+	return rc < 0 ? rc : pending.count;
 }

@@ -7,9 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "store/data_dir.h"
+#include "store/disk.h"
 #include "store/reader.h"
 #include "store/recovery.h"
 #include "store/writer.h"
@@ -24,7 +23,7 @@ enum store_sizes {
 struct store {
 	struct writer writer;
 	struct shard reader;
-	int lock; /* -1: not taken */
+	struct disk_lock *lock;
 	struct kv *kv;
 	struct commit *commit;
 	unsigned journal_count;
@@ -38,9 +37,9 @@ static int open_database(struct store *store, const struct store_options *option
 	char path[4096];
 	int rc;
 
-	store->lock = data_dir_lock(options->data_dir, true, why, why_bytes);
-	if (store->lock < 0)
-		return store->lock;
+	rc = disk_lock(&store->lock, options->data_dir, true, why, why_bytes);
+	if (rc < 0)
+		return rc;
 	if (snprintf(path, sizeof(path), "%s/db", options->data_dir) >= (int)sizeof(path)) {
 		snprintf(why, why_bytes, "data_dir has too long a name");
 		return -ENAMETOOLONG;
@@ -129,7 +128,6 @@ int store_open(struct store **store, const struct store_options *options, char *
 		return -ENOMEM;
 	}
 	memset(made, 0, sizeof(*made));
-	made->lock = -1;
 	rc = open_database(made, options, why, why_bytes);
 	if (rc == 0)
 		rc = open_journals(made, options, why, why_bytes);
@@ -153,8 +151,8 @@ void store_close(struct store *store)
 		commit_close(store->commit);
 	if (store->kv)
 		kv_close(store->kv);
-	if (store->lock >= 0)
-		close(store->lock);
+	if (store->lock)
+		disk_unlock(store->lock);
 	free(store);
 }
 
