@@ -159,6 +159,18 @@ static bool parse_time(struct slice s, uint64_t *wall_ns)
 	return true;
 }
 
+static bool parse_fallback(struct slice value, enum store_query_fallback *fallback)
+{
+	*fallback = slice_equal(value, SLICE("true")) ? STORE_FALLBACK_USED : STORE_FALLBACK_UNUSED;
+	return *fallback == STORE_FALLBACK_USED || slice_equal(value, SLICE("false"));
+}
+
+static bool is_cache_status(struct slice value)
+{
+	return slice_equal(value, SLICE("hit")) || slice_equal(value, SLICE("semantic")) ||
+	       slice_equal(value, SLICE("miss")) || slice_equal(value, SLICE("bypass"));
+}
+
 static bool set_parameter(struct store_query *query, struct slice name, struct slice value)
 {
 	uint64_t number;
@@ -175,6 +187,12 @@ static bool set_parameter(struct store_query *query, struct slice name, struct s
 		query->workspace = value;
 		return true;
 	}
+	if (slice_equal(name, SLICE("cache"))) {
+		query->cache = value;
+		return is_cache_status(value);
+	}
+	if (slice_equal(name, SLICE("fallback")))
+		return parse_fallback(value, &query->fallback);
 	if (slice_equal(name, SLICE("since")))
 		return parse_time(value, &query->since_ns);
 	if (slice_equal(name, SLICE("until")))
@@ -216,8 +234,9 @@ void admin_receipts(struct exchange *e)
 	struct api_error error = {.status = 400,
 		.type = SLICE("invalid_request_error"),
 		.code = SLICE("invalid_query"),
-		.message = SLICE("Filters are key, model, workspace, status, since, until (RFC 3339 or Unix "
-				 "seconds), limit (1 to 1000) and cursor.")};
+		.message = SLICE("Filters are key, model, workspace, status, fallback (true or false), cache (hit, "
+				 "semantic, miss or bypass), since, until (RFC 3339 or Unix seconds), limit (1 to "
+				 "1000) and cursor.")};
 
 	e->query.kind = STORE_QUERY_LIST;
 	e->query.limit = RECEIPTS_DEFAULT;

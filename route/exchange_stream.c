@@ -346,8 +346,10 @@ static void stream_settled(struct exchange *e, int result)
 		.code = SLICE("store_not_writable"),
 		.message = SLICE("The answer's receipt could not be stored, so the stream was not completed.")};
 
-	if (result < 0)
+	if (result < 0) {
+		e->status = error.status;
 		write_error_event(e, &error);
+	}
 	finish(e, result >= 0);
 }
 

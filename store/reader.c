@@ -74,12 +74,19 @@ static int add_receipt(struct page *page)
 	}
 }
 
+static bool fallback_matches(enum store_query_fallback wanted, const struct receipt *receipt)
+{
+	return wanted == STORE_FALLBACK_ANY || receipt_fallback_used(receipt) == (wanted == STORE_FALLBACK_USED);
+}
+
 static bool matches(const struct store_query *query, const struct receipt *receipt)
 {
 	return (!query->workspace.data || slice_equal(query->workspace, receipt->workspace)) &&
 	       (!query->key_id.data || slice_equal(query->key_id, receipt->key_id)) &&
 	       (!query->model.data || slice_equal(query->model, receipt->model)) &&
 	       (!query->status || query->status == receipt->status) &&
+	       (!query->cache.data || slice_equal(query->cache, receipt->cache_status)) &&
+	       fallback_matches(query->fallback, receipt) &&
 	       (!query->since_ns || receipt->wall_ns >= query->since_ns) &&
 	       (!query->until_ns || receipt->wall_ns < query->until_ns);
 }

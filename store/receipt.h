@@ -71,6 +71,9 @@ int receipt_decode(struct slice record, struct receipt *receipt);
 /* The JSON of the contract, section 6. */
 void receipt_print(const struct receipt *receipt, struct text *json);
 
+/* A fallback was used when something was tried after an attempt that failed; the list may or may not name the last one. */
+bool receipt_fallback_used(const struct receipt *receipt);
+
 struct slice receipt_api_name(enum receipt_api api);
 struct slice receipt_verdict_name(enum receipt_verdict verdict);
 

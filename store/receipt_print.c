@@ -169,8 +169,7 @@ static bool failed(const struct receipt_attempt *attempt)
 	return attempt->error.data || attempt->status < 200 || attempt->status >= 400;
 }
 
-/* A fallback was used when something was tried after an attempt that failed; the list may or may not name the last one. */
-static bool fallback_used(const struct receipt *r)
+bool receipt_fallback_used(const struct receipt *r)
 {
 	return r->attempt_count > 0 && failed(&r->attempts[0]) && (r->attempt_count > 1 || r->status < 400);
 }
@@ -178,7 +177,7 @@ static bool fallback_used(const struct receipt *r)
 static void print_fallback(const struct receipt *r, struct text *json)
 {
 	text_literal(json, ",\"fallback\":{\"used\":");
-	print_bool(json, fallback_used(r));
+	print_bool(json, receipt_fallback_used(r));
 	text_literal(json, ",\"attempts\":[");
 	for (unsigned i = 0; i < r->attempt_count; i++) {
 		const struct receipt_attempt *attempt = &r->attempts[i];

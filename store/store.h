@@ -55,6 +55,7 @@ bool store_writable(const struct store *store);
 
 /* Queries run on the reader thread; the letter comes back to `shard`, where done() runs. The query's memory is its owner's. */
 enum store_query_kind { STORE_QUERY_BY_ID, STORE_QUERY_LIST };
+enum store_query_fallback { STORE_FALLBACK_ANY, STORE_FALLBACK_USED, STORE_FALLBACK_UNUSED };
 
 struct store_query {
 	struct letter letter;
@@ -65,6 +66,8 @@ struct store_query {
 	struct ulid request_id;
 	struct slice workspace;    /* NULL data: any */
 	struct slice key_id, model; /* filters; NULL data: any */
+	struct slice cache;        /* its status; NULL data: any */
+	enum store_query_fallback fallback;
 	uint16_t status;           /* 0: any */
 	uint64_t since_ns, until_ns; /* wall; 0: open */
 	uint64_t cursor;           /* 0: from the newest */

@@ -22,12 +22,14 @@ static const char help[] =
 	"      --id ID          one receipt, whole, by its request id (req_...)\n"
 	"      --key ID         of one key (vk_...)\n"
 	"      --since TIME     since then: 2026-01-31T12:00:00Z, or 30s, 15m, 24h, 7d ago\n"
+	"      --fallback BOOL  true: those that another deployment had to serve; false: the others\n"
+	"      --cache STATUS   hit, semantic, miss or bypass\n"
 	"      --follow         go on printing new ones as they come, oldest first\n" CLIENT_HELP "\n"
 	"With --json each receipt is a line of its own.\n";
 
 struct receipts {
 	struct client client;
-	const char *id, *key, *since;
+	const char *id, *key, *since, *fallback, *cache;
 	char since_text[32];
 	bool follow;
 	char newest[ID_BYTES_MAX + 1]; /* request id of the newest shown; "" before the first */
@@ -82,6 +84,8 @@ static bool ask_page(struct receipts *r, unsigned limit, const char *cursor)
 	snprintf(path, sizeof(path), "/admin/receipts?limit=%u", limit);
 	fits = (!r->key || client_add_query(path, sizeof(path), "key", r->key)) &&
 	       (!r->since || client_add_query(path, sizeof(path), "since", r->since)) &&
+	       (!r->fallback || client_add_query(path, sizeof(path), "fallback", r->fallback)) &&
+	       (!r->cache || client_add_query(path, sizeof(path), "cache", r->cache)) &&
 	       (!*cursor || client_add_query(path, sizeof(path), "cursor", cursor));
 	if (!fits)
 		fputs("tollgate: the filters are too long\n", stderr);
@@ -176,6 +180,13 @@ static int follow(struct receipts *r)
 	}
 }
 
+static bool is_one_of(const char *const *words, const char *word)
+{
+	while (*words && strcmp(*words, word) != 0)
+		words++;
+	return *words;
+}
+
 static bool is_request_id(const char *id)
 {
 	return *id && strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == strlen(id);
@@ -202,10 +213,14 @@ static int read_options(struct receipts *r, int argc, char **argv)
 		{"id", required_argument, NULL, 'i'},
 		{"key", required_argument, NULL, 'k'},
 		{"since", required_argument, NULL, 's'},
+		{"fallback", required_argument, NULL, 'b'},
+		{"cache", required_argument, NULL, 'c'},
 		{"follow", no_argument, NULL, 'f'},
 		CLIENT_OPTIONS,
 		{NULL, 0, NULL, 0},
 	};
+	static const char *const truths[] = {"true", "false", NULL},
+				*const cache_statuses[] = {"hit", "semantic", "miss", "bypass", NULL};
 	bool good = true;
 
 	optind = 1;
@@ -220,12 +235,16 @@ static int read_options(struct receipts *r, int argc, char **argv)
 			r->key = optarg;
 		else if (c == 's')
 			good = read_since(r, optarg);
+		else if (c == 'b')
+			good = is_one_of(truths, r->fallback = optarg);
+		else if (c == 'c')
+			good = is_one_of(cache_statuses, r->cache = optarg);
 		else if (c == 'f')
 			r->follow = true;
 		else
 			good = client_take_option(&r->client, c, optarg);
 	}
-	if (good && optind == argc && !(r->id && (r->key || r->since || r->follow)))
+	if (good && optind == argc && !(r->id && (r->key || r->since || r->fallback || r->cache || r->follow)))
 		return 0;
 	fputs(help, stderr);
 	return -1;

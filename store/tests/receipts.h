@@ -45,7 +45,14 @@ static inline void test_receipt(struct receipt *r, uint64_t n)
 	r->requested_model = r->model = r->winner = SLICE("mock-small");
 	r->provider = SLICE("mock");
 	r->credential = SLICE("primary");
-	r->cache_status = SLICE("bypass");
+	r->cache_status = n % 4 ? SLICE("bypass") : SLICE("miss");
+	if (n % 8 == 1) {
+		r->attempt_count = 1;
+		r->attempts[0].provider = SLICE("mock");
+		r->attempts[0].model = SLICE("mock-large");
+		r->attempts[0].error = SLICE("status");
+		r->attempts[0].status = 500;
+	}
 	r->latency_ns = 12345678;
 	r->overhead_ns = 21000;
 	r->prompt_tokens = 100 + n;

@@ -200,21 +200,29 @@ struct list_row {
 	uint64_t since, until; /* receipts' numbers; 0: open */
 	uint32_t limit;
 	unsigned expected; /* over all pages, of receipts 0..999 */
+	const char *cache;
+	enum store_query_fallback fallback;
 };
 
 static const struct list_row list_rows[] = {
-	{ NULL, NULL, NULL, 0, 0, 0, 1000, 1000 },
-	{ NULL, NULL, NULL, 0, 0, 0, 7, 1000 },
-	{ NULL, "main", NULL, 0, 0, 0, 100, 500 },
-	{ "vk_two", NULL, NULL, 0, 0, 0, 50, 333 },
-	{ "vk_none", NULL, NULL, 0, 0, 0, 50, 0 },
-	{ "vk_two", "main", NULL, 0, 0, 0, 1, 167 },
-	{ NULL, NULL, "mock-small", 0, 0, 0, 999, 1000 },
-	{ NULL, NULL, "mock-large", 0, 0, 0, 10, 0 },
-	{ NULL, NULL, NULL, 502, 0, 0, 13, 200 },
-	{ NULL, NULL, NULL, 0, 900, 0, 30, 100 },
-	{ NULL, NULL, NULL, 0, 0, 100, 30, 100 },
-	{ "vk_one", NULL, NULL, 200, 300, 600, 30, 80 },
+	{ .limit = 1000, .expected = 1000 },
+	{ .limit = 7, .expected = 1000 },
+	{ .workspace = "main", .limit = 100, .expected = 500 },
+	{ .key = "vk_two", .limit = 50, .expected = 333 },
+	{ .key = "vk_none", .limit = 50, .expected = 0 },
+	{ .key = "vk_two", .workspace = "main", .limit = 1, .expected = 167 },
+	{ .model = "mock-small", .limit = 999, .expected = 1000 },
+	{ .model = "mock-large", .limit = 10, .expected = 0 },
+	{ .status = 502, .limit = 13, .expected = 200 },
+	{ .since = 900, .limit = 30, .expected = 100 },
+	{ .until = 100, .limit = 30, .expected = 100 },
+	{ .key = "vk_one", .status = 200, .since = 300, .until = 600, .limit = 30, .expected = 80 },
+	{ .limit = 60, .expected = 250, .cache = "miss" },
+	{ .limit = 60, .expected = 0, .cache = "hit" },
+	{ .limit = 60, .expected = 100, .fallback = STORE_FALLBACK_USED }, /* 25 of the 125 failed as a whole */
+	{ .limit = 60, .expected = 900, .fallback = STORE_FALLBACK_UNUSED },
+	{ .status = 502, .limit = 60, .expected = 0, .fallback = STORE_FALLBACK_USED },
+	{ .limit = 60, .expected = 250, .cache = "miss", .fallback = STORE_FALLBACK_UNUSED },
 };
 
 static uint64_t time_of(uint64_t n)
@@ -240,6 +248,7 @@ static void list_all(struct world *world, const struct list_row *row)
 		struct store_query query = { .kind = STORE_QUERY_LIST, .key_id = slice_of_string(row->key),
 					     .workspace = slice_of_string(row->workspace),
 					     .model = slice_of_string(row->model), .status = row->status,
+					     .cache = slice_of_string(row->cache), .fallback = row->fallback,
 					     .since_ns = time_of(row->since), .until_ns = time_of(row->until),
 					     .cursor = cursor, .limit = row->limit };
 
