@@ -33,7 +33,7 @@ include tools/setup/versions.mk
 
 # Goals that compile nothing in this make: they need neither configuration nor libraries when it starts.
 light := clean distclean help setup menuconfig savedefconfig olddefconfig defconfig tidy check-packages %_defconfig \
-	test run bench strace-check
+	test run bench bench-lookup strace-check
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out $(light),$(goals))
 
@@ -133,12 +133,13 @@ endif
 floors := core tls store proto route
 rooms := $(floors) tools tools/mockllm bench fuzz
 
-programs := tollgate mockllm loadgen
+programs := tollgate mockllm loadgen lookup
 objs :=
 tests :=
 tollgate_objs :=
 mockllm_objs :=
 loadgen_objs :=
+lookup_objs :=
 fuzz_objs :=
 
 # In a Build.mk: obj-y goes to the library, PROGRAM-y to that program, test-y names tests/NAME.c, NAME-y what else it links.
@@ -231,6 +232,13 @@ bench:
 	$(Q)$(remake) all
 	$(Q)bench/run $B $(BENCH)
 
+# The store alone, filled and asked.
+bench-lookup:
+	$(Q)tools/setup/packages install bench
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)$(remake) all
+	$(Q)bench/run $B --scenarios lookup --targets tollgate $(BENCH)
+
 strace-check:
 	$(Q)tools/setup/packages install trace
 	$(Q)$(remake) all
@@ -264,5 +272,5 @@ distclean: clean
 help:
 	@sed 's/^/  /' tools/setup/help.txt
 
-.PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test run bench \
+.PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test run bench bench-lookup \
 	strace-check tidy install clean distclean help compile_commands.json
