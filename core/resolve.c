@@ -9,7 +9,6 @@
 #include "core/resolve.h"
 
 #include <ares.h>
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
@@ -24,7 +23,6 @@ enum {
 	TRIES = 3,
 	TTL_MIN_S = 5, /* also what /etc/hosts gets, which names no time to live */
 	TTL_MAX_S = 3600,
-	LITERAL_TTL_S = 86400,
 };
 
 struct resolver {
@@ -66,14 +64,6 @@ static int result_of_status(int status)
 	}
 }
 
-static void set_port(struct sockaddr_storage *address, uint16_t port)
-{
-	if (address->ss_family == AF_INET)
-		((struct sockaddr_in *)address)->sin_port = htons(port);
-	else
-		((struct sockaddr_in6 *)address)->sin6_port = htons(port);
-}
-
 static uint32_t clamp_ttl(int ttl_s)
 {
 	return ttl_s < TTL_MIN_S ? TTL_MIN_S : ttl_s > TTL_MAX_S ? TTL_MAX_S : (uint32_t)ttl_s;
@@ -88,7 +78,7 @@ static void keep_address(struct resolve_query *query, const struct ares_addrinfo
 		return;
 	memset(address, 0, sizeof(*address));
 	memcpy(address, node->ai_addr, node->ai_addrlen);
-	set_port(address, query->port);
+	resolve_set_port(address, query->port);
 	if (query->count == 0 || ttl_s < query->ttl_s)
 		query->ttl_s = ttl_s;
 	query->count++;
@@ -247,66 +237,13 @@ void resolver_close(struct resolver *resolver)
 	free(resolver);
 }
 
-/* "localhost" and every name below it, with or without the root's dot. */
-static bool is_localhost(struct slice name)
-{
-	static const struct slice localhost = {"localhost", 9};
-
-	if (name.size && name.data[name.size - 1] == '.')
-		name.size--;
-	if (name.size > localhost.size && name.data[name.size - localhost.size - 1] == '.')
-		name = slice_after(name, name.size - localhost.size);
-	return slice_equal_nocase(name, localhost);
-}
-
-/* Loopback whatever files and servers say, so that it needs neither (RFC 6761 section 6.3). */
-static void answer_localhost(struct resolve_query *query)
-{
-	resolve_literal(SLICE("127.0.0.1"), query->port, &query->addresses[0]);
-	resolve_literal(SLICE("::1"), query->port, &query->addresses[1]);
-	query->count = 2;
-	query->ttl_s = LITERAL_TTL_S;
-	deliver(query, 0);
-}
-
 void resolve_start(struct resolver *resolver, struct resolve_query *query)
 {
 	query->resolver = resolver;
-	query->count = 0;
-	query->ttl_s = 0;
-	if (is_localhost(slice_of_string(query->name))) {
-		answer_localhost(query);
-		return;
-	}
-	if (resolve_literal(slice_of_string(query->name), query->port, &query->addresses[0])) {
-		query->count = 1;
-		query->ttl_s = LITERAL_TTL_S;
+	if (resolve_known(query)) {
 		deliver(query, 0);
 		return;
 	}
 	query->letter.open = on_asked;
 	post_to_thread(resolver, &query->letter);
-}
-
-bool resolve_literal(struct slice name, uint16_t port, struct sockaddr_storage *address)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)address;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
-	char text[INET6_ADDRSTRLEN];
-
-	if (name.size >= 2 && name.data[0] == '[' && name.data[name.size - 1] == ']')
-		name = slice_of(name.data + 1, name.size - 2); /* as URLs spell IPv6 addresses */
-	if (name.size == 0 || name.size >= sizeof(text) || memchr(name.data, '\0', name.size))
-		return false;
-	memcpy(text, name.data, name.size);
-	text[name.size] = '\0';
-	memset(address, 0, sizeof(*address));
-	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1)
-		address->ss_family = AF_INET;
-	else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1)
-		address->ss_family = AF_INET6;
-	else
-		return false;
-	set_port(address, port);
-	return true;
 }

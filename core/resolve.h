@@ -31,5 +31,9 @@ void resolve_start(struct resolver *resolver, struct resolve_query *query);
 
 /* True when `name` is an IPv4 or IPv6 literal; then fills in the address. */
 bool resolve_literal(struct slice name, uint16_t port, struct sockaddr_storage *address);
+void resolve_set_port(struct sockaddr_storage *address, uint16_t port);
+
+/* Makes a new query empty; true when its name needs no asking: then it has its answer. */
+bool resolve_known(struct resolve_query *query);
 
 #endif

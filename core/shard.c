@@ -1,9 +1,7 @@
-/* The shard's loop: see shard.h for the order of a turn. */
+/* A shard and its turn: see shard.h for the order. What runs the turns is shard_thread.c. */
 #include "core/shard.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,18 +43,6 @@ int shard_open(struct shard *shard, const struct shard_options *options, char *w
 	return 0;
 }
 
-static void pin(const struct shard *shard)
-{
-	cpu_set_t set;
-
-	if (shard->cpu < 0)
-		return;
-	CPU_ZERO(&set);
-	CPU_SET((size_t)shard->cpu, &set);
-	/* A container may forbid it; the shard then runs wherever it is put. */
-	pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
-}
-
 static void run_turn_end(struct shard *shard)
 {
 	struct list hooks;
@@ -77,19 +63,18 @@ static void run_turn_end(struct shard *shard)
 	}
 }
 
-void shard_turn(struct shard *shard, bool wait)
+uint64_t shard_sleep(struct shard *shard)
 {
-	uint64_t until_ns = 0;
-	bool asleep = false;
-	int rc;
+	if (!list_empty(&shard->turn_end) || !mailbox_sleep(&shard->mailbox))
+		return 0;
+	return timers_next_ns(&shard->timers);
+}
 
-	if (wait && list_empty(&shard->turn_end) && mailbox_sleep(&shard->mailbox)) {
-		asleep = true;
-		until_ns = timers_next_ns(&shard->timers);
-	}
-	rc = ring_turn(shard->ring, until_ns, &shard->now_ns);
-	if (asleep)
-		mailbox_awake(&shard->mailbox);
+void shard_turn(struct shard *shard, uint64_t until_ns)
+{
+	int rc = ring_turn(shard->ring, until_ns, &shard->now_ns);
+
+	mailbox_awake(&shard->mailbox);
 	if (rc < 0) {
 		fprintf(stderr, "tollgate: %s: io_uring_enter: %s\n", shard->name, strerror(-rc));
 		abort(); /* nothing on this shard can go on without its ring */
@@ -101,36 +86,6 @@ void shard_turn(struct shard *shard, bool wait)
 	run_turn_end(shard);
 }
 
-static void *shard_main(void *argument)
-{
-	struct shard *shard = argument;
-	int rc = ring_enable(shard->ring);
-
-	if (rc < 0) {
-		fprintf(stderr, "tollgate: %s: enabling io_uring: %s\n", shard->name, strerror(-rc));
-		abort();
-	}
-	pin(shard);
-	if (shard->on_start)
-		shard->on_start(shard);
-	while (!shard->stopping)
-		shard_turn(shard, true);
-	return NULL;
-}
-
-int shard_start(struct shard *shard)
-{
-	int rc = pthread_create(&shard->thread, NULL, shard_main, shard);
-	char name[16];
-
-	if (rc != 0)
-		return -rc;
-	shard->running = true;
-	snprintf(name, sizeof(name), "%s/%u", shard->name, shard->index % 1000);
-	pthread_setname_np(shard->thread, name);
-	return 0;
-}
-
 /*
  * Wakes it whatever the mailbox says: a shard that ended may have taken on to wake this one in a turn that it did not live to
  * submit.
@@ -139,14 +94,6 @@ void shard_stop(struct shard *shard)
 {
 	mailbox_post(&shard->mailbox, &shard->stop_letter);
 	ring_wake(shard->ring, NULL);
-}
-
-void shard_join(struct shard *shard)
-{
-	if (!shard->running)
-		return;
-	pthread_join(shard->thread, NULL);
-	shard->running = false;
 }
 
 void shard_close(struct shard *shard)

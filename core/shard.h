@@ -70,8 +70,16 @@ struct shard_options {
 };
 
 int shard_open(struct shard *shard, const struct shard_options *options, char *why, size_t why_bytes);
-int shard_start(struct shard *shard);       /* makes the thread */
-void shard_turn(struct shard *shard, bool wait); /* one turn; the thread's loop, and the simulation's step */
+int shard_start(struct shard *shard);       /* makes the thread, which turns it until it is stopped */
+
+/*
+ * A turn has two halves, and other threads run between them. shard_sleep() says that this shard will look at its mailbox again
+ * only when it is woken; it returns until when the turn may wait, or 0: not at all. shard_turn() takes that, waits and works;
+ * with 0 it may be called alone.
+ */
+uint64_t shard_sleep(struct shard *shard);
+void shard_turn(struct shard *shard, uint64_t until_ns);
+
 void shard_stop(struct shard *shard);       /* from any thread: the loop ends after its turn */
 void shard_join(struct shard *shard);
 void shard_close(struct shard *shard);      /* after join: ring and memory */

@@ -156,8 +156,8 @@ static void bench_close(struct bench *b)
 {
 	http_client_close(b->client);
 	while (!http_client_idle(b->client))
-		shard_turn(&b->shard, true);
-	shard_turn(&b->shard, false); /* submits the close of the last socket, which the server's thread waits for */
+		shard_turn(&b->shard, shard_sleep(&b->shard));
+	shard_turn(&b->shard, 0); /* submits the close of the last socket, which the server's thread waits for */
 	http_client_free(b->client);
 	shutdown(b->server.listener, SHUT_RDWR);
 	pthread_join(b->server.thread, NULL);
@@ -218,7 +218,7 @@ static int run_call(struct bench *b, struct reach *r)
 	r->call.head = &r->head;
 	http_call_start(b->client, &r->call);
 	while (r->outcome == RUNNING) {
-		shard_turn(&b->shard, true);
+		shard_turn(&b->shard, shard_sleep(&b->shard));
 		if (r->outcome == RUNNING && r->call.paused) {
 			r->pauses++;
 			http_call_resume(&r->call);
@@ -274,7 +274,7 @@ static void test_idle_connection_that_closes_is_not_used(void **state)
 	bench_open(&b, scripts, 2);
 	assert_int_equal(run_call(&b, &r), ENDED);
 	while (!http_client_idle(b.client))
-		shard_turn(&b.shard, true);
+		shard_turn(&b.shard, shard_sleep(&b.shard));
 	assert_int_equal(run_call(&b, &r), ENDED);
 	assert_false(r.call.reused_connection || r.call.retried);
 	bench_close(&b);

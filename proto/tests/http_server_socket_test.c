@@ -78,7 +78,7 @@ static const struct http_service service = { on_head, on_request, on_drained, on
 	do {                                                                \
 		int turns_ = 0;                                             \
 		while (!(condition) && turns_++ < TURNS_MAX)                \
-			shard_turn(&(w)->shard, false);                     \
+			shard_turn(&(w)->shard, 0);                     \
 		assert_true(condition);                                     \
 	} while (0)
 
@@ -120,7 +120,7 @@ static void world_close(struct world *w)
 	turn_until(w, http_server_idle(w->server));
 	http_server_close(w->server);
 	ring_close_socket(w->shard.ring, w->listener, false);
-	shard_turn(&w->shard, false);
+	shard_turn(&w->shard, 0);
 	assert_int_equal(ring_buffers_held(w->shard.ring), 0);
 	shard_close(&w->shard);
 }
@@ -145,7 +145,7 @@ static void say(struct world *w, int client, struct slice bytes)
 			bytes = slice_after(bytes, (size_t)size);
 		else
 			assert_int_equal(errno, EAGAIN);
-		shard_turn(&w->shard, false);
+		shard_turn(&w->shard, 0);
 		assert_true(turns++ < TURNS_MAX);
 	}
 }
@@ -165,7 +165,7 @@ static size_t hear(struct world *w, int client, char *bytes, size_t size)
 			got += (size_t)n;
 		else
 			assert_int_equal(errno, EAGAIN);
-		shard_turn(&w->shard, false);
+		shard_turn(&w->shard, 0);
 		assert_true(turns++ < TURNS_MAX);
 	}
 	return got;

@@ -87,7 +87,7 @@ static int append(struct world *world, unsigned shard, uint64_t n, struct store_
 static void turn_and_wait(struct world *world)
 {
 	for (unsigned i = 0; i < world->shard_count; i++)
-		shard_turn(&world->shards[i], false);
+		shard_turn(&world->shards[i], 0);
 	usleep(1000);
 }
 
@@ -115,7 +115,7 @@ static void ask(struct world *world, struct store_query *query)
 	world->shards[0].user = &answered;
 	store_query_start(world->store, query);
 	while (!answered)
-		shard_turn(&world->shards[0], true);
+		shard_turn(&world->shards[0], shard_sleep(&world->shards[0]));
 }
 
 static int find(struct world *world, uint64_t n, struct slice workspace)
@@ -361,7 +361,7 @@ static void completes_tickets_when_synced(void **state)
 		assert_int_equal(append(&world, 0, i, &tickets[i]), 0);
 	}
 	while (counts[0] + counts[1] < 64)
-		shard_turn(&world.shards[0], true);
+		shard_turn(&world.shards[0], shard_sleep(&world.shards[0]));
 	assert_int_equal(counts[0], 64);
 	assert_int_equal(store_counts(world.store).receipts, 64);
 	store_close(world.store);
@@ -429,14 +429,14 @@ static void fails_tickets_while_the_disk_refuses(void **state)
 	limit_files(1);
 	assert_int_equal(append(&world, 0, 0, &ticket), 0);
 	while (counts[1] == 0)
-		shard_turn(&world.shards[0], true);
+		shard_turn(&world.shards[0], shard_sleep(&world.shards[0]));
 	assert_false(store_writable(world.store));
 	assert_int_equal(append(&world, 0, 1, &ticket), -EAGAIN);
 	limit_files(RLIM_INFINITY);
 	wait_until_writable(&world, true);
 	assert_int_equal(append(&world, 0, 2, &ticket), 0);
 	while (counts[0] == 0)
-		shard_turn(&world.shards[0], true);
+		shard_turn(&world.shards[0], shard_sleep(&world.shards[0]));
 	store_close(world.store);
 	close_shards(&world);
 	expect_sound(&world, "3 receipts in ");

@@ -99,7 +99,7 @@ static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer
 	do {                                                                \
 		int turns_ = 0;                                             \
 		while (!(condition) && turns_++ < TURNS_MAX)                \
-			shard_turn(&(w)->shard, false);                     \
+			shard_turn(&(w)->shard, 0);                     \
 		assert_true(condition);                                     \
 	} while (0)
 
@@ -149,7 +149,7 @@ static void world_close(struct world *w)
 	ring_cancel(w->shard.ring, &w->accept_op);
 	turn_until(w, !w->accept_op.in_flight);
 	ring_close_socket(w->shard.ring, w->listener, false);
-	shard_turn(&w->shard, false);
+	shard_turn(&w->shard, 0);
 	assert_int_equal(ring_buffers_held(w->shard.ring), 0);
 	shard_close(&w->shard);
 	free(w->client.received);
@@ -244,7 +244,7 @@ static void test_pause_holds_and_resume_delivers(struct world *w)
 		turn_until(w, w->server.received_bytes > before);
 		before = w->server.received_bytes;
 		for (int i = 0; i < 5; i++)
-			shard_turn(&w->shard, false);
+			shard_turn(&w->shard, 0);
 		assert_int_equal(w->server.received_bytes, before);
 		stream_resume(&w->server.stream);
 	}
@@ -255,7 +255,7 @@ static void test_pause_holds_and_resume_delivers(struct world *w)
 	turn_until(w, w->client.closed);
 	w->client.open = false;
 	for (int i = 0; i < 20; i++)
-		shard_turn(&w->shard, false);
+		shard_turn(&w->shard, 0);
 	assert_false(w->server.ended);
 	stream_resume(&w->server.stream);
 	turn_until(w, w->server.ended);
@@ -271,7 +271,7 @@ static void test_close_in_mid_send_frees_all(struct world *w)
 	stream_pause(&w->server.stream);
 	stream_send(&w->client.stream, all, 1);
 	for (int i = 0; i < 50; i++)
-		shard_turn(&w->shard, false);
+		shard_turn(&w->shard, 0);
 	assert_false(w->client.sent);
 	stream_close(&w->client.stream, true);
 	turn_until(w, w->client.closed);
