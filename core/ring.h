@@ -26,6 +26,8 @@ enum op_flags {
 	OP_MORE = 1, /* the operation goes on: another callback will follow */
 };
 
+enum { RING_ACCEPTS = 16 }; /* that wait on a listener: how many one turn can take at least */
+
 /* `buffer` is set for a receive that brought bytes: the callback owns one reference to it. */
 typedef void op_done(struct op *op, int result, uint32_t flags, struct buffer *buffer);
 
@@ -93,11 +95,26 @@ void ring_wake(struct ring *ring, struct ring *from);
  */
 int ring_listen(struct ring *ring, const struct sockaddr_storage *address, int backlog, bool reuse_port);
 
-/* Multishot: `done` has the new socket in `result`. Ends (no OP_MORE) on cancel or error; the owner starts it again. */
-void ring_accept(struct ring *ring, struct op *op, int listener);
+/*
+ * Accepts until told to stop: `op.done` is called with OP_MORE and each new socket in `result`, and `peer` says who it is. Ends
+ * (no OP_MORE) on cancel or error; the owner starts it again. Clients that gave up before are passed over.
+ */
+struct accepting {
+	struct op op;
+	const struct sockaddr_storage *peer; /* until `done` returns */
+	/* The ring's own. */
+	struct accept_slot {
+		struct op op;
+		struct accepting *accepting;
+		struct sockaddr_storage address;
+		socklen_t address_bytes;
+	} slots[RING_ACCEPTS];
+	unsigned waiting_count;
+	int result;
+	bool stopping;
+};
 
-/* The address of an accepted socket's peer; once a connection: it may cost a system call, which does not wait. */
-int ring_peer(struct ring *ring, int socket, struct sockaddr_storage *address);
+void ring_accept(struct ring *ring, struct accepting *accepting, int listener);
 
 /* Makes a TCP socket and connects it. `done` has 0 and op->socket, or -errno and no socket. `address` stays until done. */
 void ring_connect(struct ring *ring, struct op *op, const struct sockaddr *address, socklen_t address_bytes);

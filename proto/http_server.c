@@ -50,7 +50,7 @@ int http_server_open(struct http_server **out, struct shard *shard, const struct
 static void start_accepting(struct acceptor *a)
 {
 	a->server->accepting_count++;
-	ring_accept(a->server->shard->ring, &a->op, a->listener);
+	ring_accept(a->server->shard->ring, &a->accepting, a->listener);
 }
 
 static void on_retry(struct timer *timer)
@@ -60,22 +60,18 @@ static void on_retry(struct timer *timer)
 
 static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer *buffer)
 {
-	struct acceptor *a = container_of(op, struct acceptor, op);
+	struct acceptor *a = container_of(op, struct acceptor, accepting.op);
 	struct http_server *server = a->server;
 
 	(void)buffer;
 	if (result >= 0 && server->draining)
 		ring_close_socket(server->shard->ring, result, true);
 	else if (result >= 0)
-		connection_open(server, result);
+		connection_open(server, result, a->accepting.peer);
 	if (flags & OP_MORE)
 		return;
 	server->accepting_count--;
-	if (server->draining)
-		return;
-	if (result >= 0 || result == -ECONNABORTED)
-		start_accepting(a);
-	else /* descriptors or memory are out: trying at once would only spin */
+	if (!server->draining) /* descriptors or memory are out: trying at once would only spin */
 		timer_arm(&server->shard->timers, &a->retry,
 			  shard_now_ns(server->shard) + ACCEPT_RETRY_MS * NS_PER_MS);
 }
@@ -90,7 +86,7 @@ int http_server_listen(struct http_server *server, int listener)
 		return -ENOMEM;
 	a->server = server;
 	a->listener = listener;
-	a->op.done = on_accepted;
+	a->accepting.op.done = on_accepted;
 	timer_init(&a->retry, on_retry);
 	a->next = server->acceptors;
 	server->acceptors = a;
@@ -103,8 +99,8 @@ static void stop_accepting(struct http_server *server)
 	server->draining = true;
 	for (struct acceptor *a = server->acceptors; a; a = a->next) {
 		timer_disarm(&server->shard->timers, &a->retry);
-		if (a->op.in_flight)
-			ring_cancel(server->shard->ring, &a->op);
+		if (a->accepting.op.in_flight)
+			ring_cancel(server->shard->ring, &a->accepting.op);
 	}
 }
 

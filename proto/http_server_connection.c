@@ -301,10 +301,9 @@ static void admit(struct connection *c)
 		connection_set_deadline(c, server->options.head_timeout_ns);
 }
 
-void connection_open(struct http_server *server, int socket)
+void connection_open(struct http_server *server, int socket, const struct sockaddr_storage *peer)
 {
 	struct connection *c = NULL;
-	struct sockaddr_storage address;
 
 	if (server->counts.connections < (uint64_t)server->options.max_connections + REFUSALS_MAX)
 		c = connection_new(server);
@@ -313,9 +312,7 @@ void connection_open(struct http_server *server, int socket)
 		ring_close_socket(server->shard->ring, socket, true);
 		return;
 	}
-	if (ring_peer(server->shard->ring, socket, &address) < 0)
-		address.ss_family = AF_UNSPEC; /* gone already, or not an internet socket */
-	c->peer = peer_of(&address);
+	c->peer = peer_of(peer);
 	list_append(&server->connections, &c->link);
 	server->counts.connections++;
 	server->counts.accepted++;

@@ -32,7 +32,7 @@ struct wire {
 static struct world {
 	struct shard shard;
 	struct http_server *server;
-	struct op *accept_op;
+	struct accepting *accepting;
 	struct wire wires[WIRES_MAX];
 	unsigned wire_count, reset_at_once, buffers_live;
 	uint32_t next_ip;
@@ -50,12 +50,12 @@ void shard_at_turn_end(struct shard *shard, struct turn_hook *hook)
 		list_append(&shard->turn_end, &hook->link);
 }
 
-void ring_accept(struct ring *ring, struct op *op, int listener)
+void ring_accept(struct ring *ring, struct accepting *accepting, int listener)
 {
 	(void)ring;
 	(void)listener;
-	op->in_flight = true;
-	w.accept_op = op;
+	accepting->op.in_flight = true;
+	w.accepting = accepting;
 }
 
 void ring_cancel(struct ring *ring, struct op *op)
@@ -70,16 +70,6 @@ void ring_close_socket(struct ring *ring, int socket, bool reset)
 	(void)ring;
 	w.reset_at_once += reset;
 	w.wires[socket].closed = true;
-}
-
-int ring_peer(struct ring *ring, int socket, struct sockaddr_storage *address)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)socket),
-			.sin_addr.s_addr = w.next_ip };
-
-	(void)ring;
-	memcpy(address, &in, sizeof(in));
-	return 0;
 }
 
 static struct wire *wire_of(const struct stream *s)
@@ -287,12 +277,17 @@ static void pass(uint64_t seconds)
 static struct wire *dial(void)
 {
 	struct wire *wire = &w.wires[w.wire_count];
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)w.wire_count),
+			.sin_addr.s_addr = w.next_ip };
+	struct sockaddr_storage peer = { 0 };
 
 	assert_true(w.wire_count < WIRES_MAX);
 	wire->sent = malloc(SENT_MAX);
 	assert_non_null(wire->sent);
 	wire->sent[0] = '\0';
-	w.accept_op->done(w.accept_op, (int)w.wire_count++, OP_MORE, NULL);
+	memcpy(&peer, &in, sizeof(in));
+	w.accepting->peer = &peer;
+	w.accepting->op.done(&w.accepting->op, (int)w.wire_count++, OP_MORE, NULL);
 	settle();
 	return wire;
 }
@@ -720,7 +715,7 @@ static void test_drain(void **state)
 	http_server_drain(w.server);
 	settle();
 	assert_true(idle->closed);
-	assert_false(w.accept_op->in_flight);
+	assert_false(w.accepting->op.in_flight);
 	assert_false(http_server_idle(w.server));
 	http_respond(w.held, 200, SLICE(""), SLICE("late"));
 	settle();

@@ -27,7 +27,7 @@ struct end {
 
 struct world {
 	struct shard shard;
-	struct op accept_op;
+	struct accepting accepting;
 	int listener;
 	struct sockaddr_storage address;
 	struct end client, server;
@@ -84,7 +84,7 @@ static const struct stream_handler handler = { on_connected, on_received, on_sen
 
 static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer *buffer)
 {
-	struct world *w = container_of(op, struct world, accept_op);
+	struct world *w = container_of(op, struct world, accepting.op);
 
 	(void)flags;
 	(void)buffer;
@@ -123,8 +123,8 @@ static void world_open(struct world *w, uint32_t without, uint32_t buffers)
 	w->listener = ring_listen(w->shard.ring, &w->address, 16, true);
 	assert_true(w->listener >= 0);
 	assert_int_equal(getsockname(w->listener, (struct sockaddr *)&w->address, &size), 0);
-	w->accept_op.done = on_accepted;
-	ring_accept(w->shard.ring, &w->accept_op, w->listener);
+	w->accepting.op.done = on_accepted;
+	ring_accept(w->shard.ring, &w->accepting, w->listener);
 }
 
 static void world_connect(struct world *w)
@@ -146,8 +146,8 @@ static void world_close(struct world *w)
 			stream_close(&ends[i]->stream, false);
 		turn_until(w, !ends[i]->open || ends[i]->closed);
 	}
-	ring_cancel(w->shard.ring, &w->accept_op);
-	turn_until(w, !w->accept_op.in_flight);
+	ring_cancel(w->shard.ring, &w->accepting.op);
+	turn_until(w, !w->accepting.op.in_flight);
 	ring_close_socket(w->shard.ring, w->listener, false);
 	shard_turn(&w->shard, 0);
 	assert_int_equal(ring_buffers_held(w->shard.ring), 0);

@@ -329,7 +329,7 @@ static void on_failed(struct stream *stream, int error)
 
 static void quit_when_idle(struct mock_shard *mock)
 {
-	if (mock->quitting && list_empty(&mock->connections) && !mock->accept_op.in_flight)
+	if (mock->quitting && list_empty(&mock->connections) && !mock->accepting.op.in_flight)
 		mock->shard.stopping = true;
 }
 
@@ -368,7 +368,7 @@ static void accept_connection(struct mock_shard *mock, int socket)
 
 static void on_accept(struct op *op, int result, uint32_t flags, struct buffer *buffer)
 {
-	struct mock_shard *mock = container_of(op, struct mock_shard, accept_op);
+	struct mock_shard *mock = container_of(op, struct mock_shard, accepting.op);
 
 	(void)buffer;
 	if (result >= 0 && mock->quitting)
@@ -380,21 +380,21 @@ static void on_accept(struct op *op, int result, uint32_t flags, struct buffer *
 	if (mock->quitting)
 		quit_when_idle(mock);
 	else
-		ring_accept(mock->shard.ring, op, mock->listener);
+		ring_accept(mock->shard.ring, &mock->accepting, mock->listener);
 }
 
 void mock_listen(struct mock_shard *mock)
 {
 	list_init(&mock->connections);
-	mock->accept_op.done = on_accept;
-	ring_accept(mock->shard.ring, &mock->accept_op, mock->listener);
+	mock->accepting.op.done = on_accept;
+	ring_accept(mock->shard.ring, &mock->accepting, mock->listener);
 }
 
 void mock_quit(struct mock_shard *mock)
 {
 	mock->quitting = true;
-	if (mock->accept_op.in_flight)
-		ring_cancel(mock->shard.ring, &mock->accept_op);
+	if (mock->accepting.op.in_flight)
+		ring_cancel(mock->shard.ring, &mock->accepting.op);
 	for (struct list *l = mock->connections.next; l != &mock->connections; l = l->next)
 		close_connection(container_of(l, struct mock_connection, link), false, true);
 	quit_when_idle(mock);

@@ -75,7 +75,7 @@ struct mock_shard {
 	struct mock_record *record;
 	struct json_parser *json;
 	int listener;
-	struct op accept_op;
+	struct accepting accepting;
 	struct list connections;
 	struct letter quit_letter;
 	bool quitting;
