@@ -4,7 +4,6 @@
 #include "core/clock.h"
 
 #include <assert.h>
-#include <stddef.h>
 #include <stdlib.h>
 
 struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *request)
@@ -19,7 +18,7 @@ struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *re
 		if (!e)
 			return NULL;
 	}
-	memset(e, 0, offsetof(struct exchange, answer_head));
+	memset(e, 0, EXCHANGE_CLEARED_BYTES);
 	e->gateway_shard = gs;
 	e->config = gs->config;
 	e->config->exchanges++;

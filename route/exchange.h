@@ -18,6 +18,8 @@
 #include "route/gateway_shard.h"
 #include "route/price.h"
 
+#include <stddef.h>
+
 enum exchange_state {
 	EXCHANGE_READING,
 	EXCHANGE_CALLING,
@@ -104,22 +106,18 @@ struct exchange {
 	struct slice model_name; /* as asked for */
 	bool stream;
 	/* The plan. */
-	struct exchange_candidate candidates[EXCHANGE_CANDIDATES_MAX];
-	unsigned candidate_count, candidate_next;
+	unsigned candidate_count, candidate_next; /* of candidates[] */
 	const struct exchange_candidate *candidate; /* being tried, then the winner */
 	struct slice model_json;                    /* its catalog id, quoted, and its length-checked copy */
 	struct exchange_failure failure;
 	/* The call. */
-	struct http_call call;
 	uint64_t call_started_ns, overhead_ns, body_begun_ns;
-	struct iovec body_iov[2 * JSON_EDITS_MAX + 1];
 	/* The answer to the client while it waits for its receipt. */
 	struct slice answer_headers;
 	/* The provider's answer, collected. */
 	struct buffer *answer_buffer; /* the whole of it lies in one receive buffer, so far */
 	struct slice answer;
 	size_t answer_capacity; /* 0: `answer` is not the arena's */
-	struct iovec answer_iov[2 * JSON_EDITS_MAX + 1];
 	unsigned answer_iov_count;
 	/* The stream. */
 	struct sse_parser sse;
@@ -135,12 +133,23 @@ struct exchange {
 	struct cost cost;
 	char finish_reason[32];
 	unsigned finish_reason_size;
-	struct receipt receipt;
 	struct store_ticket ticket;
 	void (*settled)(struct exchange *exchange, int result); /* what waited for the ticket */
 	struct store_query query;
-	struct http_head answer_head; /* last: large, and not cleared */
+	/*
+	 * Last, since it ends what exchange_open() clears: the receipt's own lists, which have counts, and what follows are large
+	 * and written before they are read.
+	 */
+	struct receipt receipt;
+	struct http_call call;
+	struct exchange_candidate candidates[EXCHANGE_CANDIDATES_MAX];
+	struct iovec body_iov[2 * JSON_EDITS_MAX + 1];
+	struct iovec answer_iov[2 * JSON_EDITS_MAX + 1];
+	struct http_head answer_head;
 };
+
+/* Bytes at the beginning of an exchange that are cleared for each request. */
+#define EXCHANGE_CLEARED_BYTES (offsetof(struct exchange, receipt) + offsetof(struct receipt, candidates))
 
 /* exchange.c: the life. */
 struct exchange *exchange_open(struct gateway_shard *gateway_shard, struct http_request *request); /* NULL: no memory */
