@@ -7,6 +7,8 @@
 
 #include <assert.h>
 
+enum { COPIED_BYTES = 2048 }; /* a borrowed body up to this long is copied behind its head: below a chunk's room */
+
 static bool can_send(const struct exchange *x)
 {
 	return x->connection && x->connection->phase != PHASE_CLOSED;
@@ -171,6 +173,15 @@ void http_respond(struct http_request *request, unsigned status, struct slice he
 	http_end(request);
 }
 
+/* What goes into the head's chunk makes one plain send, which costs the kernel less than gathering several pieces. */
+static void add_body(struct output_pool *pool, struct output *output, struct slice piece, bool copy)
+{
+	if (copy)
+		output_copy(pool, output, piece);
+	else
+		output_refer(pool, output, piece);
+}
+
 void http_respond_borrowed(struct http_request *request, unsigned status, struct slice headers,
 			   const struct iovec *body, unsigned count)
 {
@@ -182,7 +193,8 @@ void http_respond_borrowed(struct http_request *request, unsigned status, struct
 	if (begin(x, status, true)) {
 		write_head(x, status, headers, length);
 		for (unsigned i = 0; i < count && body_wanted(x); i++)
-			output_refer(&x->server->output_pool, &x->output, slice_of(body[i].iov_base, body[i].iov_len));
+			add_body(&x->server->output_pool, &x->output, slice_of(body[i].iov_base, body[i].iov_len),
+				 length <= COPIED_BYTES);
 	}
 	http_end(request);
 }
