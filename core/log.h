@@ -1,6 +1,7 @@
 /*
  * Logging. A thread hands over a record of typed fields (no formatting, no system call, no lock: a ring of its own); the control
- * thread formats and writes them, as JSON or for people. A full ring drops records and counts them; the count is logged.
+ * thread formats and writes them, as JSON or for people. A record that finds its ring full, or cannot be written out, is
+ * dropped and counted; the count is logged.
  * Secrets are never logged: call sites pass ids, not keys.
  */
 #ifndef CORE_LOG_H
@@ -42,5 +43,8 @@ void log_say(struct log_writer *writer, enum log_level level, const char *messag
 
 /* Formats and writes what is there; called regularly by the one thread that owns the sink. Returns how many records. */
 unsigned log_flush(struct log *log);
+
+/* How many records were dropped so far; from any thread. */
+uint64_t log_dropped(const struct log *log);
 
 #endif

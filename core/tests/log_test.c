@@ -116,16 +116,53 @@ static void test_drops_are_told(void **state)
 	(void)state;
 	memset(large, 'x', sizeof(large));
 	begin(&f, LOG_INFO, LOG_JSON);
-	for (unsigned i = 0; i < 5000; i++)
+	for (unsigned i = 0; i < 20000; i++)
 		log_event(f.writer, LOG_INFO, "x", LOG_TEXT("t", slice_of(large, sizeof(large))));
 	written = log_flush(f.log) - 1;
-	assert_in_range(written, 500, 4999);
-	snprintf(told, sizeof(told), "\"dropped\":%u}", 5000 - written);
+	assert_in_range(written, 2000, 19999);
+	snprintf(told, sizeof(told), "\"dropped\":%u}", 20000 - written);
 	assert_non_null(strstr(all(&f), told));
+	assert_int_equal(log_dropped(f.log), 20000 - written);
 	assert_int_equal(log_flush(f.log), 0);
 	log_say(f.writer, LOG_INFO, "again", NULL, 0);
 	assert_int_equal(log_flush(f.log), 1);
 	end(&f);
+}
+
+/* A pipe that nobody reads, and whose writer does not wait: what does not fit is counted, and told once there is room. */
+static void test_unwritten_is_told(void **state)
+{
+	struct fixture f = {.log = NULL};
+	unsigned written = 0, records = 3000;
+	char bytes[8192], told[64];
+	ssize_t got;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+	assert_int_equal(log_open(&f.log, LOG_INFO, LOG_JSON, ends[1]), 0);
+	f.writer = log_writer_open(f.log);
+	assert_non_null(f.writer);
+	for (unsigned i = 0; i < records; i++)
+		log_event(f.writer, LOG_INFO, "one of many", LOG_INT("i", i));
+	assert_int_equal(log_flush(f.log), records);
+	assert_int_equal(log_flush(f.log), 0);
+	while ((got = read(ends[0], bytes, sizeof(bytes))) > 0)
+		for (ssize_t i = 0; i < got; i++)
+			written += bytes[i] == '\n';
+	assert_in_range(written, 1, records - 1);
+	assert_int_equal(log_dropped(f.log), records - written);
+	assert_int_equal(log_flush(f.log), 1);
+	got = read(ends[0], bytes, sizeof(bytes) - 1);
+	assert_true(got > 0);
+	bytes[got] = '\0';
+	snprintf(told, sizeof(told), "could not be written\",\"dropped\":%u}\n", records - written);
+	assert_non_null(strstr(bytes, told));
+	assert_int_equal(log_dropped(f.log), records - written);
+	assert_int_equal(log_flush(f.log), 0);
+	log_close(f.log);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 enum { THREAD_RECORDS = 20000 };
@@ -206,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_forms),
 		cmocka_unit_test(test_levels_and_cut),
 		cmocka_unit_test(test_drops_are_told),
+		cmocka_unit_test(test_unwritten_is_told),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_writers_merge_by_time),
 	};
