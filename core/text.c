@@ -86,12 +86,9 @@ static bool is_continuation(uint8_t byte)
 	return (byte & 0xc0) == 0x80;
 }
 
-/*
- * Bytes of the UTF-8 character that starts at `p` (Unicode, table 3-7: well-formed byte sequences); 0 when it is
- * malformed.
- */
-static size_t utf8_bytes(const uint8_t *p, size_t size)
+size_t text_utf8_bytes(const void *bytes_at, size_t size)
 {
+	const uint8_t *p = (const uint8_t *)bytes_at;
 	uint8_t second_min = 0x80, second_max = 0xbf;
 	size_t bytes;
 
@@ -149,7 +146,7 @@ static size_t plain_bytes(const uint8_t *p, size_t size)
 		size_t bytes = 1;
 
 		if (p[plain] >= 0x80)
-			bytes = utf8_bytes(p + plain, size - plain);
+			bytes = text_utf8_bytes(p + plain, size - plain);
 		else if (p[plain] < 0x20 || p[plain] == '"' || p[plain] == '\\')
 			bytes = 0;
 		if (!bytes)

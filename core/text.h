@@ -42,6 +42,12 @@ void text_u64(struct text *t, uint64_t value);
 void text_i64(struct text *t, int64_t value);
 void text_hex(struct text *t, const void *bytes, size_t size);
 
+/*
+ * Bytes of the UTF-8 character that starts at `bytes_at` (Unicode, table 3-7: well-formed byte sequences); 0 when it is
+ * malformed or goes on past `size`, which is not 0.
+ */
+size_t text_utf8_bytes(const void *bytes_at, size_t size);
+
 /* The string quoted and escaped as JSON wants it; bytes that are not UTF-8 become U+FFFD. */
 void text_json(struct text *t, struct slice s);
 

@@ -27,6 +27,7 @@ static const struct dialect openai = {
 	.edit_request = openai_edit_request,
 	.read_answer = openai_read_answer,
 	.read_chunk = openai_read_chunk,
+	.scan_chunk = openai_scan_chunk,
 	.read_error = openai_read_error,
 	.end_marker = {"[DONE]", 6},
 };

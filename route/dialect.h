@@ -6,6 +6,7 @@
 #define ROUTE_DIALECT_H
 
 #include "proto/openai.h"
+#include "proto/openai_scan.h"
 #include "route/settings.h"
 #include "store/receipt.h"
 
@@ -18,6 +19,8 @@ struct dialect {
 		char *added, struct json_edits *edits);
 	int (*read_answer)(const struct json_parser *p, struct openai_answer *answer);
 	int (*read_chunk)(const struct json_parser *p, struct openai_chunk *chunk);
+	/* Reads the usual event without a view; what it does not take goes to read_chunk. */
+	bool (*scan_chunk)(struct slice document, struct openai_scan *scan);
 	void (*read_error)(const struct json_parser *p, struct openai_error *error);
 	struct slice end_marker; /* the data of a stream's last event */
 };

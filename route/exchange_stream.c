@@ -263,7 +263,25 @@ static void provider_error(struct exchange *e, json_ref error)
 	exchange_attempt_failed(e);
 }
 
-static void forward(struct exchange *e, struct slice data)
+static void pass_on(struct exchange *e, const struct iovec *iov, unsigned count, size_t size, bool content)
+{
+	if (send_event(e, iov, count, size, content) < 0)
+		fail_stream(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
+}
+
+/* What most of a stream is. */
+static void forward_usual(struct exchange *e, struct slice data, const struct openai_scan *scan)
+{
+	struct iovec iov[OPENAI_SCAN_PIECES];
+	unsigned count;
+	size_t size;
+
+	e->output_bytes += scan->output_bytes;
+	count = openai_scan_edit(scan, data, e->model_json, e->asked.include_usage, iov, &size);
+	pass_on(e, iov, count, size, scan->output_bytes > 0);
+}
+
+static void forward_viewed(struct exchange *e, struct slice data)
 {
 	struct json_parser *json = e->gateway_shard->json;
 	struct iovec iov[2 * JSON_EDITS_MAX + 1];
@@ -287,8 +305,17 @@ static void forward(struct exchange *e, struct slice data)
 	json_edits_init(&edits);
 	openai_edit_chunk(json, &chunk, e->model_json, e->asked.include_usage, usage_members(e, &chunk), &edits);
 	count = json_edited(&edits, data, iov, &size);
-	if (send_event(e, iov, count, size, chunk.content || chunk.finish_reason.size) < 0)
-		fail_stream(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
+	pass_on(e, iov, count, size, chunk.content || chunk.finish_reason.size);
+}
+
+static void forward(struct exchange *e, struct slice data)
+{
+	struct openai_scan scan;
+
+	if (e->candidate->dialect->scan_chunk(data, &scan))
+		forward_usual(e, data, &scan);
+	else
+		forward_viewed(e, data);
 }
 
 /* The answer's last bytes: the end marker, or an error event without one. */
