@@ -107,6 +107,7 @@ struct exchange {
 	bool stream;
 	/* The plan. */
 	unsigned candidate_count, candidate_next; /* of candidates[] */
+	unsigned attempt_count; /* all; the receipt names the first few alone */
 	const struct exchange_candidate *candidate; /* being tried, then the winner */
 	struct slice model_json;                    /* its catalog id, quoted, and its length-checked copy */
 	struct exchange_failure failure;

@@ -118,15 +118,25 @@ static int write_head(struct exchange *e, const struct exchange_candidate *candi
 
 static const struct http_call_handler call_handler;
 
+/* A provider's total_ms counts from when the request was whole, over all attempts: 0 when nothing of it is left. */
+static uint64_t time_left_ns(const struct exchange *e, const struct provider_settings *provider)
+{
+	uint64_t spent_ns = exchange_now_ns(e) - e->body_begun_ns;
+
+	return spent_ns < provider->total_ns ? provider->total_ns - spent_ns : 0;
+}
+
 static void start_timers(struct exchange *e, const struct provider_settings *provider)
 {
+	uint64_t left_ns = time_left_ns(e, provider);
+
 	e->call.timeouts = (struct http_timeouts){
 		.connect_ns = provider->connect_ns,
 		.head_ns = e->stream           ? provider->first_token_ns
 			   : provider->head_ns ? provider->head_ns
-					       : provider->total_ns,
+					       : left_ns,
 		.idle_ns = provider->idle_ns,
-		.total_ns = provider->total_ns,
+		.total_ns = left_ns,
 	};
 	if (e->stream && provider->first_token_ns)
 		timer_arm(&e->gateway_shard->shard->timers, &e->first_token_timer,
@@ -170,9 +180,13 @@ void exchange_attempt(struct exchange *e)
 {
 	uint32_t attempts_max = e->config->config->settings->routing.max_attempts;
 
-	while (e->candidate_next < e->candidate_count &&
-		(e->receipt.attempt_count < attempts_max || e->receipt.attempt_count == 0)) {
-		if (start_call(e, &e->candidates[e->candidate_next++]) == 0)
+	while (e->candidate_next < e->candidate_count && e->attempt_count < attempts_max) {
+		const struct exchange_candidate *candidate = &e->candidates[e->candidate_next++];
+
+		if (time_left_ns(e, candidate->provider) == 0)
+			continue;
+		e->attempt_count++;
+		if (start_call(e, candidate) == 0)
 			return;
 		exchange_set_failure(
 			e, ATTEMPT_NO_MEMORY, 0, SLICE("The gateway is out of memory. Try again in a moment."));

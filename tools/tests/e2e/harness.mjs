@@ -87,7 +87,7 @@ const FAULTS = ["mock", "mock-status-400", "mock-status-401", "mock-status-403",
   "mock-split", "mock-slow-150", "mock-events-100", "mock-events-1000-paced-20", "mock-events-20000", "mock-events-3-paced-600"];
 
 export function configuration({ port, mockPort, dataDir, durability = "process", shards = 1, admin = "", http = "",
-  extraModels = "", extra = "" }) {
+  extraProviders = "", extraModels = "", extra = "" }) {
   const models = FAULTS.map((name) =>
     `  - { id: test/${name}, provider: mock, upstream_model: ${name}, aliases: [${name}], price: { input: 0.15, cached_input: 0.075, output: 0.60 } }`);
   return `listen:
@@ -110,7 +110,7 @@ providers:
     kind: openai_compatible
     base_url: http://127.0.0.1:1/v1
     credentials: [{ name: primary, api_key: upstream-secret }]
-models:
+${extraProviders.replaceAll("MOCK", mockPort)}models:
 ${models.join("\n")}
   - { id: test/nowhere, provider: nowhere, upstream_model: mock, price: { input: 1, output: 1 } }
   - { id: test/rescued, provider: nowhere, upstream_model: mock, fallback: [test/mock], price: { input: 1, output: 1 } }
