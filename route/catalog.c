@@ -220,7 +220,8 @@ void catalog_print_list(
 	for (unsigned i = 0; i < catalog->settings->model_count; i++) {
 		const struct model_settings *model = &catalog->settings->models[i];
 
-		if (key && !key_allows_model(key, slice_of_string(model->id)))
+		if ((key && !key_allows_model(key, slice_of_string(model->id))) ||
+			!routing_allows_model(catalog->settings, slice_of_string(model->id)))
 			continue;
 		if (!first)
 			text_char(text, ',');

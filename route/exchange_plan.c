@@ -1,8 +1,11 @@
 /*
  * The plan of an exchange: which deployments with which credentials may serve the model that was named, in the order in
- * which they are tried. The first of a group is drawn by weight, the others follow as declared.
+ * which they are tried. The first of a group is drawn by weight, the others follow as declared; within a model, those
+ * of the providers that the request prefers come first.
  */
 #include "route/exchange.h"
+
+#include <limits.h>
 
 #define NONE slice_of(NULL, 0)
 
@@ -19,6 +22,56 @@ static void add_candidate(struct exchange *e, const struct exchange_candidate *c
 {
 	if (e->candidate_count < EXCHANGE_CANDIDATES_MAX)
 		e->candidates[e->candidate_count++] = *candidate;
+}
+
+/* A list in the request's hints; JSON_NONE: not given. */
+static json_ref hint(const struct exchange *e, struct slice name)
+{
+	const struct json_parser *json = e->gateway_shard->json;
+	json_ref list;
+
+	if (e->asked.hints == JSON_NONE || json_type(json, e->asked.hints) != JSON_OBJECT)
+		return JSON_NONE;
+	list = json_member(json, e->asked.hints, name);
+	return list != JSON_NONE && json_type(json, list) == JSON_NULL ? JSON_NONE : list;
+}
+
+/* Where `name` stands in a list of strings; UINT_MAX: not there. */
+static unsigned place_in(const struct json_parser *json, json_ref list, const char *name)
+{
+	unsigned place = 0;
+
+	if (list == JSON_NONE)
+		return UINT_MAX;
+	for (json_ref m = json_first(json, list); m != JSON_NONE; m = json_next(json, m), place++)
+		if (slice_equal(json_string(json, m), slice_of_string(name)))
+			return place;
+	return UINT_MAX;
+}
+
+static bool is_excluded(const struct exchange *e, const struct provider_settings *provider)
+{
+	return place_in(e->gateway_shard->json, hint(e, SLICE("exclude_providers")), provider->name) != UINT_MAX ||
+	       !routing_allows_provider(e->config->config->settings, provider->name);
+}
+
+/* Stable: what is preferred alike, or not at all, stays in its order. At most 16 candidates. */
+static void put_preferred_first(struct exchange *e, unsigned first)
+{
+	const struct json_parser *json = e->gateway_shard->json;
+	json_ref prefer = hint(e, SLICE("prefer_providers"));
+	unsigned at;
+
+	if (prefer == JSON_NONE)
+		return;
+	for (unsigned i = first + 1; i < e->candidate_count; i++) {
+		struct exchange_candidate moved = e->candidates[i];
+		unsigned place = place_in(json, prefer, moved.provider->name);
+
+		for (at = i; at > first && place_in(json, prefer, e->candidates[at - 1].provider->name) > place; at--)
+			e->candidates[at] = e->candidates[at - 1];
+		e->candidates[at] = moved;
+	}
 }
 
 /* The credentials of one deployment: the named one, or all of the provider's. */
@@ -48,20 +101,31 @@ static void add_credentials(struct exchange *e, struct exchange_candidate *candi
 	}
 }
 
-static bool add_deployment(
+static enum receipt_verdict judge(const struct exchange *e, const struct exchange_candidate *candidate)
+{
+	const struct provider_settings *provider = candidate->provider;
+
+	if (!candidate->dialect || !candidate->dialect->paths[e->api])
+		return VERDICT_NO_CAPABILITY;
+	if (e->workspace && e->workspace->residency &&
+		(!provider->region || strcmp(e->workspace->residency, provider->region) != 0))
+		return VERDICT_RESIDENCY;
+	return is_excluded(e, provider) ? VERDICT_EXCLUDED : VERDICT_CHOSEN;
+}
+
+static void add_deployment(
 	struct exchange *e, const struct model_settings *model, const struct deployment_settings *deployment)
 {
 	struct exchange_candidate candidate = {.model = model, .deployment = deployment};
+	enum receipt_verdict verdict;
 
 	candidate.provider = &e->config->config->settings->providers[deployment->provider];
 	candidate.dialect = dialect_of(candidate.provider->kind);
-	if (!candidate.dialect || !candidate.dialect->paths[e->api])
-		return false;
-	if (e->workspace && e->workspace->residency &&
-		(!candidate.provider->region || strcmp(e->workspace->residency, candidate.provider->region) != 0))
-		return false;
-	add_credentials(e, &candidate);
-	return true;
+	verdict = judge(e, &candidate);
+	if (verdict == VERDICT_CHOSEN)
+		add_credentials(e, &candidate);
+	else
+		add_verdict(e, model, verdict);
 }
 
 static const char *api_capability(enum receipt_api api)
@@ -105,9 +169,7 @@ static void add_model(struct exchange *e, const struct model_settings *model)
 		drawn -= model->deployments[first++].weight;
 	for (unsigned i = 0; i < model->deployment_count; i++)
 		add_deployment(e, model, &model->deployments[i == 0 ? first : i <= first ? i - 1 : i]);
-	if (e->candidate_count == before)
-		add_verdict(
-			e, model, e->workspace && e->workspace->residency ? VERDICT_RESIDENCY : VERDICT_NO_CREDENTIAL);
+	put_preferred_first(e, before);
 }
 
 static bool refuse_unknown(struct exchange *e, struct slice name, struct slice param)
@@ -135,6 +197,14 @@ static bool refuse_unknown(struct exchange *e, struct slice name, struct slice p
 	return false;
 }
 
+/* What a key may use and the routing of this gateway leaves in use. */
+static bool may_use(const struct exchange *e, const struct model_settings *model)
+{
+	struct slice id = slice_of_string(model->id);
+
+	return key_allows_model(e->key, id) && routing_allows_model(e->config->config->settings, id);
+}
+
 static bool refuse_not_allowed(struct exchange *e, struct slice param)
 {
 	struct api_error error = {.status = 403,
@@ -156,7 +226,7 @@ static void add_declared(struct exchange *e, const struct strings *names)
 
 		if (!model)
 			continue;
-		if (key_allows_model(e->key, slice_of_string(model->id)))
+		if (may_use(e, model))
 			add_model(e, model);
 		else
 			add_verdict(e, model, VERDICT_NOT_ALLOWED);
@@ -174,7 +244,7 @@ static bool add_chain(struct exchange *e)
 
 		if (!model)
 			return refuse_unknown(e, name, SLICE("x-fallback-chain"));
-		if (!key_allows_model(e->key, slice_of_string(model->id)))
+		if (!may_use(e, model))
 			return refuse_not_allowed(e, SLICE("x-fallback-chain"));
 		add_model(e, model);
 	}
@@ -195,30 +265,74 @@ static bool add_fallbacks(struct exchange *e, const struct model_settings *model
 	return true;
 }
 
+/* The hints that are acted on are lists of strings. */
+static bool check_hint(struct exchange *e, struct slice name, struct slice param)
+{
+	const struct json_parser *json = e->gateway_shard->json;
+	json_ref list = hint(e, name);
+	bool good = list == JSON_NONE || json_type(json, list) == JSON_ARRAY;
+	struct api_error error = {.status = 400,
+		.type = SLICE("invalid_request_error"),
+		.code = SLICE("invalid_type"),
+		.message = SLICE("This routing hint has to be an array of provider names."),
+		.param = param};
+
+	for (json_ref m = good && list != JSON_NONE ? json_first(json, list) : JSON_NONE; m != JSON_NONE;
+		m = json_next(json, m))
+		good = good && json_type(json, m) == JSON_STRING;
+	if (!good)
+		exchange_refuse(e, &error, NONE);
+	return good;
+}
+
+static const struct slice exclude_param = {"x-routing-hints.exclude_providers", 33};
+static const struct slice prefer_param = {"x-routing-hints.prefer_providers", 32};
+
+/* Says why no candidate is left, by the verdict on the first. */
+static void refuse_all(struct exchange *e)
+{
+	const struct json_parser *json = e->gateway_shard->json;
+	json_ref exclude = hint(e, SLICE("exclude_providers"));
+	enum receipt_verdict verdict = e->receipt.candidate_count ? e->receipt.candidates[0].verdict : VERDICT_LIMITED;
+	struct api_error error = {.status = 400, .type = SLICE("invalid_request_error")};
+
+	if (verdict == VERDICT_NO_CAPABILITY) {
+		error.param = SLICE("model");
+		error.code = SLICE("unsupported_feature");
+		error.message = SLICE("This model does not offer this API. Use another model.");
+	} else if (verdict == VERDICT_RESIDENCY) {
+		error.status = 403;
+		error.type = SLICE("permission_error");
+		error.code = SLICE("residency");
+		error.message = SLICE("No provider in this workspace's region serves this model. Use another model.");
+	} else if (verdict == VERDICT_EXCLUDED && exclude != JSON_NONE && json_first(json, exclude) != JSON_NONE) {
+		error.param = exclude_param;
+		error.code = SLICE("providers_excluded");
+		error.message = SLICE("The hints exclude every provider of this model. Exclude fewer, or use another "
+				      "model.");
+	} else {
+		exchange_refuse_overloaded(e, SLICE("no_deployment"),
+			SLICE("No deployment of this model can serve the call at the moment."));
+		return;
+	}
+	exchange_refuse(e, &error, NONE);
+}
+
 bool exchange_plan(struct exchange *e)
 {
 	const struct model_settings *model = catalog_find(e->config->config->catalog, e->model_name);
-	struct api_error error;
 
+	if (!check_hint(e, SLICE("exclude_providers"), exclude_param) ||
+		!check_hint(e, SLICE("prefer_providers"), prefer_param))
+		return false;
 	if (!model)
 		return refuse_unknown(e, e->model_name, SLICE("model"));
-	if (!key_allows_model(e->key, slice_of_string(model->id)))
+	if (!may_use(e, model))
 		return refuse_not_allowed(e, SLICE("model"));
 	add_model(e, model);
 	if (!add_fallbacks(e, model))
 		return false;
-	if (e->candidate_count > 0)
-		return true;
-	if (e->receipt.candidate_count > 0 && e->receipt.candidates[0].verdict == VERDICT_NO_CAPABILITY) {
-		error = (struct api_error){.status = 400,
-			.type = SLICE("invalid_request_error"),
-			.param = SLICE("model"),
-			.code = SLICE("unsupported_feature"),
-			.message = SLICE("This model does not offer this API. Use another model.")};
-		exchange_refuse(e, &error, NONE);
-		return false;
-	}
-	exchange_refuse_overloaded(
-		e, SLICE("no_deployment"), SLICE("No deployment of this model can serve the call at the moment."));
-	return false;
+	if (e->candidate_count == 0)
+		refuse_all(e);
+	return e->candidate_count > 0;
 }

@@ -1,4 +1,4 @@
-/* What a key permits: globs on names, and address ranges. */
+/* What a key and the routing permit: globs on names, and address ranges. */
 #include "route/keys.h"
 
 #include <arpa/inet.h>
@@ -32,12 +32,41 @@ bool glob_match(const char *pattern, struct slice text)
 	return !*pattern;
 }
 
-bool key_allows_model(const struct key_settings *key, struct slice model_id)
+static bool matches_any(const struct strings *patterns, struct slice text)
 {
-	for (unsigned i = 0; i < key->models.count; i++)
-		if (glob_match(key->models.list[i], model_id))
+	for (unsigned i = 0; i < patterns->count; i++)
+		if (glob_match(patterns->list[i], text))
 			return true;
 	return false;
+}
+
+bool key_allows_model(const struct key_settings *key, struct slice model_id)
+{
+	return matches_any(&key->models, model_id);
+}
+
+bool routing_allows_model(const struct settings *settings, struct slice model_id)
+{
+	const struct routing_features *routing = &settings->routing.more;
+
+	return (!routing->allowed_models.count || matches_any(&routing->allowed_models, model_id)) &&
+	       !matches_any(&routing->blocked_models, model_id);
+}
+
+static bool is_among(const struct strings *names, const char *name)
+{
+	for (unsigned i = 0; i < names->count; i++)
+		if (strcmp(names->list[i], name) == 0)
+			return true;
+	return false;
+}
+
+bool routing_allows_provider(const struct settings *settings, const char *name)
+{
+	const struct routing_features *routing = &settings->routing.more;
+
+	return (!routing->allowed_providers.count || is_among(&routing->allowed_providers, name)) &&
+	       !is_among(&routing->blocked_providers, name);
 }
 
 /* An address as the bits that prefixes compare; IPv4 mapped into IPv6 counts as IPv4. */

@@ -35,6 +35,10 @@ struct http_head;
 struct slice key_presented(const struct http_head *head);
 
 bool key_allows_model(const struct key_settings *key, struct slice model_id); /* globs: * and ? */
+
+/* What routing.allowed_* and routing.blocked_* leave in use; models by globs, providers by name. */
+bool routing_allows_model(const struct settings *settings, struct slice model_id);
+bool routing_allows_provider(const struct settings *settings, const char *name);
 bool glob_match(const char *pattern, struct slice text);
 
 /* CIDR or plain addresses, v4 and v6, v4-mapped v6 as v4. An empty list allows all. */

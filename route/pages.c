@@ -141,7 +141,8 @@ void page_model(struct exchange *e)
 
 	e->model_name = page_unescape(e, e->route_argument);
 	model = catalog_find(e->config->config->catalog, e->model_name);
-	if (model && key_allows_model(e->key, slice_of_string(model->id)))
+	if (model && key_allows_model(e->key, slice_of_string(model->id)) &&
+		routing_allows_model(e->config->config->settings, slice_of_string(model->id)))
 		page_answer_printed(e, 200, SLICE("application/json"), print_model);
 	else
 		exchange_refuse(e, &error, slice_of(NULL, 0));

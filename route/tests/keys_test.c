@@ -123,6 +123,36 @@ static void test_globs(void **state)
 	assert_false(key_allows_model(&key, SLICE("x")));
 }
 
+static void test_routing(void **state)
+{
+	static const struct {
+		const char *allowed, *blocked, *name;
+		bool model, provider; /* whether each may be used */
+	} rows[] = {
+		{NULL, NULL, "a/b", true, true},
+		{"a/b", NULL, "a/b", true, true},
+		{"a/*", NULL, "a/b", true, false}, /* providers go by name */
+		{"c", NULL, "a/b", false, false},
+		{NULL, "a/b", "a/b", false, false},
+		{NULL, "a/*", "a/b", false, true},
+		{"a/b", "a/b", "a/b", false, false},
+		{"a/b", "c", "a/b", true, true},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char *allowed = (char *)(uintptr_t)rows[i].allowed, *blocked = (char *)(uintptr_t)rows[i].blocked;
+		const struct strings allowed_list = {allowed ? 1 : 0, &allowed}, blocked_list = {blocked ? 1 : 0, &blocked};
+		const struct settings settings = {.routing.more = {.allowed_models = allowed_list,
+							  .blocked_models = blocked_list,
+							  .allowed_providers = allowed_list,
+							  .blocked_providers = blocked_list}};
+
+		assert_int_equal(routing_allows_model(&settings, slice_of_string(rows[i].name)), rows[i].model);
+		assert_int_equal(routing_allows_provider(&settings, rows[i].name), rows[i].provider);
+	}
+}
+
 static struct sockaddr_storage address_of(const char *text)
 {
 	struct sockaddr_storage address = {.ss_family = AF_INET};
@@ -213,6 +243,7 @@ int main(void)
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_long_secret),
 		cmocka_unit_test(test_globs),
+		cmocka_unit_test(test_routing),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_presented),
 	};
