@@ -1,10 +1,27 @@
 /* The life of an exchange: where it comes from, who holds it, and its end. */
 #include "route/exchange.h"
 
+#include "route/client_address.h"
+
 #include "core/clock.h"
 
 #include <assert.h>
 #include <stdlib.h>
+
+/* Who is trusted to speak for others is rare, so the usual request pays one comparison. */
+static void find_client(struct exchange *e)
+{
+	const struct strings *proxies = &e->config->config->settings->http.trusted_proxies;
+	struct sockaddr_storage *client = NULL;
+
+	e->client = &e->request->peer;
+	if (proxies->count)
+		client = arena_alloc(&e->arena, sizeof(*client));
+	if (!client)
+		return;
+	client_address(proxies, &e->request->head, &e->request->peer, client);
+	e->client = client;
+}
 
 struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *request)
 {
@@ -30,6 +47,7 @@ struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *re
 	memcpy(e->id_text, "req_", 4);
 	ulid_print(&e->id, e->id_text + 4);
 	arena_init(&e->arena, &gs->shard->arenas, EXCHANGE_ARENA_BYTES_MAX);
+	find_client(e);
 	gs->exchange_count++;
 	metric_add(&gs->metrics.in_flight, 1);
 	return e;

@@ -90,6 +90,7 @@ struct exchange {
 	const struct key_settings *key;
 	const struct workspace_settings *workspace;
 	const struct service_route *route; /* NULL: no such path */
+	const struct sockaddr_storage *client; /* the peer, or whom a trusted proxy names */
 	uint64_t received_ns, received_wall_ns;
 	struct slice route_argument; /* what follows a prefix route's path */
 	struct ulid id;

@@ -1,5 +1,7 @@
 /* What an exchange came to: usage and cost, the receipt, and the same told to the client in headers and summaries. */
 #include "route/exchange.h"
+
+#include "route/client_address.h"
 #include "route/service.h"
 
 #include "core/clock.h"
@@ -307,13 +309,17 @@ static void count(struct exchange *e)
 void exchange_account(struct exchange *e)
 {
 	struct gateway_shard *gs = e->gateway_shard;
-	struct log_field fields[9];
+	char client_text[CLIENT_ADDRESS_TEXT_BYTES];
+	struct text client = text_over(client_text, sizeof(client_text));
+	struct log_field fields[10];
 	unsigned n = 0;
 
 	count(e);
 	if (!gs->log || !e->config->config->settings->log_access)
 		return;
 	fields[n++] = LOG_TEXT("request_id", slice_of(e->id_text, sizeof(e->id_text)));
+	client_address_print(e->client, &client);
+	fields[n++] = LOG_TEXT("client", text_slice(&client));
 	fields[n++] = LOG_TEXT("method", e->request->head.method_name);
 	fields[n++] = LOG_TEXT("path", e->request->head.path);
 	fields[n++] = LOG_INT("status", e->status);

@@ -51,8 +51,8 @@ bool exchange_authenticate(struct exchange *e, uint32_t scope)
 	if (key->expires_at_ns && key->expires_at_ns <= e->received_wall_ns)
 		return refuse_key(
 			e, SLICE("expired_api_key"), SLICE("This API key has expired. Ask its owner for a new one."));
-	if (!address_allowed(&key->allow_ips, &e->request->peer) ||
-		(e->workspace && !address_allowed(&e->workspace->allow_ips, &e->request->peer)))
+	if (!address_allowed(&key->allow_ips, e->client) ||
+		(e->workspace && !address_allowed(&e->workspace->allow_ips, e->client)))
 		return refuse_permission(
 			e, SLICE("ip_not_allowed"), SLICE("This API key may not be used from this address."));
 	if (workspace.data && !slice_equal(workspace, slice_of_string(key->workspace)))
@@ -84,7 +84,7 @@ bool exchange_authenticate_admin(struct exchange *e)
 	if (!secret.data || !same_secret(secret, slice_of_string(settings->admin_master_key)))
 		return refuse_key(
 			e, SLICE("invalid_api_key"), SLICE("Send the master key as 'Authorization: Bearer KEY'."));
-	if (!address_allowed(&settings->admin_allow_ips, &e->request->peer))
+	if (!address_allowed(&settings->admin_allow_ips, e->client))
 		return refuse_permission(
 			e, SLICE("ip_not_allowed"), SLICE("The admin API may not be used from this address."));
 	e->admin = true;
