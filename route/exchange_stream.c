@@ -8,31 +8,8 @@
 #include "core/clock.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 enum { HELD_BYTES = 4096, HELD_BYTES_MAX = 262144, END_EVENT_BYTES = 1024 };
-
-static void *take_memory(struct gateway_shard *gs)
-{
-	void *memory = gs->stream_memory;
-
-	if (!memory)
-		return malloc(2 * GATEWAY_STREAM_EVENT_BYTES + BUFFER_PADDING_BYTES);
-	memcpy(&gs->stream_memory, memory, sizeof(void *));
-	gs->stream_memory_count--;
-	return memory;
-}
-
-static void give_memory(struct gateway_shard *gs, void *memory)
-{
-	if (gs->stream_memory_count >= GATEWAY_STREAMS_KEPT) {
-		free(memory);
-		return;
-	}
-	memcpy(memory, &gs->stream_memory, sizeof(void *));
-	gs->stream_memory = memory;
-	gs->stream_memory_count++;
-}
 
 static void write_bytes(struct exchange *e, struct slice bytes)
 {
@@ -116,7 +93,7 @@ int exchange_stream_prepare(struct exchange *e)
 {
 	uint64_t keepalive_ns = e->config->config->settings->http.keepalive_ns;
 
-	e->stream_memory = take_memory(e->gateway_shard);
+	e->stream_memory = pool_take(&e->gateway_shard->streams);
 	if (!e->stream_memory)
 		return -ENOMEM;
 	timer_init(&e->first_token_timer, first_token_expired);
@@ -134,7 +111,7 @@ void exchange_stream_stop(struct exchange *e)
 		return;
 	timer_disarm(&e->gateway_shard->shard->timers, &e->first_token_timer);
 	timer_disarm(&e->gateway_shard->shard->timers, &e->keepalive_timer);
-	give_memory(e->gateway_shard, e->stream_memory);
+	pool_give(&e->gateway_shard->streams, e->stream_memory);
 	e->stream_memory = NULL;
 }
 

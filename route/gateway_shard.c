@@ -296,6 +296,9 @@ static int open_parts(struct gateway_shard *gs, const struct settings *settings,
 	struct http_server_options options = server_options(gs, settings);
 	int err;
 
+	err = pool_open(&gs->streams, 2 * GATEWAY_STREAM_EVENT_BYTES + BUFFER_PADDING_BYTES, GATEWAY_STREAMS_KEPT);
+	if (err)
+		return say_why(why, why_bytes, "cannot map memory for streams", err);
 	gs->json = json_parser_open(settings->http.max_body_bytes + JSON_DOCUMENT_SLACK_BYTES);
 	if (!gs->json)
 		return say_why(why, why_bytes, "cannot open the JSON parser", -ENOMEM);
@@ -348,12 +351,7 @@ static void free_all(struct gateway_shard *gs)
 		gs->free = e->next_free;
 		free(e);
 	}
-	while (gs->stream_memory) {
-		void *memory = gs->stream_memory;
-
-		memcpy(&gs->stream_memory, memory, sizeof(void *));
-		free(memory);
-	}
+	pool_close(&gs->streams);
 	key_cache_wipe(&gs->keys);
 	if (gs->json)
 		json_parser_close(gs->json);

@@ -5,6 +5,7 @@
 #ifndef ROUTE_GATEWAY_SHARD_H
 #define ROUTE_GATEWAY_SHARD_H
 
+#include "core/pool.h"
 #include "core/shard.h"
 #include "proto/http_client.h"
 #include "proto/http_server.h"
@@ -63,8 +64,7 @@ struct gateway_shard {
 	struct gateway_metrics metrics;
 	struct exchange *free; /* kept for reuse */
 	uint32_t free_count, exchange_count;
-	void *stream_memory; /* free list of event memory for streams */
-	uint32_t stream_memory_count;
+	struct pool streams; /* memory for their events */
 	char gathered[GATEWAY_GATHERED_BYTES]; /* events on their way out; empty between callbacks */
 	size_t gathered_size;
 	struct refusal_slot refusals[REFUSAL_SLOTS];

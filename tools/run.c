@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/heap.h"
 #include "core/rand.h"
 #include "core/resolve.h"
 #include "route/gateway.h"
@@ -31,6 +32,7 @@ enum {
 	LOG_FLUSH_MS = 50,           /* how long a log record waits at most */
 	RING_ENTRIES = 1024,
 	NODE_NAME_MAX = 64,
+	SERVICE_THREADS_MAX = 32,    /* beside the shards: control, store, the database's own */
 };
 
 struct run_shard {
@@ -387,6 +389,7 @@ int cli_run(int argc, char **argv)
 	run.shard_count = settings->shards ? settings->shards : usable_cpus(cpus, GATEWAY_SHARDS_MAX);
 	run.shard_count = run.shard_count ? run.shard_count : 1;
 	run.gateway.shard_count = run.shard_count;
+	heap_set_up(run.shard_count + SERVICE_THREADS_MAX);
 	run.gateway.started_wall_ns = clock_wall_ns();
 	name_node(&run);
 	run.config = gateway_config_make(settings);
@@ -398,6 +401,7 @@ int cli_run(int argc, char **argv)
 		fprintf(stderr, "tollgate: cannot start: %s\n", why);
 		abandon(&run);
 	} else {
+		heap_settle();
 		say_ready(&run, settings);
 		serve(&run);
 		drain(&run);
