@@ -21,7 +21,10 @@ static void write_bytes(struct exchange *e, struct slice bytes)
 	}
 }
 
-/* What one read brings leaves as one chunk: it is gathered in memory of the shard, which is empty between callbacks. */
+/*
+ * What one piece of the provider's body brings leaves as one chunk: it is gathered in memory of the shard, which is
+ * empty between callbacks. All pieces of a read leave in one send, at the turn's end.
+ */
 static void send_gathered(struct exchange *e)
 {
 	struct gateway_shard *gs = e->gateway_shard;
