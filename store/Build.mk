@@ -4,3 +4,7 @@ obj-y += check.o
 test-y += store_test
 test-y += receipt_test journal_test
 test-y += check_test
+# The simulation's disk: linked before the library, so that disk_posix.o and kv_rocksdb.o are never pulled from it.
+sim-y += disk_sim.o sim_names.o sim_rows.o kv_sim.o
+test-y += kv_rocksdb_test kv_sim_test
+kv_sim_test-y += disk_sim.o sim_names.o sim_rows.o kv_sim.o

@@ -67,8 +67,12 @@ void sim_disk_touch(struct sim_disk *disk);
 bool sim_disk_full(const struct sim_disk *disk);
 struct rand *sim_disk_rand(struct sim_disk *disk);
 
-/* The database at `path`, made when missing if `make`; NULL: there is none. It lives until the process dies. */
-struct sim_rows *sim_disk_rows(struct sim_disk *disk, const char *path, bool make);
+/*
+ * The database at `path`, made when missing and kept from other writers until it is released, or (not `write`) as it is found.
+ * NULL: there is none, or it has a writer: `why` tells.
+ */
+struct sim_rows *sim_disk_rows(struct sim_disk *disk, const char *path, bool write, char *why, size_t why_bytes);
+void sim_disk_rows_release(struct sim_disk *disk, const char *path);
 
 /* Memory that is there: a simulation without memory ends. */
 void *sim_alloc(size_t bytes);
