@@ -96,7 +96,7 @@ int http_server_listen(struct http_server *server, int listener)
 
 static void stop_accepting(struct http_server *server)
 {
-	server->draining = true;
+	server->winding_down = server->draining = true;
 	for (struct acceptor *a = server->acceptors; a; a = a->next) {
 		timer_disarm(&server->shard->timers, &a->retry);
 		if (a->accepting.op.in_flight)
@@ -104,11 +104,8 @@ static void stop_accepting(struct http_server *server)
 	}
 }
 
-void http_server_drain(struct http_server *server)
+static void close_idle(struct http_server *server)
 {
-	if (server->draining)
-		return;
-	stop_accepting(server);
 	for (struct list *link = server->connections.next, *next; link != &server->connections; link = next) {
 		struct connection *c = container_of(link, struct connection, link);
 
@@ -116,6 +113,22 @@ void http_server_drain(struct http_server *server)
 		if (c->phase == PHASE_IDLE)
 			connection_lose(c, false);
 	}
+}
+
+void http_server_wind_down(struct http_server *server)
+{
+	if (server->winding_down)
+		return;
+	server->winding_down = true;
+	close_idle(server);
+}
+
+void http_server_drain(struct http_server *server)
+{
+	if (server->draining)
+		return;
+	stop_accepting(server);
+	close_idle(server);
 }
 
 void http_server_abort(struct http_server *server)

@@ -63,7 +63,13 @@ int http_server_listen(struct http_server *server, int listener);
 /* New options for requests that begin from now on. */
 void http_server_configure(struct http_server *server, const struct http_server_options *options);
 
-/* Stops accepting, closes idle connections, ends the others after their answer ("Connection: close"). */
+/*
+ * Closes idle connections and ends the others after their answer ("Connection: close"), but goes on accepting: who asks
+ * for readiness meanwhile gets an answer.
+ */
+void http_server_wind_down(struct http_server *server);
+
+/* The same, and stops accepting. */
 void http_server_drain(struct http_server *server);
 
 /*

@@ -108,7 +108,7 @@ static bool begin(struct exchange *x, unsigned status, bool known_length)
 	if (!can_send(x) || x->request.gone)
 		return false;
 	whole = c->phase == PHASE_SERVING || (c->phase == PHASE_BODY && x->in_hand);
-	x->keep_alive = whole && head->keep_alive && !x->server->draining;
+	x->keep_alive = whole && head->keep_alive && !x->server->winding_down;
 	if (!status_has_body(status))
 		x->framing = FRAMING_NONE;
 	else if (known_length)

@@ -78,7 +78,7 @@ static void linger(struct connection *c)
 void connection_next(struct connection *c)
 {
 	struct exchange *x = c->exchange;
-	bool keep = x->keep_alive && c->phase == PHASE_SERVING && !c->server->draining;
+	bool keep = x->keep_alive && c->phase == PHASE_SERVING && !c->server->winding_down;
 	struct held held[HELD_MAX];
 	unsigned held_count = x->held_count;
 

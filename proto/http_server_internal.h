@@ -103,7 +103,8 @@ struct http_server {
 	struct peers *peers;
 	uint64_t date_s;                    /* which second `date` tells */
 	char date[HTTP_DATE_BYTES];
-	bool draining;
+	bool winding_down;                  /* connections end after their answer */
+	bool draining;                      /* and none is accepted any more */
 	struct http_server_counts counts;
 };
 

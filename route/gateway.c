@@ -113,6 +113,17 @@ int gateway_abort(struct gateway *gateway)
 	return tell_all(gateway, grant_abort, NULL);
 }
 
+bool gateway_quiet(const struct gateway *gateway)
+{
+	for (unsigned i = 0; i < GATEWAY_SHARDS_MAX; i++) {
+		const struct gateway_shard *gs = atomic_load(&gateway->shards[i]);
+
+		if (gs && !atomic_load(&gs->quiet))
+			return false;
+	}
+	return true;
+}
+
 bool gateway_drained(const struct gateway *gateway)
 {
 	for (unsigned i = 0; i < GATEWAY_SHARDS_MAX; i++) {

@@ -53,11 +53,17 @@ void gateway_config_give(struct gateway_config **config);
  * shards keep the old one. Listeners and shards do not change. */
 int gateway_reload(struct gateway *gateway, struct gateway_config *config);
 
-/* Stops accepting; requests in flight end. From the control thread, once. */
+/*
+ * Requests in flight end; new ones for a provider are refused, while /readyz says why. When nothing is left in flight,
+ * the shards stop accepting. From the control thread, once.
+ */
 int gateway_drain(struct gateway *gateway);
 
 /* Breaks off what is still in flight after the drain's time is over. */
 int gateway_abort(struct gateway *gateway);
+
+/* While draining: no shard has a request in flight. Any thread. */
+bool gateway_quiet(const struct gateway *gateway);
 
 /* Every shard has finished and closed its connections: its thread may be stopped. */
 bool gateway_drained(const struct gateway *gateway);

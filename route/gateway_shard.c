@@ -244,8 +244,26 @@ static void copy_counts(struct gateway_shard *gs)
 	metric_set(&m->ring_starved, ring.starved);
 }
 
+static void close_doors(struct gateway_shard *gs)
+{
+	gs->closing = true;
+	http_server_drain(gs->server);
+	if (gs->admin_server)
+		http_server_drain(gs->admin_server);
+}
+
+/*
+ * Shards share their listeners' ports, so they go on accepting until none of them has work: a connection given to a
+ * shard that has stopped would wait in vain while another finishes.
+ */
 static void look_at_drain(struct gateway_shard *gs)
 {
+	if (!gs->closing) {
+		atomic_store(&gs->quiet, gs->exchange_count == 0);
+		if (!gateway_quiet(gs->gateway))
+			return;
+		close_doors(gs);
+	}
 	if (!servers_are_idle(gs) || gs->exchange_count > 0 || config_is_asking(gs->config))
 		return;
 	if (!gs->client_closed) {
@@ -275,9 +293,9 @@ void gateway_shard_drain(struct gateway_shard *gs)
 	gs->draining = true;
 	for (unsigned i = 0; i < gs->config->origin_count; i++)
 		timer_disarm(&gs->shard->timers, &gs->config->origins[i].again);
-	http_server_drain(gs->server);
+	http_server_wind_down(gs->server);
 	if (gs->admin_server)
-		http_server_drain(gs->admin_server);
+		http_server_wind_down(gs->admin_server);
 	timer_arm(&gs->shard->timers, &gs->second, shard_now_ns(gs->shard) + 1);
 }
 

@@ -70,7 +70,8 @@ struct gateway_shard {
 	struct refusal_slot refusals[REFUSAL_SLOTS];
 	struct timer second; /* copies counts, watches the drain */
 	uint32_t turn_listeners;
-	bool draining, client_closed;
+	bool draining, closing, client_closed; /* in this order */
+	atomic_bool quiet; /* while draining: no exchange here */
 	atomic_bool drained;
 };
 

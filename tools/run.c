@@ -3,7 +3,7 @@
  * shards, then waits for signals and writes the log.
  *
  * Signals are blocked in every thread and taken by sigtimedwait() here, so that no code ever runs in a signal handler.
- *   SIGTERM, SIGINT  drain: stop accepting, finish what is in flight up to drain_timeout_ms; a second one breaks off at once
+ *   SIGTERM, SIGINT  drain: refuse new calls, finish what is in flight up to drain_timeout_ms; a second one breaks off at once
  *   SIGHUP           read the configuration again; a broken one is refused and the old one stays
  */
 #include <assert.h>
@@ -75,8 +75,8 @@ static void warn(void *context, unsigned line, unsigned column, const char *mess
 static const char help[] =
 	"usage: tollgate run -c FILE [--ring-without LIST]\n"
 	"\n"
-	"Serves in the foreground. SIGTERM or SIGINT drains: no new connection is taken, what is in flight is finished, up to\n"
-	"drain_timeout_ms; a second one ends at once. SIGHUP reads FILE again without dropping a connection.\n"
+	"Serves in the foreground. SIGTERM or SIGINT drains: new calls are refused, /readyz is 503, what is in flight is finished,\n"
+	"up to drain_timeout_ms; a second one ends at once. SIGHUP reads FILE again without dropping a connection.\n"
 	"\n"
 	"  -c, --config FILE      the configuration (YAML); try it first with `tollgate check -c FILE`\n"
 	"      --ring-without LIST  do as if the kernel lacked these: a comma-separated list of no_sqarray, socket_options, or all\n"

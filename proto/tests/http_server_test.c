@@ -725,6 +725,35 @@ static void test_drain(void **state)
 	assert_true(http_server_idle(w.server));
 }
 
+/* Who was there keeps its answer and goes; who comes is answered and goes too; then the drain finds nobody. */
+static void test_wind_down(void **state)
+{
+	struct wire *idle = dial(), *busy = dial(), *late;
+
+	(void)state;
+	say(busy, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
+	http_server_wind_down(w.server);
+	settle();
+	assert_true(idle->closed);
+	assert_true(w.accepting->op.in_flight);
+	late = dial();
+	say(late, POST_ABC);
+	assert_non_null(strstr(late->sent, "HTTP/1.1 200 OK\r\n"));
+	assert_non_null(strstr(late->sent, "Connection: close\r\n"));
+	assert_true(late->shut);
+	hang_up(late);
+	late = dial(); /* and says nothing */
+	http_respond(w.held, 200, SLICE(""), SLICE("late"));
+	settle();
+	assert_true(busy->shut);
+	hang_up(busy);
+	http_server_drain(w.server);
+	settle();
+	assert_true(late->closed);
+	assert_false(w.accepting->op.in_flight);
+	assert_true(http_server_idle(w.server));
+}
+
 static void test_abort(void **state)
 {
 	struct wire *busy = dial();
@@ -749,7 +778,8 @@ int main(void)
 		TEST(test_malformed),            TEST(test_expect),              TEST(test_refusals_at_the_head),
 		TEST(test_framing_of_answers),   TEST(test_streaming_and_back_pressure),
 		TEST(test_break),                TEST(test_client_gone),         TEST(test_timeouts),
-		TEST(test_admission),            TEST(test_drain),               TEST(test_abort),
+		TEST(test_admission),            TEST(test_drain),               TEST(test_wind_down),
+		TEST(test_abort),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
