@@ -241,7 +241,7 @@ void resolve_start(struct resolver *resolver, struct resolve_query *query)
 {
 	query->resolver = resolver;
 	if (resolve_known(query)) {
-		deliver(query, 0);
+		deliver(query, query->result);
 		return;
 	}
 	query->letter.open = on_asked;

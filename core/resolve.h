@@ -33,7 +33,7 @@ void resolve_start(struct resolver *resolver, struct resolve_query *query);
 bool resolve_literal(struct slice name, uint16_t port, struct sockaddr_storage *address);
 void resolve_set_port(struct sockaddr_storage *address, uint16_t port);
 
-/* Makes a new query empty; true when its name needs no asking: then it has its answer. */
+/* Makes a new query empty; true when its name needs no asking: then it has its answer and `result`. */
 bool resolve_known(struct resolve_query *query);
 
 #endif

@@ -1,7 +1,8 @@
-/* Names that nobody has to be asked for: literal addresses, and localhost. */
+/* Names that nobody has to be asked for: literal addresses, localhost, and what is never a name. */
 #include "core/resolve.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
 
 enum { KNOWN_TTL_S = 86400 };
@@ -37,16 +38,14 @@ bool resolve_literal(struct slice name, uint16_t port, struct sockaddr_storage *
 	return true;
 }
 
-/* "localhost" and every name below it, with or without the root's dot. */
-static bool is_localhost(struct slice name)
+/* The top-level domain itself or any name in it, with or without the root's dot. */
+static bool is_in(struct slice name, struct slice domain)
 {
-	static const struct slice localhost = {"localhost", 9};
-
 	if (name.size && name.data[name.size - 1] == '.')
 		name.size--;
-	if (name.size > localhost.size && name.data[name.size - localhost.size - 1] == '.')
-		name = slice_after(name, name.size - localhost.size);
-	return slice_equal_nocase(name, localhost);
+	if (name.size > domain.size && name.data[name.size - domain.size - 1] == '.')
+		name = slice_after(name, name.size - domain.size);
+	return slice_equal_nocase(name, domain);
 }
 
 /* Loopback whatever files and servers say, so that it needs neither (RFC 6761 section 6.3). */
@@ -63,11 +62,14 @@ bool resolve_known(struct resolve_query *query)
 
 	query->count = 0;
 	query->ttl_s = KNOWN_TTL_S;
-	if (is_localhost(name))
+	query->result = 0;
+	if (is_in(name, SLICE("localhost")))
 		answer_localhost(query);
 	else if (resolve_literal(name, query->port, &query->addresses[0]))
 		query->count = 1;
+	else if (is_in(name, SLICE("invalid")))
+		query->result = -ENOENT; /* RFC 6761 section 6.4 */
 	else
 		query->ttl_s = 0;
-	return query->count > 0;
+	return query->ttl_s > 0;
 }

@@ -39,12 +39,13 @@ static uint64_t next_deadline(const struct http_call *call, enum http_failure *f
 	uint64_t due_ns = UINT64_MAX;
 
 	if (call->start_error) {
-		*failure = HTTP_FAILURE_CONNECT;
+		*failure = call->origin->address_count ? HTTP_FAILURE_CONNECT : HTTP_FAILURE_RESOLVE;
 		return call->phase_ns;
 	}
 	if (!c || c->state != CONNECTION_BUSY) {
 		if (t->connect_ns)
-			nearer(&due_ns, failure, connect_deadline_ns(call), HTTP_FAILURE_CONNECT_TIMEOUT);
+			nearer(&due_ns, failure, connect_deadline_ns(call),
+			       c ? HTTP_FAILURE_CONNECT_TIMEOUT : HTTP_FAILURE_RESOLVE);
 	} else if (!c->head_done) {
 		if (t->head_ns)
 			nearer(&due_ns, failure, call->phase_ns + t->head_ns, HTTP_FAILURE_HEAD_TIMEOUT);
@@ -83,7 +84,8 @@ static void on_call_timer(struct timer *timer)
 		return;
 	}
 	if (call->start_error) {
-		http_call_fail(call, HTTP_FAILURE_CONNECT, call->start_error, SLICE("out of memory"));
+		http_call_fail(call, failure, call->start_error,
+			       failure == HTTP_FAILURE_RESOLVE ? SLICE("the name has no address") : SLICE("out of memory"));
 		return;
 	}
 	if (failure == HTTP_FAILURE_CONNECT_TIMEOUT && c && c->state == CONNECTION_CONNECTING &&
@@ -170,6 +172,9 @@ void http_call_start(struct http_client *client, struct http_call *call)
 	client->counts.calls++;
 	if (call->origin->address_count) {
 		http_call_place(call, true);
+	} else if (call->origin->unresolved) {
+		call->start_error = -ENOENT; /* told by the timer: no callback comes from inside */
+		http_call_watch(call);
 	} else {
 		list_append(&call->origin->waiting, &call->link);
 		http_call_watch(call);

@@ -116,6 +116,7 @@ void http_origin_set_addresses(struct http_origin *origin, const struct sockaddr
 		origin->address_count = count;
 		origin->address_first = 0;
 	}
+	origin->unresolved = !origin->address_count;
 	/* A callback may start a call that waits again: only those that wait now are served. */
 	list_init(&waiting);
 	while ((link = list_take_first(&origin->waiting)))

@@ -77,8 +77,8 @@ void http_client_free(struct http_client *client);  /* closed and idle only: its
 /*
  * The origin of that host and port; made when new; lives as long as the client; NULL when memory is out. `addresses`
  * come from core/resolve.h through http_origin_set_addresses(): until they are set, calls wait (bounded by
- * connect_ns). A count of 0 says that the name could not be resolved: calls that wait fail, and addresses that were
- * known stay in use. They are tried in order, beginning with the one that worked last; each has its share of
+ * connect_ns). A count of 0 says that the name could not be resolved: calls that wait fail, those that follow fail
+ * without waiting until there is an address, and addresses that were known stay in use. They are tried in order, beginning with the one that worked last; each has its share of
  * connect_ns.
  */
 struct http_origin *http_client_origin(struct http_client *client, struct slice host, uint16_t port, bool tls);

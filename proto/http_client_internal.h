@@ -41,6 +41,7 @@ struct http_origin {
 	uint16_t port;
 	bool tls;
 	unsigned address_count, address_first; /* first: to begin with */
+	bool unresolved; /* and the last answer was that there is none */
 	struct sockaddr_storage addresses[RESOLVE_ADDRESSES_MAX];
 	struct list idle; /* last used first */
 	uint32_t idle_count;

@@ -139,6 +139,13 @@ static void test_localhost(void **state)
 		expect_loopback(&asked.query);
 	}
 
+	ask(resolver, &shard, &asked, "no-such-name.Invalid.");
+	assert_int_equal(asked.done, 0); /* by letter, as any other */
+	mailbox_open_all(&shard.mailbox);
+	assert_int_equal(asked.done, 1); /* and at once */
+	assert_int_equal(asked.query.result, -ENOENT);
+	assert_int_equal(sem_wait(&posted), 0);
+
 	ask(resolver, &shard, &asked, "192.0.2.7");
 	wait_for(&shard, &asked);
 	assert_int_equal(asked.query.result, 0);
@@ -165,7 +172,7 @@ static void test_close_answers_all(void **state)
 	assert_non_null(asked);
 	begin(&resolver, &shard);
 	for (unsigned i = 0; i < QUERY_COUNT; i++)
-		ask(resolver, &shard, &asked[i], "name-in-flight.invalid");
+		ask(resolver, &shard, &asked[i], "name-in-flight.test");
 	resolver_close(resolver);
 	mailbox_open_all(&shard.mailbox);
 	for (unsigned i = 0; i < QUERY_COUNT; i++) {

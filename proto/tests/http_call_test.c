@@ -34,14 +34,11 @@ static void test_addresses_are_tried_in_order(void **state)
 
 static void test_calls_wait_for_addresses(void **state)
 {
-	struct reach served = { 0 }, unresolved = { 0 }, cancelled = { 0 };
+	struct reach served = { 0 }, cancelled = { 0 };
 	struct bench b;
 
 	(void)state;
 	bench_open_without_addresses(&b);
-	bench_start(&b, &unresolved);
-	bench_set_addresses(&b, 0);
-	assert_int_equal(unresolved.outcome, HTTP_FAILURE_RESOLVE);
 	bench_start(&b, &served);
 	bench_start(&b, &cancelled);
 	assert_int_equal(fake_stream_count(), 0);
@@ -56,6 +53,34 @@ static void test_calls_wait_for_addresses(void **state)
 	bench_close(&b);
 }
 
+static void test_a_name_without_addresses(void **state)
+{
+	struct reach waited = { 0 }, late = { 0 }, served = { 0 };
+	struct bench b;
+
+	(void)state;
+	bench_open_without_addresses(&b);
+	bench_start(&b, &waited);
+	assert_int_equal(waited.outcome, RUNNING);
+	bench_set_addresses(&b, 0);
+	assert_int_equal(waited.outcome, HTTP_FAILURE_RESOLVE);
+	late.call.timeouts.connect_ns = 50 * NS_PER_MS;
+	bench_start(&b, &late);
+	assert_int_equal(late.outcome, RUNNING);
+	fake_turn(&b.shard, 2 * NS_PER_MS); /* not after connect_ns: nothing is waited for */
+	assert_int_equal(late.outcome, HTTP_FAILURE_RESOLVE);
+	assert_int_equal(fake_stream_count(), 0);
+	bench_set_addresses(&b, 1);
+	bench_start(&b, &served);
+	assert_int_equal(fake_stream_count(), 1);
+	bench_set_addresses(&b, 0); /* what was known stays in use */
+	fake_connected(0, 0);
+	fake_sent(0, 0);
+	fake_received(0, SLICE(OK_ANSWER));
+	assert_int_equal(served.outcome, ENDED);
+	bench_close(&b);
+}
+
 /* ---- time --------------------------------------------------------------------------------------------------- */
 
 enum phase { RESOLVING, CONNECTING, AWAITING_HEAD, IN_BODY };
@@ -67,7 +92,7 @@ static const struct timeout_row {
 	uint64_t after_ms; /* fails then, and not before */
 	int outcome;
 } timeout_rows[] = {
-	{ "no address", RESOLVING, { 50, 0, 0, 0 }, 50, HTTP_FAILURE_CONNECT_TIMEOUT },
+	{ "no address", RESOLVING, { 50, 0, 0, 0 }, 50, HTTP_FAILURE_RESOLVE },
 	{ "connect", CONNECTING, { 50, 10, 10, 0 }, 50, HTTP_FAILURE_CONNECT_TIMEOUT },
 	{ "head", AWAITING_HEAD, { 10, 60, 10, 0 }, 60, HTTP_FAILURE_HEAD_TIMEOUT },
 	{ "idle", IN_BODY, { 10, 10, 70, 0 }, 70, HTTP_FAILURE_IDLE_TIMEOUT },
@@ -239,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_addresses_are_tried_in_order),
 		cmocka_unit_test(test_calls_wait_for_addresses),
+		cmocka_unit_test(test_a_name_without_addresses),
 		cmocka_unit_test(test_timeouts),
 		cmocka_unit_test(test_reads_keep_a_body_alive),
 		cmocka_unit_test(test_a_silent_address_leaves_time_for_the_next),
