@@ -4,6 +4,7 @@
  *   "schema"                 u32 version
  *   "node"                   the name under which the database was made
  *   "chain"                  u64 last block, 32 bytes of chain
+ *   "counted"                u64 block: the counters' rows add up the receipts of all blocks up to it
  *   "journal/" generation    u64 position: all before it is committed
  */
 #include "store/commit.h"
@@ -13,16 +14,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store/migrate.h"
 #include "store/pack.h"
 #include "store/receipt_index.h"
 
-enum { SCHEMA_VERSION = 1 };
 
 struct commit {
 	struct kv *kv;
 	struct kv_batch *batch;
 	struct counters *counters;
 	struct chain_end end; /* of the last group, pending or not */
+	uint64_t counted; /* the block up to which the counters' rows add up, the pending group's included */
 	uint64_t committed_ns;
 	bool pending;
 	unsigned first; /* the journal to begin with, so that none waits behind the others for ever */
@@ -49,20 +51,32 @@ static struct slice journal_key(char key[static META_JOURNAL_KEY_BYTES], uint64_
 	return slice_of(key, META_JOURNAL_KEY_BYTES);
 }
 
-int commit_journal_tail(struct kv *kv, uint64_t generation, uint64_t *tail)
+/* A row of KV_META that is a number; 0 when it is not there. */
+static int read_number(struct kv *kv, struct slice key, uint64_t *number)
 {
-	char key[META_JOURNAL_KEY_BYTES];
 	struct kv_row row;
-	int rc = kv_get(kv, KV_META, journal_key(key, generation), &row);
+	int rc = kv_get(kv, KV_META, key, &row);
 
-	*tail = 0;
+	*number = 0;
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
 	struct unpacker u = { row.value.data, row.value.data + row.value.size, false };
 
-	*tail = unpack_u64(&u);
+	*number = unpack_u64(&u);
 	kv_row_fini(&row);
 	return u.bad ? -EBADMSG : 0;
+}
+
+int commit_journal_tail(struct kv *kv, uint64_t generation, uint64_t *tail)
+{
+	char key[META_JOURNAL_KEY_BYTES];
+
+	return read_number(kv, journal_key(key, generation), tail);
+}
+
+int commit_read_counted(struct kv *kv, uint64_t *block)
+{
+	return read_number(kv, SLICE("counted"), block);
 }
 
 int commit_read_chain(struct kv *kv, struct chain_end *end)
@@ -100,6 +114,11 @@ int commit_check_schema(struct kv *kv, char *why, size_t why_bytes)
 	kv_row_fini(&row);
 	if (!u.bad && version == SCHEMA_VERSION)
 		return 0;
+	if (!u.bad && version > 0 && version < SCHEMA_VERSION) {
+		snprintf(why, why_bytes, "the database has schema version %u: start the gateway once, which brings it up to %u", version,
+			 SCHEMA_VERSION);
+		return -ESTALE;
+	}
 	snprintf(why, why_bytes, "the database has schema version %u, this program knows up to %u: use the program that wrote it",
 		 version, SCHEMA_VERSION);
 	return -ENOTSUP;
@@ -133,6 +152,42 @@ static int load_counters(struct commit *commit)
 	if (rc == 0)
 		rc = kv_walk_error(walk);
 	kv_walk_close(walk);
+	return rc;
+}
+
+static int count_block(struct commit *commit, struct slice value)
+{
+	struct block_view view;
+	int rc = block_view_open(&view, value);
+
+	for (uint32_t i = 0; rc == 0 && i < view.count; i++) {
+		struct slice record = block_view_record(&view, i);
+
+		if (record.size == 0)
+			continue;
+		rc = receipt_decode(record, &commit->receipt);
+		if (rc == 0)
+			counters_add(commit->counters, &commit->receipt);
+	}
+	return rc;
+}
+
+/* Adds the receipts of the blocks that the rows lack. */
+static int count_rest(struct commit *commit)
+{
+	int rc = 0;
+
+	for (uint64_t block = commit->counted + 1; rc == 0 && block <= commit->end.block; block++) {
+		struct kv_row row;
+		char key[8];
+
+		block_key(key, block);
+		rc = kv_get(commit->kv, KV_RECEIPTS, slice_of(key, sizeof(key)), &row);
+		if (rc < 0)
+			break;
+		rc = count_block(commit, row.value);
+		kv_row_fini(&row);
+	}
 	return rc;
 }
 
@@ -173,6 +228,8 @@ int commit_open(struct commit **commit, struct kv *kv, const char *node, char *w
 	rc = commit_check_schema(kv, why, why_bytes);
 	if (rc == -ENOENT)
 		rc = make_schema(made, node, why, why_bytes);
+	if (rc == -ESTALE)
+		rc = migrate(kv, why, why_bytes);
 	if (rc < 0)
 		goto fail;
 	snprintf(why, why_bytes, "the database is damaged: its chain's end or its counters cannot be read");
@@ -180,7 +237,11 @@ int commit_open(struct commit **commit, struct kv *kv, const char *node, char *w
 	if (rc == 0)
 		rc = load_committed(made);
 	if (rc == 0)
+		rc = commit_read_counted(kv, &made->counted);
+	if (rc == 0)
 		rc = load_counters(made);
+	if (rc == 0)
+		rc = count_rest(made);
 	if (rc < 0)
 		goto fail;
 	*commit = made;
@@ -253,6 +314,17 @@ static void put_counter(void *context, struct slice key, struct slice value)
 	kv_batch_put(commit->kv, commit->batch, KV_COUNTERS, key, value);
 }
 
+static void put_counters(struct commit *commit)
+{
+	char value[8];
+	struct packer p = { value, value + sizeof(value), false };
+
+	counters_take_touched(commit->counters, put_counter, commit);
+	commit->counted = commit->end.block;
+	pack_u64(&p, commit->counted);
+	kv_batch_put(commit->kv, commit->batch, KV_META, SLICE("counted"), slice_of(value, sizeof(value)));
+}
+
 static void put_meta(struct commit *commit, struct journal *const *journals, unsigned count)
 {
 	char key[META_JOURNAL_KEY_BYTES], value[8 + HASH_BYTES];
@@ -285,7 +357,8 @@ static void build_batch(struct commit *commit, struct journal *const *journals, 
 	block_key(key, commit->end.block);
 	kv_batch_put(commit->kv, commit->batch, KV_RECEIPTS, slice_of(key, sizeof(key)), value);
 	index_builder_rows(&commit->index, commit->end.block, put_index, commit);
-	counters_take_touched(commit->counters, put_counter, commit);
+	if (commit->end.block - commit->counted >= COUNTED_BLOCKS_MAX)
+		put_counters(commit);
 	put_meta(commit, journals, count);
 }
 
@@ -309,6 +382,16 @@ int commit_group(struct commit *commit, struct journal *const *journals, unsigne
 	for (unsigned i = 0; i < count; i++)
 		journal_release(journals[i], commit->positions[i]);
 	return (int)commit->block.count;
+}
+
+int commit_write_counters(struct commit *commit, bool sync)
+{
+	assert(!commit->pending);
+	if (commit->counted == commit->end.block)
+		return 0;
+	kv_batch_clear(commit->batch);
+	put_counters(commit);
+	return kv_write(commit->kv, commit->batch, sync);
 }
 
 bool commit_pending(const struct commit *commit)

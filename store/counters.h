@@ -1,7 +1,8 @@
 /*
  * Running totals over all receipts: of everything, of each day, workspace, team, key, provider, model, tag and endpoint. The
- * writer is their only writer; it adds up a group in memory and writes one absolute row for each total that the group
- * touched, in the batch that holds the group's receipts, so that a crash can neither lose nor double a count.
+ * writer is their only writer; it adds up each group in memory and now and then writes one absolute row for each total that was
+ * touched since, with the number of the block up to which they add up (commit.h). A start adds what lies behind that block, so
+ * that a crash can neither lose nor double a count.
  *
  *   key:   u8 dimension, u8 0 and the name; or u8 1 and nothing: the rest
  *   value: u8 version, u64 receipts, u64 spend (nano-USD, two's complement), u64 prompt tokens, u64 completion tokens

@@ -13,6 +13,7 @@
 
 enum reader_bounds {
 	BLOCKS_A_QUERY_MAX = 2048, /* some 0.1 ms each: a filter that matches nothing gives the thread back after 0.2 s */
+	ROWS_A_QUERY_MAX = 131072, /* of an index walked for them, some 1 us each */
 	JSON_BYTES_FIRST = 4096,
 	INDEX_BITS = 16,
 };
@@ -222,13 +223,14 @@ static int answer_list(struct page *page)
 	char key[INDEX_KEY_KEY_BYTES];
 	size_t key_bytes = by_key ? sizeof(key) : 8;
 	struct kv_walk *walk = kv_walk_open(page->kv, by_key ? KV_INDEX : KV_RECEIPTS);
-	unsigned seen = 0;
+	uint64_t key_hash = by_key ? index_key_hash(query->key_id) : 0;
+	unsigned blocks = 0, rows = 0;
 	int rc;
 
 	if (!walk)
 		return -EIO;
 	if (by_key)
-		index_key_key(key, index_key_hash(query->key_id), last);
+		index_key_key(key, key_hash, last);
 	else
 		block_key(key, last);
 	rc = add_bytes(page, SLICE("["));
@@ -237,10 +239,13 @@ static int answer_list(struct page *page)
 
 		if (at.size != key_bytes || !slice_starts_with(at, slice_of(key, key_bytes - 8)))
 			break;
-		if (seen++ == BLOCKS_A_QUERY_MAX) {
+		if (rows++ == ROWS_A_QUERY_MAX || blocks == BLOCKS_A_QUERY_MAX) {
 			query->next_cursor = (block_of_row(at) + 1) << INDEX_BITS;
 			break;
 		}
+		if (by_key && !index_key_may_hold(kv_walk_value(walk), key_hash))
+			continue;
+		blocks++;
 		rc = list_row(page, walk, by_key);
 	}
 	if (rc == 0)

@@ -8,7 +8,7 @@
 
 #include "store/pack.h"
 
-enum { INDEX_VERSION = 1 };
+enum { INDEX_VERSION = 1, BUCKET_SHIFT = 61, TAG_SHIFT = 29 };
 
 static uint32_t second_of(const struct ulid *id)
 {
@@ -22,6 +22,16 @@ static uint32_t second_of(const struct ulid *id)
 static uint16_t last_bits_of(const struct ulid *id)
 {
 	return (uint16_t)(id->bytes[14] << 8 | id->bytes[15]);
+}
+
+static uint8_t bucket_of(uint64_t key_hash)
+{
+	return (uint8_t)(key_hash >> BUCKET_SHIFT);
+}
+
+static uint32_t tag_of(uint64_t key_hash)
+{
+	return (uint32_t)(key_hash >> TAG_SHIFT);
 }
 
 uint64_t index_key_hash(struct slice key_id)
@@ -48,7 +58,7 @@ void index_key_key(char key[static INDEX_KEY_KEY_BYTES], uint64_t key_hash, uint
 	struct packer p = { key, key + INDEX_KEY_KEY_BYTES, false };
 
 	pack_u8(&p, 'k');
-	pack_be64(&p, key_hash);
+	pack_u8(&p, bucket_of(key_hash));
 	pack_be64(&p, block);
 }
 
@@ -94,15 +104,20 @@ static void time_rows(struct index_builder *builder, uint64_t block, index_emit 
 
 static void key_rows(struct index_builder *builder, uint64_t block, index_emit *emit, void *context)
 {
-	const char value[1] = { INDEX_VERSION };
-	char key[INDEX_KEY_KEY_BYTES];
+	char key[INDEX_KEY_KEY_BYTES], value[1 + 4 * BLOCK_RECEIPTS_MAX];
 
 	qsort(builder->keys, builder->count, sizeof(*builder->keys), compare);
-	for (uint32_t i = 0; i < builder->count; i++) {
-		if (i > 0 && builder->keys[i] == builder->keys[i - 1])
-			continue;
-		index_key_key(key, builder->keys[i], block);
-		emit(context, slice_of(key, sizeof(key)), slice_of(value, sizeof(value)));
+	for (uint32_t i = 0; i < builder->count;) {
+		uint64_t first = builder->keys[i];
+		struct packer p = { value, value + sizeof(value), false };
+
+		pack_u8(&p, INDEX_VERSION);
+		pack_be32(&p, tag_of(first));
+		for (i++; i < builder->count && bucket_of(builder->keys[i]) == bucket_of(first); i++)
+			if (tag_of(builder->keys[i]) != tag_of(builder->keys[i - 1]))
+				pack_be32(&p, tag_of(builder->keys[i]));
+		index_key_key(key, first, block);
+		emit(context, slice_of(key, sizeof(key)), slice_of(value, (size_t)(p.at - value)));
 	}
 }
 
@@ -119,6 +134,18 @@ bool index_time_may_hold(struct slice value, const struct ulid *request_id)
 	for (size_t at = 1; at + sizeof(held) <= value.size; at += sizeof(held)) {
 		memcpy(&held, value.data + at, sizeof(held));
 		if (held == bits)
+			return true;
+	}
+	return false;
+}
+
+bool index_key_may_hold(struct slice value, uint64_t key_hash)
+{
+	uint32_t tag = htobe32(tag_of(key_hash)), held;
+
+	for (size_t at = 1; at + sizeof(held) <= value.size; at += sizeof(held)) {
+		memcpy(&held, value.data + at, sizeof(held));
+		if (held == tag)
 			return true;
 	}
 	return false;

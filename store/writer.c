@@ -315,7 +315,7 @@ int writer_stop(struct writer *writer)
 		return -EIO;
 	while (rc > 0)
 		rc = commit_group(writer->commit, writer->journals, writer->port_count, clock_wall_ns(), true);
-	return rc;
+	return rc < 0 ? rc : commit_write_counters(writer->commit, true);
 }
 
 void writer_close(struct writer *writer)

@@ -25,14 +25,14 @@ int ask(struct world *world, struct store_query *query)
 	world->shard.user = &answered;
 	store_query_start(world->store, query);
 	while (!answered)
-		shard_turn(&world->shard, true);
+		shard_turn(&world->shard, shard_sleep(&world->shard));
 	return query->result;
 }
 
 /* 1: it came, and is the one; 0: not; -errno. */
 static int ask_one(struct world *world, uint64_t n)
 {
-	struct store_query query = { .kind = STORE_QUERY_BY_ID, .request_id = receipt_id(world->options, n) };
+	struct store_query query = {.kind = STORE_QUERY_BY_ID, .request_id = receipt_id(world->options, n)};
 	char id[ULID_TEXT_BYTES];
 	int rc = ask(world, &query);
 
@@ -67,7 +67,7 @@ int ask_many(struct world *world, unsigned between, struct delays *delays)
 
 	if (!delays_ns)
 		return -ENOMEM;
-	*delays = (struct delays){ .asked = count };
+	*delays = (struct delays){.asked = count};
 	rand_seed(&rand, between);
 	for (uint64_t i = 0; i < count && rc >= 0; i++) {
 		uint64_t began_ns;

@@ -44,7 +44,7 @@ static void add(struct cost *cost, const char *name, uint64_t ns)
 
 struct cost cost_now(void)
 {
-	struct cost cost = { .count = 0 };
+	struct cost cost = {.count = 0};
 	DIR *threads = opendir("/proc/self/task");
 	char name[64], line[128];
 	uint64_t ns;
@@ -53,7 +53,7 @@ struct cost cost_now(void)
 		return cost;
 	for (struct dirent *entry; (entry = readdir(threads));) {
 		if (entry->d_name[0] != '.' && read_line(entry->d_name, "comm", name, sizeof(name)) &&
-		    read_line(entry->d_name, "schedstat", line, sizeof(line)) && sscanf(line, "%" SCNu64, &ns) == 1)
+			read_line(entry->d_name, "schedstat", line, sizeof(line)) && sscanf(line, "%" SCNu64, &ns) == 1)
 			add(&cost, name, ns);
 	}
 	closedir(threads);
@@ -82,7 +82,7 @@ uint64_t cost_sum_ns(const struct cost *cost)
 
 void cost_wait_quiet(void)
 {
-	const struct timespec look = { .tv_nsec = LOOK_NS };
+	const struct timespec look = {.tv_nsec = LOOK_NS};
 	unsigned quiet = 0;
 
 	for (unsigned i = 0; i < LOOKS_MAX && quiet < 3; i++) {

@@ -103,7 +103,7 @@ uint64_t fill_make_ns(const struct world *world)
 /* Asks for one that is not there: the way of the question leads through the writer, which empties the journal. */
 static int wait_for_room(struct world *world)
 {
-	struct store_query query = { .kind = STORE_QUERY_BY_ID };
+	struct store_query query = {.kind = STORE_QUERY_BY_ID};
 	int rc = ask(world, &query);
 
 	store_query_fini(&query);
@@ -124,7 +124,7 @@ static int append(struct world *world, struct made *made)
 	if (rc < 0)
 		return rc;
 	if (++world->stored % APPENDS_A_TURN == 0)
-		shard_turn(&world->shard, false);
+		shard_turn(&world->shard, 0);
 	return 0;
 }
 

@@ -6,8 +6,9 @@
  *   ask.c     look-ups and their times
  *   cost.c    processor time by thread
  *
- * Receipt `n` always looks the same, so that what was stored needs not be remembered. Their times are invented: `per_second`
- * of them begin in each second, whatever the pace at which they are appended, because that is what the index goes by.
+ * Receipt `n` always looks the same, so that what was stored needs not be remembered. Their times are invented:
+ * `per_second` of them begin in each second, whatever the pace at which they are appended, because that is what the
+ * index goes by.
  */
 #ifndef BENCH_LOOKUP_LOOKUP_H
 #define BENCH_LOOKUP_LOOKUP_H
@@ -15,16 +16,16 @@
 #include "store/store.h"
 
 struct options {
-	const char *dir;          /* empty; the store makes its files there */
+	const char *dir; /* empty; the store makes its files there */
 	uint64_t receipts, lookups;
-	uint64_t per_second;      /* how many begin in one second of the invented time */
-	unsigned keys;            /* virtual keys that they are of */
-	uint64_t seconds_max;     /* filling ends then, with what is there */
+	uint64_t per_second;  /* how many begin in one second of the invented time */
+	unsigned keys;        /* virtual keys that they are of */
+	uint64_t seconds_max; /* filling ends then, with what is there */
 };
 
 struct world {
 	const struct options *options;
-	struct shard shard;       /* run by the main thread */
+	struct shard shard; /* run by the main thread */
 	struct store *store;
 	uint64_t stored;
 };
@@ -37,7 +38,7 @@ int fill(struct world *world, uint64_t *elapsed_ns);
 
 /* ask.c */
 struct delays {
-	uint64_t asked, missed;   /* missed: not found, or another was */
+	uint64_t asked, missed; /* missed: not found, or another was */
 	double p50_us, p99_us, p999_us, max_us;
 };
 

@@ -1,4 +1,5 @@
-/* lookup: reads the command line, fills, asks, and reports in JSON, which bench/run shows. Exit status 1 when a receipt was missed, 2 when it could not run. */
+/* lookup: reads the command line, fills, asks, and reports in JSON, which bench/run shows. Exit status 1 when a receipt
+ * was missed, 2 when it could not run. */
 #include "bench/lookup/lookup.h"
 
 #include <errno.h>
@@ -26,13 +27,12 @@ struct figures {
 	struct delays idle, loaded, cold;
 };
 
-static const char usage[] =
-	"lookup --dir DIR [options]     DIR is empty; it is left full\n"
-	"  --receipts N      how many are stored (10000000)\n"
-	"  --lookups N       how many are asked for, in each of three states (20000)\n"
-	"  --per-second N    how many begin in one second, by their ids (50000)\n"
-	"  --keys N          of how many virtual keys (16; up to 676)\n"
-	"  --seconds-max N   for filling (300)\n";
+static const char usage[] = "lookup --dir DIR [options]     DIR is empty; it is left full\n"
+			    "  --receipts N      how many are stored (10000000)\n"
+			    "  --lookups N       how many are asked for, in each of three states (20000)\n"
+			    "  --per-second N    how many begin in one second, by their ids (50000)\n"
+			    "  --keys N          of how many virtual keys (16; up to 676)\n"
+			    "  --seconds-max N   for filling (300)\n";
 
 enum { OPTION_DIR = 1000, OPTION_RECEIPTS, OPTION_LOOKUPS, OPTION_PER_SECOND, OPTION_KEYS, OPTION_SECONDS };
 
@@ -74,18 +74,18 @@ static bool take(struct options *options, int option, const char *text)
 static bool read_options(struct options *options, int argc, char **argv)
 {
 	static const struct option names[] = {
-		{ "dir", required_argument, NULL, OPTION_DIR },
-		{ "receipts", required_argument, NULL, OPTION_RECEIPTS },
-		{ "lookups", required_argument, NULL, OPTION_LOOKUPS },
-		{ "per-second", required_argument, NULL, OPTION_PER_SECOND },
-		{ "keys", required_argument, NULL, OPTION_KEYS },
-		{ "seconds-max", required_argument, NULL, OPTION_SECONDS },
-		{ NULL, 0, NULL, 0 },
+		{"dir", required_argument, NULL, OPTION_DIR},
+		{"receipts", required_argument, NULL, OPTION_RECEIPTS},
+		{"lookups", required_argument, NULL, OPTION_LOOKUPS},
+		{"per-second", required_argument, NULL, OPTION_PER_SECOND},
+		{"keys", required_argument, NULL, OPTION_KEYS},
+		{"seconds-max", required_argument, NULL, OPTION_SECONDS},
+		{NULL, 0, NULL, 0},
 	};
 	int option;
 
-	*options = (struct options){ .receipts = 10000000, .lookups = 20000, .per_second = 50000, .keys = 16,
-				     .seconds_max = 300 };
+	*options = (struct options){
+		.receipts = 10000000, .lookups = 20000, .per_second = 50000, .keys = 16, .seconds_max = 300};
 	while ((option = getopt_long(argc, argv, "", names, NULL)) != -1)
 		if (!take(options, option, optarg))
 			return false;
@@ -104,18 +104,21 @@ static bool has_room(const struct options *options)
 	there = (uint64_t)disk.f_bavail * disk.f_frsize;
 	if (there >= wanted)
 		return true;
-	fprintf(stderr, "lookup: %s has %" PRIu64 " MB free, %" PRIu64 " are needed: take --receipts down\n", options->dir,
-		there / 1000000, wanted / 1000000);
+	fprintf(stderr, "lookup: %s has %" PRIu64 " MB free, %" PRIu64 " are needed: take --receipts down\n",
+		options->dir, there / 1000000, wanted / 1000000);
 	return false;
 }
 
 static int open_world(struct world *world, const struct options *options)
 {
-	const struct shard_options shard = { .name = "lookup", .cpu = -1,
-					     .ring = { .entry_count = RING_ENTRIES, .buffer_count = RING_BUFFERS,
-						       .buffer_bytes = RING_BUFFER_BYTES } };
-	const struct store_options store = { .data_dir = options->dir, .durability = DURABILITY_PROCESS, .shard_count = 1,
-					     .journal_bytes = JOURNAL_BYTES, .node = "gateway-1" };
+	const struct shard_options shard = {.name = "lookup",
+		.cpu = -1,
+		.ring = {.entry_count = RING_ENTRIES, .buffer_count = RING_BUFFERS, .buffer_bytes = RING_BUFFER_BYTES}};
+	const struct store_options store = {.data_dir = options->dir,
+		.durability = DURABILITY_PROCESS,
+		.shard_count = 1,
+		.journal_bytes = JOURNAL_BYTES,
+		.node = "gateway-1"};
 	char why[512];
 	int rc;
 
@@ -156,23 +159,28 @@ static int measure(struct world *world, struct figures *figures)
 
 static void print_delays(const char *name, const struct delays *delays, const char *end)
 {
-	printf("  \"%s\": {\"asked\": %" PRIu64 ", \"missed\": %" PRIu64 ", \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, "
-	       "\"max_us\": %.1f}%s\n", name, delays->asked, delays->missed, delays->p50_us, delays->p99_us, delays->p999_us,
-	       delays->max_us, end);
+	printf("  \"%s\": {\"asked\": %" PRIu64 ", \"missed\": %" PRIu64
+	       ", \"p50_us\": %.1f, \"p99_us\": %.1f, \"p999_us\": %.1f, "
+	       "\"max_us\": %.1f}%s\n",
+		name, delays->asked, delays->missed, delays->p50_us, delays->p99_us, delays->p999_us, delays->max_us,
+		end);
 }
 
 static void print_figures(const struct options *options, const struct figures *figures, uint64_t stored)
 {
 	double share_us = 1 / ((double)stored * 1e3), make_us = (double)figures->make_ns / 1e3;
 
-	printf("{\n  \"receipts\": %" PRIu64 ",\n  \"wanted\": %" PRIu64 ",\n  \"per_second\": %" PRIu64 ",\n  \"keys\": %u,\n",
-	       stored, options->receipts, options->per_second, options->keys);
-	printf("  \"fill_s\": %.2f,\n  \"appended_per_s\": %.0f,\n  \"bytes_a_receipt\": %.0f,\n", (double)figures->fill_ns / 1e9,
-	       (double)stored * 1e9 / (double)figures->fill_ns, (double)figures->bytes / (double)stored);
-	printf("  \"processor_us\": %.3f,\n  \"threads_us\": {", (double)cost_sum_ns(&figures->cost) * share_us - make_us);
+	printf("{\n  \"receipts\": %" PRIu64 ",\n  \"wanted\": %" PRIu64 ",\n  \"per_second\": %" PRIu64
+	       ",\n  \"keys\": %u,\n",
+		stored, options->receipts, options->per_second, options->keys);
+	printf("  \"fill_s\": %.2f,\n  \"appended_per_s\": %.0f,\n  \"bytes_a_receipt\": %.0f,\n",
+		(double)figures->fill_ns / 1e9, (double)stored * 1e9 / (double)figures->fill_ns,
+		(double)figures->bytes / (double)stored);
+	printf("  \"processor_us\": %.3f,\n  \"threads_us\": {",
+		(double)cost_sum_ns(&figures->cost) * share_us - make_us);
 	for (unsigned i = 0; i < figures->cost.count; i++)
 		printf("%s\"%s\": %.3f", i ? ", " : "", figures->cost.rows[i].name,
-		       (double)figures->cost.rows[i].ns * share_us);
+			(double)figures->cost.rows[i].ns * share_us);
 	printf("},\n  \"making_us\": %.3f,\n  \"appends_between\": %d,\n", make_us, APPENDS_BETWEEN);
 	print_delays("idle", &figures->idle, ",");
 	print_delays("appending", &figures->loaded, ",");
@@ -182,8 +190,8 @@ static void print_figures(const struct options *options, const struct figures *f
 
 int main(int argc, char **argv)
 {
-	struct world world = { .stored = 0 };
-	struct figures figures = { .bytes = 0 };
+	struct world world = {.stored = 0};
+	struct figures figures = {.bytes = 0};
 	struct options options;
 	uint64_t stored;
 	int rc;

@@ -1,0 +1,18 @@
+/*
+ * Bringing a database of an older schema up to date, at start. Each step may be cut off and done again: the version is
+ * written last.
+ *
+ *   1 -> 2   index rows by key: one for each key became one for each of 8 buckets (receipt_index.h); counters' rows,
+ * which had been written with each block, are said to hold all ("counted", commit.h)
+ */
+#ifndef STORE_MIGRATE_H
+#define STORE_MIGRATE_H
+
+#include "store/kv.h"
+
+enum { SCHEMA_VERSION = 2 };
+
+/* From version 1. 0 or -errno, and `why`. */
+int migrate(struct kv *kv, char *why, size_t why_bytes);
+
+#endif
