@@ -96,6 +96,12 @@ void ring_wake(struct ring *ring, struct ring *from);
 int ring_listen(struct ring *ring, const struct sockaddr_storage *address, int backlog, bool reuse_port);
 
 /*
+ * 0 when nobody listens on `address`, -EADDRINUSE when somebody does, sharing its port or not: two listeners that share one would
+ * each get a part of the connections, and neither would know. Or why it cannot be had.
+ */
+int ring_try_address(const struct sockaddr_storage *address);
+
+/*
  * Accepts until told to stop: `op.done` is called with OP_MORE and each new socket in `result`, and `peer` says who it is. Ends
  * (no OP_MORE) on cancel or error; the owner starts it again. Clients that gave up before are passed over.
  */

@@ -1,5 +1,5 @@
 /*
- * Listening and accepting. A multishot accept cannot say who connected, and asking costs a system call a connection; so a
+ * Accepting. A multishot accept cannot say who connected, and asking costs a system call a connection; so a
  * listener has several single accepts waiting, each with room for its peer's address, which together behave as one multishot
  * operation. A connection wakes one of them (the kernel waits with EPOLLEXCLUSIVE); one that ends starts again, and takes what
  * is queued at once.
@@ -7,30 +7,6 @@
 #include "core/ring_uring.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
-#include <unistd.h>
-
-static const int option_on = 1;
-int ring_listen(struct ring *ring, const struct sockaddr_storage *address, int backlog, bool reuse_port)
-{
-	socklen_t size = address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-	int listener = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_TCP);
-	int rc;
-
-	(void)ring;
-	if (listener < 0)
-		return -errno;
-	if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &option_on, sizeof(option_on)) < 0 ||
-	    (reuse_port && setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &option_on, sizeof(option_on)) < 0) ||
-	    setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &option_on, sizeof(option_on)) < 0 ||
-	    bind(listener, (const struct sockaddr *)address, size) < 0 || listen(listener, backlog) < 0)
-		goto fail;
-	return listener;
-fail:
-	rc = -errno;
-	close(listener);
-	return rc;
-}
 
 static void wait_for_one(struct ring *ring, struct accept_slot *slot)
 {

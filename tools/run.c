@@ -27,6 +27,7 @@
 #include "route/gateway.h"
 #include "route/gateway_shard.h"
 #include "tools/cli.h"
+#include "tools/run_addresses.h"
 
 enum {
 	LOG_FLUSH_MS = 50,           /* how long a log record waits at most */
@@ -394,7 +395,9 @@ int cli_run(int argc, char **argv)
 	name_node(&run);
 	run.config = gateway_config_make(settings);
 	run.shards = calloc(run.shard_count, sizeof(*run.shards));
-	rc = run.config && run.shards ? open_services(&run, settings, why, sizeof(why)) : -ENOMEM;
+	rc = run.config && run.shards ? run_addresses_try(settings, why, sizeof(why)) : -ENOMEM;
+	if (rc == 0)
+		rc = open_services(&run, settings, why, sizeof(why));
 	if (rc == 0)
 		rc = open_shards(&run, why, sizeof(why));
 	if (rc < 0) {

@@ -187,6 +187,18 @@ static void test_out_of_descriptors(void **state)
 	assert_int_equal(w->known, 1);
 }
 
+/* A second listener would share the port; who asks first learns that it is taken. */
+static void test_address_in_use(void **state)
+{
+	struct world *w = *state;
+
+	assert_int_equal(ring_try_address(&w->address), -EADDRINUSE);
+	close(w->listener);
+	assert_int_equal(ring_try_address(&w->address), 0);
+	w->listener = ring_listen(w->ring, &w->address, CLIENTS, true); /* nothing of the trial stays */
+	assert_true(w->listener >= 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,6 +206,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_cancel_ends_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_cancel_from_its_callback, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_out_of_descriptors, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_address_in_use, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

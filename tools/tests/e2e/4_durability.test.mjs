@@ -46,7 +46,7 @@ function suite(durability, shards) {
       const config = configuration({ port, mockPort: mock.port, dataDir: data, durability, shards });
       return {
         build, mock, port, data, base: `http://127.0.0.1:${port}`,
-        start: () => startGateway(build, { dataDir, config }),
+        start: (own = config) => startGateway(build, { dataDir, config: own }),
         close: async () => {
           await mock.stop();
           fs.rmSync(dataDir, { recursive: true, force: true });
@@ -78,7 +78,17 @@ function suite(durability, shards) {
 
       async "two gateways cannot share a folder"(world) {
         const gateway = await world.start();
-        await assert.rejects(world.start(), /in use|another|locked/i);
+        const elsewhere = configuration({ port: await freePort(), mockPort: world.mock.port, dataDir: world.data, durability, shards });
+        await assert.rejects(world.start(elsewhere), /in use by another process|lock/i);
+        await gateway.stop();
+      },
+
+      async "two gateways cannot share an address"(world) {
+        const gateway = await world.start();
+        const folder = path.join(world.data, "..", "other");
+        const same = configuration({ port: world.port, mockPort: world.mock.port, dataDir: folder, durability, shards });
+        await assert.rejects(world.start(same), new RegExp(`ended \\(1\\)[^]*127\\.0\\.0\\.1:${world.port} is in use by another process`));
+        assert.equal((await post(world, "/v1/chat/completions", chat("test/mock"))).status, 200); // the first serves on
         await gateway.stop();
       },
 
