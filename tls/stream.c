@@ -16,7 +16,7 @@ enum { ENDED_BY_PEER = 1 };
 
 static bool operations_in_flight(const struct stream *s)
 {
-	return s->receive_op.in_flight || s->send_op.in_flight || s->connect_op.in_flight;
+	return s->receive_op.in_flight || s->send_op.in_flight;
 }
 
 static void give_held(struct stream *s)
@@ -122,11 +122,12 @@ static void on_send_done(struct op *op, int result, uint32_t flags, struct buffe
 
 static void on_connect_done(struct op *op, int result, uint32_t flags, struct buffer *buffer)
 {
-	struct stream *s = container_of(op, struct stream, connect_op);
+	struct stream *s = container_of(op, struct stream, send_op);
 
 	(void)flags;
 	(void)buffer;
 	s->connecting = false;
+	op->done = on_send_done;
 	if (result == 0)
 		s->socket = op->socket;
 	if (s->closing) {
@@ -165,7 +166,6 @@ static void stream_init(struct stream *s, struct shard *shard, int socket, const
 	*s = (struct stream){ .handler = handler, .shard = shard, .socket = socket };
 	s->receive_op.done = on_receive_done;
 	s->send_op.done = on_send_done;
-	s->connect_op.done = on_connect_done;
 	turn_hook_init(&s->close_hook, on_close_turn);
 	turn_hook_init(&s->resume_hook, on_resume_turn);
 }
@@ -185,7 +185,8 @@ int stream_connect(struct stream *s, struct shard *shard, const struct sockaddr 
 	stream_init(s, shard, -1, handler);
 	memcpy(&s->address, address, address_bytes);
 	s->connecting = true;
-	ring_connect(shard->ring, &s->connect_op, (const struct sockaddr *)&s->address, address_bytes);
+	s->send_op.done = on_connect_done;
+	ring_connect(shard->ring, &s->send_op, (const struct sockaddr *)&s->address, address_bytes);
 	return 0;
 }
 
@@ -198,7 +199,7 @@ void stream_send(struct stream *s, const struct iovec *iov, unsigned count)
 
 bool stream_sending(const struct stream *s)
 {
-	return s->send_op.in_flight;
+	return s->send_op.in_flight && !s->connecting;
 }
 
 void stream_pause(struct stream *s)
@@ -226,7 +227,7 @@ void stream_resume(struct stream *s)
 
 void stream_shutdown(struct stream *s)
 {
-	assert(!s->send_op.in_flight);
+	assert(!stream_sending(s));
 	if (!s->closing && s->socket >= 0)
 		ring_shutdown(s->shard->ring, s->socket, SHUT_WR);
 }
@@ -243,7 +244,5 @@ void stream_close(struct stream *s, bool reset)
 		ring_cancel(s->shard->ring, &s->receive_op);
 	if (s->send_op.in_flight)
 		ring_cancel(s->shard->ring, &s->send_op);
-	if (s->connect_op.in_flight)
-		ring_cancel(s->shard->ring, &s->connect_op);
 	continue_closing(s);
 }

@@ -33,12 +33,16 @@ struct stream {
 	struct shard *shard;
 	int socket;              /* -1: none */
 	/* The stream's own. */
-	struct op receive_op, send_op, connect_op;
+	struct op receive_op;
+	struct op send_op;       /* before that it connects: nothing is sent until then */
 	struct buffer *held_first, *held_last; /* arrived while paused; delivered first on resume */
 	int ended;               /* what ended receiving and was not told yet: 0, 1 for the peer's end, or -errno */
 	bool connecting, paused, closing, reset_on_close, receive_ended, receive_cancelled;
 	struct turn_hook close_hook, resume_hook;
-	struct sockaddr_storage address; /* of the peer, while connecting */
+	union {
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address;               /* of the peer, while connecting */
 };
 
 /* Takes over an accepted socket and starts receiving. */
