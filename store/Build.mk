@@ -5,6 +5,9 @@ test-y += store_test
 test-y += receipt_test journal_test
 test-y += check_test commit_test
 # The simulation's disk: linked before the library, so that disk_posix.o and kv_rocksdb.o are never pulled from it.
-sim-y += disk_sim.o sim_names.o sim_rows.o kv_sim.o
-test-y += kv_rocksdb_test kv_sim_test
-kv_sim_test-y += disk_sim.o sim_names.o sim_rows.o kv_sim.o
+sim_store := disk_sim.o sim_names.o sim_rows.o kv_sim.o
+sim-y += $(sim_store)
+test-y += disk_posix_test kv_rocksdb_test disk_sim_test kv_sim_test recovery_sim_test
+disk_sim_test-y += $(sim_store)
+kv_sim_test-y += $(sim_store)
+recovery_sim_test-y += $(sim_store)

@@ -21,6 +21,7 @@ enum counters_bounds {
 struct entry {
 	struct counter counter;
 	uint64_t hash;
+	struct entry *next; /* of all, in no order */
 	struct entry *touched_next;
 	bool touched;
 	uint16_t key_bytes;
@@ -30,6 +31,7 @@ struct entry {
 struct counters {
 	struct entry **slots; /* open addressing, linear; never removed from */
 	uint32_t count, tag_count;
+	struct entry *all;     /* so that a table with few entries is not searched for them */
 	struct entry *rest[COUNTER_DIMENSIONS];
 	struct entry *last[COUNTER_DIMENSIONS]; /* neighbours in a group are often of one key and model */
 	struct entry *touched;
@@ -59,6 +61,8 @@ static struct entry *make_entry(struct counters *counters, struct entry **slot, 
 	entry->key_bytes = (uint16_t)key.size;
 	memcpy(entry->key, key.data, key.size);
 	*slot = entry;
+	entry->next = counters->all;
+	counters->all = entry;
 	counters->count++;
 	counters->tag_count += key.data[0] == COUNTER_TAG;
 	return entry;
@@ -117,8 +121,12 @@ int counters_open(struct counters **counters)
 
 void counters_close(struct counters *counters)
 {
-	for (size_t i = 0; i < SLOT_COUNT; i++)
-		free(counters->slots[i]);
+	struct entry *entry;
+
+	while ((entry = counters->all)) {
+		counters->all = entry->next;
+		free(entry);
+	}
 	free(counters->slots);
 	free(counters);
 }
@@ -238,9 +246,9 @@ void counters_take_touched(struct counters *counters, counters_emit *emit, void 
 
 void counters_each(const struct counters *counters, counters_emit *emit, void *context)
 {
-	for (size_t i = 0; i < SLOT_COUNT; i++)
-		if (counters->slots[i] && counters->slots[i]->counter.receipts)
-			emit_entry(counters->slots[i], emit, context);
+	for (const struct entry *entry = counters->all; entry; entry = entry->next)
+		if (entry->counter.receipts)
+			emit_entry(entry, emit, context);
 }
 
 const struct counter *counters_find(const struct counters *counters, struct slice key)
