@@ -314,8 +314,9 @@ static enum http_parsed feed(struct http_parser *p, const char *at, size_t size,
 		p->stage = STAGE_BAD;
 		return HTTP_PARSED_BAD;
 	}
-	stopped = llhttp_get_error_pos(&p->llhttp); /* at the head's last byte, or one behind */
-	if (stopped < at + size && *stopped == '\n')
+	/* At the head's last byte, or one behind: then a body's first byte may be LF as well, but the one before it is. */
+	stopped = llhttp_get_error_pos(&p->llhttp);
+	if (stopped < at + size && *stopped == '\n' && stopped[-1] != '\n')
 		stopped++;
 	*used = (size_t)(stopped - at);
 	p->head_bytes += *used;

@@ -203,6 +203,8 @@ static const struct good requests[] = {
 	GOOD("upgrade ignored", "GET / HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\nGET", "keep=1",
 			"", 3),
 	GOOD("body", POST "Content-Length: 3\r\n\r\nabcGET", "has=1 length=3", "abc", 3),
+	GOOD("body that begins with LF", POST "Content-Length: 3\r\n\r\n\nbcGET", "has=1 length=3", "\nbc", 3),
+	GOOD("LF behind", "GET / HTTP/1.1\r\n" HOST "\r\n\n", "keep=1", "", 1),
 	GOOD("no body", POST "Content-Length: 0\r\n\r\nGET", "has=1 length=0", "", 3),
 	GOOD("body at the limit", POST "Content-Length: 64\r\n\r\n" X64, "length=64", X64, 0),
 	GOOD("expect", POST "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\na", "expect=1", "a", 0),
@@ -233,6 +235,8 @@ static const struct good responses[] = {
 			0),
 	ANSWER("100", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1", false, true, "status=100", "", 8),
 	ANSWER("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", true, true, "length=9", "", 0),
+	ANSWER("length, from LF on", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\nbc", false, true, "length=3", "\nbc", 0),
+	ANSWER("to the end, from LF on", "HTTP/1.0 200 OK\r\n\r\n\nbc", false, false, "minor=0", "\nbc", 0),
 	ANSWER("to the end", "HTTP/1.0 200 OK\r\n\r\nabc", false, false, "minor=0 keep=0", "abc", 0),
 };
 
