@@ -199,15 +199,29 @@ int openai_read_chunk(const struct json_parser *p, struct openai_chunk *chunk)
 	return 0;
 }
 
+/* However often it is there: what is left of a name given twice would be read in its place. */
+static void remove_each(const struct json_parser *p, struct slice key, struct json_edits *edits)
+{
+	enum { REPEATED_MAX = JSON_EDITS_MAX / 3 }; /* more is nonsense, and let pass: the other edits need their room */
+	unsigned count = 0;
+
+	for (json_ref m = json_first(p, 0); m != JSON_NONE && count < REPEATED_MAX; m = json_next(p, m)) {
+		if (!slice_equal(json_key(p, m), key))
+			continue;
+		json_remove(edits, p, 0, m);
+		count++;
+	}
+}
+
 void openai_edit_chunk(const struct json_parser *p, const struct openai_chunk *chunk, struct slice model_json,
 	bool keep_usage, struct slice members, struct json_edits *edits)
 {
 	if (chunk->model != JSON_NONE)
 		json_replace(edits, p, chunk->model, model_json);
 	if (chunk->gateway != JSON_NONE)
-		json_remove(edits, p, 0, chunk->gateway);
+		remove_each(p, SLICE("x-llm-gateway"), edits);
 	if (chunk->usage_value != JSON_NONE && !keep_usage)
-		json_remove(edits, p, 0, chunk->usage_value);
-	if (members.size && chunk->gateway == JSON_NONE)
+		remove_each(p, SLICE("usage"), edits);
+	if (members.size)
 		json_insert(edits, p, 0, members);
 }

@@ -303,6 +303,31 @@ static void chunks(void **state)
 	assert_int_equal(openai_read_chunk(f->parser, &chunk), -EPROTO);
 }
 
+/* What the gateway adds or takes away wins over what the provider sent, which may be a gateway itself. */
+static void chunks_of_a_gateway(void **state)
+{
+	static const struct {
+		const char *text, *members, *expected;
+	} table[] = {
+		{"{\"choices\":[],\"x-llm-gateway\":{\"a\":1}}", "\"x-llm-gateway\":{}",
+			"{\"choices\":[],\"x-llm-gateway\":{}}"},
+		{"{\"x-llm-gateway\":{\"a\":1}}", "\"x-llm-gateway\":{}", "{\"x-llm-gateway\":{}}"},
+		{"{\"x-llm-gateway\":1,\"choices\":[],\"x-llm-gateway\":2}", "", "{\"choices\":[]}"},
+		{"{\"usage\":{},\"choices\":[],\"usage\":null}", "", "{\"choices\":[]}"},
+	};
+	struct fixture *f = *state;
+	struct openai_chunk chunk;
+	struct json_edits edits;
+
+	for (size_t i = 0; i < COUNT(table); i++) {
+		parse(f, table[i].text);
+		assert_int_equal(openai_read_chunk(f->parser, &chunk), 0);
+		json_edits_init(&edits);
+		openai_edit_chunk(f->parser, &chunk, SLICE("\"id\""), false, slice_of_string(table[i].members), &edits);
+		assert_string_equal(edited(f, &edits), table[i].expected);
+	}
+}
+
 static void complaints(void **state)
 {
 	static const struct {
@@ -335,6 +360,7 @@ int main(void)
 		cmocka_unit_test(usage_is_data),
 		cmocka_unit_test(answers_edited),
 		cmocka_unit_test(chunks),
+		cmocka_unit_test(chunks_of_a_gateway),
 		cmocka_unit_test(complaints),
 	};
 
