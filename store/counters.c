@@ -157,7 +157,7 @@ static void add_to(struct counters *counters, unsigned dimension, struct slice k
 	struct entry *entry = entry_of(counters, dimension, key);
 
 	entry->counter.receipts++;
-	entry->counter.spend_nusd += receipt->provider_cost_nusd + receipt->platform_fee_nusd;
+	entry->counter.spend_nusd = add_nusd(entry->counter.spend_nusd, receipt_total_nusd(receipt));
 	entry->counter.prompt_tokens += receipt->prompt_tokens;
 	entry->counter.completion_tokens += receipt->completion_tokens;
 	if (entry->touched)

@@ -68,6 +68,22 @@ int receipt_encode(const struct receipt *receipt, char *record, size_t capacity)
 /* 0, or -EBADMSG for bytes that no version of this program wrote; never reads past the record. */
 int receipt_decode(struct slice record, struct receipt *receipt);
 
+/* A sum of amounts that stays at the end of the range it would pass: a record may hold any two. */
+static inline int64_t add_nusd(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return a < 0 ? INT64_MIN : INT64_MAX;
+	return sum;
+}
+
+/* What the caller pays. */
+static inline int64_t receipt_total_nusd(const struct receipt *receipt)
+{
+	return add_nusd(receipt->provider_cost_nusd, receipt->platform_fee_nusd);
+}
+
 /* The JSON of the contract, section 6. */
 void receipt_print(const struct receipt *receipt, struct text *json);
 

@@ -155,7 +155,7 @@ static void print_cost(const struct receipt *r, struct text *json)
 	text_literal(json, ",\"platform_fee_usd\":");
 	text_usd(json, r->platform_fee_nusd);
 	text_literal(json, ",\"total_usd\":");
-	text_usd(json, r->provider_cost_nusd + r->platform_fee_nusd);
+	text_usd(json, receipt_total_nusd(r));
 	text_literal(json, ",\"savings_vs_default_usd\":");
 	text_usd(json, r->savings_nusd);
 	text_literal(json, ",\"free_allowance_used_tokens\":");

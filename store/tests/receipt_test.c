@@ -218,6 +218,28 @@ static void prints_the_documented_json(void **state)
 	assert_string_equal(memory, expected);
 }
 
+/* A record may hold any two amounts, such as no price makes: their sum is no more than can be said. */
+static void sums_amounts_within_bounds(void **state)
+{
+	static const struct {
+		int64_t cost, fee, total;
+	} table[] = {
+		{ 5, 2, 7 },
+		{ -5, 2, -3 },
+		{ INT64_MAX, 1, INT64_MAX },
+		{ 1, INT64_MAX, INT64_MAX },
+		{ INT64_MIN, -1, INT64_MIN },
+		{ INT64_MIN, INT64_MAX, -1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct receipt receipt = { .provider_cost_nusd = table[i].cost, .platform_fee_nusd = table[i].fee };
+
+		assert_true(receipt_total_nusd(&receipt) == table[i].total);
+	}
+}
+
 static int fill_long_text(void **state)
 {
 	(void)state;
@@ -234,6 +256,7 @@ int main(void)
 		cmocka_unit_test(refuses_what_is_cut_or_longer),
 		cmocka_unit_test(survives_flipped_bytes),
 		cmocka_unit_test(prints_the_documented_json),
+		cmocka_unit_test(sums_amounts_within_bounds),
 	};
 
 	return cmocka_run_group_tests(tests, fill_long_text, NULL);
