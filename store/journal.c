@@ -169,16 +169,19 @@ static bool check_record(const struct journal *journal, uint64_t position, struc
 	       frame->checksum == checksum(journal, position, frame->size, frame->kind, journal->ring + offset + FRAME_BYTES);
 }
 
-void journal_recover(struct journal *journal, uint64_t tail)
+int journal_recover(struct journal *journal, uint64_t tail)
 {
-	uint64_t head = tail & ~(uint64_t)(FRAME_BYTES - 1);
+	uint64_t head = tail;
 	struct frame frame;
 
+	if (tail % FRAME_BYTES != 0)
+		return -EBADMSG;
 	while (head - tail < journal->capacity && check_record(journal, head, &frame))
 		head += FRAME_BYTES + aligned(frame.size);
 	atomic_store(&journal->tail, tail);
 	atomic_store(&journal->head, head);
 	journal->head_offset = head % journal->capacity;
+	return 0;
 }
 
 void journal_close(struct journal *journal)

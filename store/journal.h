@@ -28,8 +28,11 @@ int journal_open(struct journal **journal, const char *path, size_t bytes, uint6
 /* What an earlier run left at `path`; journal_recover() follows. -EBADMSG: not a journal. */
 int journal_load(struct journal **journal, const char *path);
 
-/* Takes up after `tail`, which the database remembers: the head is where the first record that does not check out begins. */
-void journal_recover(struct journal *journal, uint64_t tail);
+/*
+ * Takes up after `tail`, which the database remembers: the head is where the first record that does not check out begins. 0, or
+ * -EBADMSG for a position that no record ends at in any journal.
+ */
+int journal_recover(struct journal *journal, uint64_t tail);
 
 void journal_close(struct journal *journal);
 

@@ -44,10 +44,10 @@ static int load(struct kv *kv, const char *path, struct journal **journal)
 	if (rc < 0)
 		return rc;
 	rc = commit_journal_tail(kv, journal_generation(*journal), &tail);
+	if (rc == 0)
+		rc = journal_recover(*journal, tail);
 	if (rc < 0)
 		journal_close(*journal);
-	else
-		journal_recover(*journal, tail);
 	return rc;
 }
 

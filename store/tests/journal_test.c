@@ -118,7 +118,7 @@ static uint64_t count_left(uint64_t tail)
 	uint64_t count = 0, position = tail;
 
 	assert_int_equal(journal_load(&journal, path), 0);
-	journal_recover(journal, tail);
+	assert_int_equal(journal_recover(journal, tail), 0);
 	while (journal_next(journal, &position, &record))
 		count++;
 	journal_close(journal);
@@ -206,6 +206,23 @@ static void forgets_an_earlier_generation(void **state)
 	assert_int_equal(count_left(0), 1);
 }
 
+/* Frames lie at multiples of 16 bytes: from another place on nothing can be read, least of all the ring's last bytes. */
+static void refuses_a_position_between_frames(void **state)
+{
+	static const uint64_t positions[] = { 1, 15, 17, JOURNAL_BYTES_MIN - 1, UINT64_MAX };
+	struct journal *journal = open_journal(9);
+
+	(void)state;
+	assert_true(append(journal, 1));
+	journal_close(journal);
+	for (size_t i = 0; i < sizeof(positions) / sizeof(*positions); i++) {
+		assert_int_equal(journal_load(&journal, path), 0);
+		assert_int_equal(journal_recover(journal, positions[i]), -EBADMSG);
+		journal_close(journal);
+	}
+	assert_int_equal(count_left(0), 1);
+}
+
 static void refuses_what_is_no_journal(void **state)
 {
 	struct journal *journal = open_journal(8);
@@ -231,6 +248,7 @@ int main(void)
 		CASE(finds_what_a_run_left),
 		CASE(drops_a_torn_last_record),
 		CASE(forgets_an_earlier_generation),
+		CASE(refuses_a_position_between_frames),
 		CASE(refuses_what_is_no_journal),
 	};
 
