@@ -33,7 +33,7 @@ include tools/setup/versions.mk
 
 # Goals that compile nothing in this make: they need neither configuration nor libraries when it starts.
 light := clean distclean help setup menuconfig savedefconfig olddefconfig defconfig tidy check-packages %_defconfig \
-	test run bench bench-lookup strace-check
+	test run bench bench-lookup strace-check fuzz fuzz-builds fuzz-smoke
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out $(light),$(goals))
 
@@ -104,9 +104,14 @@ links := -pie -pthread -Wl,-z,relro,-z,now -Wl,--as-needed
 ifeq ($(CONFIG_SANITIZE),y)
 common += -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 links += -fsanitize=address,undefined
+# clang keeps this check's runtime for programs that are linked as C++.
+common += $(if $(findstring clang,$(CC)),-fno-sanitize=vptr)
 else
 common += -O3 -D_FORTIFY_SOURCE=2
 endif
+# FUZZER=y: instrumented for libFuzzer, which clang brings along, or for AFL++ with its compiler (fuzz/Build.mk).
+FUZZER ?=
+common += $(if $(FUZZER),-fsanitize=fuzzer-no-link)
 ifeq ($(CONFIG_LTO),y)
 common += -flto=auto
 links += -flto=auto -O3
@@ -162,7 +167,7 @@ $(foreach d,$(rooms),$(eval $(call take,$d)))
 llhttp := $(addprefix $B/llhttp/,api.o http.o llhttp.o)
 library := $B/libtollgate.a
 built := $(foreach p,$(programs),$(if $(strip $($p_objs)),$B/$p))
-all_objs := $(sort $(objs) $(extra_objs) $(foreach p,$(programs),$($p_objs)) $(addsuffix .o,$(tests)))
+all_objs := $(sort $(objs) $(extra_objs) $(fuzz_objs) $(foreach p,$(programs),$($p_objs)) $(addsuffix .o,$(tests)))
 
 # ---- rules ------------------------------------------------------------------------------------------------------------
 
@@ -200,6 +205,14 @@ $(tests): %: %.o $(library) $(libraries)
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(common) $(links) $(LDFLAGS) $(filter %.o,$^) $(libs) -lcmocka -o $@
 
+# Each fuzz target is a program; without a fuzzer it gets files named as arguments.
+fuzz_programs := $(patsubst %.o,%,$(filter %_fuzz.o,$(fuzz_objs)))
+fuzz_driver := $(if $(FUZZER),-fsanitize=fuzzer,$B/fuzz/replay_main.o)
+
+$(fuzz_programs): %: %.o $(library) $(libraries) $(if $(FUZZER),,$(fuzz_driver))
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(common) $(links) $(LDFLAGS) $< $(fuzz_driver) $(libs) -o $@
+
 -include $(all_objs:.o=.d)
 
 # ---- running and checking ---------------------------------------------------------------------------------------------
@@ -218,6 +231,7 @@ test:
 	$(Q)tools/setup/node_modules
 	$(Q)tools/setup/dependencies $(DEPS)
 	$(Q)$(remake) all unit-tests
+	$(Q)$(MAKE) fuzz-builds
 	$(Q)tools/tests/all $B
 
 run:
@@ -238,6 +252,27 @@ bench-lookup:
 	$(Q)tools/setup/dependencies $(DEPS)
 	$(Q)$(remake) all
 	$(Q)bench/run $B --scenarios lookup --targets tollgate $(BENCH)
+
+fuzz-programs: $(fuzz_programs)
+
+# Builds of their own, with sanitizers: for the corpora with gcc, for libFuzzer with clang where there is one.
+fuzz_build = { [ -f $1/.config ] || $(MAKE) B=$1 debug_defconfig; } && $(MAKE) B=$1 DEPS=$(DEPS) $2 \
+	$(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc)) fuzz-programs
+fuzz_gcc := CC=gcc CXX=g++
+fuzz_clang := CC=clang CXX=clang++ FUZZER=y
+
+fuzz-builds:
+	$(Q)$(call fuzz_build,$B/fuzz-gcc,$(fuzz_gcc))
+	$(Q)! tools/setup/packages check fuzz >/dev/null 2>&1 || { $(call fuzz_build,$B/fuzz-clang,$(fuzz_clang)); }
+
+fuzz-smoke: fuzz-builds
+	$(Q)fuzz/smoke $B
+
+fuzz:
+	$(Q)tools/setup/packages install fuzz
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)$(call fuzz_build,$B/fuzz-clang,$(fuzz_clang))
+	$(Q)JOBS=$(JOBS) fuzz/run $B '$(TARGET)' '$(SECONDS)'
 
 strace-check:
 	$(Q)tools/setup/packages install trace
@@ -264,7 +299,7 @@ compile_commands.json: $(auto_conf)
 	done; printf '\n]\n'; } >$@
 
 clean:
-	$(Q)rm -rf $(addprefix $B/,$(rooms) llhttp include flags packages unit-tests $(programs) libtollgate.a)
+	$(Q)rm -rf $(addprefix $B/,$(rooms) fuzz-gcc fuzz-clang llhttp include flags packages unit-tests $(programs) libtollgate.a)
 
 distclean: clean
 	$(Q)rm -rf $B/.config $B/.config.old $B/defconfig $(DEPS)
@@ -273,4 +308,4 @@ help:
 	@sed 's/^/  /' tools/setup/help.txt
 
 .PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test run bench bench-lookup \
-	strace-check tidy install clean distclean help compile_commands.json
+	fuzz fuzz-builds fuzz-programs fuzz-smoke strace-check tidy install clean distclean help compile_commands.json

@@ -1,91 +1,166 @@
 /*
- * Fuzzes the JSON view and its edits (libFuzzer's entry point). Whatever comes, parser and locator agree on whether it is a
- * document; and when it is an object, it is still one without the members that the first byte chooses and with one inserted.
+ * Fuzzes the JSON view and its edits. Whatever comes, parser and locator agree on whether it is a document and where it is not;
+ * values lie inside it; strings come back from being written. Then values all over the document are replaced, removed and
+ * inserted as drawn, and what comes out must be the document with just these edits.
+ *
+ * An input: a byte that seeds the edits, then the document.
  */
-#include "core/buffer.h"
-#include "proto/json.h"
+#include "fuzz/document.h"
 #include "proto/json_error.h"
 
-#include <assert.h>
-#include <stdlib.h>
+enum deed { KEPT, REMOVED, REPLACED, INSERTED_INTO };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#define INSERTED_KEY "inserted"
+#define INSERTED "\"" INSERTED_KEY "\":[]"
+#define REPLACEMENT "{\"r\":-1}"
 
-enum { DOCUMENT_MAX_BYTES = 1 << 16 };
+struct editing {
+	const struct json_parser *p;
+	struct json_parser *again;
+	struct json_edits edits;
+	uint64_t state;
+	uint8_t *deeds; /* by value */
+};
 
-/* Room for a document, with padding that must mean nothing. */
-static char *padded(size_t size)
+static void check_string(struct editing *editing, struct slice string)
 {
-	char *document = malloc(size + BUFFER_PADDING_BYTES);
+	size_t capacity = 6 * string.size + 2; /* "\u0000" for each byte at most */
+	char *memory = padded(capacity);
+	struct text text = text_over(memory, capacity);
+	struct json_error error;
 
-	assert(document);
-	memset(document + size, '"', BUFFER_PADDING_BYTES);
-	return document;
+	text_json(&text, string);
+	assert(!text.full && json_parse(editing->again, text_slice(&text), &error) == 0);
+	assert(slice_equal(json_string(editing->again, 0), string));
+	free(memory);
 }
 
-static void walk(const struct json_parser *p, json_ref value, size_t size)
+static void check_number(const struct json_parser *p, json_ref value)
 {
+	int64_t integer;
+	double number;
+
+	assert(json_number(p, value, &number));
+	if (json_integer(p, value, &integer))
+		assert((double)integer == number);
+}
+
+static void walk(struct editing *editing, json_ref value)
+{
+	const struct json_parser *p = editing->p;
 	struct slice raw = json_raw(p, value), document = json_document(p);
 	uint32_t children = 0;
 
-	assert(raw.data >= document.data && raw.size > 0 && raw.data + raw.size <= document.data + size);
-	for (json_ref v = json_first(p, value); v != JSON_NONE; v = json_next(p, v), children++)
-		walk(p, v, size);
+	assert(raw.data >= document.data && raw.size > 0 && raw.data + raw.size <= document.data + document.size);
+	if (json_type(p, value) == JSON_STRING)
+		check_string(editing, json_string(p, value));
+	if (json_type(p, value) == JSON_INTEGER || json_type(p, value) == JSON_NUMBER)
+		check_number(p, value);
+	for (json_ref v = json_first(p, value); v != JSON_NONE; v = json_next(p, v), children++) {
+		assert(!json_key(p, v).data == (json_type(p, value) == JSON_ARRAY));
+		walk(editing, v);
+	}
 	assert(children == json_count(p, value));
 }
 
-static void edit(const struct json_parser *p, unsigned choice)
+static unsigned draw(struct editing *editing)
 {
-	struct iovec iov[2 * JSON_EDITS_MAX + 1];
-	struct json_parser *again = json_parser_open(2 * DOCUMENT_MAX_BYTES);
-	struct json_error error;
-	struct json_edits edits;
-	size_t size, at = 0;
-	unsigned count;
-	uint32_t left = 1;
+	editing->state = editing->state * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(editing->state >> 60);
+}
+
+/* `member_of`: the object that holds the value, or JSON_NONE. */
+static void edit(struct editing *editing, json_ref value, json_ref member_of)
+{
+	const struct json_parser *p = editing->p;
+	struct json_edits *edits = &editing->edits;
+	unsigned drawn = draw(editing);
+	bool room = edits->count + edits->inserts + 2 <= JSON_EDITS_MAX;
+
+	if (room && drawn < 5 && member_of != JSON_NONE) {
+		json_remove(edits, p, member_of, value);
+		editing->deeds[value] = REMOVED;
+		return;
+	}
+	if (room && drawn == 5) {
+		json_replace(edits, p, value, SLICE(REPLACEMENT));
+		editing->deeds[value] = REPLACED;
+		return;
+	}
+	for (json_ref v = json_first(p, value); v != JSON_NONE; v = json_next(p, v))
+		edit(editing, v, json_type(p, value) == JSON_OBJECT ? value : JSON_NONE);
+	room = edits->count + edits->inserts + 2 <= JSON_EDITS_MAX;
+	if (room && drawn > 8 && json_type(p, value) == JSON_OBJECT) {
+		json_insert(edits, p, value, SLICE(INSERTED));
+		editing->deeds[value] = INSERTED_INTO;
+	}
+}
+
+static void compare(const struct editing *editing, json_ref value, json_ref edited)
+{
+	const struct json_parser *p = editing->p, *again = editing->again;
+	json_ref e = json_first(again, edited);
+
+	if (editing->deeds[value] == REPLACED) {
+		assert(slice_equal(json_raw(again, edited), SLICE(REPLACEMENT)));
+		return;
+	}
+	assert(json_type(p, value) == json_type(again, edited));
+	if (json_type(p, value) != JSON_OBJECT && json_type(p, value) != JSON_ARRAY)
+		assert(slice_equal(json_raw(p, value), json_raw(again, edited)));
+	for (json_ref v = json_first(p, value); v != JSON_NONE; v = json_next(p, v)) {
+		if (editing->deeds[v] == REMOVED)
+			continue;
+		assert(e != JSON_NONE && slice_equal(json_key(p, v), json_key(again, e)));
+		compare(editing, v, e);
+		e = json_next(again, e);
+	}
+	if (editing->deeds[value] == INSERTED_INTO) {
+		assert(e != JSON_NONE && slice_equal(json_key(again, e), SLICE(INSERTED_KEY)));
+		assert(json_type(again, e) == JSON_ARRAY && json_count(again, e) == 0);
+		e = json_next(again, e);
+	}
+	assert(e == JSON_NONE);
+}
+
+static void fuzz_edits(const struct json_parser *p, uint8_t seed)
+{
+	struct editing editing = { .p = p, .again = json_parser_open(8 * DOCUMENT_MAX_BYTES), .state = seed };
 	char *edited;
 
-	assert(again);
-	json_edits_init(&edits);
-	json_insert(&edits, p, 0, SLICE("\"inserted\":[]"));
-	for (json_ref v = json_first(p, 0); v != JSON_NONE; v = json_next(p, v), choice = choice >> 1 | choice << 7) {
-		if ((choice & 1) && edits.count < JSON_EDITS_MAX - 1)
-			json_remove(&edits, p, 0, v);
-		else
-			left++;
-	}
-	assert(!edits.full);
-	count = json_edited(&edits, json_document(p), iov, &size);
-	edited = padded(size);
-	for (unsigned i = 0; i < count; at += iov[i++].iov_len)
-		memcpy(edited + at, iov[i].iov_base, iov[i].iov_len);
-	assert(at == size && json_parse(again, slice_of(edited, size), &error) == 0);
-	assert(json_count(again, 0) == left);
+	editing.deeds = calloc(json_document(p).size + 1, 1);
+	assert(editing.again && editing.deeds);
+	walk(&editing, 0);
+	json_edits_init(&editing.edits);
+	edit(&editing, 0, JSON_NONE);
+	edited = edited_document(&editing.edits, p, editing.again);
+	compare(&editing, 0, 0);
 	free(edited);
-	json_parser_close(again);
+	free(editing.deeds);
+	json_parser_close(editing.again);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct input input = { data, data + size };
+	uint8_t seed = input_byte(&input);
+	struct slice bytes = input_rest(&input);
 	struct json_error error = { 0 }, explained = { 0 };
 	struct json_parser *p;
 	char *document;
 	int result;
 
-	if (size < 1 || size > DOCUMENT_MAX_BYTES)
+	if (bytes.size > DOCUMENT_MAX_BYTES)
 		return 0;
 	p = json_parser_open(DOCUMENT_MAX_BYTES);
 	assert(p);
-	document = padded(size - 1);
-	memcpy(document, data + 1, size - 1);
-	result = json_parse(p, slice_of(document, size - 1), &error);
-	assert(result == json_explain(slice_of(document, size - 1), &explained));
-	assert(error.offset == explained.offset && error.offset <= size - 1);
-	if (result == 0) {
-		walk(p, 0, size - 1);
-		if (json_type(p, 0) == JSON_OBJECT)
-			edit(p, data[0]);
-	}
+	document = padded_copy(bytes);
+	bytes.data = document;
+	result = json_parse(p, bytes, &error);
+	assert(result == json_explain(bytes, &explained));
+	assert(error.offset == explained.offset && error.offset <= bytes.size);
+	if (result == 0)
+		fuzz_edits(p, seed);
 	free(document);
 	json_parser_close(p);
 	return 0;

@@ -1,65 +1,70 @@
 /*
- * Fuzzes the parser of server-sent events (libFuzzer's entry point): a stream read whole, and read in pieces of a size that the
- * first byte chooses, yields the same events. The capacity is ample, so that no event is too large in one way alone.
+ * Fuzzes the parser of server-sent events: a stream read at once, byte by byte and in drawn pieces yields the same events, each
+ * with the same fields. The capacity is ample, so that no event is too large in one way alone; with a small one, as a choice,
+ * nothing is compared and only memory is watched.
+ *
+ * An input: a byte of choices, a byte that seeds the pieces, then the stream.
  */
+#include "fuzz/input.h"
 #include "proto/sse.h"
 
-#include <assert.h>
-#include <stdlib.h>
+enum { STREAM_MAX_BYTES = 4096, SMALL_CAPACITY = 24 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-enum { STREAM_MAX_BYTES = 4096, CAPACITY = 2 * STREAM_MAX_BYTES, RECORD_BYTES = 16 * STREAM_MAX_BYTES };
-
-static void put(struct text *record, struct slice s)
+static void note_event(struct text *record, const struct sse_event *event)
 {
-	uint32_t size = (uint32_t)s.size;
-
-	text_add(record, slice_of(&size, sizeof(size)));
-	text_add(record, s);
+	note(record, event->comment ? SLICE("#") : SLICE("e"));
+	note(record, event->name);
+	note(record, event->data.data ? SLICE("d") : SLICE("-"));
+	note(record, event->data);
 }
 
-/* Reads the stream in pieces, each in memory of its own that is gone before the next. */
-static void read_stream(const uint8_t *data, size_t size, size_t piece, struct text *record)
+/* Each piece lies in memory of its own that is gone before the next. */
+static void read_stream(struct slice stream, struct cuts cuts, size_t capacity, struct text *record)
 {
-	char *memory = malloc(2 * CAPACITY);
+	char *memory = malloc(2 * capacity);
+	enum sse_result result = SSE_MORE;
 	struct sse_parser parser;
 
 	assert(memory);
-	sse_init(&parser, memory, CAPACITY);
-	for (size_t at = 0; at < size; at += piece) {
-		size_t taken = size - at < piece ? size - at : piece;
-		char *copy = malloc(taken);
-		struct slice bytes;
+	sse_init(&parser, memory, capacity);
+	while (stream.size && result == SSE_MORE) {
+		struct slice piece = slice_of(stream.data, cuts_next(&cuts, stream.size)), bytes;
+		char *copy = copy_of(piece);
 		struct sse_event event;
-		enum sse_result result;
 
-		assert(copy);
-		memcpy(copy, data + at, taken);
-		bytes = slice_of(copy, taken);
-		while ((result = sse_next(&parser, &bytes, &event)) == SSE_EVENT) {
-			put(record, event.comment ? SLICE("#") : SLICE("e"));
-			put(record, event.name);
-			put(record, event.data.data ? SLICE("d") : SLICE("-"));
-			put(record, event.data);
-		}
-		assert(result == SSE_MORE && bytes.size == 0);
+		bytes = slice_of(copy, piece.size);
+		while ((result = sse_next(&parser, &bytes, &event)) == SSE_EVENT)
+			note_event(record, &event);
+		assert(result == SSE_TOO_LARGE || bytes.size == 0);
 		free(copy);
+		stream = slice_after(stream, piece.size);
 	}
-	put(record, sse_at_boundary(&parser) ? SLICE("end") : SLICE("cut"));
+	assert(result == SSE_MORE || capacity == SMALL_CAPACITY);
+	note(record, sse_at_boundary(&parser) ? SLICE("end") : SLICE("cut"));
 	free(memory);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	char *memory = malloc(2 * RECORD_BYTES);
-	struct text whole = text_over(memory, RECORD_BYTES), pieces = text_over(memory + RECORD_BYTES, RECORD_BYTES);
+	struct input input = { data, data + size };
+	bool small = input_byte(&input) & 1;
+	uint8_t seed = input_byte(&input);
+	struct slice stream = input_rest(&input);
+	size_t capacity = small ? SMALL_CAPACITY : 2 * stream.size + 1;
+	size_t room = 16 * stream.size + 64;
+	char *memory = malloc(2 * room);
+	struct text whole = text_over(memory, room), pieces = text_over(memory + room, room);
 
 	assert(memory);
-	if (size > 1 && size <= STREAM_MAX_BYTES) {
-		read_stream(data + 1, size - 1, size - 1, &whole);
-		read_stream(data + 1, size - 1, 1 + data[0] % 16u, &pieces);
-		assert(whole.size == pieces.size && memcmp(whole.data, pieces.data, whole.size) == 0);
+	if (stream.size && stream.size <= STREAM_MAX_BYTES) {
+		read_stream(stream, cuts_none(), capacity, &whole);
+		read_stream(stream, cuts_drawn(seed), capacity, &pieces);
+		if (!small)
+			expect_same(&whole, &pieces);
+		pieces.size = 0;
+		read_stream(stream, cuts_bytes(), capacity, &pieces);
+		if (!small)
+			expect_same(&whole, &pieces);
 	}
 	free(memory);
 	return 0;
