@@ -255,6 +255,25 @@ static void read_field(struct schema_walk *walk, const struct schema_field *fiel
 		*(bool *)at(base, field->present_at - 1u) = true;
 }
 
+static bool differs(
+	struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *base);
+
+/* A part whose mere presence says something differs by being there. */
+static bool part_differs(
+	struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *base)
+{
+	unsigned i;
+
+	for (i = 0; i < field->object->count; i++) {
+		const struct schema_field *member = &field->object->fields[i];
+		const struct config_node *value = config_member(node, member->name);
+
+		if (!config_is_null(value) && differs(walk, member, value, at(base, field->offset)))
+			return true;
+	}
+	return field->present_at;
+}
+
 /* Whether a given field says something else than not giving it would. */
 static bool differs(
 	struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *base)
@@ -276,13 +295,15 @@ static bool differs(
 		read_default(walk, &shifted, NULL, &standard);
 		return memcmp(&standard, at(base, field->offset), field->size) != 0;
 	case SCHEMA_STRING:
+		return !field->fallback || !slice_equal(node->text, slice_of_string(field->fallback));
 	case SCHEMA_PARSED:
 	case SCHEMA_ANY:
 		return true;
+	case SCHEMA_OBJECT:
+		return part_differs(walk, field, node, base);
 	case SCHEMA_FLAGS:
 	case SCHEMA_STRINGS:
 	case SCHEMA_PAIRS:
-	case SCHEMA_OBJECT:
 	case SCHEMA_LIST:
 	case SCHEMA_NAMED:
 		break;

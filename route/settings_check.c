@@ -301,6 +301,24 @@ static void check_models(struct settings_load *load, const struct names *provide
 	}
 }
 
+static void check_plan(
+	struct settings_load *load, const struct workspace_settings *workspace, const struct config_node *node)
+{
+	const struct settings *settings = load->settings;
+	unsigned i;
+
+	for (i = 0; workspace->plan && i < settings->plan_count; i++) {
+		const struct plan_settings *plan = &settings->plans[i];
+		const struct limit_settings *limits = &plan->limits;
+
+		if (plan->id && strcmp(plan->id, workspace->plan) == 0 &&
+			(limits->rpm || limits->rph || limits->rpd || limits->tpm || limits->concurrency))
+			settings_warning(load, node, "plan",
+				"plan %s has limits, which are accepted, but this build does not act on them",
+				plan->id);
+	}
+}
+
 static void check_workspaces(struct settings_load *load, struct names *workspaces)
 {
 	const struct settings *settings = load->settings;
@@ -315,7 +333,8 @@ static void check_workspaces(struct settings_load *load, struct names *workspace
 		const struct workspace_settings *workspace = &settings->workspaces[i];
 		bool served = !workspace->residency;
 
-		refer(load, &plans, workspace->plan, value_of(entry), "plan");
+		if (refer(load, &plans, workspace->plan, value_of(entry), "plan"))
+			check_plan(load, workspace, value_of(entry));
 		add_name(workspaces, workspace->id, value_of(entry), "id");
 		for (j = 0; j < settings->provider_count && !served; j++)
 			served = settings->providers[j].region &&
@@ -422,6 +441,9 @@ static void check_routing(struct settings_load *load, const struct names *provid
 		!knows(models, settings->routing.baseline_model))
 		settings_warning(load, node, "baseline_model", "there is no model %s here: savings are not computed",
 			settings->routing.baseline_model);
+	else if (!config_is_null(config_member(node, "baseline_model")))
+		settings_warning(load, node, "baseline_model",
+			"baseline_model is accepted, but this build computes no savings");
 	refer_each(load, models, &settings->routing.fallback_chain, config_member(node, "fallback_chain"));
 	refer_each(
 		load, providers, &settings->routing.more.allowed_providers, config_member(node, "allowed_providers"));

@@ -1,4 +1,6 @@
 /* Tables: the root, and what concerns this node: listeners, administration, log, HTTP. */
+#include "proto/http.h"
+#include "route/gateway.h"
 #include "route/settings_tables.h"
 
 static const char *const tls_versions[] = {"1.2", "1.3", NULL};
@@ -79,7 +81,7 @@ static const struct schema log_schema = SCHEMA(log_fields);
 
 static const struct schema_field http_fields[] = {
 	ROW_INT("max_head_bytes", struct settings, http.max_head_bytes, 1024, 1 << 20, "32768"),
-	ROW_INT("max_headers", struct settings, http.max_headers, 8, 1000, "100"),
+	ROW_INT("max_headers", struct settings, http.max_headers, 8, HTTP_HEADERS_MAX, "100"),
 	ROW_INT("max_body_bytes", struct settings, http.max_body_bytes, 1024, 1 << 30, "33554432"),
 	ROW_MS("head_timeout_ms", struct settings, http.head_timeout_ns, 1, "10000"),
 	ROW_MS("body_timeout_ms", struct settings, http.body_timeout_ns, 1, "30000"),
@@ -106,7 +108,7 @@ static const struct schema_field root_fields[] = {
 		MEMBER(struct settings, durability),
 		.names = durabilities,
 		.fallback = "process"},
-	ROW_INT("shards", struct settings, shards, 0, 1024, "0"),
+	ROW_INT("shards", struct settings, shards, 0, GATEWAY_SHARDS_MAX, "0"),
 	{.name = "region",
 		.type = SCHEMA_STRING,
 		MEMBER(struct settings, region),
@@ -124,8 +126,7 @@ static const struct schema_field root_fields[] = {
 		.count_offset = offsetof(struct settings, plan_count),
 		.item_size = sizeof(struct plan_settings),
 		.item_offset = offsetof(struct plan_settings, limits),
-		.object = &limit_schema,
-		.build = SCHEMA_IGNORES},
+		.object = &limit_schema}, /* a workspace that uses one with limits is told */
 	ROW_ITEMS("workspaces", SCHEMA_LIST, struct settings, workspaces, workspace_count, workspace_schema),
 	ROW_ITEMS("teams", SCHEMA_LIST, struct settings, teams, team_count, team_schema),
 	ROW_ITEMS("keys", SCHEMA_LIST, struct settings, keys, key_count, key_schema),

@@ -75,7 +75,12 @@ static const struct schema rule_schema = SCHEMA(rule_fields);
 
 static const struct schema_field retry_fields[] = {
 	ROW_INT("max_attempts", struct settings, routing.max_attempts, 1, 20, "3"),
-	ROW_INT("budget_percent", struct settings, routing.retry_budget_percent, 0, 100, "20"),
+	{.name = "budget_percent",
+		.type = SCHEMA_INTEGER,
+		MEMBER(struct settings, routing.retry_budget_percent),
+		.max = 100,
+		.fallback = "20",
+		.build = SCHEMA_IGNORES},
 };
 static const struct schema retry_schema = SCHEMA(retry_fields);
 
@@ -95,7 +100,13 @@ static const struct schema breaker_schema = SCHEMA(breaker_fields);
 
 static const struct schema_field hedge_fields[] = {
 	{.name = "enabled", .type = SCHEMA_BOOL, MORE(hedge), .fallback = "false", .build = SCHEMA_LACKS},
-	ROW_INT("after_percentile", struct settings, routing.more.hedge_after_percentile, 1, 99, "95"),
+	{.name = "after_percentile",
+		.type = SCHEMA_INTEGER,
+		MORE(hedge_after_percentile),
+		.min = 1,
+		.max = 99,
+		.fallback = "95",
+		.build = SCHEMA_IGNORES},
 };
 static const struct schema hedge_schema = SCHEMA(hedge_fields);
 
@@ -105,19 +116,28 @@ static const struct schema_field routing_fields[] = {
 		MEMBER(struct settings, routing.default_model),
 		.check = check_model_id,
 		.expected = EXPECTED_MODEL_ID,
-		.fallback = "auto"},
+		.fallback = "auto",
+		.build = SCHEMA_LACKS},
 	{.name = "default_priority",
 		.type = SCHEMA_ENUM,
 		MORE(default_priority),
 		.names = priority_names,
-		.fallback = "cost"},
+		.fallback = "cost",
+		.build = SCHEMA_IGNORES},
 	{.name = "quality_threshold",
 		.type = SCHEMA_DECIMAL,
 		MORE(quality_threshold_milli),
 		.digits = 3,
 		.max = 1000,
-		.fallback = "0.8"},
-	ROW_INT("max_latency_ms", struct settings, routing.more.max_latency_ms, 1, 86400000, "3000"),
+		.fallback = "0.8",
+		.build = SCHEMA_IGNORES},
+	{.name = "max_latency_ms",
+		.type = SCHEMA_INTEGER,
+		MORE(max_latency_ms),
+		.min = 1,
+		.max = 86400000,
+		.fallback = "3000",
+		.build = SCHEMA_IGNORES},
 	ROW_NAMES("allowed_providers", struct settings, routing.more.allowed_providers),
 	ROW_NAMES("blocked_providers", struct settings, routing.more.blocked_providers),
 	ROW_NAMES("allowed_models", struct settings, routing.more.allowed_models),

@@ -70,9 +70,23 @@ static const struct schema_field timeout_fields[] = {
 static const struct schema timeout_schema = SCHEMA(timeout_fields);
 
 static const struct schema_field provider_tls_fields[] = {
-	ROW_TEXT("ca", struct provider_settings, tls_ca),
-	ROW_TEXT("server_name", struct provider_settings, tls_server_name),
-	ROW_BOOL("insecure", struct provider_settings, tls_insecure, "false"),
+	{.name = "ca",
+		.type = SCHEMA_STRING,
+		MEMBER(struct provider_settings, tls_ca),
+		.min = 1,
+		.max = 4096,
+		.build = SCHEMA_LACKS},
+	{.name = "server_name",
+		.type = SCHEMA_STRING,
+		MEMBER(struct provider_settings, tls_server_name),
+		.min = 1,
+		.max = 4096,
+		.build = SCHEMA_LACKS},
+	{.name = "insecure",
+		.type = SCHEMA_BOOL,
+		MEMBER(struct provider_settings, tls_insecure),
+		.fallback = "false",
+		.build = SCHEMA_LACKS},
 };
 static const struct schema provider_tls_schema = SCHEMA(provider_tls_fields);
 
@@ -113,7 +127,12 @@ static const struct schema_field provider_fields[] = {
 	ROW_ITEMS(
 		"credentials", SCHEMA_LIST, struct provider_settings, credentials, credential_count, credential_schema),
 	ROW_PART("timeouts", timeout_schema),
-	ROW_INT("max_concurrency", struct provider_settings, max_concurrency, 0, 1000000, "0"),
+	{.name = "max_concurrency",
+		.type = SCHEMA_INTEGER,
+		MEMBER(struct provider_settings, max_concurrency),
+		.max = 1000000,
+		.fallback = "0",
+		.build = SCHEMA_LACKS},
 	ROW_PART("tls", provider_tls_schema),
 	{.name = "gpu",
 		.type = SCHEMA_OBJECT,

@@ -31,29 +31,41 @@ struct check {
 	bool receipts;
 };
 
+struct reader {
+	const char *path;
+	unsigned warnings;
+};
+
 static void complain(void *context, unsigned line, unsigned column, const char *message)
 {
-	const char *path = context;
+	const struct reader *reader = context;
 
 	if (line)
-		printf("%s:%u:%u: %s\n", path, line, column, message);
+		printf("%s:%u:%u: %s\n", reader->path, line, column, message);
 	else
-		printf("%s: %s\n", path, message);
+		printf("%s: %s\n", reader->path, message);
 }
 
 static void warn(void *context, unsigned line, unsigned column, const char *message)
 {
-	fprintf(stderr, "%s:%u:%u: warning: %s\n", (const char *)context, line, column, message);
+	struct reader *reader = context;
+
+	reader->warnings++;
+	fprintf(stderr, "%s:%u:%u: warning: %s\n", reader->path, line, column, message);
 }
 
 static int check_config(const char *path)
 {
-	struct settings *settings = settings_load(path, complain, warn, (void *)(uintptr_t)path);
+	struct reader reader = {.path = path};
+	struct settings *settings = settings_load(path, complain, warn, &reader);
 
 	if (!settings)
 		return CLI_FAILED;
-	printf("%s: good: %u providers, %u models, %u keys\n", path, settings->provider_count, settings->model_count,
+	printf("%s: good: %u providers, %u models, %u keys", path, settings->provider_count, settings->model_count,
 		settings->key_count);
+	if (reader.warnings)
+		printf("; %u warning%s, see above", reader.warnings, reader.warnings == 1 ? "" : "s");
+	putchar('\n');
 	settings_free(settings);
 	return CLI_DONE;
 }

@@ -87,15 +87,15 @@ static const struct wrong wrong_parts[] = {
 	{"region: ${}", "1:9: \"${}\" does not name a variable"},
 	{"region: ${1A}", "1:9: \"${1A}\" does not name a variable"},
 	{"region: ${A", "1:9: \"${\" is never closed"},
-	{"shards: ${TOLLGATE_TEST_UNSET:-many}", "1:9: shards: \"many\" will not do (expected a whole number 0..1024)"},
+	{"shards: ${TOLLGATE_TEST_UNSET:-many}", "1:9: shards: \"many\" will not do (expected a whole number 0..256)"},
 	/* Names of fields. */
 	{"regoin: a", "1:1: unknown field \"regoin\" (did you mean \"region\"?)"},
 	{"zzzzz: a", "1:1: unknown field \"zzzzz\" (expected one of the documented ones)"},
 	{"http: { max_header: 5 }", "1:9: unknown field \"max_header\" (did you mean \"max_headers\"?)"},
 	{"http:\n  keepalive: 5", "2:3: unknown field \"keepalive\" (did you mean \"keepalive_ms\"?)"},
 	/* Types and ranges. */
-	{"shards: 5x", "1:9: shards: \"5x\" will not do (expected a whole number 0..1024)"},
-	{"shards: 1025", "1:9: shards: \"1025\" will not do"},
+	{"shards: 5x", "1:9: shards: \"5x\" will not do (expected a whole number 0..256)"},
+	{"shards: 257", "1:9: shards: \"257\" will not do"},
 	{"shards: -1", "1:9: shards: \"-1\" will not do"},
 	{"shards: 1.0", "1:9: shards: \"1.0\" will not do"},
 	{"shards: 99999999999999999999", "1:9: shards: \"99999999999999999999\" will not do"},
@@ -121,6 +121,7 @@ static const struct wrong wrong_parts[] = {
 	{"listen: [{ address: 1.2.3.4:65536 }]", "1:21: address: \"1.2.3.4:65536\" will not do"},
 	{"listen: [{ tls: { cert: a, key: b } }]", "1:17: tls is not in this build"},
 	{"listen: [{ tls: { cert: a, min_version: 1.1 } }]", "1:17: \"key\" is missing"},
+	{"http: { max_headers: 129 }", "1:22: max_headers: \"129\" will not do (expected a whole number 8..128)"},
 	{"http: { trusted_proxies: [10.0.0.0/33] }", "1:27: trusted_proxies: \"10.0.0.0/33\" will not do"},
 	{"http: { trusted_proxies: [fd00::/129] }", "1:27: trusted_proxies: \"fd00::/129\" will not do"},
 	{"http: { trusted_proxies: [10.0.0/8] }", "1:27: trusted_proxies: \"10.0.0/8\" will not do"},
@@ -172,6 +173,7 @@ static const struct wrong wrong_parts[] = {
 	 "0000000000000000000000000000000000000000000000000000000000000001 }]",
 		"1:45: secret and secret_sha256 are both given"},
 	/* Routing and the rest. */
+	{"routing: { default_model: m }", "1:27: default_model is not in this build"},
 	{"routing: { default_model: n }", "1:27: there is no model \"n\" (did you mean \"m\"?)"},
 	{"routing: { fallback_chain: [m, nn] }", "1:32: there is no model \"nn\""},
 	{"routing: { allowed_providers: [p, pq] }", "1:35: there is no provider \"pq\" (did you mean \"p\"?)"},
@@ -219,6 +221,10 @@ static const struct wrong wrong_upstreams[] = {
 	{"providers:\n- &a { name: a, kind: openai_compatible, base_url: 'http://h' }\n- *a",
 		"2:14: provider \"a\" is already"},
 	{"providers: [{ name: a, timeouts: { connect_ms: null, idle_ms: 0 } }]", "1:63: idle_ms: \"0\" will not do"},
+	{"providers: [{ name: a, max_concurrency: 5 }]", "1:41: max_concurrency is not in this build"},
+	{"providers: [{ name: a, tls: { ca: ca.pem } }]", "1:35: ca is not in this build"},
+	{"providers: [{ name: a, tls: { server_name: h } }]", "1:44: server_name is not in this build"},
+	{"providers: [{ name: a, tls: { insecure: true } }]", "1:41: insecure is not in this build"},
 	{"models: [{ provider: a }]", "1:10: \"id\" is missing"},
 	{"models: [{ id: m }]", "1:10: this model has neither"},
 	{"models: [{ id: m, provider: a }]", "1:29: there is no provider \"a\" (expected one that is declared here)"},
@@ -628,6 +634,29 @@ static void test_values(void **state)
 	settings_free(settings);
 }
 
+/* Defaults that are spelled out are no wishes. */
+static void test_no_warnings(void **state)
+{
+	static const char yaml[] =
+		"workspaces: [{ id: default, plan: enterprise, budget: { daily_usd: null, reserve_output_tokens: 1024 },\n"
+		"  retention: { receipts_days: 90, store_prompts: false }, alerts: { threshold_percent: 80 } }]\n"
+		"plans: { free: { rpm: 20, tpm: 40000, rpd: 1000 }, enterprise: { rpm: 0 } }\n"
+		"keys: [{ name: k, secret: a, limits: { rpm: 0, smooth: false }, budget: {} }]\n"
+		"routing: { default_model: auto, default_priority: cost, quality_threshold: 0.800, max_latency_ms: 3000,\n"
+		"  breaker: { consecutive_failures: 5, error_rate: 0.5 }, retries: { budget_percent: 20 } }\n"
+		"lockout: { failures: 10, window_s: 60, lock_s: 900 }\n";
+	struct told told = {.first_line = 1};
+	char whole[4096];
+	struct settings *settings;
+
+	(void)state;
+	snprintf(whole, sizeof(whole), "%s%s", base, yaml);
+	settings = settings_parse(slice_of_string(whole), tell, tell, &told);
+	assert_string_equal(told.text, "");
+	assert_non_null(settings);
+	settings_free(settings);
+}
+
 /* What is accepted without effect, or is likely a mistake, is told without preventing. */
 static void test_warnings(void **state)
 {
@@ -638,6 +667,16 @@ static void test_warnings(void **state)
 		{"keys: [{ name: k, secret: a, limits: { rpm: 5 } }]", "limits is accepted, but"},
 		{"lockout: { failures: 5 }", "failures is accepted, but"},
 		{"workspaces: [{ id: w, residency: mars }]", "no provider has the region mars"},
+		{"workspaces: [{ id: w, plan: free }]", "plan free has limits"},
+		{"workspaces: [{ id: w, plan: own }]\nplans: { own: { rph: 1 } }", "plan own has limits"},
+		{"workspaces: [{ id: w, retention: { store_prompts: true } }]", "retention is accepted, but"},
+		{"routing: { retries: { budget_percent: 30 } }", "budget_percent is accepted, but"},
+		{"routing: { default_priority: latency }", "default_priority is accepted, but"},
+		{"routing: { quality_threshold: 0.9 }", "quality_threshold is accepted, but"},
+		{"routing: { max_latency_ms: 5 }", "max_latency_ms is accepted, but"},
+		{"routing: { breaker: { open_ms: 5 } }", "breaker is accepted, but"},
+		{"routing: { hedge: { after_percentile: 90 } }", "after_percentile is accepted, but"},
+		{"routing: { baseline_model: m }", "baseline_model is accepted, but"},
 		{"routing: { baseline_model: x }", "there is no model x here"},
 	};
 	size_t i;
@@ -710,6 +749,7 @@ int main(void)
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_warnings),
+		cmocka_unit_test(test_no_warnings),
 		cmocka_unit_test(test_cuts),
 		cmocka_unit_test(test_alias_bomb),
 		cmocka_unit_test(test_files),
