@@ -22,10 +22,7 @@
 
 #include "core/clock.h"
 #include "core/heap.h"
-#include "core/rand.h"
-#include "core/resolve.h"
-#include "route/gateway.h"
-#include "route/gateway_shard.h"
+#include "route/node.h"
 #include "tools/cli.h"
 #include "tools/run_addresses.h"
 
@@ -36,24 +33,13 @@ enum {
 	SERVICE_THREADS_MAX = 32,    /* beside the shards: control, store, the database's own */
 };
 
-struct run_shard {
-	struct shard shard;
-	struct run *run;
-	struct gateway_shard *gateway_shard;
-	int result;
-	char why[256];
-	bool open;
-};
-
 struct run {
 	const char *config_path;
 	uint32_t ring_without;
-	struct gateway gateway;
-	struct gateway_config *config;
-	struct run_shard *shards;
+	struct node *node;
 	unsigned shard_count;
 	sem_t started;               /* posted once by each shard */
-	char node[NODE_NAME_MAX + 1];
+	char name[NODE_NAME_MAX + 1];
 	uint64_t drain_timeout_ns;
 	sigset_t signals;
 };
@@ -148,79 +134,50 @@ static unsigned usable_cpus(int *list, unsigned capacity)
 	return count;
 }
 
-static void name_node(struct run *run)
+static void find_name(struct run *run)
 {
-	if (gethostname(run->node, NODE_NAME_MAX) < 0 || !run->node[0])
-		memcpy(run->node, "local", sizeof("local"));
-	run->node[NODE_NAME_MAX] = '\0';
-	run->gateway.node = slice_of_string(run->node);
+	if (gethostname(run->name, NODE_NAME_MAX) < 0 || !run->name[0])
+		memcpy(run->name, "local", sizeof("local"));
+	run->name[NODE_NAME_MAX] = '\0';
 }
 
-static void on_shard_start(struct shard *shard)
+static void on_shard_started(void *context)
 {
-	struct run_shard *own = container_of(shard, struct run_shard, shard);
-
-	own->result = gateway_shard_open(&own->gateway_shard, &own->run->gateway, shard, own->run->config, own->why, sizeof(own->why));
-	sem_post(&own->run->started);
+	sem_post(&((struct run *)context)->started);
 }
 
-static int open_services(struct run *run, const struct settings *settings, char *why, size_t why_bytes)
+static int open_node(struct run *run, struct settings *settings, char *why, size_t why_bytes)
 {
-	struct store_options options = { .data_dir = settings->data_dir,
-					 .durability = settings->durability,
-					 .shard_count = run->shard_count,
-					 .journal_bytes = CONFIG_JOURNAL_BYTES,
-					 .ring_without = run->ring_without,
-					 .node = run->node };
-	int rc = log_open(&run->gateway.log, settings->log_level, settings->log_format, STDERR_FILENO);
-
-	if (rc < 0) {
-		snprintf(why, why_bytes, "log: %s", strerror(-rc));
-		return rc;
-	}
-	rc = store_open(&run->gateway.store, &options, why, why_bytes);
-	if (rc < 0)
-		return rc;
-	return resolver_open(&run->gateway.resolver, why, why_bytes);
-}
-
-static int open_shards(struct run *run, char *why, size_t why_bytes)
-{
+	struct node_options options = { .name = run->name,
+					.settings = settings,
+					.shard_count = run->shard_count,
+					.journal_bytes = CONFIG_JOURNAL_BYTES,
+					.ring = { .entry_count = RING_ENTRIES,
+						  .buffer_count = CONFIG_RECEIVE_BUFFERS,
+						  .buffer_bytes = CONFIG_RECEIVE_BUFFER_BYTES,
+						  .without = run->ring_without },
+					.arena_blocks_kept = CONFIG_ARENA_BLOCKS_KEPT,
+					.log_fd = STDERR_FILENO,
+					.shard_started = on_shard_started,
+					.context = run };
 	int cpus[GATEWAY_SHARDS_MAX];
 	unsigned cpu_count = usable_cpus(cpus, GATEWAY_SHARDS_MAX);
+	int rc = run_addresses_try(settings, why, why_bytes);
 
-	for (unsigned i = 0; i < run->shard_count; i++) {
-		struct run_shard *own = &run->shards[i];
-		struct shard_options options = { .name = "shard",
-						 .index = i,
-						 .cpu = run->shard_count <= cpu_count ? cpus[i] : -1,
-						 .ring = { .entry_count = RING_ENTRIES,
-							   .buffer_count = CONFIG_RECEIVE_BUFFERS,
-							   .buffer_bytes = CONFIG_RECEIVE_BUFFER_BYTES,
-							   .without = run->ring_without },
-						 .arena_blocks_kept = CONFIG_ARENA_BLOCKS_KEPT,
-						 .on_start = on_shard_start };
-		int rc;
-
-		rand_system(&options.seed, sizeof(options.seed));
-		own->run = run;
-		rc = shard_open(&own->shard, &options, why, why_bytes);
+	if (rc < 0) {
+		settings_free(settings);
+		return rc;
+	}
+	rc = node_open(&run->node, &options, why, why_bytes);
+	for (unsigned i = 0; rc == 0 && i < run->shard_count; i++) {
+		rc = node_start_shard(run->node, i, run->shard_count <= cpu_count ? cpus[i] : -1, why, why_bytes);
 		if (rc < 0)
 			return rc;
-		own->open = true;
-		rc = shard_start(&own->shard);
-		if (rc < 0) {
-			snprintf(why, why_bytes, "thread: %s", strerror(-rc));
-			return rc;
-		}
 		while (sem_wait(&run->started) < 0)
 			assert(errno == EINTR);
-		if (own->result < 0) {
-			snprintf(why, why_bytes, "%s", own->why);
-			return own->result;
-		}
+		rc = node_start_result(run->node, i, why, why_bytes);
 	}
-	return 0;
+	return rc;
 }
 
 static bool same_listeners(const struct settings *a, const struct settings *b)
@@ -255,23 +212,17 @@ static void warn_of_restart(const struct settings *old, const struct settings *n
 static void reload(struct run *run)
 {
 	struct settings *settings = settings_load(run->config_path, complain, warn, (void *)(uintptr_t)run->config_path);
-	struct gateway_config *config;
 
 	if (!settings) {
 		fprintf(stderr, "tollgate: the configuration was not changed: %s has errors\n", run->config_path);
 		return;
 	}
-	config = gateway_config_make(settings);
-	if (!config || gateway_reload(&run->gateway, config) < 0) {
+	warn_of_restart(node_settings(run->node), settings);
+	if (node_reload(run->node, settings) < 0) {
 		fprintf(stderr, "tollgate: the configuration was not changed everywhere: out of memory\n");
-		gateway_config_give(&config);
 		return;
 	}
-	warn_of_restart(run->config->settings, settings);
-	log_set(run->gateway.log, settings->log_level, settings->log_format);
-	run->drain_timeout_ns = settings->drain_timeout_ns;
-	gateway_config_give(&run->config);
-	run->config = config;
+	run->drain_timeout_ns = node_settings(run->node)->drain_timeout_ns;
 	fprintf(stderr, "tollgate: configuration reloaded\n");
 }
 
@@ -281,7 +232,8 @@ static int next_signal(struct run *run)
 	struct timespec wait = { .tv_nsec = LOG_FLUSH_MS * (long)NS_PER_MS };
 	int signal_number = sigtimedwait(&run->signals, NULL, &wait);
 
-	log_flush(run->gateway.log);
+	if (node_gateway(run->node)->log)
+		log_flush(node_gateway(run->node)->log);
 	return signal_number > 0 ? signal_number : 0;
 }
 
@@ -299,58 +251,30 @@ static void serve(struct run *run)
 
 static void drain(struct run *run)
 {
+	struct gateway *gateway = node_gateway(run->node);
 	uint64_t deadline_ns = clock_monotonic_ns() + run->drain_timeout_ns;
 	bool aborted = false;
 
 	fprintf(stderr, "tollgate: draining\n");
-	gateway_drain(&run->gateway);
-	while (!gateway_drained(&run->gateway)) {
+	gateway_drain(gateway);
+	while (!gateway_drained(gateway)) {
 		int signal_number = next_signal(run);
 		bool now = signal_number == SIGTERM || signal_number == SIGINT;
 
 		if (!aborted && (now || clock_monotonic_ns() >= deadline_ns)) {
-			gateway_abort(&run->gateway);
+			gateway_abort(gateway);
 			aborted = true;
 		}
 	}
 }
 
-/* In reverse: shards, then what they use. */
-static void close_all(struct run *run)
+static void say_ready(const struct run *run)
 {
-	for (unsigned i = 0; run->shards && i < run->shard_count; i++) {
-		struct run_shard *own = &run->shards[i];
-
-		if (own->shard.running) {
-			shard_stop(&own->shard);
-			shard_join(&own->shard);
-		}
-	}
-	if (run->gateway.resolver)
-		resolver_close(run->gateway.resolver);
-	if (run->gateway.store)
-		store_close(run->gateway.store);
-	for (unsigned i = 0; run->shards && i < run->shard_count; i++) {
-		struct run_shard *own = &run->shards[i];
-
-		if (own->gateway_shard)
-			gateway_shard_close(own->gateway_shard);
-		if (own->open)
-			shard_close(&own->shard);
-	}
-	gateway_config_give(&run->config);
-	if (run->gateway.log)
-		log_close(run->gateway.log);
-	free(run->shards);
-	sem_destroy(&run->started);
-}
-
-static void say_ready(const struct run *run, const struct settings *settings)
-{
+	const struct settings *settings = node_settings(run->node);
 	unsigned listeners = settings->listener_count + settings->admin_has_address;
 	char features[128];
 
-	ring_features_name(ring_features(run->shards[0].shard.ring), features, sizeof(features));
+	ring_features_name(ring_features(node_shard(run->node, 0)->ring), features, sizeof(features));
 	fprintf(stderr, "tollgate %s: %u shard%s, %u listener%s, io_uring with %s; ready\n", TOLLGATE_VERSION, run->shard_count,
 		run->shard_count == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s",
 		features[0] ? features : "nothing newer than Linux 6.1");
@@ -359,9 +283,11 @@ static void say_ready(const struct run *run, const struct settings *settings)
 /* A half-opened gateway is drained like a whole one, so that every shard lets go of what it holds. */
 static void abandon(struct run *run)
 {
-	gateway_drain(&run->gateway);
-	gateway_abort(&run->gateway);
-	while (!gateway_drained(&run->gateway))
+	struct gateway *gateway = node_gateway(run->node);
+
+	gateway_drain(gateway);
+	gateway_abort(gateway);
+	while (!gateway_drained(gateway))
 		next_signal(run);
 }
 
@@ -389,26 +315,23 @@ int cli_run(int argc, char **argv)
 	run.drain_timeout_ns = settings->drain_timeout_ns;
 	run.shard_count = settings->shards ? settings->shards : usable_cpus(cpus, GATEWAY_SHARDS_MAX);
 	run.shard_count = run.shard_count ? run.shard_count : 1;
-	run.gateway.shard_count = run.shard_count;
 	heap_set_up(run.shard_count + SERVICE_THREADS_MAX);
-	run.gateway.started_wall_ns = clock_wall_ns();
-	name_node(&run);
-	run.config = gateway_config_make(settings);
-	run.shards = calloc(run.shard_count, sizeof(*run.shards));
-	rc = run.config && run.shards ? run_addresses_try(settings, why, sizeof(why)) : -ENOMEM;
-	if (rc == 0)
-		rc = open_services(&run, settings, why, sizeof(why));
-	if (rc == 0)
-		rc = open_shards(&run, why, sizeof(why));
+	find_name(&run);
+	rc = open_node(&run, settings, why, sizeof(why));
 	if (rc < 0) {
 		fprintf(stderr, "tollgate: cannot start: %s\n", why);
-		abandon(&run);
+		if (run.node)
+			abandon(&run);
 	} else {
 		heap_settle();
-		say_ready(&run, settings);
+		say_ready(&run);
 		serve(&run);
 		drain(&run);
 	}
-	close_all(&run);
+	if (run.node) {
+		node_stop(run.node);
+		node_close(run.node);
+	}
+	sem_destroy(&run.started);
 	return rc < 0 ? 1 : 0;
 }
