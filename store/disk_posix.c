@@ -32,7 +32,7 @@ int disk_sync_names(const char *directory)
 	return rc;
 }
 
-/* The name of `path` itself. A parent that may not be read (mode 0711) cannot be synced, and is not ours to care for. */
+/* The name of `path` itself. A parent that may not be read (mode 0711) cannot be synced, and is not ours. */
 static int sync_name(const char *path)
 {
 	size_t size = strlen(path);

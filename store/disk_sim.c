@@ -34,7 +34,8 @@ void *sim_alloc(size_t bytes)
 
 /* ---- Handles ---- */
 
-void sim_handle_open(struct sim_handle *handle, void (*end)(struct sim_handle *), void (*free_handle)(struct sim_handle *))
+void sim_handle_open(struct sim_handle *handle, void (*end)(struct sim_handle *),
+		     void (*free_handle)(struct sim_handle *))
 {
 	assert(current);
 	handle->disk = current;

@@ -1,7 +1,7 @@
 /*
- * A simulated machine's disk: disk.h and kv.h in memory, for a process that is killed and a machine that loses its power. What
- * links disk_sim.o and kv_sim.o instead of disk_posix.o and kv_rocksdb.o runs on it unchanged. No thread, no system call: one
- * seed, one history.
+ * A simulated machine's disk: disk.h and kv.h in memory, for a process that is killed and a machine that loses its
+ * power. What links disk_sim.o and kv_sim.o instead of disk_posix.o and kv_rocksdb.o runs on it unchanged. No thread,
+ * no system call: one seed, one history.
  *
  * What it may lose is what a real machine may lose, and nothing else:
  *   a mapped file   each page of 4 KiB is what it was at some moment since the file was synced
@@ -36,16 +36,17 @@ void sim_disk_process_died(struct sim_disk *disk);
 void sim_disk_cut_power(struct sim_disk *disk);
 
 /*
- * The disk stops at the call that changes it after `calls` more: as if the process died there, or with `power` as if the power
- * went there. The process does not notice: what it does from then on is forgotten by the sim_disk_process_died() or
- * sim_disk_cut_power() that has to follow. So a crash lies between two steps of a function that simulation cannot divide.
+ * The disk stops at the call that changes it after `calls` more: as if the process died there, or with `power` as if
+ * the power went there. The process does not notice: what it does from then on is forgotten by the
+ * sim_disk_process_died() or sim_disk_cut_power() that has to follow. So a crash lies between two steps of a function
+ * that simulation cannot divide.
  */
 void sim_disk_stop_after(struct sim_disk *disk, uint64_t calls, bool power);
 bool sim_disk_stopped(const struct sim_disk *disk); /* what is promised now will not be kept */
 
 /*
- * Full: files cannot be made, the database's writes fail. As with RocksDB a failed batch may be there or not when the database
- * is opened again, and while the disk is full that may fail too.
+ * Full: files cannot be made, the database's writes fail. As with RocksDB a failed batch may be there or not when the
+ * database is opened again, and while the disk is full that may fail too.
  */
 void sim_disk_fill(struct sim_disk *disk, bool full);
 
@@ -68,8 +69,8 @@ bool sim_disk_full(const struct sim_disk *disk);
 struct rand *sim_disk_rand(struct sim_disk *disk);
 
 /*
- * The database at `path`, made when missing and kept from other writers until it is released, or (not `write`) as it is found.
- * NULL: there is none, or it has a writer: `why` tells.
+ * The database at `path`, made when missing and kept from other writers until it is released, or (not `write`) as it is
+ * found. NULL: there is none, or it has a writer: `why` tells.
  */
 struct sim_rows *sim_disk_rows(struct sim_disk *disk, const char *path, bool write, char *why, size_t why_bytes);
 void sim_disk_rows_release(struct sim_disk *disk, const char *path);

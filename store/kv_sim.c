@@ -1,7 +1,8 @@
 /*
- * The database in the simulation: kv.h over the rows of the current simulated disk (disk_sim.h). It behaves as kv_rocksdb.c
- * does where a caller can tell: one writer a path, a failed write that ends all writing until kv_reopen(), views that stay as
- * they were. What must not be used any longer is freed at once, and filled first, so that use shows with and without ASan.
+ * The database in the simulation: kv.h over the rows of the current simulated disk (disk_sim.h). It behaves as
+ * kv_rocksdb.c does where a caller can tell: one writer a path, a failed write that ends all writing until kv_reopen(),
+ * views that stay as they were. What must not be used any longer is freed at once, and filled first, so that use shows
+ * with and without ASan.
  */
 #include "store/kv.h"
 

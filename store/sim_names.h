@@ -1,8 +1,8 @@
 /*
- * What is on a simulated disk: names, and the directories, files and databases that they name. A name has the versions that a
- * power cut may bring back; a file has its pages as the process sees them and as they lie on the platter. Pages go to the
- * platter when the file is synced and, one here and there, at other times: so a page on the platter is always one that was
- * there since the last sync.
+ * What is on a simulated disk: names, and the directories, files and databases that they name. A name has the versions
+ * that a power cut may bring back; a file has its pages as the process sees them and as they lie on the platter. Pages
+ * go to the platter when the file is synced and, one here and there, at other times: so a page on the platter is always
+ * one that was there since the last sync.
  */
 #ifndef STORE_SIM_NAMES_H
 #define STORE_SIM_NAMES_H

@@ -1,5 +1,6 @@
 /*
- * What disk.h promises while nothing crashes, as tests that run on any implementation. Who includes this defines beforehand
+ * What disk.h promises while nothing crashes, as tests that run on any implementation. Who includes this defines
+ * beforehand
  *
  *   static const char *contract_path(void);       of a directory that is not there yet
  *   static int contract_setup(void **state), contract_teardown(void **state);

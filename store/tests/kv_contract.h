@@ -270,7 +270,7 @@ static void has_one_writer(void **state)
 	kv_close(open_kv(false));
 }
 
-/* Nothing is taken after a failed write until kv_reopen(); what failed is there whole or not at all, and may be written again. */
+/* After a failed write nothing is taken until kv_reopen(); what failed is there whole or not at all. */
 static void takes_nothing_after_a_failed_write(void **state)
 {
 	struct kv *kv = open_kv(false);
@@ -310,7 +310,7 @@ enum { MODEL_KEYS = 300, MODEL_BATCHES = 400 };
 
 static struct slice model_key(char bytes[static 8], unsigned k)
 {
-	/* Lengths differ, and one is a prefix of the next: k = 6q + r is a byte that grows with q, then r bytes of 0xfe. */
+	/* Lengths differ, one is a prefix of the next: k = 6q + r is a byte that grows with q, then r bytes of 0xfe. */
 	bytes[0] = (char)(k / 6 * 5);
 	memset(bytes + 1, 0xfe, 6);
 	return slice_of(bytes, 1 + k % 6);

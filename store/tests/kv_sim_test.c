@@ -1,4 +1,4 @@
-/* The database's contract on the simulated disk, and what that adds: handed-out bytes that are gone when they may be. */
+/* The database's contract on the simulated disk, and what that adds: losses, and handed-out bytes that are gone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /*
- * Recovery on a disk that loses what it may: lives of appending and committing that end by the death of the process or a power
- * cut, between calls or within them, and what the next life finds.
+ * Recovery on a disk that loses what it may: lives of appending and committing that end by the death of the process or
+ * a power cut, between calls or within them, and what the next life finds.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -121,7 +121,7 @@ static void append(struct machine *machine)
 	machine->promises[machine->next++].process = !sim_disk_stopped(machine->disk);
 }
 
-/* The disk is full for a while: a group fails, and goes out when the database is opened again; or the life ends before. */
+/* The disk is full for a while: a group fails, and goes out once the database is open again; or the life ends before. */
 static bool meet_full_disk(struct machine *machine)
 {
 	append(machine);
@@ -187,8 +187,8 @@ static void read_receipts(const struct machine *machine, bool there[static RECEI
 }
 
 /*
- * What a process that runs again holds against what was promised; what is lost, is lost. What was replayed was synced, with all
- * before it.
+ * What a process that runs again holds against what was promised; what is lost, is lost. What was replayed was synced,
+ * with all before it.
  */
 static void expect_promised(struct machine *machine, uint64_t seed, bool power)
 {
