@@ -6,4 +6,4 @@ obj-y += metrics.o log.o log_format.o resolve.o resolve_known.o
 test-y += metrics_test log_test resolve_test
 test-y += nearest_test
 test-y += config_tree_test schema_test
-test-y += ring_accept_test
+test-y += ring_accept_test ring_buffers_test

@@ -144,7 +144,8 @@ void ring_close_socket(struct ring *ring, int socket, bool reset);
 
 /* Counters since start, for metrics and benchmarks. */
 struct ring_counts {
-	uint64_t enters, completions, receives, sends, starved;
+	uint64_t enters, completions, receives, sends;
+	uint64_t starved; /* turns in which receives waited, all buffers being out */
 };
 struct ring_counts ring_counts(const struct ring *ring);
 

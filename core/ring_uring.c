@@ -203,7 +203,7 @@ static void on_received(struct ring *ring, struct op *op, int result, uint32_t f
 	}
 	if (result == -ENOBUFS && !op->cancelled) {
 		assert(!more);
-		ring->counts.starved++;
+		ring->stock_ran_dry = true;
 		op->parked = true;
 		list_append(&ring->starved, &op->link);
 		return;
@@ -255,7 +255,7 @@ static void on_completed(struct ring *ring, uint64_t user_data, int result, uint
 /* At most what was there at the start: an op that parks again waits for the next turn. */
 static void restart_starved(struct ring *ring)
 {
-	uint32_t free_count = ring->buffer_count - ring->buffers_held;
+	uint32_t free_count = ring->stock;
 
 	for (struct list *link; free_count > 0 && (link = list_take_first(&ring->starved)); free_count--) {
 		struct op *op = container_of(link, struct op, link);
@@ -263,6 +263,7 @@ static void restart_starved(struct ring *ring)
 		op->parked = false;
 		submit_receive(ring, op);
 	}
+	ring->counts.starved += !list_empty(&ring->starved) && ring->buffers_held == ring->buffer_count;
 }
 
 static unsigned run_local(struct ring *ring)
@@ -312,8 +313,7 @@ int ring_turn(struct ring *ring, uint64_t until_ns, uint64_t *now_ns)
 	int rc;
 
 	ring_publish_buffers(ring);
-	if (!list_empty(&ring->starved))
-		restart_starved(ring);
+	restart_starved(ring);
 	rc = submit_and_wait(ring, until_ns);
 	*now_ns = clock_monotonic_ns();
 	if (rc < 0)
@@ -330,7 +330,6 @@ int ring_turn(struct ring *ring, uint64_t until_ns, uint64_t *now_ns)
 		for (unsigned i = 0; i < count; i++)
 			on_completed(ring, batch[i].user_data, batch[i].result, batch[i].flags);
 		total += count;
-		ring_publish_buffers(ring);
 		/* What a full batch left behind is taken in this turn; what comes meanwhile waits for the next. */
 	} while (count == COMPLETION_BATCH && total < 16 * COMPLETION_BATCH);
 	return (int)total;

@@ -30,6 +30,10 @@ struct ring {
 	char *buffer_memory;
 	size_t buffer_memory_bytes;
 	uint32_t buffer_count, buffer_bytes, buffers_held, buffers_added;
+	struct buffer *spare;   /* neither held nor with the kernel, last come first */
+	uint32_t stock, stock_wanted; /* with the kernel: see ring_buffers.c */
+	uint32_t calm_turns;
+	bool stock_ran_dry;
 	uint32_t features;
 	int event;              /* eventfd, for wake-ups from threads without a ring */
 	uint64_t event_count;   /* what the read of `event` fills in */
@@ -82,7 +86,7 @@ static inline void op_end(struct ring *ring, struct op *op, int result, struct b
 /* ring_buffers.c */
 int ring_make_buffers(struct ring *ring);
 void ring_free_buffers(struct ring *ring);
-void ring_publish_buffers(struct ring *ring); /* gives the kernel what has come back */
+void ring_publish_buffers(struct ring *ring); /* before each turn: fills up the kernel's stock */
 struct buffer *ring_take_buffer(struct ring *ring, uint32_t cqe_flags, int size);
 
 /* ring_accept.c */

@@ -128,7 +128,7 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 		ROW("upstream_connections", "gauge", "Connections open to providers.", upstream_connections),
 		ROW("ring_enters_total", "counter", "System calls of the shards' rings.", ring_enters),
 		ROW("ring_completions_total", "counter", "Completions of the shards' rings.", ring_completions),
-		ROW("ring_starved_total", "counter", "Receives that found no free buffer.", ring_starved),
+		ROW("ring_starved_total", "counter", "Turns in which receives waited because all buffers were in use.", ring_starved),
 #undef ROW
 	};
 
