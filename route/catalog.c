@@ -11,7 +11,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-enum { SUGGESTED_MAX = 3 };
+enum {
+	SUGGESTED_MAX = 3,
+	COMPARED_MAX = 512, /* models that a wrong name is compared with: some 50 us at worst */
+};
 
 struct entry {
 	struct slice name; /* NULL data: empty */
@@ -139,23 +142,39 @@ const struct model_settings *catalog_find(const struct catalog *catalog, struct 
 	return NULL;
 }
 
-/* Edits to the id, or to its last part, which is what people remember of it. */
-static unsigned distance_to(struct slice wanted, const struct model_settings *model)
+/* Each letter that one has more than the other is an edit: most names need no closer look. */
+static unsigned distance_within(const struct edit_pattern *wanted, struct slice name, unsigned most)
 {
-	unsigned whole = edit_distance(wanted, slice_of_string(model->id));
-	unsigned last = edit_distance(wanted, slice_of_string(after_last_slash(model->id)));
+	unsigned size = (unsigned)(name.size < NEAREST_NAME_MAX ? name.size : NEAREST_NAME_MAX);
 
+	if (size > wanted->size + most || wanted->size > size + most)
+		return most + 1;
+	return edit_pattern_distance(wanted, name);
+}
+
+/* Edits to the id, or to its last part, which is what people remember of it. More than `most` is only told as more. */
+static unsigned distance_to(const struct edit_pattern *wanted, const struct model_settings *model, unsigned most)
+{
+	struct slice id = slice_of_string(model->id);
+	const char *last_part = after_last_slash(model->id);
+	unsigned whole = distance_within(wanted, id, most), last;
+
+	if (last_part == model->id)
+		return whole;
+	last = distance_within(wanted, slice_after(id, (size_t)(last_part - model->id)), most);
 	return whole < last ? whole : last;
 }
 
 bool catalog_suggest(const struct catalog *catalog, struct slice name, struct text *text)
 {
 	const struct model_settings *near[SUGGESTED_MAX];
+	struct edit_pattern wanted;
 	unsigned distances[SUGGESTED_MAX], count = 0, worst = 1 + (unsigned)(name.size < 48 ? name.size : 48) / 3;
 
-	for (unsigned i = 0; i < catalog->settings->model_count; i++) {
+	edit_pattern_begin(&wanted, name);
+	for (unsigned i = 0; i < catalog->settings->model_count && i < COMPARED_MAX; i++) {
 		const struct model_settings *model = &catalog->settings->models[i];
-		unsigned distance = distance_to(name, model), at = count < SUGGESTED_MAX ? count : SUGGESTED_MAX - 1;
+		unsigned distance = distance_to(&wanted, model, worst), at = count < SUGGESTED_MAX ? count : SUGGESTED_MAX - 1;
 
 		if (distance > worst || (count == SUGGESTED_MAX && distance >= distances[at]))
 			continue;

@@ -16,7 +16,7 @@ void catalog_free(struct catalog *catalog);
 /* NULL when the name means nothing. */
 const struct model_settings *catalog_find(const struct catalog *catalog, struct slice name);
 
-/* Up to three names nearest to `name`, as `"a", "b"` appended to text; false when nothing is near. */
+/* Up to three names nearest to `name` among the first 512 models, as `"a", "b"` appended to text; false when nothing is near. */
 bool catalog_suggest(const struct catalog *catalog, struct slice name, struct text *text);
 
 /* {"object":"list","data":[...]} of what the key may use, or one model object. `text` may come out full: try with more. */

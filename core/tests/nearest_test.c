@@ -34,6 +34,56 @@ static void test_distance(void **state)
 			edit_distance(slice_of_string(rows[i].a), slice_of_string(rows[i].b)), rows[i].distance);
 }
 
+enum { MATRIX_MAX = NEAREST_NAME_MAX + 1 };
+
+/* By the definition: the whole matrix. */
+static unsigned distance_by_matrix(const char *a, size_t a_size, const char *b, size_t b_size)
+{
+	static unsigned m[MATRIX_MAX][MATRIX_MAX];
+
+	for (size_t i = 0; i <= a_size; i++) {
+		for (size_t j = 0; j <= b_size; j++) {
+			unsigned best = (unsigned)(i ? j ? m[i - 1][j - 1] + (a[i - 1] != b[j - 1]) : i : j);
+
+			if (i && j && m[i - 1][j] + 1 < best)
+				best = m[i - 1][j] + 1;
+			if (i && j && m[i][j - 1] + 1 < best)
+				best = m[i][j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && m[i - 2][j - 2] + 1 < best)
+				best = m[i - 2][j - 2] + 1;
+			m[i][j] = best;
+		}
+	}
+	return m[a_size][b_size];
+}
+
+static size_t make_word(char *word, uint64_t *seed)
+{
+	size_t size;
+
+	*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
+	size = (*seed >> 33) % MATRIX_MAX;
+	for (size_t i = 0; i < size; i++) {
+		*seed = *seed * 6364136223846793005ull + 1442695040888963407ull;
+		word[i] = (char)('a' + (*seed >> 33) % 4);
+	}
+	return size;
+}
+
+static void test_against_the_definition(void **state)
+{
+	char a[MATRIX_MAX], b[MATRIX_MAX];
+	uint64_t seed = 1;
+
+	(void)state;
+	for (unsigned i = 0; i < 3000; i++) {
+		size_t a_size = make_word(a, &seed), b_size = make_word(b, &seed);
+
+		assert_int_equal(edit_distance(slice_of(a, a_size), slice_of(b, b_size)),
+			distance_by_matrix(a, a_size, b, b_size));
+	}
+}
+
 static void test_long_names(void **state)
 {
 	char a[300], b[300];
@@ -79,6 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_distance),
+		cmocka_unit_test(test_against_the_definition),
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_nearest),
 	};
