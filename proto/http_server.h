@@ -101,9 +101,6 @@ void http_begin(struct http_request *request, unsigned status, struct slice head
 bool http_write(struct http_request *request, struct slice bytes);
 void http_end(struct http_request *request);
 
-/* The same, and the connection closes once it has left. */
-void http_end_and_close(struct http_request *request);
-
 /* Breaks the answer off: closes without the end of the body, so that no client takes it for whole. */
 void http_break(struct http_request *request);
 

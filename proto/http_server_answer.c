@@ -255,12 +255,6 @@ void http_end(struct http_request *request)
 	ask_turn_end(x);
 }
 
-void http_end_and_close(struct http_request *request)
-{
-	exchange_of(request)->keep_alive = false;
-	http_end(request);
-}
-
 void http_break(struct http_request *request)
 {
 	struct exchange *x = exchange_of(request);

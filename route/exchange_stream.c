@@ -298,8 +298,11 @@ static void forward(struct exchange *e, struct slice data)
 		forward_viewed(e, data);
 }
 
-/* The answer's last bytes: the end marker, or an error event without one. */
-static void finish(struct exchange *e, bool well)
+/*
+ * The answer's last bytes: the end marker, or an error event without one. Either way the answer ends in order and its connection
+ * stays: its head did not say close, so a client may have sent its next request by the time a close would reach it.
+ */
+static void finish(struct exchange *e)
 {
 	exchange_stream_stop(e);
 	send_bytes(e, e->end_event);
@@ -308,10 +311,10 @@ static void finish(struct exchange *e, bool well)
 	e->state = EXCHANGE_ENDED;
 	if (e->gone)
 		return;
-	if (well)
+	if (e->end_event.size)
 		http_end(e->request);
 	else
-		http_end_and_close(e->request);
+		http_break(e->request); /* no memory for the event: the framing says that this is not all */
 }
 
 static void write_error_event(struct exchange *e, const struct api_error *error)
@@ -332,7 +335,7 @@ static void write_error_event(struct exchange *e, const struct api_error *error)
 static void error_settled(struct exchange *e, int result)
 {
 	(void)result; /* told as an error either way */
-	finish(e, false);
+	finish(e);
 }
 
 void exchange_stream_error(struct exchange *e, const struct api_error *error)
@@ -357,7 +360,7 @@ static void stream_settled(struct exchange *e, int result)
 		e->status = error.status;
 		write_error_event(e, &error);
 	}
-	finish(e, result >= 0);
+	finish(e);
 }
 
 static void end_marker(struct exchange *e)

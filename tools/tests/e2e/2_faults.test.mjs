@@ -1,6 +1,6 @@
 // Every fault of a provider, unary and streaming: the client gets the contract's error, and the next good call is served.
 import assert from "node:assert/strict";
-import { chat, openWorld, post, sse } from "./harness.mjs";
+import { KEY, chat, openWorld, post, raw, sse } from "./harness.mjs";
 
 // model, expected status, expected error type; for streams `event` is what a stream that has begun ends with.
 const UNARY = [
@@ -81,6 +81,18 @@ const tests = {
       const last = events.filter((event) => event.startsWith("data: ")).at(-1);
       assert.ok(JSON.parse(last.slice(6)).error.message, model);
       await served(world);
+    }
+  },
+
+  async "a connection whose answer did not say close serves the next request, also after a stream that broke"(world) {
+    for (const model of BROKEN_STREAMS) {
+      const body = JSON.stringify(chat(`test/${model}`, { stream: true }));
+      const request = `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${KEY}\r\n` +
+        `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+      const text = await raw(world.port, [request, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"]);
+      const [stream, next] = text.split("\r\n0\r\n\r\n");
+      assert.doesNotMatch(stream.split("\r\n\r\n")[0], /^connection: close/im, model);
+      assert.match(next ?? "", /^HTTP\/1\.1 200 /, `${model}: what follows the stream`);
     }
   },
 
