@@ -104,13 +104,14 @@ static void stop_accepting(struct http_server *server)
 	}
 }
 
-static void close_idle(struct http_server *server)
+/* `fresh`: also those that were opened for a request which has not come yet. */
+static void close_idle(struct http_server *server, bool fresh)
 {
 	for (struct list *link = server->connections.next, *next; link != &server->connections; link = next) {
 		struct connection *c = container_of(link, struct connection, link);
 
 		next = link->next;
-		if (c->phase == PHASE_IDLE)
+		if (c->phase == PHASE_IDLE && (c->served || fresh))
 			connection_lose(c, false);
 	}
 }
@@ -120,7 +121,7 @@ void http_server_wind_down(struct http_server *server)
 	if (server->winding_down)
 		return;
 	server->winding_down = true;
-	close_idle(server);
+	close_idle(server, false);
 }
 
 void http_server_drain(struct http_server *server)
@@ -128,7 +129,7 @@ void http_server_drain(struct http_server *server)
 	if (server->draining)
 		return;
 	stop_accepting(server);
-	close_idle(server);
+	close_idle(server, true);
 }
 
 void http_server_abort(struct http_server *server)

@@ -64,12 +64,12 @@ int http_server_listen(struct http_server *server, int listener);
 void http_server_configure(struct http_server *server, const struct http_server_options *options);
 
 /*
- * Closes idle connections and ends the others after their answer ("Connection: close"), but goes on accepting: who asks
+ * Closes connections that wait for another request and ends the others after their answer ("Connection: close"), but goes on accepting: who asks
  * for readiness meanwhile gets an answer.
  */
 void http_server_wind_down(struct http_server *server);
 
-/* The same, and stops accepting. */
+/* The same, and stops accepting; who has not asked yet is closed as well. */
 void http_server_drain(struct http_server *server);
 
 /*

@@ -85,6 +85,7 @@ void connection_next(struct connection *c)
 	memcpy(held, x->held, held_count * sizeof(held[0]));
 	x->held_count = 0;
 	http_exchange_release(x);
+	c->served = true;
 	if (keep) {
 		c->phase = PHASE_IDLE;
 		connection_set_deadline(c, c->server->options.keepalive_timeout_ns);
@@ -265,6 +266,7 @@ static struct connection *connection_new(struct http_server *server)
 	c->dropped_bytes = 0;
 	c->phase = PHASE_IDLE;
 	c->counted_peer = false;
+	c->served = false;
 	c->paused = false;
 	timer_init(&c->timer, on_timer);
 	list_init(&c->link);

@@ -77,6 +77,7 @@ struct connection {
 	uint32_t dropped_bytes;
 	uint8_t phase;
 	bool counted_peer;
+	bool served;                        /* had a request before: when it is idle, it may be closed */
 	bool paused;                        /* too much is held: the stream does not receive */
 };
 

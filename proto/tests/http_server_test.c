@@ -728,13 +728,19 @@ static void test_drain(void **state)
 /* Who was there keeps its answer and goes; who comes is answered and goes too; then the drain finds nobody. */
 static void test_wind_down(void **state)
 {
-	struct wire *idle = dial(), *busy = dial(), *late;
+	struct wire *idle = dial(), *fresh = dial(), *busy = dial(), *late;
 
 	(void)state;
+	say(idle, POST_ABC);
 	say(busy, "GET /later HTTP/1.1\r\nHost: h\r\n\r\n");
 	http_server_wind_down(w.server);
 	settle();
 	assert_true(idle->closed);
+	assert_false(fresh->closed);
+	say(fresh, POST_ABC); /* was on its way */
+	assert_non_null(strstr(fresh->sent, "HTTP/1.1 200 OK\r\n"));
+	assert_true(fresh->shut);
+	hang_up(fresh);
 	assert_true(w.accepting->op.in_flight);
 	late = dial();
 	say(late, POST_ABC);
