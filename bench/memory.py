@@ -2,7 +2,7 @@
 
 Resident memory of the whole process (nginx: its one worker); what the kernel keeps for a socket is not in it. Each idle
 connection has served one request, GET /v1/models: it is authenticated and answered like a call, but leaves no receipt, so that
-the database's write buffer does not grow between the two looks. Before the first look calls have filled what any load fills.
+the database's write buffers do not grow between the two looks. Before the first look calls have filled what any load fills.
 """
 import contextlib
 import os
@@ -98,8 +98,9 @@ def growth(field):
         result = field.loadgen(port, "mock", CONNECTIONS, ["--requests", str(count - done)])
         done = count
         settle(field, "tollgate")
-        rows.append({"requests": count, "rss_kib": rss_all_kib(pids),
-                     "errors": result["requests"] - result["statuses"].get("200", 0) + sum(result["errors"].values())})
+        rows.append({"requests": count, "rss_kib": rss_all_kib(pids), "statuses": result["statuses"],
+                     "errors": result["requests"] - result["statuses"].get("200", 0) + sum(result["errors"].values()),
+                     "connection_errors": result["errors"]})
     return rows
 
 
@@ -131,3 +132,5 @@ def print_table(report):
     for row in report["growth"]:
         grown = row["rss_kib"] - report["growth"][0]["rss_kib"]
         print(f"tollgate after {row['requests']:>9} requests: {row['rss_kib']} KiB ({grown:+d}), {row['errors']} errors")
+        if row["errors"]:
+            print(f"not all went well: by status {row['statuses']}, connections {row['connection_errors']}")

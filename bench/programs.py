@@ -215,7 +215,7 @@ class Field:
                    f"Authorization: Bearer {KEY}", "--header", "Content-Type: application/json",
                    "--body", f"{self.directory}/{model}.json"] + options
         command.append(f"http://127.0.0.1:{port}/v1/chat/completions")
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False,
                               preexec_fn=lambda: (die_with_parent(), os.sched_setaffinity(0, self.load_cpus)))
         if done.returncode > 1:
             raise SystemExit(f"bench: loadgen: {done.stderr}")

@@ -75,6 +75,7 @@ static void read_index(struct slice value)
 	if (value.size >= sizeof(id.bytes))
 		memcpy(id.bytes, value.data + value.size - sizeof(id.bytes), sizeof(id.bytes));
 	(void)index_time_may_hold(value, &id);
+	(void)index_key_may_hold(value, index_key_hash(value));
 }
 
 static void load_counter(struct slice row)
