@@ -27,7 +27,8 @@
 #include "tools/run_addresses.h"
 
 enum {
-	LOG_FLUSH_MS = 50,           /* how long a log record waits at most */
+	LOG_FLUSH_MS = 50,           /* how long a log record waits at most, while there are some */
+	LOG_QUIET_MS = 250,          /* and the first after a quiet time: an idle gateway should seldom wake */
 	RING_ENTRIES = 1024,
 	NODE_NAME_MAX = 64,
 	SERVICE_THREADS_MAX = 32,    /* beside the shards: control, store, the database's own */
@@ -226,21 +227,23 @@ static void reload(struct run *run)
 	fprintf(stderr, "tollgate: configuration reloaded\n");
 }
 
-/* The next signal, or 0 after LOG_FLUSH_MS. */
-static int next_signal(struct run *run)
+/* The next signal, or 0 after `wait_ms`. The log is flushed; *flushed is how many records that were. */
+static int next_signal(struct run *run, unsigned wait_ms, unsigned *flushed)
 {
-	struct timespec wait = { .tv_nsec = LOG_FLUSH_MS * (long)NS_PER_MS };
+	struct timespec wait = { .tv_nsec = wait_ms * (long)NS_PER_MS };
 	int signal_number = sigtimedwait(&run->signals, NULL, &wait);
+	struct log *log = node_gateway(run->node)->log;
 
-	if (node_gateway(run->node)->log)
-		log_flush(node_gateway(run->node)->log);
+	*flushed = log ? log_flush(log) : 0;
 	return signal_number > 0 ? signal_number : 0;
 }
 
 static void serve(struct run *run)
 {
+	unsigned flushed = 0;
+
 	for (;;) {
-		int signal_number = next_signal(run);
+		int signal_number = next_signal(run, flushed ? LOG_FLUSH_MS : LOG_QUIET_MS, &flushed);
 
 		if (signal_number == SIGHUP)
 			reload(run);
@@ -254,11 +257,12 @@ static void drain(struct run *run)
 	struct gateway *gateway = node_gateway(run->node);
 	uint64_t deadline_ns = clock_monotonic_ns() + run->drain_timeout_ns;
 	bool aborted = false;
+	unsigned flushed;
 
 	fprintf(stderr, "tollgate: draining\n");
 	gateway_drain(gateway);
 	while (!gateway_drained(gateway)) {
-		int signal_number = next_signal(run);
+		int signal_number = next_signal(run, LOG_FLUSH_MS, &flushed);
 		bool now = signal_number == SIGTERM || signal_number == SIGINT;
 
 		if (!aborted && (now || clock_monotonic_ns() >= deadline_ns)) {
@@ -284,11 +288,12 @@ static void say_ready(const struct run *run)
 static void abandon(struct run *run)
 {
 	struct gateway *gateway = node_gateway(run->node);
+	unsigned flushed;
 
 	gateway_drain(gateway);
 	gateway_abort(gateway);
 	while (!gateway_drained(gateway))
-		next_signal(run);
+		next_signal(run, LOG_FLUSH_MS, &flushed);
 }
 
 int cli_run(int argc, char **argv)
