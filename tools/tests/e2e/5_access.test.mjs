@@ -217,7 +217,7 @@ async function openStream(world) {
 }
 
 async function drained(build, shards) {
-  const world = await openWorld(build, { shards });
+  const world = await openWorld(build, { shards, drainMs: 60000 });
   const { stop, reader } = await openStream(world);
   const ending = world.gateway.stop();
   await eventually(() => /draining/.test(world.gateway.child.output()), "the drain");

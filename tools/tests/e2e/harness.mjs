@@ -86,7 +86,7 @@ const FAULTS = ["mock", "mock-status-400", "mock-status-401", "mock-status-403",
   "mock-invalid-json", "mock-drip", "mock-cut", "mock-no-done", "mock-error-event", "mock-large-300", "mock-no-usage", "mock-tool",
   "mock-split", "mock-slow-150", "mock-events-100", "mock-events-1000-paced-20", "mock-events-20000", "mock-events-3-paced-600"];
 
-export function configuration({ port, mockPort, dataDir, durability = "process", shards = 1, admin = "", http = "",
+export function configuration({ port, mockPort, dataDir, durability = "process", shards = 1, admin = "", http = "", drainMs = 3000,
   extraProviders = "", extraModels = "", extra = "" }) {
   const models = FAULTS.map((name) =>
     `  - { id: test/${name}, provider: mock, upstream_model: ${name}, aliases: [${name}], price: { input: 0.15, cached_input: 0.075, output: 0.60 } }`);
@@ -99,7 +99,7 @@ durability: ${durability}
 shards: ${shards}
 log: { level: info, format: json, access: true }
 http: { keepalive_ms: 300${http} }
-drain_timeout_ms: 3000
+drain_timeout_ms: ${drainMs}
 providers:
   - name: mock
     kind: openai_compatible
