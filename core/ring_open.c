@@ -83,6 +83,7 @@ int ring_open(struct ring **out, const struct ring_options *options, char *why, 
 	ring->buffer_bytes = options->buffer_bytes;
 	list_init(&ring->starved);
 	list_init(&ring->local);
+	list_init(&ring->shutdowns);
 	rc = open_queue(ring, options, &params);
 	if (rc < 0) {
 		ring->uring.ring_fd = -1;
@@ -92,6 +93,9 @@ int ring_open(struct ring **out, const struct ring_options *options, char *why, 
 	if (rc < 0)
 		goto fail;
 	rc = ring_make_buffers(ring);
+	if (rc < 0)
+		goto fail;
+	rc = pool_open(&ring->shutdown_pool, sizeof(struct ring_shutdown), RING_SHUTDOWNS);
 	if (rc < 0)
 		goto fail;
 	ring->event = eventfd(0, EFD_CLOEXEC);
@@ -114,6 +118,7 @@ void ring_close(struct ring *ring)
 	ring_free_buffers(ring);
 	if (ring->uring.ring_fd >= 0)
 		io_uring_queue_exit(&ring->uring);
+	ring_end_shutdowns(ring);
 	if (ring->event >= 0)
 		close(ring->event);
 	free(ring);

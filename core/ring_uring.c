@@ -18,7 +18,6 @@
 enum connect_stage { CONNECT_SOCKET, CONNECT_OPTION, CONNECT_CONNECT };
 
 static const int option_on = 1;
-static const struct linger option_linger_reset = { .l_onoff = 1, .l_linger = 0 };
 
 void ring_connect(struct ring *ring, struct op *op, const struct sockaddr *address, socklen_t address_bytes)
 {
@@ -105,14 +104,6 @@ void ring_send(struct ring *ring, struct op *op, int socket, const struct iovec 
 	io_uring_sqe_set_data(entry, op);
 }
 
-void ring_shutdown(struct ring *ring, int socket, int how)
-{
-	struct io_uring_sqe *entry = next_entry(ring);
-
-	io_uring_prep_shutdown(entry, socket, how);
-	finish_ignored(entry);
-}
-
 void ring_cancel(struct ring *ring, struct op *op)
 {
 	struct io_uring_sqe *entry;
@@ -132,24 +123,6 @@ void ring_cancel(struct ring *ring, struct op *op)
 	}
 	entry = next_entry(ring);
 	io_uring_prep_cancel(entry, op, 0);
-	finish_ignored(entry);
-}
-
-void ring_close_socket(struct ring *ring, int socket, bool reset)
-{
-	struct io_uring_sqe *entry;
-
-	assert(socket >= 0);
-	if (reset && (ring->features & RING_SOCKET_OPTIONS)) {
-		entry = next_entry(ring);
-		io_uring_prep_cmd_sock(entry, SOCKET_URING_OP_SETSOCKOPT, socket, SOL_SOCKET, SO_LINGER,
-				       (void *)(uintptr_t)&option_linger_reset, sizeof(option_linger_reset));
-		finish_ignored(entry);
-	} else if (reset) {
-		setsockopt(socket, SOL_SOCKET, SO_LINGER, &option_linger_reset, sizeof(option_linger_reset));
-	}
-	entry = next_entry(ring);
-	io_uring_prep_close(entry, socket);
 	finish_ignored(entry);
 }
 
@@ -245,6 +218,7 @@ static void on_completed(struct ring *ring, uint64_t user_data, int result, uint
 		break;
 	case OP_ACCEPT_SLOT:
 	case OP_SEND:
+	case OP_SHUTDOWN:
 		op_end(ring, op, result, NULL);
 		break;
 	case OP_ACCEPT: /* its slots complete, never itself */
