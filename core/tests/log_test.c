@@ -107,6 +107,8 @@ static void test_levels_and_cut(void **state)
 	end(&f);
 }
 
+enum { DROP_RECORDS = 60000 };
+
 static void test_drops_are_told(void **state)
 {
 	struct fixture f = {.log = NULL};
@@ -116,13 +118,13 @@ static void test_drops_are_told(void **state)
 	(void)state;
 	memset(large, 'x', sizeof(large));
 	begin(&f, LOG_INFO, LOG_JSON);
-	for (unsigned i = 0; i < 20000; i++)
+	for (unsigned i = 0; i < DROP_RECORDS; i++)
 		log_event(f.writer, LOG_INFO, "x", LOG_TEXT("t", slice_of(large, sizeof(large))));
 	written = log_flush(f.log) - 1;
-	assert_in_range(written, 2000, 19999);
-	snprintf(told, sizeof(told), "\"dropped\":%u}", 20000 - written);
+	assert_in_range(written, 2000, DROP_RECORDS - 1);
+	snprintf(told, sizeof(told), "\"dropped\":%u}", DROP_RECORDS - written);
 	assert_non_null(strstr(all(&f), told));
-	assert_int_equal(log_dropped(f.log), 20000 - written);
+	assert_int_equal(log_dropped(f.log), DROP_RECORDS - written);
 	assert_int_equal(log_flush(f.log), 0);
 	log_say(f.writer, LOG_INFO, "again", NULL, 0);
 	assert_int_equal(log_flush(f.log), 1);
@@ -163,6 +165,31 @@ static void test_unwritten_is_told(void **state)
 	log_close(f.log);
 	close(ends[0]);
 	close(ends[1]);
+}
+
+/* Past the hot part the ring begins anew when it is empty; round after round nothing is lost and all is in order. */
+static void test_rounds(void **state)
+{
+	enum { ROUNDS = 12, RECORDS = 5000 };
+	struct fixture f = {.log = NULL};
+	unsigned said = 0, seen = 0;
+	char large[256];
+
+	(void)state;
+	memset(large, 'x', sizeof(large));
+	begin(&f, LOG_INFO, LOG_JSON);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		unsigned count = RECORDS * (round % 3 + 1);
+
+		for (unsigned i = 0; i < count; i++, said++)
+			log_event(f.writer, LOG_INFO, "n", LOG_TEXT("t", slice_of(large, sizeof(large))), LOG_INT("i", said));
+		assert_int_equal(log_flush(f.log), count);
+	}
+	assert_int_equal(log_dropped(f.log), 0);
+	for (const char *line = all(&f); *line; line = strchr(line, '\n') + 1, seen++)
+		assert_int_equal(strtoul(strstr(line, "\"i\":") + 4, NULL, 10), seen);
+	assert_int_equal(seen, said);
+	end(&f);
 }
 
 enum { THREAD_RECORDS = 20000 };
@@ -244,6 +271,7 @@ int main(void)
 		cmocka_unit_test(test_levels_and_cut),
 		cmocka_unit_test(test_drops_are_told),
 		cmocka_unit_test(test_unwritten_is_told),
+		cmocka_unit_test(test_rounds),
 		cmocka_unit_test(test_threads),
 		cmocka_unit_test(test_writers_merge_by_time),
 	};
