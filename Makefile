@@ -33,7 +33,7 @@ include tools/setup/versions.mk
 
 # Goals that compile nothing in this make: they need neither configuration nor libraries when it starts.
 light := clean distclean help setup menuconfig savedefconfig olddefconfig defconfig tidy check-packages %_defconfig \
-	test run bench bench-lookup strace-check fuzz fuzz-builds fuzz-smoke
+	test run bench bench-lookup strace-check valgrind fuzz fuzz-builds fuzz-smoke
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out $(light),$(goals))
 
@@ -279,6 +279,14 @@ strace-check:
 	$(Q)$(remake) all
 	$(Q)tools/strace_check $B
 
+# A build of its own: see VALGRIND in Kconfig.
+valgrind:
+	$(Q)tools/setup/packages install valgrind
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)$(MAKE) B=$B-valgrind DEPS=$(DEPS) valgrind_defconfig
+	$(Q)$(remake) B=$B-valgrind unit-tests
+	$(Q)tools/tests/valgrind $$(cat $B-valgrind/unit-tests)
+
 tidy:
 	$(Q)tools/tidy
 
@@ -308,4 +316,4 @@ help:
 	@sed 's/^/  /' tools/setup/help.txt
 
 .PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test run bench bench-lookup \
-	fuzz fuzz-builds fuzz-programs fuzz-smoke strace-check tidy install clean distclean help compile_commands.json
+	fuzz fuzz-builds fuzz-programs fuzz-smoke strace-check valgrind tidy install clean distclean help compile_commands.json

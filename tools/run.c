@@ -22,6 +22,7 @@
 
 #include "core/clock.h"
 #include "core/heap.h"
+#include "core/kconfig.h"
 #include "route/node.h"
 #include "tools/cli.h"
 #include "tools/run_addresses.h"
@@ -118,7 +119,8 @@ static void set_limits(void)
 	}
 	setrlimit(RLIMIT_MEMLOCK, &locked);
 	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_DUMPABLE, 0);
+	if (!CONFIG(SANITIZE)) /* the leak sanitizer looks at its own process from outside */
+		prctl(PR_SET_DUMPABLE, 0);
 }
 
 static unsigned usable_cpus(int *list, unsigned capacity)
