@@ -136,7 +136,7 @@ endif
 # ---- what the folders contain -----------------------------------------------------------------------------------------
 
 floors := core tls store proto route
-rooms := $(floors) tools tools/mockllm bench fuzz
+rooms := $(floors) tools tools/mockllm bench fuzz fuzz/sim
 
 programs := tollgate mockllm loadgen lookup
 objs :=
@@ -146,17 +146,18 @@ mockllm_objs :=
 loadgen_objs :=
 lookup_objs :=
 fuzz_objs :=
+sim_objs :=
 
 # In a Build.mk: obj-y goes to the library, PROGRAM-y to that program, test-y names tests/NAME.c, NAME-y what else it links.
 define take
 obj-y :=
 test-y :=
-$(foreach p,$(programs) fuzz,$p-y :=
+$(foreach p,$(programs) fuzz sim,$p-y :=
 )
 -include $1/Build.mk
 objs += $$(addprefix $B/$1/,$$(obj-y))
 tests += $$(addprefix $B/$1/tests/,$$(test-y))
-$(foreach p,$(programs) fuzz,$p_objs += $$(addprefix $B/$1/,$$($p-y))
+$(foreach p,$(programs) fuzz sim,$p_objs += $$(addprefix $B/$1/,$$($p-y))
 )
 $$(foreach t,$$(test-y),$$(eval $B/$1/tests/$$t: $$(addprefix $B/$1/,$$($$t-y))))
 $$(foreach t,$$(test-y),$$(eval extra_objs += $$(addprefix $B/$1/,$$($$t-y))))
@@ -166,8 +167,8 @@ $(foreach d,$(rooms),$(eval $(call take,$d)))
 
 llhttp := $(addprefix $B/llhttp/,api.o http.o llhttp.o)
 library := $B/libtollgate.a
-built := $(foreach p,$(programs),$(if $(strip $($p_objs)),$B/$p))
-all_objs := $(sort $(objs) $(extra_objs) $(fuzz_objs) $(foreach p,$(programs),$($p_objs)) $(addsuffix .o,$(tests)))
+built := $(foreach p,$(programs),$(if $(strip $($p_objs)),$B/$p)) $(if $(wildcard fuzz/sim/Build.mk),$B/sim)
+all_objs := $(sort $(objs) $(extra_objs) $(sim_objs) $(fuzz_objs) $(foreach p,$(programs),$($p_objs)) $(addsuffix .o,$(tests)))
 
 # ---- rules ------------------------------------------------------------------------------------------------------------
 
@@ -200,6 +201,12 @@ $B/$1: $$($1_objs) $(library) $(libraries)
 	$$(Q)$$(CC) $$(common) $$(links) $$(LDFLAGS) $$($1_objs) $$(libs) -o $$@
 endef
 $(foreach p,$(programs),$(eval $(call program,$p)))
+
+# The simulation names its twins of ring, threads, clock, resolver, disk and database before the library, and is linked without
+# what those would need: had it taken the real thing after all, its link would fail.
+$B/sim: $(sim_objs) $(library) $(libraries)
+	$(call say,LINK,$@) mkdir -p $(@D)
+	$(Q)$(CC) $(common) $(links) $(LDFLAGS) $(sim_objs) $(filter-out %/liburing.a -lrocksdb -lcares,$(libs)) -o $@
 
 $(tests): %: %.o $(library) $(libraries)
 	$(call say,LINK,$@)
@@ -307,7 +314,7 @@ compile_commands.json: $(auto_conf)
 	done; printf '\n]\n'; } >$@
 
 clean:
-	$(Q)rm -rf $(addprefix $B/,$(rooms) fuzz-gcc fuzz-clang llhttp include flags packages unit-tests $(programs) libtollgate.a)
+	$(Q)rm -rf $(addprefix $B/,$(rooms) fuzz-gcc fuzz-clang llhttp include flags packages unit-tests $(programs) sim libtollgate.a)
 
 distclean: clean
 	$(Q)rm -rf $B/.config $B/.config.old $B/defconfig $(DEPS)
