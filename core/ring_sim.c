@@ -376,7 +376,6 @@ static void on_received(struct ring *ring, const struct completion *c)
 	if (c->buffer)
 		ring->buffers_held++;
 	if (c->result == -ENOBUFS && !op->cancelled) {
-		ring->counts.starved++;
 		op->parked = true;
 		list_append(&ring->starved, &op->link);
 		return;
@@ -526,6 +525,7 @@ int ring_turn(struct ring *ring, uint64_t until_ns, uint64_t *now_ns)
 	unsigned count;
 
 	ring_sim_submit(ring);
+	ring->counts.starved += !list_empty(&ring->starved) && ring->buffers_held == ring->buffer_count;
 	if (!ring->runner && !ring->sim->stepping)
 		wait_by_hand(ring, until_ns);
 	*now_ns = ring->sim->now_ns;
