@@ -214,11 +214,9 @@ $(tests): %: %.o $(library) $(libraries)
 
 # Each fuzz target is a program; without a fuzzer it gets files named as arguments.
 fuzz_programs := $(patsubst %.o,%,$(filter %_fuzz.o,$(fuzz_objs)))
-fuzz_driver := $(if $(FUZZER),-fsanitize=fuzzer,$B/fuzz/replay_main.o)
-
-$(fuzz_programs): %: %.o $(library) $(libraries) $(if $(FUZZER),,$(fuzz_driver))
+$(fuzz_programs): %: %.o $(library) $(libraries) $(if $(FUZZER),,$B/fuzz/replay_main.o)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(common) $(links) $(LDFLAGS) $< $(fuzz_driver) $(libs) -o $@
+	$(Q)$(CC) $(common) $(links) $(LDFLAGS) $(filter %.o,$^) $(if $(FUZZER),-fsanitize=fuzzer) $(libs) -o $@
 
 -include $(all_objs:.o=.d)
 

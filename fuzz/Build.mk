@@ -15,4 +15,7 @@ fuzz-y += http_request_fuzz.o http_response_fuzz.o chunked_fuzz.o sse_fuzz.o
 fuzz-y += json_fuzz.o openai_fuzz.o openai_scan_fuzz.o
 fuzz-y += config_fuzz.o
 fuzz-y += receipt_fuzz.o journal_fuzz.o rows_fuzz.o
+fuzz-y += caller_fuzz.o http_answer_fuzz.o
 fuzz-y += replay_main.o
+
+$B/fuzz/http_answer_fuzz: $B/tools/http_answer.o
