@@ -32,12 +32,6 @@ struct run {
 	struct appended records[RECORDS_MAX];
 };
 
-static void fill(char *room, size_t size, uint8_t seed)
-{
-	for (size_t i = 0; i < size; i++)
-		room[i] = (char)(seed + i * 7);
-}
-
 static void append(struct run *run, struct input *input)
 {
 	uint32_t drawn = input_byte(input);
@@ -51,7 +45,7 @@ static void append(struct run *run, struct input *input)
 	room = journal_reserve(run->journal, record->size);
 	if (!room)
 		return;
-	fill(room, record->size, record->seed);
+	memset(room, record->seed, record->size);
 	record->begin = journal_head(run->journal);
 	record->end = journal_append(run->journal, record->size);
 	run->count++;
@@ -75,7 +69,7 @@ static void expect_record(const struct run *run, uint64_t before, struct slice r
 	assert(expected && expected->size == record.size);
 	bytes = malloc(record.size);
 	assert(bytes);
-	fill(bytes, record.size, expected->seed);
+	memset(bytes, expected->seed, record.size);
 	assert(memcmp(bytes, record.data, record.size) == 0);
 	free(bytes);
 }
