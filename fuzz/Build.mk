@@ -1,14 +1,16 @@
-# Fuzz targets: each NAME_fuzz.c is a program with libFuzzer's entry point, LLVMFuzzerTestOneInput(). Three ways to build them:
+# Fuzz targets: each NAME_fuzz.c is a program with libFuzzer's entry point, LLVMFuzzerTestOneInput(). Three ways to
+# build them:
 #
-#   libFuzzer   make fuzz TARGET=json SECONDS=600     with clang, in B/fuzz-clang; grows a corpus in B/fuzz/json/corpus and
-#               leaves what fails in B/fuzz/json/ as crash-*, timeout-*, leak-*; JOBS=2 runs two processes
-#   replay      B/fuzz-gcc/fuzz/json_fuzz FILE...     with gcc and fuzz/replay_main.c, which gives it files or folders of files
+#   libFuzzer   make fuzz TARGET=json SECONDS=600, with clang, in B/fuzz-clang: grows a corpus in B/fuzz/json/corpus and
+#               leaves what fails in B/fuzz/json/ as crash-*, timeout-*, leak-*. JOBS=2 runs two processes.
+#   replay      B/fuzz-gcc/fuzz/json_fuzz FILE..., with gcc and fuzz/replay_main.c, which gives it files or folders of
+#               files.
 #   AFL++       make B=build/afl debug_defconfig, then make B=build/afl CC=afl-clang-fast CXX=afl-clang-fast++ FUZZER=y
-#               fuzz-programs, then afl-fuzz -i fuzz/corpus/json -o DIRECTORY build/afl/fuzz/json_fuzz
+#               fuzz-programs, then afl-fuzz -i fuzz/corpus/json -o DIRECTORY build/afl/fuzz/json_fuzz.
 #
-# All are built with ASan and UBSan. fuzz/corpus/NAME/ holds hand-picked inputs, each for a path of its own, and every input that
-# once failed (find-*); fuzz/dictionary/NAME holds words for libFuzzer and AFL++. `make fuzz-smoke`, which `make test` runs, replays
-# the corpora under gcc and, where there is clang, fuzzes each target for ten seconds.
+# All are built with ASan and UBSan. fuzz/corpus/NAME/ holds hand-picked inputs, each for a path of its own, and every
+# input that once failed (find-*); fuzz/dictionary/NAME holds words for libFuzzer and AFL++. `make fuzz-smoke`, which
+# `make test` runs, replays the corpora under gcc and, where there is clang, fuzzes each target for ten seconds.
 #
 # A new target is a file here, a line below and at least one input in its corpus.
 fuzz-y += http_request_fuzz.o http_response_fuzz.o chunked_fuzz.o sse_fuzz.o

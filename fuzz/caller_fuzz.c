@@ -1,9 +1,10 @@
 /*
- * Fuzzes what says who calls: forwarded addresses, ranges of addresses, presented keys, globs. An address that is taken from a
- * request was named by someone trusted and prints as what reads back; a glob matches what a plain table says.
+ * Fuzzes what says who calls: forwarded addresses, ranges of addresses, presented keys, globs. An address that is
+ * taken from a request was named by someone trusted and prints as what reads back; a glob matches what a plain table
+ * says.
  *
- * An input: a byte that chooses the peer, then lines, each a letter that says what it is and its text: 'f' X-Forwarded-For,
- * 'a' Authorization, 'k' x-api-key, 'n' a trusted network, 'g' a glob, 't' a text for the glob.
+ * An input: a byte that chooses the peer, then lines, each a letter that says what it is and its text: 'f'
+ * X-Forwarded-For, 'a' Authorization, 'k' x-api-key, 'n' a trusted network, 'g' a glob, 't' a text for the glob.
  */
 #include "core/resolve.h"
 #include "fuzz/input.h"
@@ -71,11 +72,14 @@ static void take_lines(struct call *call, struct slice lines)
 
 static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 {
+	const struct sockaddr_in *a4 = (const struct sockaddr_in *)a, *b4 = (const struct sockaddr_in *)b;
+	const struct sockaddr_in6 *a6 = (const struct sockaddr_in6 *)a, *b6 = (const struct sockaddr_in6 *)b;
+
 	if (a->ss_family != b->ss_family)
 		return false;
 	if (a->ss_family == AF_INET)
-		return memcmp(&((const struct sockaddr_in *)a)->sin_addr, &((const struct sockaddr_in *)b)->sin_addr, 4) == 0;
-	return memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr, &((const struct sockaddr_in6 *)b)->sin6_addr, 16) == 0;
+		return memcmp(&a4->sin_addr, &b4->sin_addr, sizeof(a4->sin_addr)) == 0;
+	return memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr)) == 0;
 }
 
 static void check_client(const struct call *call)

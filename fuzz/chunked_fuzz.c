@@ -1,7 +1,7 @@
 /*
- * Fuzzes the decoder of chunked bodies. The bytes are decoded at once, byte by byte, in drawn pieces, and by a second decoder
- * that is written for being plain: it has all bytes and reads them as RFC 9112 section 7.1 writes the grammar down. All agree on
- * the body, the bytes that follow it, and the fault.
+ * Fuzzes the decoder of chunked bodies. The bytes are decoded at once, byte by byte, in drawn pieces, and by a second
+ * decoder that is written for being plain: it has all bytes and reads them as RFC 9112 section 7.1 writes the grammar
+ * down. All agree on the body, the bytes that follow it, and the fault.
  *
  * An input: a byte of choices, a byte that seeds the pieces, then the bytes.
  */
@@ -21,8 +21,8 @@ static struct bounds bounds_of(unsigned choices)
 }
 
 /*
- * The bytes behind the coding are `left`. After a fault they and the body do not matter; nor does it which of two faults in
- * one byte is told, that it is no text or one too many.
+ * The bytes behind the coding are `left`. After a fault they and the body do not matter; nor does it which of two
+ * faults in one byte is told, that it is no text or one too many.
  */
 static void note_result(struct text *record, enum http_chunked_result result, struct slice body, size_t left)
 {

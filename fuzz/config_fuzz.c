@@ -1,10 +1,10 @@
 /*
- * Fuzzes the configuration: YAML to a tree with variables replaced, then the whole way to settings. A tree's nodes are what they
- * count and stand where they say; settings come without a complaint or not at all; complaints come in order, each with a
- * position and a message; and the same text gives the same complaints again.
+ * Fuzzes the configuration: YAML to a tree with variables replaced, then the whole way to settings. A tree's nodes are
+ * what they count and stand where they say; settings come without a complaint or not at all; complaints come in order,
+ * each with a position and a message; and the same text gives the same complaints again.
  *
- * An input: a byte of choices, then the text. As a choice it follows a sound beginning, so that the checks across fields are
- * reached.
+ * An input: a byte of choices, then the text. As a choice it follows a sound beginning, so that the checks across
+ * fields are reached.
  */
 #include "core/config_tree.h"
 #include "fuzz/input.h"

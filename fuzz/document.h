@@ -1,4 +1,7 @@
-/* What the targets that read JSON share: a document in memory whose padding must mean nothing, and an edit put together. */
+/*
+ * What the targets that read JSON share: a document in memory whose padding must mean nothing, and an edit put
+ * together.
+ */
 #ifndef FUZZ_DOCUMENT_H
 #define FUZZ_DOCUMENT_H
 

@@ -1,6 +1,6 @@
 /*
- * Fuzzes the command line's reading of a whole HTTP response: it is refused, or its body lies within what came, with NULs behind
- * it. Where the incremental parser takes it as well, both find the same status and body.
+ * Fuzzes the command line's reading of a whole HTTP response: it is refused, or its body lies within what came, with
+ * NULs behind it. Where the incremental parser takes it as well, both find the same status and body.
  *
  * An input: the response.
  */

@@ -1,7 +1,7 @@
 /*
- * What the targets for HTTP requests and responses share. A connection's bytes, messages one after the other, are read at once,
- * byte by byte, and in drawn pieces; each piece lies in memory of its own that is gone before the next. Heads (whose slices
- * must hold until the message ends), bodies, ends and refusals must be the same each time.
+ * What the targets for HTTP requests and responses share. A connection's bytes, messages one after the other, are read
+ * at once, byte by byte, and in drawn pieces; each piece lies in memory of its own that is gone before the next. Heads
+ * (whose slices must hold until the message ends), bodies, ends and refusals must be the same each time.
  *
  * An input: a byte of choices, a byte that seeds the pieces, then the connection's bytes.
  */
@@ -48,11 +48,63 @@ static inline void begin_message(struct reading *reading)
 	http_parser_begin(reading->parser, &reading->head, reading->choices & CHOICE_BODILESS);
 }
 
+static inline unsigned count_lines(const struct http_head *head, struct slice name)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < head->header_count; i++)
+		count += slice_equal_nocase(head->headers[i].name, name);
+	return count;
+}
+
+/* The body's framing is what one line says, and no other line says anything. */
+static inline void check_framing(const struct http_head *head)
+{
+	unsigned lengths = count_lines(head, SLICE("content-length"));
+	unsigned codings = count_lines(head, SLICE("transfer-encoding"));
+	struct slice length = http_header(head, SLICE("content-length"));
+	uint64_t sum = 0;
+
+	assert(lengths + codings <= 1 && head->has_length == (lengths == 1) && head->chunked == (codings == 1));
+	assert(!codings || slice_equal_nocase(http_header(head, SLICE("transfer-encoding")), SLICE("chunked")));
+	for (size_t i = 0; i < length.size; i++)
+		sum = sum * 10 + (unsigned)(length.data[i] - '0');
+	assert(!lengths || (length.size > 0 && sum == head->content_length));
+}
+
+/* The head's bytes, read line by line as anybody would: each header line is one that was found, name and value. */
+static inline void check_lines(const struct http_head *head, struct slice bytes)
+{
+	unsigned line = 0;
+
+	assert(bytes.size >= 4 && memcmp(bytes.data + bytes.size - 4, "\r\n\r\n", 4) == 0);
+	if (slice_starts_with(bytes, SLICE("\r\n")))
+		bytes = slice_after(bytes, 2);
+	for (;; line++) {
+		const char *end = memmem(bytes.data, bytes.size, "\r\n", 2);
+		size_t size = end ? (size_t)(end - bytes.data) : 0;
+		const char *colon = size ? memchr(bytes.data, ':', size) : NULL;
+
+		assert(!memchr(bytes.data, '\n', size) && !memchr(bytes.data, '\r', size));
+		if (size == 0)
+			break;
+		if (line > 0) {
+			const struct http_header *header = &head->headers[line - 1];
+
+			assert(line <= head->header_count && colon && header->name.data == bytes.data);
+			assert(header->name.data + header->name.size == colon);
+			assert(header->value.data > colon && header->value.data + header->value.size <= end);
+		}
+		bytes = slice_after(bytes, size + 2);
+	}
+	assert(line == head->header_count + 1 && bytes.size == 2);
+}
+
 /* What must hold for any head that was let pass. */
 static inline void check_head(const struct reading *reading, const struct http_head *head)
 {
 	assert(head->minor_version <= 1 && head->header_count <= limits_of(reading->choices).max_headers);
-	assert(!(head->chunked && head->has_length));
+	check_framing(head);
 	for (unsigned i = 0; i < head->header_count; i++) {
 		struct slice name = head->headers[i].name, value = head->headers[i].value;
 
@@ -73,7 +125,7 @@ static inline void note_head(const struct reading *reading, const struct http_he
 
 	check_head(reading, head);
 	note_number(record, (uint64_t)head->status << 32 | head->method << 8 | head->minor_version);
-	note_number(record, (uint64_t)head->keep_alive << 3 | head->expect_continue << 2 | head->chunked << 1 | head->has_length);
+	note_number(record, head->keep_alive << 3 | head->expect_continue << 2 | head->chunked << 1 | head->has_length);
 	note_number(record, head->has_length ? head->content_length : 0);
 	note(record, head->method_name);
 	note(record, head->target);
@@ -114,6 +166,7 @@ static inline void take_piece(struct reading *reading, struct slice given, struc
 static inline void read_piece(struct reading *reading, struct slice given)
 {
 	struct slice bytes = given, piece = { 0 };
+	const char *start = given.data; /* of the message, when it is in these bytes */
 	bool headed = false; /* the head lies in these bytes */
 
 	for (size_t calls = 0; !reading->bad; calls++) {
@@ -126,6 +179,8 @@ static inline void read_piece(struct reading *reading, struct slice given)
 			return;
 		case HTTP_PARSED_HEAD:
 			headed = true;
+			if (!http_parser_gathered(reading->parser))
+				check_lines(&reading->head, slice_of(start, (size_t)(bytes.data - start)));
 			if (reading->choices & CHOICE_LOWER_BODY)
 				http_parser_limit_body(reading->parser, 20);
 			break;
@@ -135,6 +190,7 @@ static inline void read_piece(struct reading *reading, struct slice given)
 		case HTTP_PARSED_END:
 			note_end(reading, SLICE("end"));
 			begin_message(reading);
+			start = bytes.data;
 			headed = false;
 			break;
 		case HTTP_PARSED_BAD:
@@ -144,8 +200,8 @@ static inline void read_piece(struct reading *reading, struct slice given)
 	}
 }
 
-static inline struct http_problem read_connection(enum http_parser_kind kind, unsigned choices, struct slice bytes, struct cuts cuts,
-						  struct text *record)
+static inline struct http_problem read_connection(enum http_parser_kind kind, unsigned choices, struct slice bytes,
+						  struct cuts cuts, struct text *record)
 {
 	struct reading reading = { .choices = choices, .responses = kind == HTTP_PARSE_RESPONSES, .record = record };
 	struct http_limits limits = limits_of(choices);
@@ -172,8 +228,8 @@ static inline struct http_problem read_connection(enum http_parser_kind kind, un
 }
 
 /*
- * The problem's words are static. A header line too many is told where the bytes end or the name does, and so before or after
- * another fault in that name.
+ * The problem's words are static. A header line too many is told where the bytes end or the name does, and so before
+ * or after another fault in that name.
  */
 static inline void expect_same_problem(const struct http_problem *whole, const struct http_problem *pieces)
 {

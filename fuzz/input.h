@@ -1,9 +1,9 @@
 /*
- * What the fuzz targets share: choices and cuts that come from the input's own bytes, so that an input always does the same,
- * and comparisons that say where two records part.
+ * What the fuzz targets share: choices and cuts that come from the input's own bytes, so that an input always does the
+ * same, and comparisons that say where two records part.
  *
- * An input begins with bytes that choose (letters, in the corpora, so that a text editor can change them); the rest is what
- * the parser gets.
+ * An input begins with bytes that choose (letters, in the corpora, so that a text editor can change them); the rest is
+ * what the parser gets.
  */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H

@@ -1,7 +1,8 @@
 /*
- * Fuzzes what a killed run leaves: a journal is filled and emptied as drawn, then its file is altered as drawn, then loaded and
- * recovered after a position that the database may or may not have had. What comes out are the records that went in behind that
- * position, in order, each with its bytes; an altered record ends them, and nothing that was not appended ever comes.
+ * Fuzzes what a killed run leaves: a journal is filled and emptied as drawn, then its file is altered as drawn, then
+ * loaded and recovered after a position that the database may or may not have had. What comes out are the records that
+ * went in behind that position, in order, each with its bytes; an altered record ends them, and nothing that was not
+ * appended ever comes.
  *
  * An input: a byte of choices, then steps: append (size, seed), take, alter (place, byte), the position.
  */

@@ -1,7 +1,7 @@
 /*
- * Fuzzes the JSON view and its edits. Whatever comes, parser and locator agree on whether it is a document and where it is not;
- * values lie inside it; strings come back from being written. Then values all over the document are replaced, removed and
- * inserted as drawn, and what comes out must be the document with just these edits.
+ * Fuzzes the JSON view and its edits. Whatever comes, parser and locator agree on whether it is a document and where
+ * it is not; values lie inside it; strings come back from being written. Then values all over the document are
+ * replaced, removed and inserted as drawn, and what comes out must be the document with just these edits.
  *
  * An input: a byte that seeds the edits, then the document.
  */

@@ -1,7 +1,7 @@
 /*
- * Fuzzes what is read and edited of the OpenAI dialect: requests, answers, stream events, errors. A request that is let pass
- * must say after its edits what the gateway understood, whichever of two members of one name a provider takes; an edited answer
- * or event must carry the gateway's model and members, and be the same otherwise.
+ * Fuzzes what is read and edited of the OpenAI dialect: requests, answers, stream events, errors. A request that is
+ * let pass must say after its edits what the gateway understood, whichever of two members of one name a provider
+ * takes; an edited answer or event must carry the gateway's model and members, and be the same otherwise.
  *
  * An input: a byte that chooses what the document is, a byte of choices, then the document.
  */

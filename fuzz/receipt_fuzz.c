@@ -1,6 +1,7 @@
 /*
- * Fuzzes the binary record of a receipt. As bytes: what decodes is printed as JSON, and encodes to a record that means the same.
- * As a choice the input fills a receipt in instead: it fits its record, and comes back with each text whole or cut.
+ * Fuzzes the binary record of a receipt. As bytes: what decodes is printed as JSON, and encodes to a record that means
+ * the same. As a choice the input fills a receipt in instead: it fits its record, and comes back with each text whole
+ * or cut.
  *
  * An input: a byte that chooses, then the record, or what the receipt's fields are drawn from.
  */
@@ -166,7 +167,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		draw_receipt(&input, receipt);
 		check_receipt(receipt);
 		check_printed(receipt);
-	} else if (size <= RECEIPT_BYTES_MAX && receipt_decode(slice_of(record, input_rest(&input).size), receipt) == 0) {
+	} else if (size <= RECEIPT_BYTES_MAX &&
+		   receipt_decode(slice_of(record, input_rest(&input).size), receipt) == 0) {
 		check_receipt(receipt);
 		check_printed(receipt);
 	}

@@ -1,6 +1,6 @@
 /*
- * A fuzz target without a fuzzer: gives it each file named, and each in a folder named, in order of their names. A fault ends it
- * as it would the fuzzer; the file is named before it is read.
+ * A fuzz target without a fuzzer: gives it each file named, and each in a folder named, in order of their names. A
+ * fault ends it as it would the fuzzer; the file is named before it is read.
  *
  * usage: TARGET_fuzz FILE|FOLDER...
  */
@@ -49,9 +49,9 @@ static int replay_folder(const char *path)
 	}
 	for (int i = 0; i < count; i++) {
 		char file[PATH_BYTES];
+		int size = snprintf(file, sizeof(file), "%s/%s", path, names[i]->d_name);
 
-		if (names[i]->d_name[0] != '.' &&
-		    (snprintf(file, sizeof(file), "%s/%s", path, names[i]->d_name) >= (int)sizeof(file) || replay_file(file) < 0))
+		if (names[i]->d_name[0] != '.' && (size >= (int)sizeof(file) || replay_file(file) < 0))
 			rc = -1;
 		free(names[i]);
 	}

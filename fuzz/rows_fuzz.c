@@ -1,6 +1,6 @@
 /*
- * Fuzzes the database's values: a block of receipts, an index row, a row of the counters. Whatever lies there is refused or
- * read within its bounds; and a block that is built of drawn records comes back as them, with its chain.
+ * Fuzzes the database's values: a block of receipts, an index row, a row of the counters. Whatever lies there is
+ * refused or read within its bounds; and a block that is built of drawn records comes back as them, with its chain.
  *
  * An input: a byte that chooses, then the value, or the records (a size, the bytes).
  */
@@ -55,7 +55,8 @@ static void build_block(struct input *input)
 	}
 	value = block_builder_finish(builder, &chain, 5);
 	copy = copy_of(value);
-	assert(block_view_open(&view, slice_of(copy, value.size)) == 0 && view.count == count && view.committed_ns == 5);
+	assert(block_view_open(&view, slice_of(copy, value.size)) == 0);
+	assert(view.count == count && view.committed_ns == 5);
 	for (uint32_t i = 0; i < count; i++) {
 		struct hash is = hash_of(records[i]), should = block_view_hash(&view, i);
 

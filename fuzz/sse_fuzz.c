@@ -1,7 +1,7 @@
 /*
- * Fuzzes the parser of server-sent events: a stream read at once, byte by byte and in drawn pieces yields the same events, each
- * with the same fields. The capacity is ample, so that no event is too large in one way alone; with a small one, as a choice,
- * nothing is compared and only memory is watched.
+ * Fuzzes the parser of server-sent events: a stream read at once, byte by byte and in drawn pieces yields the same
+ * events, each with the same fields. The capacity is ample, so that no event is too large in one way alone; with a
+ * small one, as a choice, nothing is compared and only memory is watched.
  *
  * An input: a byte of choices, a byte that seeds the pieces, then the stream.
  */

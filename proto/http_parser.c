@@ -314,7 +314,7 @@ static enum http_parsed feed(struct http_parser *p, const char *at, size_t size,
 		p->stage = STAGE_BAD;
 		return HTTP_PARSED_BAD;
 	}
-	/* At the head's last byte, or one behind: then a body's first byte may be LF as well, but the one before it is. */
+	/* At the head's last byte, or one behind it, where a body may begin with LF as well: then one stands before it. */
 	stopped = llhttp_get_error_pos(&p->llhttp);
 	if (stopped < at + size && *stopped == '\n' && stopped[-1] != '\n')
 		stopped++;

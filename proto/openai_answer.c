@@ -202,7 +202,7 @@ int openai_read_chunk(const struct json_parser *p, struct openai_chunk *chunk)
 /* However often it is there: what is left of a name given twice would be read in its place. */
 static void remove_each(const struct json_parser *p, struct slice key, struct json_edits *edits)
 {
-	enum { REPEATED_MAX = JSON_EDITS_MAX / 3 }; /* more is nonsense, and let pass: the other edits need their room */
+	enum { REPEATED_MAX = JSON_EDITS_MAX / 3 }; /* more is nonsense and stays: other edits need room */
 	unsigned count = 0;
 
 	for (json_ref m = json_first(p, 0); m != JSON_NONE && count < REPEATED_MAX; m = json_next(p, m)) {

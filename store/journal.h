@@ -29,8 +29,8 @@ int journal_open(struct journal **journal, const char *path, size_t bytes, uint6
 int journal_load(struct journal **journal, const char *path);
 
 /*
- * Takes up after `tail`, which the database remembers: the head is where the first record that does not check out begins. 0, or
- * -EBADMSG for a position that no record ends at in any journal.
+ * Takes up after `tail`, which the database remembers: the head is where the first record that does not check out begins.
+ * 0, or -EBADMSG for a position that no record ends at in any journal.
  */
 int journal_recover(struct journal *journal, uint64_t tail);
 

@@ -235,7 +235,8 @@ static const struct good responses[] = {
 			0),
 	ANSWER("100", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1", false, true, "status=100", "", 8),
 	ANSWER("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", true, true, "length=9", "", 0),
-	ANSWER("length, from LF on", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\nbc", false, true, "length=3", "\nbc", 0),
+	ANSWER("length, from LF on", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\nbc", false, true, "length=3",
+			"\nbc", 0),
 	ANSWER("to the end, from LF on", "HTTP/1.0 200 OK\r\n\r\n\nbc", false, false, "minor=0", "\nbc", 0),
 	ANSWER("to the end", "HTTP/1.0 200 OK\r\n\r\nabc", false, false, "minor=0 keep=0", "abc", 0),
 };

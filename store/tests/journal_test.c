@@ -206,7 +206,7 @@ static void forgets_an_earlier_generation(void **state)
 	assert_int_equal(count_left(0), 1);
 }
 
-/* Frames lie at multiples of 16 bytes: from another place on nothing can be read, least of all the ring's last bytes. */
+/* Frames lie at multiples of 16 bytes: from another place nothing can be read, least of all the ring's last bytes. */
 static void refuses_a_position_between_frames(void **state)
 {
 	static const uint64_t positions[] = { 1, 15, 17, JOURNAL_BYTES_MIN - 1, UINT64_MAX };
