@@ -1,6 +1,6 @@
 /*
  * What the sources of the simulated ring share: ring_sim.c (the ring's side: starting, submitting, completing),
- * ring_sim_socket.c (the kernel's side: sockets and what they do with operations), ring_sim_buffers.c (the pool). For them alone.
+ * ring_sim_open.c (its beginning and end), ring_sim_socket.c (the kernel's side: sockets and what they do with operations), ring_sim_buffers.c (the pool). For them alone.
  *
  * As with the real one, nothing reaches the kernel before it is submitted, sockets move when their ring turns, and callbacks
  * run from ring_turn() only.
@@ -88,6 +88,8 @@ struct sim_socket {
 	struct op *accept, *connect, *receive; /* with the kernel */
 	struct sending sending;
 	struct list ready_link;
+	struct sim_event shut;    /* a shutdown on its way: the kernel hands it to a worker */
+	int shut_how;
 };
 
 /* ring_sim.c */

@@ -9,6 +9,7 @@
 
 enum {
 	NUMBER_FIRST = 1000,
+	WORKER_NS = 20000, /* until a worker of the kernel's has got to its task, at most */
 	READS_A_TURN = 32, /* Linux: a multishot receive yields after as many (MULTISHOT_MAX_RETRY) */
 };
 
@@ -30,6 +31,7 @@ static void complete(struct sim_socket *socket, struct op *op, int result)
 /* ---- Sockets ---- */
 
 static void on_late_sent(struct sim_event *event);
+static void on_shut(struct sim_event *event);
 
 struct sim_socket *sim_socket_open(struct ring *ring)
 {
@@ -40,6 +42,7 @@ struct sim_socket *sim_socket_open(struct ring *ring)
 	socket->ring = ring;
 	socket->process = ring->process;
 	socket->sending.late.run = on_late_sent;
+	socket->shut.run = on_shut;
 	list_init(&socket->ready_link);
 	list_init(&socket->listening.link);
 	list_init(&socket->listening.queue);
@@ -61,6 +64,7 @@ static void forget(struct sim_socket *socket)
 {
 	world(socket)->sockets[socket->number - NUMBER_FIRST] = NULL;
 	sim_event_cancel(world(socket), &socket->sending.late);
+	sim_event_cancel(world(socket), &socket->shut);
 	list_remove(&socket->ready_link);
 	list_remove(&socket->link);
 	socket->process->socket_count--;
@@ -406,15 +410,25 @@ void sim_socket_cancel(struct sim_socket *socket, const struct op *op)
 	}
 }
 
-void sim_socket_shutdown(struct sim_socket *socket, int how)
+static void on_shut(struct sim_event *event)
 {
+	struct sim_socket *socket = container_of(event, struct sim_socket, shut);
+
 	if (!socket->end)
 		return;
-	if (how != SHUT_WR)
+	if (socket->shut_how != SHUT_WR)
 		socket->end->shut_read = true;
-	if (how != SHUT_RD)
+	if (socket->shut_how != SHUT_RD)
 		sim_end_shut_write(socket->end);
 	sim_socket_ready(socket);
+}
+
+/* Later than what is submitted with it, but for a close, which waits for it. */
+void sim_socket_shutdown(struct sim_socket *socket, int how)
+{
+	socket->shut_how = how;
+	if (!sim_event_waits(&socket->shut))
+		sim_after(world(socket), &socket->shut, sim_draw_between(world(socket), 0, WORKER_NS));
 }
 
 /* A send that was running had been given to the kernel, which may have taken any part of it. */
