@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/slice.h"
+
 enum { BUFFER_PADDING_BYTES = 64 }; /* readable behind capacity: simdjson reads past a document's end */
 
 struct buffer {
@@ -29,6 +31,12 @@ static inline struct buffer *buffer_borrow(struct buffer *buffer)
 	buffer->references++;
 	return buffer;
 }
+
+/*
+ * Like buffer_borrow(), for who may keep it long: what the ring received into is copied, so that the ring has its buffer back, and
+ * `bytes`, a slice into it, then lies in the copy. Without memory for one it is borrowed all the same.
+ */
+struct buffer *buffer_keep(struct buffer *buffer, struct slice *bytes);
 
 /* Gives a reference back and clears the caller's pointer; NULL is let pass. */
 static inline void buffer_give(struct buffer **buffer)

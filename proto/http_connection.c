@@ -261,8 +261,8 @@ static void take_bytes(struct http_connection *c, struct slice bytes, struct buf
 
 	for (;;) {
 		if (http_connection_held_back(c)) {
+			c->held_buffer = buffer_keep(buffer, &bytes);
 			c->held = bytes;
-			c->held_buffer = buffer_borrow(buffer);
 			return;
 		}
 		switch (http_parser_next(c->parser, &bytes, &piece)) {

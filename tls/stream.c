@@ -2,7 +2,8 @@
  * The plain stream: receive and send operations on the ring, nothing between.
  *
  * Receiving is one multishot operation. Pausing cancels it; what the kernel had delivered by then is held as a list of buffers
- * and told on resume, so that no byte is lost and order is kept. `ended` remembers what ended receiving until it can be told.
+ * and told on resume, before more is received, so that no byte is lost, order is kept, and the list does not grow. `ended`
+ * remembers what ended receiving until it can be told.
  *
  * Closing: everything in flight is cancelled; the last operation to come home closes the socket, and on_closed is told at the
  * end of that turn, when no frame below uses the stream any more.
@@ -48,8 +49,13 @@ static void continue_closing(struct stream *s)
 		shard_at_turn_end(s->shard, &s->close_hook);
 }
 
-static void hold(struct stream *s, struct buffer *buffer)
+/* Takes the caller's reference. A pause may be long, so the shard's own buffer goes back to those who do receive. */
+static void hold(struct stream *s, struct buffer *received)
 {
+	struct slice bytes = slice_of(received->data, received->used_bytes);
+	struct buffer *buffer = buffer_keep(received, &bytes);
+
+	buffer_give(&received);
 	buffer->next = NULL;
 	if (s->held_last)
 		s->held_last->next = buffer;
@@ -97,7 +103,7 @@ static void on_receive_done(struct op *op, int result, uint32_t flags, struct bu
 	if (flags & OP_MORE)
 		return;
 	if (result > 0 || (result == -ECANCELED && s->receive_cancelled)) {
-		if (!s->paused)
+		if (!s->paused && !s->held_first)
 			start_receiving(s);
 		return;
 	}
@@ -157,8 +163,12 @@ static void on_resume_turn(struct turn_hook *hook)
 		give_held(s);
 		return;
 	}
-	if (!s->paused && s->ended)
+	if (s->paused || s->held_first)
+		return;
+	if (s->ended)
 		tell_end(s);
+	else if (!s->receive_op.in_flight && !s->receive_ended && !s->connecting)
+		start_receiving(s);
 }
 
 static void stream_init(struct stream *s, struct shard *shard, int socket, const struct stream_handler *handler)
@@ -218,10 +228,13 @@ void stream_resume(struct stream *s)
 	if (!s->paused || s->closing)
 		return;
 	s->paused = false;
+	/*
+	 * What is held is told first: were more received meanwhile, an owner that pauses over each piece would hold ever more of
+	 * the shard's buffers. A receive that is still being cancelled starts again when it has come home.
+	 */
 	if (s->held_first || s->ended)
 		shard_at_turn_end(s->shard, &s->resume_hook);
-	/* A receive that is still being cancelled starts again when it has come home. */
-	if (!s->receive_op.in_flight && !s->receive_ended && !s->connecting)
+	else if (!s->receive_op.in_flight && !s->receive_ended && !s->connecting)
 		start_receiving(s);
 }
 

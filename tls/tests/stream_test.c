@@ -261,6 +261,30 @@ static void test_pause_holds_and_resume_delivers(struct world *w)
 	turn_until(w, w->server.ended);
 }
 
+/* Who pauses over each piece of a megabyte holds none of the few buffers that all the shard's streams share. */
+static void test_pause_leaves_the_pool_to_others(struct world *w)
+{
+	size_t size = RECEIVED_MAX;
+	char *bytes = malloc(size);
+	struct iovec all[] = { { bytes, size } };
+
+	fill(bytes, size);
+	world_connect(w);
+	w->server.pause_after_each = true;
+	stream_send(&w->client.stream, all, 1);
+	while (w->server.received_bytes < size) {
+		size_t before = w->server.received_bytes;
+
+		turn_until(w, w->server.received_bytes > before);
+		for (int i = 0; i < 3; i++)
+			shard_turn(&w->shard, 0);
+		assert_int_equal(ring_buffers_held(w->shard.ring), 0);
+		stream_resume(&w->server.stream);
+	}
+	assert_memory_equal(w->server.received, bytes, size);
+	free(bytes);
+}
+
 static void test_close_in_mid_send_frees_all(struct world *w)
 {
 	size_t size = 8 << 20;
@@ -306,6 +330,7 @@ static void (*const cases[])(struct world *) = {
 	test_large_transfer_through_small_pool,
 	test_starved_receive_waits_for_buffers,
 	test_pause_holds_and_resume_delivers,
+	test_pause_leaves_the_pool_to_others,
 	test_close_in_mid_send_frees_all,
 	test_refused_connection_is_told,
 	test_close_while_connecting,
