@@ -1,5 +1,6 @@
 /*
- * Names in the simulated world: from its table as it stands when the answer is given, after a delay that the seed draws.
+ * Names in the simulated world: from its table as it stands when the answer is given, after a delay that the seed
+ * draws.
  */
 #include "core/resolve.h"
 
@@ -125,5 +126,6 @@ void resolve_start(struct resolver *resolver, struct resolve_query *query)
 	question->query = query;
 	question->process = process;
 	list_append(&process->queries, &question->link);
-	sim_after(sim, &question->event, sim_draw_between(sim, sim->options.resolve_min_ns, sim->options.resolve_max_ns));
+	sim_after(
+		sim, &question->event, sim_draw_between(sim, sim->options.resolve_min_ns, sim->options.resolve_max_ns));
 }

@@ -1,6 +1,6 @@
 /*
- * The ring over the simulated world: ring.h with the freedom that io_uring has. Its checks are stricter than the real one's:
- * a socket that is used after its close, closed under an operation, or given two sends at once, is an assertion.
+ * The ring over the simulated world: ring.h with the freedom that io_uring has. Its checks are stricter than the real
+ * one's: a socket that is used after its close, closed under an operation, or given two sends at once, is an assertion.
  */
 #include "core/ring_sim.h"
 
@@ -97,7 +97,7 @@ void ring_accept(struct ring *ring, struct accepting *accepting, int listener)
 {
 	accepting->peer = NULL;
 	start(ring, &accepting->op, OP_ACCEPT, listener);
-	queue(ring, (struct submission){ .kind = SUBMIT_OP, .op = &accepting->op, .socket = listener });
+	queue(ring, (struct submission){.kind = SUBMIT_OP, .op = &accepting->op, .socket = listener});
 }
 
 void ring_connect(struct ring *ring, struct op *op, const struct sockaddr *address, socklen_t address_bytes)
@@ -107,13 +107,13 @@ void ring_connect(struct ring *ring, struct op *op, const struct sockaddr *addre
 	start(ring, op, OP_CONNECT, number);
 	op->connect.address = address;
 	op->connect.address_bytes = address_bytes;
-	queue(ring, (struct submission){ .kind = SUBMIT_OP, .op = op, .socket = number });
+	queue(ring, (struct submission){.kind = SUBMIT_OP, .op = op, .socket = number});
 }
 
 void ring_receive(struct ring *ring, struct op *op, int socket)
 {
 	start(ring, op, OP_RECEIVE, socket);
-	queue(ring, (struct submission){ .kind = SUBMIT_OP, .op = op, .socket = socket });
+	queue(ring, (struct submission){.kind = SUBMIT_OP, .op = op, .socket = socket});
 }
 
 void ring_send(struct ring *ring, struct op *op, int socket, const struct iovec *iov, unsigned count)
@@ -122,13 +122,13 @@ void ring_send(struct ring *ring, struct op *op, int socket, const struct iovec 
 	assert(count <= 1024);
 	start(ring, op, OP_SEND, socket);
 	ring->counts.sends++;
-	queue(ring, (struct submission){ .kind = SUBMIT_OP, .op = op, .socket = socket, .iov = iov, .iov_count = count });
+	queue(ring, (struct submission){.kind = SUBMIT_OP, .op = op, .socket = socket, .iov = iov, .iov_count = count});
 }
 
 void ring_shutdown(struct ring *ring, int socket, int how)
 {
 	open_socket(ring, socket);
-	queue(ring, (struct submission){ .kind = SUBMIT_SHUTDOWN, .socket = socket, .how = how });
+	queue(ring, (struct submission){.kind = SUBMIT_SHUTDOWN, .socket = socket, .how = how});
 }
 
 void ring_cancel(struct ring *ring, struct op *op)
@@ -143,7 +143,7 @@ void ring_cancel(struct ring *ring, struct op *op)
 		list_append(&ring->local, &op->link);
 		return;
 	}
-	queue(ring, (struct submission){ .kind = SUBMIT_CANCEL, .op = op, .socket = op->socket });
+	queue(ring, (struct submission){.kind = SUBMIT_CANCEL, .op = op, .socket = op->socket});
 }
 
 void ring_close_socket(struct ring *ring, int number, bool reset)
@@ -152,7 +152,7 @@ void ring_close_socket(struct ring *ring, int number, bool reset)
 
 	assert(socket->in_flight == 0);
 	socket->closing = true;
-	queue(ring, (struct submission){ .kind = SUBMIT_CLOSE, .socket = number, .how = reset });
+	queue(ring, (struct submission){.kind = SUBMIT_CLOSE, .socket = number, .how = reset});
 }
 
 static void wake(struct ring *ring)
@@ -165,7 +165,7 @@ static void wake(struct ring *ring)
 void ring_wake(struct ring *ring, struct ring *from)
 {
 	if (from && from != ring)
-		queue(from, (struct submission){ .kind = SUBMIT_WAKE, .target = ring->id });
+		queue(from, (struct submission){.kind = SUBMIT_WAKE, .target = ring->id});
 	else
 		wake(ring);
 }
@@ -206,7 +206,7 @@ static void restart_starved(struct ring *ring)
 		struct op *op = container_of(link, struct op, link);
 
 		op->parked = false;
-		queue(ring, (struct submission){ .kind = SUBMIT_OP, .op = op, .socket = op->socket });
+		queue(ring, (struct submission){.kind = SUBMIT_OP, .op = op, .socket = op->socket});
 	}
 }
 
@@ -262,7 +262,7 @@ static void on_received(struct ring *ring, const struct completion *c)
 	if (c->result > 0) {
 		ring->counts.receives++;
 		if (!more && !op->cancelled) { /* ended for the kernel's own reasons: it goes on unseen */
-			queue(ring, (struct submission){ .kind = SUBMIT_OP, .op = op, .socket = op->socket });
+			queue(ring, (struct submission){.kind = SUBMIT_OP, .op = op, .socket = op->socket});
 			more = true;
 		}
 	}
@@ -277,7 +277,7 @@ static void on_received(struct ring *ring, const struct completion *c)
 static void on_accepted(struct ring *ring, const struct completion *c)
 {
 	struct accepting *accepting = container_of(c->op, struct accepting, op);
-	struct sockaddr_storage peer = { 0 };
+	struct sockaddr_storage peer = {0};
 
 	if (!c->more) {
 		end(ring, c->op, c->result, NULL);
@@ -299,7 +299,7 @@ static void on_connected(struct ring *ring, const struct completion *c)
 		struct sim_socket *socket = open_socket(ring, number);
 
 		socket->closing = true;
-		queue(ring, (struct submission){ .kind = SUBMIT_CLOSE, .socket = number });
+		queue(ring, (struct submission){.kind = SUBMIT_CLOSE, .socket = number});
 		socket->in_flight--;
 		op->socket = -1;
 	}
@@ -308,8 +308,10 @@ static void on_connected(struct ring *ring, const struct completion *c)
 
 static void on_completed(struct ring *ring, const struct completion *c)
 {
-	static const char *const names[] = { [OP_ACCEPT] = "done: accept", [OP_CONNECT] = "done: connect",
-					     [OP_RECEIVE] = "done: receive", [OP_SEND] = "done: send" };
+	static const char *const names[] = {[OP_ACCEPT] = "done: accept",
+		[OP_CONNECT] = "done: connect",
+		[OP_RECEIVE] = "done: receive",
+		[OP_SEND] = "done: send"};
 
 	assert(c->op->magic == OP_MAGIC);
 	sim_note(ring->sim, ring->process->host, names[c->op->kind], (uint64_t)c->op->socket, (uint64_t)c->result);

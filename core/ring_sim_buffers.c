@@ -1,6 +1,6 @@
 /*
- * The simulated ring's receive buffers. One that has gone home is poisoned: under AddressSanitizer any touch is an error,
- * otherwise what it held is overwritten, so that use after giving shows.
+ * The simulated ring's receive buffers. One that has gone home is poisoned: under AddressSanitizer any touch is an
+ * error, otherwise what it held is overwritten, so that use after giving shows.
  */
 #include "core/ring_sim.h"
 
@@ -48,18 +48,19 @@ void ring_sim_publish_buffers(struct ring *ring)
 
 int ring_sim_make_buffers(struct ring *ring)
 {
-	ring->buffer_stride = ((size_t)ring->buffer_bytes + BUFFER_PADDING_BYTES + STRIDE_ALIGN - 1) & ~(size_t)(STRIDE_ALIGN - 1);
+	ring->buffer_stride =
+		((size_t)ring->buffer_bytes + BUFFER_PADDING_BYTES + STRIDE_ALIGN - 1) & ~(size_t)(STRIDE_ALIGN - 1);
 	ring->buffers = calloc(ring->buffer_count, sizeof(*ring->buffers));
 	ring->free_indexes = calloc(ring->buffer_count, sizeof(*ring->free_indexes));
 	ring->buffer_memory = malloc(ring->buffer_stride * ring->buffer_count);
 	if (!ring->buffers || !ring->free_indexes || !ring->buffer_memory)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < ring->buffer_count; i++) {
-		ring->buffers[i] = (struct buffer){ .data = ring->buffer_memory + ring->buffer_stride * i,
-						    .capacity_bytes = ring->buffer_bytes,
-						    .release = release_buffer,
-						    .pool = ring,
-						    .index = i };
+		ring->buffers[i] = (struct buffer){.data = ring->buffer_memory + ring->buffer_stride * i,
+			.capacity_bytes = ring->buffer_bytes,
+			.release = release_buffer,
+			.pool = ring,
+			.index = i};
 		put_free(ring, &ring->buffers[i]);
 	}
 	ASAN_POISON_MEMORY_REGION(ring->buffer_memory, ring->buffer_stride * ring->buffer_count);
@@ -91,9 +92,11 @@ struct buffer *ring_sim_take_buffer(struct ring *ring)
 
 void ring_sim_fill_buffer(struct buffer *buffer, uint32_t size)
 {
-	static const char garbage[] = "\"}]}\r\n\r\n0\r\n\r\ndata: {\"id\":\"\\u00ff\xff\xfe{[\"}\n\nHTTP/1.1 500 \r\n\r\n\"}]";
+	static const char garbage[] =
+		"\"}]}\r\n\r\n0\r\n\r\ndata: {\"id\":\"\\u00ff\xff\xfe{[\"}\n\nHTTP/1.1 500 \r\n\r\n\"}]";
 
 	buffer->references = 1;
 	buffer->used_bytes = size;
-	memcpy(buffer->data + size, garbage, sizeof(garbage) < BUFFER_PADDING_BYTES ? sizeof(garbage) : BUFFER_PADDING_BYTES);
+	memcpy(buffer->data + size, garbage,
+		sizeof(garbage) < BUFFER_PADDING_BYTES ? sizeof(garbage) : BUFFER_PADDING_BYTES);
 }

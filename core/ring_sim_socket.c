@@ -1,6 +1,6 @@
 /*
- * The kernel's side of the simulated ring: sockets, and what they do with the operations that were submitted to them. A socket
- * that may have something to do is put into its ring's list of ready ones, and moves when that ring turns.
+ * The kernel's side of the simulated ring: sockets, and what they do with the operations that were submitted to them. A
+ * socket that may have something to do is put into its ring's list of ready ones, and moves when that ring turns.
  */
 #include "core/ring_sim.h"
 
@@ -25,7 +25,7 @@ static bool draw(const struct sim_socket *socket, uint32_t of_65536)
 
 static void complete(struct sim_socket *socket, struct op *op, int result)
 {
-	ring_sim_post(socket->ring, &(struct completion){ .op = op, .result = result });
+	ring_sim_post(socket->ring, &(struct completion){.op = op, .result = result});
 }
 
 /* ---- Sockets ---- */
@@ -130,10 +130,10 @@ static void accept_one(struct sim_socket *socket, struct sim_end *end)
 	struct sim_socket *accepted = sim_socket_open(socket->ring);
 
 	own(accepted, end);
-	ring_sim_post(socket->ring, &(struct completion){ .op = socket->accept,
-							  .result = accepted->number,
-							  .more = true,
-							  .peer = end->connection->addresses[0] });
+	ring_sim_post(socket->ring, &(struct completion){.op = socket->accept,
+					    .result = accepted->number,
+					    .more = true,
+					    .peer = end->connection->addresses[0]});
 }
 
 static void progress_accept(struct sim_socket *socket)
@@ -219,10 +219,9 @@ static bool receive_once(struct sim_socket *socket)
 		end_receive(socket, -ENOBUFS);
 		return false;
 	}
-	ring_sim_post(socket->ring, &(struct completion){ .op = socket->receive,
-							  .result = (int)fill(socket, buffer),
-							  .more = goes_on,
-							  .buffer = buffer });
+	ring_sim_post(socket->ring,
+		&(struct completion){
+			.op = socket->receive, .result = (int)fill(socket, buffer), .more = goes_on, .buffer = buffer});
 	if (!goes_on)
 		socket->receive = NULL;
 	return goes_on;

@@ -1,7 +1,7 @@
 /*
- * Shards under the simulation's scheduler, in place of threads. A turn has two events: the work, which takes some virtual time,
- * and going to sleep. Other shards run between and after them; one that sleeps runs again only for a completion, for its
- * deadline, or when it is woken, so that a lost wake-up is seen as a letter that stays unopened.
+ * Shards under the simulation's scheduler, in place of threads. A turn has two events: the work, which takes some
+ * virtual time, and going to sleep. Other shards run between and after them; one that sleeps runs again only for a
+ * completion, for its deadline, or when it is woken, so that a lost wake-up is seen as a letter that stays unopened.
  */
 #include "core/sim_internal.h"
 

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { START_S = 1000 }; /* monotonic time at the start: hosts were up before */
+enum { START_S = 1000 };                        /* monotonic time at the start: hosts were up before */
 #define WALL_DEFAULT_NS (1767225600 * NS_PER_S) /* 2026-01-01 */
 
 struct kept {
@@ -169,7 +169,8 @@ bool sim_chance(struct sim *sim, uint32_t of_65536)
 uint64_t sim_between(struct sim *sim, uint64_t least, uint64_t most)
 {
 	assert(least <= most);
-	return most - least == UINT64_MAX ? rand_u64(&sim->scenario) : least + rand_below(&sim->scenario, most - least + 1);
+	return most - least == UINT64_MAX ? rand_u64(&sim->scenario)
+					  : least + rand_below(&sim->scenario, most - least + 1);
 }
 
 struct sim_network_faults *sim_network_faults(struct sim *sim)
@@ -186,10 +187,11 @@ void sim_calm(struct sim *sim)
 {
 	struct sim_options *o = &sim->options;
 
-	o->network = (struct sim_network_faults){ .stall_min_ns = o->network.stall_min_ns,
-						  .stall_max_ns = o->network.stall_max_ns,
-						  .connect_timeout_ns = o->network.connect_timeout_ns };
-	o->ring = (struct sim_ring_faults){ .send_late_ns = o->ring.send_late_ns, .shard_late_ns = o->ring.shard_late_ns };
+	o->network = (struct sim_network_faults){.stall_min_ns = o->network.stall_min_ns,
+		.stall_max_ns = o->network.stall_max_ns,
+		.connect_timeout_ns = o->network.connect_timeout_ns};
+	o->ring =
+		(struct sim_ring_faults){.send_late_ns = o->ring.send_late_ns, .shard_late_ns = o->ring.shard_late_ns};
 }
 
 /* ---- The heap ---- */

@@ -1,8 +1,8 @@
 /*
- * The simulated world: machines, processes and a network in virtual time, under one seeded scheduler, in one thread. The
- * gateway's own code runs in it unchanged; what it links instead of the real thing are the twins ring_sim, shard_sim,
- * clock_sim, rand_system_sim and resolve_sim. One seed replays one history: nothing here depends on an address, on the real
- * clock or on the environment.
+ * The simulated world: machines, processes and a network in virtual time, under one seeded scheduler, in one thread.
+ * The gateway's own code runs in it unchanged; what it links instead of the real thing are the twins ring_sim,
+ * shard_sim, clock_sim, rand_system_sim and resolve_sim. One seed replays one history: nothing here depends on an
+ * address, on the real clock or on the environment.
  *
  *   sim_open() -> hosts, names, actors -> sim_process_start(), sim_process_enter(), open shards and start them,
  *   sim_process_leave() -> sim_step() until what was wanted has happened -> sim_close()
@@ -71,8 +71,8 @@ struct sim_options {
 	struct sim_network_faults network;
 	struct sim_ring_faults ring;
 	/*
-	 * Called when another process becomes current (NULL: none), so that what else belongs to a process, such as its disk, can
-	 * follow.
+	 * Called when another process becomes current (NULL: none), so that what else belongs to a process, such as its
+	 * disk, can follow.
 	 */
 	void (*entered)(struct sim_process *process);
 };
@@ -99,15 +99,15 @@ uint64_t sim_between(struct sim *sim, uint64_t least, uint64_t most); /* both in
 struct sim_network_faults *sim_network_faults(struct sim *sim);
 struct sim_ring_faults *sim_ring_faults(struct sim *sim);
 
-/* No fault at all from now on; what has begun runs its course. For the end of a scenario, when all must come to rest. */
+/* No fault at all from now on; what has begun runs its course. For a scenario's end, when all must come to rest. */
 void sim_calm(struct sim *sim);
 
 /* ---- Scheduler ---- */
 
 /*
- * Lets one thing happen: a shard's turn, a delivery, an event of an actor; chosen by the seed among all that can. When nothing
- * can, time jumps to the next thing. False when nothing will ever happen again: every shard sleeps for ever and no event is
- * left. (A shard with an armed timer keeps the world going.)
+ * Lets one thing happen: a shard's turn, a delivery, an event of an actor; chosen by the seed among all that can. When
+ * nothing can, time jumps to the next thing. False when nothing will ever happen again: every shard sleeps for ever and
+ * no event is left. (A shard with an armed timer keeps the world going.)
  */
 bool sim_step(struct sim *sim);
 
@@ -147,9 +147,9 @@ void *sim_process_user(const struct sim_process *process);
 void sim_process_set_user(struct sim_process *process, void *user); /* for options->entered */
 
 /*
- * The current process is where rings are opened, shards started, clocks read and names asked for: the one thread-local of
- * the simulation. The scheduler enters a shard's process for its turn and comes back to what was current. Enter may be
- * nested; leave returns to the process before.
+ * The current process is where rings are opened, shards started, clocks read and names asked for: the one thread-local
+ * of the simulation. The scheduler enters a shard's process for its turn and comes back to what was current. Enter may
+ * be nested; leave returns to the process before.
  */
 void sim_process_enter(struct sim_process *process);
 void sim_process_leave(void);
@@ -157,13 +157,13 @@ struct sim_process *sim_process_current(void);
 
 /*
  * SIGKILL. Its shards never run again, its rings vanish without callbacks, its sockets close as the kernel closes them:
- * what a completed or running send had handed over may still arrive, any prefix of it. To be called from outside its turns.
- * The process's memory is not freed: give what holds it to sim_keep().
+ * what a completed or running send had handed over may still arrive, any prefix of it. To be called from outside its
+ * turns. The process's memory is not freed: give what holds it to sim_keep().
  */
 void sim_process_kill(struct sim_process *process);
 bool sim_process_killed(const struct sim_process *process);
 
-/* What the process has open; an orderly end leaves 0 of each (a socket is gone once its ring has submitted the close). */
+/* What the process has open; an orderly end leaves 0 of each (a socket is gone once its close was submitted). */
 unsigned sim_process_sockets(const struct sim_process *process);
 unsigned sim_process_rings(const struct sim_process *process);
 unsigned sim_process_shards(const struct sim_process *process); /* started and not joined */
@@ -174,23 +174,24 @@ int sim_keep(struct sim *sim, void *memory, void (*release)(void *memory));
 /* ---- Names ---- */
 
 /*
- * What the resolver answers from now on: addresses, IPv4 or IPv6 in text, separated by spaces (an IPv6 address is known to
- * nobody: connecting gives -ENETUNREACH). `result` < 0 (-ENOENT, -ETIMEDOUT, -EIO): it fails so; addresses may then be NULL.
- * A name that was never set is -ENOENT.
+ * What the resolver answers from now on: addresses, IPv4 or IPv6 in text, separated by spaces (an IPv6 address is known
+ * to nobody: connecting gives -ENETUNREACH). `result` < 0 (-ENOENT, -ETIMEDOUT, -EIO): it fails so; addresses may then
+ * be NULL. A name that was never set is -ENOENT.
  */
 int sim_name_set(struct sim *sim, const char *name, int result, const char *addresses, uint32_t ttl_s);
 
 /* ---- Actors' connections ---- */
 
 /*
- * One end of a connection, embedded in its actor; zeroed except for the callbacks, each of which may be NULL. It belongs to
- * the world from sim_peer_connect() (or from being returned by `accept`) until closed() with an error, a connected() with an
- * error, sim_peer_close() or sim_peer_reset(); after those nothing is called and the memory is the actor's again.
+ * One end of a connection, embedded in its actor; zeroed except for the callbacks, each of which may be NULL. It
+ * belongs to the world from sim_peer_connect() (or from being returned by `accept`) until closed() with an error, a
+ * connected() with an error, sim_peer_close() or sim_peer_reset(); after those nothing is called and the memory is the
+ * actor's again.
  */
 struct sim_peer {
 	void (*connected)(struct sim_peer *peer, int result); /* 0 or -errno; of sim_peer_connect() only */
 	void (*received)(struct sim_peer *peer, const char *bytes, size_t size);
-	/* 0: the other side sends no more, and this one still may. -errno (-ECONNRESET, -EPIPE): the connection is over. */
+	/* 0: the other side sends no more, this one still may. -errno (-ECONNRESET, -EPIPE): the connection is over. */
 	void (*closed)(struct sim_peer *peer, int result);
 	void (*drained)(struct sim_peer *peer); /* all that was queued by sim_peer_send() has gone into the network */
 	void *user;
@@ -219,11 +220,11 @@ size_t sim_peer_unsent(const struct sim_peer *peer); /* queued, and not yet take
 size_t sim_peer_unread(const struct sim_peer *peer); /* arrived, and kept back by a pause */
 
 void sim_peer_shutdown(struct sim_peer *peer); /* sends no more once what is queued has gone; still receives */
-void sim_peer_close(struct sim_peer *peer);    /* as close(): what is queued still goes; bytes that come now meet a reset */
-void sim_peer_reset(struct sim_peer *peer);    /* RST: what is unsent is dropped, of what is under way any prefix arrives */
+void sim_peer_close(struct sim_peer *peer); /* as close(): what is queued goes; what comes now meets a reset */
+void sim_peer_reset(struct sim_peer *peer); /* RST: drops what is unsent; of what is under way any prefix arrives */
 bool sim_peer_open(const struct sim_peer *peer); /* connected or connecting, and not over */
 
-void sim_peer_pause(struct sim_peer *peer);  /* reads no more: the window fills, then the other side's sends stand */
+void sim_peer_pause(struct sim_peer *peer); /* reads no more: the window fills, then the other side's sends stand */
 void sim_peer_resume(struct sim_peer *peer);
 
 /* Nothing passes in either direction until `delay_ns` from now; UINT64_MAX: for ever. */

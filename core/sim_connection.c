@@ -1,8 +1,8 @@
 /*
  * Connections: from the SYN until nobody owns an end, and the listeners that they come to.
  *
- * The handshake has three legs, each with its delay. The connecting end is established after the second, the accepting one
- * after the third: only then does anything arrive there.
+ * The handshake has three legs, each with its delay. The connecting end is established after the second, the accepting
+ * one after the third: only then does anything arrive there.
  */
 #include "core/sim_internal.h"
 
@@ -12,7 +12,7 @@
 
 enum { PORT_FIRST = 32768, PORT_COUNT = 28232, SYN_TRIES = 6 };
 
-#define SYN_RETRY_NS NS_PER_S      /* doubles with each try */
+#define SYN_RETRY_NS NS_PER_S         /* doubles with each try */
 #define UNREACHABLE_NS (3 * NS_PER_S) /* Linux: until nobody has answered ARP */
 
 /* ---- Who listens ---- */
@@ -299,9 +299,9 @@ struct sim_end *sim_connection_start(struct sim_host *host, const struct sockadd
 		memcpy(&c->addresses[1], address, sizeof(c->addresses[1]));
 		c->hosts[1] = find_host(host, c->addresses[1].sin_addr);
 	}
-	c->addresses[0] = (struct sockaddr_in){ .sin_family = AF_INET,
-						.sin_addr = c->hosts[1] == host ? c->addresses[1].sin_addr : host->address,
-						.sin_port = htons(take_port(host)) };
+	c->addresses[0] = (struct sockaddr_in){.sin_family = AF_INET,
+		.sin_addr = c->hosts[1] == host ? c->addresses[1].sin_addr : host->address,
+		.sin_port = htons(take_port(host))};
 	for (unsigned i = 0; i < 2; i++) {
 		sim_end_init(&c->ends[i], c, i);
 		sim_flow_init(&c->flows[i], c);

@@ -1,8 +1,8 @@
 /*
  * The two directions of a connection: bytes under way, arrived, read; their end; and the reset that takes them away.
  *
- * A flow has at most one arrival waiting. When it happens, all that was written by then comes at once, or, by the seed, a part
- * of it: so segments split and coalesce at any byte.
+ * A flow has at most one arrival waiting. When it happens, all that was written by then comes at once, or, by the seed,
+ * a part of it: so segments split and coalesce at any byte.
  */
 #include "core/sim_internal.h"
 
@@ -132,7 +132,7 @@ static void arrive(struct sim_event *event)
 	if (flow->fin_sent && flow->arrived == flow->written && (size == 0 || sim_draw(sim, SIM_ALWAYS / 2)))
 		flow->fin_arrived = true;
 	sim_note(sim, flow->connection->hosts[to->side], flow->fin_arrived ? "arrived, end" : "arrived",
-		 (uint64_t)flow->connection->index << 32 | size, hash_arrived(flow, from));
+		(uint64_t)flow->connection->index << 32 | size, hash_arrived(flow, from));
 	plan(flow);
 	tell(to);
 }

@@ -1,8 +1,9 @@
 /*
- * The world's insides, shared by sim*.c and the twins (ring_sim.c, shard_sim.c, clock_sim.c, resolve_sim.c); for nobody else.
+ * The world's insides, shared by sim*.c and the twins (ring_sim.c, shard_sim.c, clock_sim.c, resolve_sim.c); for nobody
+ * else.
  *
- * All that will happen waits in one heap of events, by time and then by a number drawn when it was put there. Whatever two
- * hosts do at once therefore happens in an order that the seed chose.
+ * All that will happen waits in one heap of events, by time and then by a number drawn when it was put there. Whatever
+ * two hosts do at once therefore happens in an order that the seed chose.
  */
 #ifndef CORE_SIM_INTERNAL_H
 #define CORE_SIM_INTERNAL_H
@@ -33,10 +34,11 @@ struct sim {
 	size_t heap_count, heap_capacity;
 	bool stepping;
 	struct list hosts, connections, kept, names;
-	struct list ended;        /* connections to be freed when the step is over */
-	struct ring **rings;      /* by id; NULL: closed */
+	struct list ended;   /* connections to be freed when the step is over */
+	struct ring **rings; /* by id; NULL: closed */
 	size_t ring_count, ring_capacity;
-	struct sim_socket **sockets; /* by number; NULL: closed. Numbers are never used again: a stale one is found out. */
+	struct sim_socket *
+		*sockets; /* by number; NULL: closed. Numbers are never used again: a stale one is found out. */
 	size_t socket_count, socket_capacity;
 	uint32_t host_count, process_count, connection_count;
 	struct sim_trace_record trace[SIM_TRACE_RECORDS];
@@ -49,10 +51,10 @@ struct sim_host {
 	char name[32];
 	struct in_addr address;
 	uint32_t index;
-	uint16_t last_port;      /* given to a connection from here */
+	uint16_t last_port; /* given to a connection from here */
 	int64_t wall_offset_ns;
-	struct list listeners;   /* of actors */
-	struct list listening;   /* sockets of processes */
+	struct list listeners; /* of actors */
+	struct list listening; /* sockets of processes */
 	struct list processes;
 };
 
@@ -116,12 +118,12 @@ struct sim_end {
 	struct sim_connection *connection;
 	unsigned side;
 	bool established;
-	bool closed;              /* nobody owns it any more */
+	bool closed; /* nobody owns it any more */
 	bool shut_read;
-	bool dead;                /* a reset came: nothing passes any more */
-	int error;                /* what the reset gives to the next call */
-	struct sim_event reset;   /* a RST that is on its way here */
-	struct list queue_link;   /* in a listening socket's queue */
+	bool dead;              /* a reset came: nothing passes any more */
+	int error;              /* what the reset gives to the next call */
+	struct sim_event reset; /* a RST that is on its way here */
+	struct list queue_link; /* in a listening socket's queue */
 	/* The owner's. */
 	void (*notify)(struct sim_end *end); /* there is something to read, room to write, or an error */
 	void (*connected)(struct sim_end *end, int result);
@@ -142,13 +144,13 @@ struct sim_connection {
 	uint32_t index;
 	struct sim_host *hosts[2]; /* [1] NULL: no such host */
 	struct sockaddr_in addresses[2];
-	struct sim_end ends[2];    /* [0] connected, [1] accepted */
-	struct sim_flow flows[2];  /* [i]: from ends[i] */
+	struct sim_end ends[2];   /* [0] connected, [1] accepted */
+	struct sim_flow flows[2]; /* [i]: from ends[i] */
 	enum sim_handshake handshake;
 	int failure;
 	unsigned tries;
 	uint64_t begun_ns, held_until_ns;
-	struct sim_event step;     /* of the handshake */
+	struct sim_event step; /* of the handshake */
 	bool ended;
 };
 

@@ -1,7 +1,7 @@
 /*
- * Actors' ends of connections. Sends are queued, and go into the network from an event of their own; what arrives is read at
- * once unless the actor has paused. Callbacks run from those events alone, and may close their peer: each is followed by a look
- * whether it still is there.
+ * Actors' ends of connections. Sends are queued, and go into the network from an event of their own; what arrives is
+ * read at once unless the actor has paused. Callbacks run from those events alone, and may close their peer: each is
+ * followed by a look whether it still is there.
  */
 #include "core/sim_internal.h"
 

@@ -7,8 +7,8 @@
 enum { ENTERED_MAX = 16, PORT_FIRST = 32768 };
 
 /*
- * clock_monotonic_ns(), rand_system() and ring_open() have no argument for the process that calls them, as the kernel needs
- * none; this is the simulation's register for it.
+ * clock_monotonic_ns(), rand_system() and ring_open() have no argument for the process that calls them, as the kernel
+ * needs none; this is the simulation's register for it.
  */
 static _Thread_local struct {
 	struct sim_process *processes[ENTERED_MAX];

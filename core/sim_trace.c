@@ -6,9 +6,9 @@
 void sim_note(struct sim *sim, const struct sim_host *host, const char *what, uint64_t a, uint64_t b)
 {
 	struct sim_trace_record *record = &sim->trace[sim->trace_count++ % SIM_TRACE_RECORDS];
-	uint64_t words[4] = { sim->now_ns, host ? host->index + 1 : 0, a, b };
+	uint64_t words[4] = {sim->now_ns, host ? host->index + 1 : 0, a, b};
 
-	*record = (struct sim_trace_record){ .at_ns = sim->now_ns, .a = a, .b = b, .host = host, .what = what };
+	*record = (struct sim_trace_record){.at_ns = sim->now_ns, .a = a, .b = b, .host = host, .what = what};
 	sim->trace_hash = sim_hash(sim->trace_hash, words, sizeof(words));
 	sim->trace_hash = sim_hash(sim->trace_hash, what, strlen(what));
 }
@@ -22,9 +22,9 @@ void sim_trace_print(const struct sim *sim, FILE *file)
 	for (uint64_t i = first; i < sim->trace_count; i++) {
 		const struct sim_trace_record *record = &sim->trace[i % SIM_TRACE_RECORDS];
 
-		fprintf(file, "%" PRIu64 ".%09" PRIu64 " %-12s %-16s %" PRIu64 " %" PRIx64 "\n", (uint64_t)(record->at_ns / NS_PER_S),
-			(uint64_t)(record->at_ns % NS_PER_S), record->host ? record->host->name : "-", record->what, record->a,
-			record->b);
+		fprintf(file, "%" PRIu64 ".%09" PRIu64 " %-12s %-16s %" PRIu64 " %" PRIx64 "\n",
+			(uint64_t)(record->at_ns / NS_PER_S), (uint64_t)(record->at_ns % NS_PER_S),
+			record->host ? record->host->name : "-", record->what, record->a, record->b);
 	}
 }
 

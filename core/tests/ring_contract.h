@@ -1,6 +1,7 @@
 /*
  * What ring.h promises, as checks over a pair of connected sockets of one ring. The same table runs on io_uring
- * (ring_uring_test.c) and in the simulated world (ring_sim_test.c); each brings what opens a ring and an address to listen on.
+ * (ring_uring_test.c) and in the simulated world (ring_sim_test.c); each brings what opens a ring and an address to
+ * listen on.
  */
 #ifndef CORE_TESTS_RING_CONTRACT_H
 #define CORE_TESTS_RING_CONTRACT_H
@@ -68,13 +69,13 @@ static inline void turn(struct pair *p, uint64_t until_ns)
 }
 
 /* A turn ends after a millisecond at the latest, so that a check that fails does not wait for ever. */
-#define turn_until(p, condition)                                    \
-	do {                                                        \
-		unsigned turns_ = 0;                                \
-		while (!(condition)) {                              \
-			turn(p, clock_monotonic_ns() + NS_PER_MS);  \
-			assert_true(++turns_ < CONTRACT_TURNS_MAX); \
-		}                                                   \
+#define turn_until(p, condition)                                                                                       \
+	do {                                                                                                           \
+		unsigned turns_ = 0;                                                                                   \
+		while (!(condition)) {                                                                                 \
+			turn(p, clock_monotonic_ns() + NS_PER_MS);                                                     \
+			assert_true(++turns_ < CONTRACT_TURNS_MAX);                                                    \
+		}                                                                                                      \
 	} while (0)
 
 static inline void on_heard(struct op *op, int result, uint32_t flags, struct buffer *buffer)
@@ -117,7 +118,7 @@ static inline void on_pair_accepted(struct op *op, int result, uint32_t flags, s
 
 static inline void open_pair(struct pair *p)
 {
-	*p = (struct pair){ .accepted = -1, .connected = -1 };
+	*p = (struct pair){.accepted = -1, .connected = -1};
 	contract_open(p);
 	p->listener = contract_listen(p);
 	assert_true(p->listener >= 0);
@@ -177,7 +178,7 @@ static void accept_tells_who_connected(void **state)
 
 static void connect_to_nobody_is_refused(void **state)
 {
-	struct pair p = { .accepted = -1 };
+	struct pair p = {.accepted = -1};
 
 	(void)state;
 	contract_open(&p);
@@ -206,7 +207,7 @@ static void bytes_arrive_once_and_in_order(void **state)
 	for (unsigned i = 0; i < PARTS; i++) {
 		size_t size = i == PARTS - 1 ? SIZE - used : i * 100003 + 1;
 
-		iov[i] = (struct iovec){ .iov_base = bytes + used, .iov_len = size };
+		iov[i] = (struct iovec){.iov_base = bytes + used, .iov_len = size};
 		used += size;
 	}
 	ring_receive(p.ring, &p.receive.op, p.accepted);
@@ -229,7 +230,7 @@ static void empty_pool_is_the_rings_own_matter(void **state)
 	enum { SIZE = CONTRACT_BUFFERS * CONTRACT_BUFFER_BYTES * 3 };
 	struct pair p;
 	char *bytes = make_bytes(SIZE);
-	struct iovec iov = { .iov_base = bytes, .iov_len = SIZE };
+	struct iovec iov = {.iov_base = bytes, .iov_len = SIZE};
 
 	(void)state;
 	open_pair(&p);
@@ -258,7 +259,7 @@ static void starved_receive_is_cancelled(void **state)
 	enum { SIZE = CONTRACT_BUFFERS * CONTRACT_BUFFER_BYTES * 2 };
 	struct pair p;
 	char *bytes = make_bytes(SIZE);
-	struct iovec iov = { .iov_base = bytes, .iov_len = SIZE };
+	struct iovec iov = {.iov_base = bytes, .iov_len = SIZE};
 
 	(void)state;
 	open_pair(&p);
@@ -286,7 +287,7 @@ static void send_without_room_is_cancelled(void **state)
 	enum { SIZE = 16 << 20 };
 	struct pair p;
 	char *bytes = malloc(SIZE);
-	struct iovec iov = { .iov_base = bytes, .iov_len = SIZE };
+	struct iovec iov = {.iov_base = bytes, .iov_len = SIZE};
 
 	(void)state;
 	assert_non_null(bytes);
@@ -306,7 +307,7 @@ static void reset_ends_receive_and_send(void **state)
 {
 	struct pair p;
 	char byte = pattern(0);
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
 
 	(void)state;
 	open_pair(&p);
@@ -327,7 +328,7 @@ static void close_with_unread_bytes_resets(void **state)
 {
 	struct pair p;
 	char byte = pattern(0);
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
 
 	(void)state;
 	open_pair(&p);
@@ -347,8 +348,8 @@ static void half_closed_still_receives(void **state)
 {
 	struct pair p;
 	char *bytes = make_bytes(3000);
-	struct iovec iov = { .iov_base = bytes, .iov_len = 3000 };
-	struct heard other = { .op.done = on_heard };
+	struct iovec iov = {.iov_base = bytes, .iov_len = 3000};
+	struct heard other = {.op.done = on_heard};
 
 	(void)state;
 	open_pair(&p);
@@ -369,7 +370,7 @@ static void half_closed_still_receives(void **state)
 
 static void connect_is_cancelled_or_made(void **state)
 {
-	struct pair p = { .accepted = -1, .connected = -1 };
+	struct pair p = {.accepted = -1, .connected = -1};
 
 	(void)state;
 	contract_open(&p);
@@ -389,7 +390,7 @@ static void connect_is_cancelled_or_made(void **state)
 
 static void turn_ends_at_its_time_or_when_woken(void **state)
 {
-	struct pair p = { 0 };
+	struct pair p = {0};
 	uint64_t begun_ns, now_ns = 0;
 
 	(void)state;
@@ -418,9 +419,12 @@ static inline void run_rounds(void **state)
 	}
 }
 
-#define CONTRACT(check)                                                                                    \
-	{                                                                                                  \
-		.name = #check, .test_func = run_rounds, .initial_state = &(struct contract_check){ check } \
+#define CONTRACT(check)                                                                                                \
+	{                                                                                                              \
+		.name = #check, .test_func = run_rounds, .initial_state = &(struct contract_check)                     \
+		{                                                                                                      \
+			check                                                                                          \
+		}                                                                                                      \
 	}
 
 static inline int run_contract(const char *name)

@@ -1,4 +1,5 @@
-/* The ring's contract in the simulated world: many seeds without faults of the network, with all that a kernel may do. */
+/* The ring's contract in the simulated world: many seeds without faults of the network, with all that a kernel may do.
+ */
 #include "core/sim.h"
 #include "core/tests/ring_contract.h"
 
@@ -13,15 +14,19 @@ static struct {
 
 static struct sim_options options(uint64_t seed)
 {
-	struct sim_options o = { .network = { .split = SIM_ALWAYS / 2, .stall = SIM_ALWAYS / 64 },
-				 .delay_min_ns = 1000, .delay_max_ns = 200000 };
+	struct sim_options o = {.network = {.split = SIM_ALWAYS / 2, .stall = SIM_ALWAYS / 64},
+		.delay_min_ns = 1000,
+		.delay_max_ns = 200000};
 
 	o.network.stall_max_ns = 300000; /* below what the checks wait */
 	if (seed % 4)
-		o.ring = (struct sim_ring_faults){ .shuffle = SIM_ALWAYS / 2, .receive_restart = SIM_ALWAYS / 4,
-						   .receive_short = SIM_ALWAYS / 4, .send_short = SIM_ALWAYS / 4,
-						   .send_late = SIM_ALWAYS / 4, .cancel_late = SIM_ALWAYS / 4,
-						   .wake_spurious = SIM_ALWAYS / 8 };
+		o.ring = (struct sim_ring_faults){.shuffle = SIM_ALWAYS / 2,
+			.receive_restart = SIM_ALWAYS / 4,
+			.receive_short = SIM_ALWAYS / 4,
+			.send_short = SIM_ALWAYS / 4,
+			.send_late = SIM_ALWAYS / 4,
+			.cancel_late = SIM_ALWAYS / 4,
+			.wake_spurious = SIM_ALWAYS / 8};
 	return o;
 }
 
@@ -37,8 +42,8 @@ void contract_begin(unsigned round)
 
 void contract_open(struct pair *pair)
 {
-	const struct ring_options ring = { .entry_count = 8, .buffer_count = CONTRACT_BUFFERS,
-					   .buffer_bytes = CONTRACT_BUFFER_BYTES };
+	const struct ring_options ring = {
+		.entry_count = 8, .buffer_count = CONTRACT_BUFFERS, .buffer_bytes = CONTRACT_BUFFER_BYTES};
 	struct sim_options o = options(current.seed);
 	char why[256] = "";
 
@@ -48,8 +53,8 @@ void contract_open(struct pair *pair)
 	sim_process_enter(current.process);
 	assert_int_equal(ring_open(&pair->ring, &ring, why, sizeof(why)), 0);
 	assert_int_equal(ring_enable(pair->ring), 0);
-	*(struct sockaddr_in *)&pair->address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(PORT),
-								      .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	*(struct sockaddr_in *)&pair->address = (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
 void contract_close(struct pair *pair)

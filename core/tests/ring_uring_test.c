@@ -15,15 +15,15 @@ void contract_begin(unsigned round)
 
 void contract_open(struct pair *pair)
 {
-	const struct ring_options options = { .entry_count = 8, .buffer_count = CONTRACT_BUFFERS,
-					      .buffer_bytes = CONTRACT_BUFFER_BYTES };
+	const struct ring_options options = {
+		.entry_count = 8, .buffer_count = CONTRACT_BUFFERS, .buffer_bytes = CONTRACT_BUFFER_BYTES};
 	char why[256] = "";
 
 	if (ring_open(&pair->ring, &options, why, sizeof(why)) < 0)
 		fail_msg("%s", why);
 	assert_int_equal(ring_enable(pair->ring), 0);
 	*(struct sockaddr_in *)&pair->address =
-		(struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		(struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 
 void contract_close(struct pair *pair)

@@ -1,4 +1,5 @@
-/* Shards in the simulated world: a lost wake-up leaves its letter unopened; names and the wall clock are the world's. */
+/* Shards in the simulated world: a lost wake-up leaves its letter unopened; names and the wall clock are the world's.
+ */
 #include "core/sim.h"
 
 #include <setjmp.h>
@@ -20,8 +21,12 @@ enum { SEEDS = 60 };
 
 static void start_shard(struct shard *shard, void (*on_start)(struct shard *), unsigned index)
 {
-	const struct shard_options options = { .name = "shard", .index = index, .cpu = -1, .seed = index, .on_start = on_start,
-					       .ring = { .entry_count = 8, .buffer_count = 16, .buffer_bytes = 1024 } };
+	const struct shard_options options = {.name = "shard",
+		.index = index,
+		.cpu = -1,
+		.seed = index,
+		.on_start = on_start,
+		.ring = {.entry_count = 8, .buffer_count = 16, .buffer_bytes = 1024}};
 	char why[256] = "";
 
 	assert_int_equal(shard_open(shard, &options, why, sizeof(why)), 0);
@@ -186,7 +191,7 @@ static void names_are_the_worlds(void **state)
 
 static void wall_steps_and_monotonic_does_not(void **state)
 {
-	struct sim *sim = sim_open(1, &(struct sim_options){ .wall_ns = 5000 * NS_PER_S });
+	struct sim *sim = sim_open(1, &(struct sim_options){.wall_ns = 5000 * NS_PER_S});
 	struct sim_host *host = sim_host_add(sim, "node", "10.0.0.1");
 	struct sim_process *process = sim_process_start(host);
 	uint64_t now_ns = sim_now_ns(sim);

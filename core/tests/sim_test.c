@@ -1,6 +1,6 @@
 /*
- * The simulated world itself: one seed is one history; bytes arrive once and in order however they split; a process that is
- * killed closes as a kernel closes it; connections fail as they are told to.
+ * The simulated world itself: one seed is one history; bytes arrive once and in order however they split; a process
+ * that is killed closes as a kernel closes it; connections fail as they are told to.
  */
 #include "core/sim.h"
 
@@ -24,11 +24,18 @@ enum { PORT = 80, SEEDS = 60, SIZE = 200000, CHUNK = 7001 };
 #define DEADLINE_NS (3600 * NS_PER_S)
 
 static const struct sim_options rough = {
-	.network = { .split = SIM_ALWAYS / 2, .stall = SIM_ALWAYS / 50, .reset_loses = SIM_ALWAYS / 2 },
-	.ring = { .shuffle = SIM_ALWAYS / 2, .accept_no_files = SIM_ALWAYS / 50, .accept_aborted = SIM_ALWAYS / 50,
-		  .receive_restart = SIM_ALWAYS / 8, .receive_short = SIM_ALWAYS / 8, .receive_starved = SIM_ALWAYS / 8,
-		  .send_short = SIM_ALWAYS / 8, .send_late = SIM_ALWAYS / 8, .cancel_late = SIM_ALWAYS / 2,
-		  .wake_spurious = SIM_ALWAYS / 8, .shard_late = SIM_ALWAYS / 50 },
+	.network = {.split = SIM_ALWAYS / 2, .stall = SIM_ALWAYS / 50, .reset_loses = SIM_ALWAYS / 2},
+	.ring = {.shuffle = SIM_ALWAYS / 2,
+		.accept_no_files = SIM_ALWAYS / 50,
+		.accept_aborted = SIM_ALWAYS / 50,
+		.receive_restart = SIM_ALWAYS / 8,
+		.receive_short = SIM_ALWAYS / 8,
+		.receive_starved = SIM_ALWAYS / 8,
+		.send_short = SIM_ALWAYS / 8,
+		.send_late = SIM_ALWAYS / 8,
+		.cancel_late = SIM_ALWAYS / 2,
+		.wake_spurious = SIM_ALWAYS / 8,
+		.shard_late = SIM_ALWAYS / 50},
 };
 
 static char pattern(uint64_t position)
@@ -61,7 +68,7 @@ static void send_next(struct echo_connection *c)
 {
 	if (c->send.in_flight || !c->first)
 		return;
-	c->iov = (struct iovec){ .iov_base = c->first->data, .iov_len = c->first->used_bytes };
+	c->iov = (struct iovec){.iov_base = c->first->data, .iov_len = c->first->used_bytes};
 	ring_send(c->echo->shard.ring, &c->send, c->socket, &c->iov, 1);
 }
 
@@ -130,7 +137,7 @@ static void on_echo_accepted(struct op *op, int result, uint32_t flags, struct b
 		ring_close_socket(e->shard.ring, result, true);
 		return;
 	}
-	*c = (struct echo_connection){ .echo = e, .socket = result };
+	*c = (struct echo_connection){.echo = e, .socket = result};
 	c->receive.done = on_echo_received;
 	c->send.done = on_echo_sent;
 	ring_receive(e->shard.ring, &c->receive, result);
@@ -139,7 +146,7 @@ static void on_echo_accepted(struct op *op, int result, uint32_t flags, struct b
 static void on_echo_start(struct shard *shard)
 {
 	struct echo *e = container_of(shard, struct echo, shard);
-	struct sockaddr_storage address = { 0 };
+	struct sockaddr_storage address = {0};
 
 	((struct sockaddr_in *)&address)->sin_family = AF_INET;
 	((struct sockaddr_in *)&address)->sin_port = htons(PORT);
@@ -151,8 +158,12 @@ static void on_echo_start(struct shard *shard)
 
 static void start_shard(struct shard *shard, void (*on_start)(struct shard *), unsigned index)
 {
-	const struct shard_options options = { .name = "shard", .index = index, .cpu = -1, .seed = index, .on_start = on_start,
-					       .ring = { .entry_count = 8, .buffer_count = 16, .buffer_bytes = 1024 } };
+	const struct shard_options options = {.name = "shard",
+		.index = index,
+		.cpu = -1,
+		.seed = index,
+		.on_start = on_start,
+		.ring = {.entry_count = 8, .buffer_count = 16, .buffer_bytes = 1024}};
 	char why[256] = "";
 
 	assert_int_equal(shard_open(shard, &options, why, sizeof(why)), 0);
@@ -237,9 +248,11 @@ static void on_client_closed(struct sim_peer *peer, int result)
 
 static void start_client(struct client *c, struct sim *sim, struct sim_host *from, struct sim_host *to)
 {
-	*c = (struct client){ .sim = sim, .host = from };
-	c->peer = (struct sim_peer){ .connected = on_client_connected, .received = on_client_received,
-				     .closed = on_client_closed, .user = c };
+	*c = (struct client){.sim = sim, .host = from};
+	c->peer = (struct sim_peer){.connected = on_client_connected,
+		.received = on_client_received,
+		.closed = on_client_closed,
+		.user = c};
 	c->next.run = send_chunk;
 	sim_host_address(to, PORT, &c->address);
 	sim_peer_connect(&c->peer, from, &c->address);
@@ -385,10 +398,11 @@ static int connect_with(const struct sim_network_faults *faults, const char *add
 	struct world w;
 	int ended;
 
-	open_world(&w, 3, &(struct sim_options){ .network = *faults });
+	open_world(&w, 3, &(struct sim_options){.network = *faults});
 	start_client(&w.client, w.sim, w.elsewhere, w.node);
 	if (address) {
-		struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = inet_addr(address) };
+		struct sockaddr_in to = {
+			.sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr.s_addr = inet_addr(address)};
 
 		sim_peer_reset(&w.client.peer); /* before it has connected */
 		memcpy(&w.client.address, &to, sizeof(to));
@@ -404,12 +418,13 @@ static int connect_with(const struct sim_network_faults *faults, const char *add
 static void connections_fail_as_told(void **state)
 {
 	(void)state;
-	assert_int_equal(connect_with(&(struct sim_network_faults){ 0 }, NULL), 1);
-	assert_int_equal(connect_with(&(struct sim_network_faults){ .connect_refused = SIM_ALWAYS }, NULL), -ECONNREFUSED);
-	assert_int_equal(connect_with(&(struct sim_network_faults){ .connect_timed_out = SIM_ALWAYS }, NULL), -ETIMEDOUT);
-	assert_int_equal(connect_with(&(struct sim_network_faults){ .connect_reset = SIM_ALWAYS }, NULL), -ECONNRESET);
-	assert_int_equal(connect_with(&(struct sim_network_faults){ .reset = SIM_ALWAYS }, NULL), -ECONNRESET);
-	assert_int_equal(connect_with(&(struct sim_network_faults){ 0 }, "10.9.9.9"), -EHOSTUNREACH);
+	assert_int_equal(connect_with(&(struct sim_network_faults){0}, NULL), 1);
+	assert_int_equal(
+		connect_with(&(struct sim_network_faults){.connect_refused = SIM_ALWAYS}, NULL), -ECONNREFUSED);
+	assert_int_equal(connect_with(&(struct sim_network_faults){.connect_timed_out = SIM_ALWAYS}, NULL), -ETIMEDOUT);
+	assert_int_equal(connect_with(&(struct sim_network_faults){.connect_reset = SIM_ALWAYS}, NULL), -ECONNRESET);
+	assert_int_equal(connect_with(&(struct sim_network_faults){.reset = SIM_ALWAYS}, NULL), -ECONNRESET);
+	assert_int_equal(connect_with(&(struct sim_network_faults){0}, "10.9.9.9"), -EHOSTUNREACH);
 }
 
 int main(void)
