@@ -131,7 +131,10 @@ void ring_connect(struct ring *ring, struct op *op, const struct sockaddr *addre
  */
 void ring_receive(struct ring *ring, struct op *op, int socket);
 
-/* Sends all of `iov` (the ring copies nothing: vector and bytes stay untouched until done) or fails. */
+/*
+ * Sends all of `iov` or fails; `result` may then be how much had gone before. The ring copies nothing: vector and bytes stay
+ * untouched until done, or until ring_cancel(), which is submitted before the kernel looks at them again.
+ */
 void ring_send(struct ring *ring, struct op *op, int socket, const struct iovec *iov, unsigned count);
 
 void ring_shutdown(struct ring *ring, int socket, int how);

@@ -155,8 +155,11 @@ void sim_flow_init(struct sim_flow *flow, struct sim_connection *connection)
 /* What is under way from a reset end: any prefix of it still arrives. */
 static void cut(struct sim *sim, struct sim_flow *flow)
 {
+	if (flow->lost)
+		return;
 	flow->written = flow->arrived + sim_draw_between(sim, 0, flow->written - flow->arrived);
 	flow->fin_sent = flow->fin_arrived;
+	flow->lost = true;
 	sim_event_cancel(sim, &flow->event);
 }
 
@@ -261,6 +264,8 @@ void sim_end_write(struct sim_end *end, const char *bytes, size_t size)
 
 	assert(size <= sim_end_room(end));
 	assert(!flow->fin_sent);
+	if (flow->lost)
+		return; /* its end has not heard of the reset yet */
 	grow(flow, (size_t)(flow->written - flow->read) + size);
 	while (size > 0) {
 		size_t piece = piece_at(flow, flow->written, size);
@@ -277,7 +282,7 @@ void sim_end_shut_write(struct sim_end *end)
 {
 	struct sim_flow *flow = sim_end_out(end);
 
-	if (flow->fin_sent || end->dead)
+	if (flow->fin_sent || flow->lost || end->dead)
 		return;
 	flow->fin_sent = true;
 	plan(flow);

@@ -364,6 +364,29 @@ static void one_seed_is_one_history(void **state)
 	}
 }
 
+/* However the connection breaks, and whoever still writes then: what arrives has no gap. */
+static void broken_connections_bring_a_prefix(void **state)
+{
+	struct sim_options options = rough;
+	unsigned broken = 0;
+
+	(void)state;
+	options.network.reset = SIM_ALWAYS / 40;
+	for (uint64_t seed = 0; seed < 3 * SEEDS; seed++) {
+		struct world w;
+
+		open_world(&w, seed, &options);
+		start_client(&w.client, w.sim, w.elsewhere, w.node);
+		assert_true(sim_run(w.sim, sim_now_ns(w.sim) + DEADLINE_NS, client_ended, &w.client));
+		broken += w.client.ended < 0;
+		sim_run_until(w.sim, sim_now_ns(w.sim) + 60 * NS_PER_S);
+		sim_event_cancel(w.sim, &w.client.next);
+		stop_echo(&w);
+		sim_close(w.sim);
+	}
+	assert_true(broken > SEEDS / 2);
+}
+
 /* At any moment: the client gets a prefix of what the server had, and then hears of the end. */
 static void killed_process_closes_its_sockets(void **state)
 {
@@ -432,6 +455,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bytes_come_back_once_and_in_order),
 		cmocka_unit_test(one_seed_is_one_history),
+		cmocka_unit_test(broken_connections_bring_a_prefix),
 		cmocka_unit_test(killed_process_closes_its_sockets),
 		cmocka_unit_test(connections_fail_as_told),
 	};
