@@ -6,6 +6,7 @@
  */
 #include "fuzz/input.h"
 #include "store/counters.h"
+#include "store/pack.h"
 #include "store/receipt_block.h"
 #include "store/receipt_index.h"
 
@@ -83,6 +84,8 @@ static void load_counter(struct slice row)
 {
 	size_t key_bytes = row.size ? (unsigned char)row.data[0] : 0;
 	struct slice key = slice_after(row, 1);
+	struct slice value = slice_after(row, 1 + key_bytes);
+	struct unpacker u = { value.data, value.data + value.size, false };
 	struct counters *counters;
 	const struct counter *found;
 
@@ -90,10 +93,11 @@ static void load_counter(struct slice row)
 		return;
 	key.size = key_bytes;
 	assert(counters_open(&counters) == 0);
-	if (counters_load(counters, key, slice_after(row, 1 + key_bytes)) == 0) {
+	if (counters_load(counters, key, value) == 0) {
+		uint64_t receipts = unpack_u8(&u) ? unpack_u64(&u) : 0;
+
 		found = counters_find(counters, key);
-		assert(found);
-		(void)counters_total(counters);
+		assert(found ? found->receipts == receipts && found->spend_nusd == (int64_t)unpack_u64(&u) : !receipts);
 	}
 	counters_close(counters);
 }
