@@ -53,6 +53,7 @@ enum attempt_failure {
 	ATTEMPT_BROKEN_STREAM,
 	ATTEMPT_STREAM_ERROR,
 	ATTEMPT_NO_MEMORY,
+	ATTEMPT_NO_SOCKET, /* descriptors or ports are out: the gateway's own lack, and no fault of the provider's */
 	ATTEMPT_FAILURES
 };
 

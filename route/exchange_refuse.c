@@ -120,6 +120,13 @@ struct api_error exchange_failure_error(const struct exchange *e)
 		error.code = SLICE("upstream_overloaded");
 		error.retry_after_s = failure->retry_after_s ? failure->retry_after_s : 5;
 		break;
+	case ATTEMPT_NO_MEMORY:
+	case ATTEMPT_NO_SOCKET:
+		error.status = 503;
+		error.type = SLICE("overloaded");
+		error.code = SLICE("gateway_exhausted");
+		error.retry_after_s = 1;
+		break;
 	case ATTEMPT_CONNECT_TIMEOUT:
 	case ATTEMPT_HEAD_TIMEOUT:
 	case ATTEMPT_IDLE_TIMEOUT:

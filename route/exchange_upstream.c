@@ -35,6 +35,7 @@ const char *attempt_failure_name(enum attempt_failure kind)
 		[ATTEMPT_BROKEN_STREAM] = "broken_stream",
 		[ATTEMPT_STREAM_ERROR] = "stream_error",
 		[ATTEMPT_NO_MEMORY] = "no_memory",
+		[ATTEMPT_NO_SOCKET] = "no_socket",
 	};
 
 	assert(kind < ATTEMPT_FAILURES);
@@ -320,18 +321,28 @@ static struct slice failure_message(enum http_failure failure)
 	return SLICE("The call to the provider failed.");
 }
 
+/* No connection, for want of something of our own. */
+static bool is_own_lack(enum http_failure failure, int error)
+{
+	return failure == HTTP_FAILURE_CONNECT && (error == -EMFILE || error == -ENFILE || error == -EADDRNOTAVAIL ||
+							  error == -ENOBUFS || error == -ENOMEM);
+}
+
 static void on_failed(struct http_call *call, enum http_failure failure, int error, struct slice detail)
 {
 	struct exchange *e = call->user;
 	bool matters = e->state == EXCHANGE_CALLING || e->state == EXCHANGE_ANSWERING || e->state == EXCHANGE_STREAMING;
 	unsigned status = e->state == EXCHANGE_CALLING ? 0 : call->head->status;
 
-	(void)error;
 	(void)detail;
 	exchange_unhold(e, HOLD_CALL);
 	if (!matters)
 		return; /* behind a stream's end marker; the exchange may be gone */
-	exchange_set_failure(e, (enum attempt_failure)failure, status, failure_message(failure));
+	if (is_own_lack(failure, error))
+		exchange_set_failure(e, ATTEMPT_NO_SOCKET, 0,
+			SLICE("The gateway has no socket left to call the provider with. Try again in a moment."));
+	else
+		exchange_set_failure(e, (enum attempt_failure)failure, status, failure_message(failure));
 	exchange_attempt_failed(e);
 }
 
