@@ -33,7 +33,7 @@ include tools/setup/versions.mk
 
 # Goals that compile nothing in this make: they need neither configuration nor libraries when it starts.
 light := clean distclean help setup menuconfig savedefconfig olddefconfig defconfig tidy check-packages %_defconfig \
-	test run bench bench-lookup strace-check valgrind fuzz fuzz-builds fuzz-smoke
+	test faults run bench bench-lookup strace-check valgrind fuzz fuzz-builds fuzz-smoke
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out $(light),$(goals))
 
@@ -239,6 +239,13 @@ test:
 	$(Q)$(MAKE) fuzz-builds
 	$(Q)tools/tests/all $B
 
+# What the quick part, in `make test`, does once or on a small scale, and the rest: some minutes. PART: of a case's name.
+faults:
+	$(Q)tools/setup/packages install faults
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)$(remake) all
+	$(Q)node tools/tests/faults/main.mjs $B full '$(PART)'
+
 run:
 	$(Q)tools/setup/packages install run
 	$(Q)tools/setup/dependencies $(DEPS)
@@ -320,5 +327,5 @@ distclean: clean
 help:
 	@sed 's/^/  /' tools/setup/help.txt
 
-.PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test run bench bench-lookup \
+.PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test faults run bench bench-lookup \
 	fuzz fuzz-builds fuzz-programs fuzz-smoke strace-check valgrind tidy install clean distclean help compile_commands.json

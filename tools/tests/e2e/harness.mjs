@@ -65,8 +65,8 @@ export function run(program, args, env = {}) {
   });
 }
 
-export async function startMock(build) {
-  const { child, match } = await start(`${build}/mockllm`, ["--listen", "127.0.0.1:0"], { ready: /listening on \S*:(\d+)/ });
+export async function startMock(build, port = 0) {
+  const { child, match } = await start(`${build}/mockllm`, ["--listen", `127.0.0.1:${port}`], { ready: /listening on \S*:(\d+)/ });
   const base = `http://127.0.0.1:${match[1]}`;
   return {
     child, base, port: Number(match[1]),
