@@ -123,7 +123,10 @@ static void on_send_done(struct op *op, int result, uint32_t flags, struct buffe
 		continue_closing(s);
 		return;
 	}
-	s->handler->on_sent(s, result < 0 ? result : 0);
+	/* What the kernel took before the connection broke comes as a count; the error itself is the receive's. */
+	if (result >= 0)
+		result = (size_t)result == s->sending_bytes ? 0 : -EPIPE;
+	s->handler->on_sent(s, result);
 }
 
 static void on_connect_done(struct op *op, int result, uint32_t flags, struct buffer *buffer)
@@ -204,6 +207,9 @@ void stream_send(struct stream *s, const struct iovec *iov, unsigned count)
 {
 	assert(!s->closing);
 	assert(s->socket >= 0);
+	s->sending_bytes = 0;
+	for (unsigned i = 0; i < count; i++)
+		s->sending_bytes += iov[i].iov_len;
 	ring_send(s->shard->ring, &s->send_op, s->socket, iov, count);
 }
 

@@ -35,6 +35,7 @@ struct stream {
 	/* The stream's own. */
 	struct op receive_op;
 	struct op send_op;       /* before that it connects: nothing is sent until then */
+	size_t sending_bytes;    /* of the send in flight */
 	struct buffer *held_first, *held_last; /* arrived while paused; delivered first on resume */
 	int ended;               /* what ended receiving and was not told yet: 0, 1 for the peer's end, or -errno */
 	bool connecting, paused, closing, reset_on_close, receive_ended, receive_cancelled;

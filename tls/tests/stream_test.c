@@ -304,6 +304,26 @@ static void test_close_in_mid_send_frees_all(struct world *w)
 	free(bytes);
 }
 
+/* What the kernel took before the connection broke was not sent. */
+static void test_broken_send_is_told(struct world *w)
+{
+	size_t size = 8 << 20;
+	char *bytes = calloc(1, size);
+	struct iovec all[] = { { bytes, size } };
+
+	world_connect(w);
+	stream_pause(&w->server.stream);
+	stream_send(&w->client.stream, all, 1);
+	for (int i = 0; i < 50; i++)
+		shard_turn(&w->shard, 0);
+	assert_false(w->client.sent);
+	stream_close(&w->server.stream, true);
+	turn_until(w, w->server.closed && w->client.sent);
+	assert_true(w->client.sent_result < 0);
+	w->server.open = false;
+	free(bytes);
+}
+
 static void test_refused_connection_is_told(struct world *w)
 {
 	struct sockaddr_in nobody = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(1) };
@@ -332,6 +352,7 @@ static void (*const cases[])(struct world *) = {
 	test_pause_holds_and_resume_delivers,
 	test_pause_leaves_the_pool_to_others,
 	test_close_in_mid_send_frees_all,
+	test_broken_send_is_told,
 	test_refused_connection_is_told,
 	test_close_while_connecting,
 };
