@@ -132,8 +132,8 @@ void ring_connect(struct ring *ring, struct op *op, const struct sockaddr *addre
 void ring_receive(struct ring *ring, struct op *op, int socket);
 
 /*
- * Sends all of `iov` or fails: `result` is then -errno, or less than all: how much had gone before. The ring copies nothing: vector and bytes stay
- * untouched until done, or until ring_cancel(), which is submitted before the kernel looks at them again.
+ * Sends all of `iov` or fails: `result` is then -errno, or less than all: how much had gone before. The ring copies nothing:
+ * vector and bytes stay untouched until done, or until ring_cancel(), which is submitted before the kernel looks at them again.
  */
 void ring_send(struct ring *ring, struct op *op, int socket, const struct iovec *iov, unsigned count);
 
