@@ -58,6 +58,15 @@ static void on_retry(struct timer *timer)
 	start_accepting(container_of(timer, struct acceptor, retry));
 }
 
+/* Its accept has ended: who connects from now on is refused, instead of waiting for a process that will not accept. */
+static void close_listener(struct acceptor *a)
+{
+	if (a->listener < 0)
+		return;
+	ring_close_socket(a->server->shard->ring, a->listener, false);
+	a->listener = -1;
+}
+
 static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer *buffer)
 {
 	struct acceptor *a = container_of(op, struct acceptor, accepting.op);
@@ -71,7 +80,9 @@ static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer
 	if (flags & OP_MORE)
 		return;
 	server->accepting_count--;
-	if (!server->draining) /* descriptors or memory are out: trying at once would only spin */
+	if (server->draining)
+		close_listener(a);
+	else /* descriptors or memory are out: trying at once would only spin */
 		timer_arm(&server->shard->timers, &a->retry,
 			  shard_now_ns(server->shard) + ACCEPT_RETRY_MS * NS_PER_MS);
 }
@@ -101,6 +112,8 @@ static void stop_accepting(struct http_server *server)
 		timer_disarm(&server->shard->timers, &a->retry);
 		if (a->accepting.op.in_flight)
 			ring_cancel(server->shard->ring, &a->accepting.op);
+		else
+			close_listener(a);
 	}
 }
 

@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { WIRES_MAX = 128, SENT_MAX = 1 << 19 };
+enum { WIRES_MAX = 128, SENT_MAX = 1 << 19, LISTENER = 1000 };
 
 /* The client's end of a connection. */
 struct wire {
@@ -35,6 +35,7 @@ static struct world {
 	struct accepting *accepting;
 	struct wire wires[WIRES_MAX];
 	unsigned wire_count, reset_at_once, buffers_live;
+	bool listener_closed;
 	uint32_t next_ip;
 	unsigned heads, requests, dones, gones, drains;
 	struct http_request *held; /* of /later */
@@ -69,7 +70,10 @@ void ring_close_socket(struct ring *ring, int socket, bool reset)
 {
 	(void)ring;
 	w.reset_at_once += reset;
-	w.wires[socket].closed = true;
+	if (socket == LISTENER)
+		w.listener_closed = true;
+	else
+		w.wires[socket].closed = true;
 }
 
 static struct wire *wire_of(const struct stream *s)
@@ -224,7 +228,7 @@ static int set_up(void **state)
 	timers_init(&w.shard.timers, w.shard.now_ns);
 	rand_seed(&w.shard.rand, 1);
 	assert_int_equal(http_server_open(&w.server, &w.shard, &options, &service, &w), 0);
-	assert_int_equal(http_server_listen(w.server, 3), 0);
+	assert_int_equal(http_server_listen(w.server, LISTENER), 0);
 	return 0;
 }
 
@@ -716,6 +720,7 @@ static void test_drain(void **state)
 	settle();
 	assert_true(idle->closed);
 	assert_false(w.accepting->op.in_flight);
+	assert_true(w.listener_closed);
 	assert_false(http_server_idle(w.server));
 	http_respond(w.held, 200, SLICE(""), SLICE("late"));
 	settle();
