@@ -41,9 +41,10 @@ struct http_service {
 	/*
 	 * Renders a body for an error that the server found itself (400, 408, 413, 417, 429, 431, 501, 503, 505). `code` is a
 	 * stable word such as "request_line_invalid", `message` a sentence. Writes JSON and extra header lines
-	 * ("name: value\r\n") into the texts.
+	 * ("name: value\r\n") into the texts. `request`: the one whose body did not come as it should; NULL: on_head has not
+	 * been called for it.
 	 */
-	void (*write_error)(void *context, unsigned status, struct slice code, struct slice message,
+	void (*write_error)(void *context, struct http_request *request, unsigned status, struct slice code, struct slice message,
 			    struct text *headers, struct text *body);
 };
 

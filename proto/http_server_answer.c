@@ -294,6 +294,6 @@ void http_exchange_fail(struct exchange *x, unsigned status, struct slice code, 
 		x->keep_alive = false;
 		return;
 	}
-	server->service->write_error(server->context, status, code, message, &headers, &body);
+	server->service->write_error(server->context, x->introduced ? &x->request : NULL, status, code, message, &headers, &body);
 	http_respond(&x->request, status, text_slice(&headers), text_slice(&body));
 }

@@ -72,6 +72,15 @@ void exchange_refuse(struct exchange *e, const struct api_error *error, struct s
 	send_error(e);
 }
 
+void exchange_refused_by_server(struct exchange *e, unsigned status)
+{
+	e->state = EXCHANGE_ENDED;
+	e->status = status;
+	e->answered = true;
+	if (e->is_api && e->key)
+		exchange_receipt_quietly(e);
+}
+
 void exchange_refuse_overloaded(struct exchange *e, struct slice code, struct slice message)
 {
 	struct api_error error = {

@@ -216,15 +216,30 @@ static void on_done(void *context, struct http_request *request)
 		exchange_done(request->user);
 }
 
-static void write_error(void *context, unsigned status, struct slice code, struct slice message, struct text *headers,
-	struct text *body)
+/* A request whose head is known keeps its id, and leaves the receipt of what its client is told. */
+static void print_id(struct gateway_shard *gs, struct http_request *request, unsigned status, char *id_text)
 {
-	struct gateway_shard *gs = context;
-	struct api_error error = {.status = status, .type = api_error_type(status), .code = code, .message = message};
-	struct ulid id = ulid_make(&gs->shard->rand, shard_wall_ns(gs->shard));
-	char id_text[4 + ULID_TEXT_BYTES] = "req_";
+	struct exchange *e = request ? request->user : NULL;
+	struct ulid id;
 
+	if (e) {
+		exchange_refused_by_server(e, status);
+		memcpy(id_text, e->id_text, sizeof(e->id_text));
+		return;
+	}
+	id = ulid_make(&gs->shard->rand, shard_wall_ns(gs->shard));
+	memcpy(id_text, "req_", 4);
 	ulid_print(&id, id_text + 4);
+	metric_add(&gs->metrics.pages[status / 100 % STATUS_CLASSES], 1);
+}
+
+static void write_error(void *context, struct http_request *request, unsigned status, struct slice code,
+	struct slice message, struct text *headers, struct text *body)
+{
+	struct api_error error = {.status = status, .type = api_error_type(status), .code = code, .message = message};
+	char id_text[4 + ULID_TEXT_BYTES];
+
+	print_id(context, request, status, id_text);
 	if (status == 503) {
 		error.retry_after_s = 1;
 		text_literal(headers, "Retry-After: 1\r\n");
@@ -233,7 +248,6 @@ static void write_error(void *context, unsigned status, struct slice code, struc
 	text_add(headers, slice_of(id_text, sizeof(id_text)));
 	text_literal(headers, "\r\n");
 	api_error_print(&error, slice_of(id_text, sizeof(id_text)), body);
-	metric_add(&gs->metrics.pages[status / 100 % STATUS_CLASSES], 1);
 }
 
 const struct http_service gateway_service = {

@@ -62,10 +62,11 @@ static void on_done(void *context, struct http_request *request)
 	((struct world *)context)->done++;
 }
 
-static void write_error(void *context, unsigned status, struct slice code, struct slice message, struct text *headers,
-			struct text *body)
+static void write_error(void *context, struct http_request *request, unsigned status, struct slice code, struct slice message,
+			struct text *headers, struct text *body)
 {
 	(void)context;
+	(void)request;
 	(void)status;
 	(void)message;
 	(void)headers;

@@ -192,10 +192,11 @@ static void on_done(void *context, struct http_request *request)
 		w.held = NULL;
 }
 
-static void write_error(void *context, unsigned status, struct slice code, struct slice message, struct text *headers,
-			struct text *body)
+static void write_error(void *context, struct http_request *request, unsigned status, struct slice code, struct slice message,
+			struct text *headers, struct text *body)
 {
 	(void)context;
+	(void)request;
 	assert_true(status >= 400 && message.size > 0);
 	text_literal(headers, "Content-Type: text/plain\r\n");
 	text_add(body, code);
