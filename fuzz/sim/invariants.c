@@ -1,0 +1,372 @@
+/* See invariants.h. */
+#include "fuzz/sim/invariants.h"
+
+#include <stdlib.h>
+
+#include "fuzz/sim/bytes.h"
+#include "fuzz/sim/client.h"
+#include "fuzz/sim/provider.h"
+#include "fuzz/sim/request.h"
+#include "route/gateway_shard.h"
+
+enum when { AFTER_EVENT, AT_REST, CLOSED, AT_END };
+
+struct invariant {
+	const char *name;
+	enum when when;
+	bool (*holds)(struct scenario *s, struct gate *gate, char *how, size_t how_bytes);
+};
+
+/* ---- After each event ---- */
+
+/* From the client's leaving until the provider must have heard of it: through the network twice, and both late. */
+static uint64_t cancel_bound_ns(const struct scenario *s)
+{
+	uint64_t stall_ns = s->terms.stalls ? sim_network_faults(s->sim)->stall_max_ns : 0;
+
+	return 3 * NS_PER_S + 8 * stall_ns + 8 * sim_ring_faults(s->sim)->shard_late_ns;
+}
+
+static bool upstreams_are_cancelled(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	uint64_t now_ns = sim_now_ns(s->sim);
+
+	(void)gate;
+	while (s->left.looked_at < s->left.count) {
+		const struct call *call = book_call(&s->book, s->left.calls[s->left.looked_at]);
+
+		if (call->ended_ns + cancel_bound_ns(s) > now_ns)
+			return true;
+		s->left.looked_at++;
+		for (uint32_t n = 1; n <= call->attempt_count; n++) {
+			if (!book_attempt(&s->book, call->id, n)->open)
+				continue;
+			snprintf(how, how_bytes, "attempt %u of call %u goes on %llu ms after its client left", n, call->id,
+				 (unsigned long long)((now_ns - call->ended_ns) / NS_PER_MS));
+			return false;
+		}
+	}
+	return true;
+}
+
+enum { BETWEEN_BYTES = 384 << 10 }; /* what a stream may hold in the gateway: output, receive buffers, an event */
+
+/* A slow reader holds back its own provider: what was read from that and not delivered is bounded. */
+static bool memory_is_bounded(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	(void)gate;
+	if (!s->terms.flood || sim_trace_count(s->sim) % 64)
+		return true;
+	for (unsigned i = 0; i < s->terms.client_count; i++) {
+		const struct call *call = client_waiting(s->clients[i]);
+		uint64_t taken;
+
+		if (!call || !call_is_stream(call))
+			continue;
+		for (unsigned p = 0; p < PROVIDERS; p++) {
+			taken = provider_sent_bytes(s->providers[p], call->id);
+			/* Twice a window of 256 KiB lies in the network. */
+			if (taken <= call->answer_bytes + BETWEEN_BYTES + 2 * (256 << 10))
+				continue;
+			snprintf(how, how_bytes, "%llu bytes of call %u were taken from its provider, its client has %llu",
+				 (unsigned long long)taken, call->id, (unsigned long long)call->answer_bytes);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool exchanges_are_bounded(struct scenario *s, struct gate *unused, char *how, size_t how_bytes)
+{
+	(void)unused;
+	for (unsigned g = 0; g < s->terms.gate_count; g++) {
+		struct gate *gate = s->gates[g];
+		uint32_t count = 0;
+
+		for (unsigned i = 0; gate->node && i < s->terms.shard_count; i++) {
+			const struct gateway_shard *gs = atomic_load(&node_gateway(gate->node)->shards[i]);
+
+			count += gs ? gs->exchange_count : 0;
+		}
+		if (count <= 16 * s->terms.client_count)
+			continue;
+		snprintf(how, how_bytes, "%u requests live in %s, of %u clients", count, gate->name, s->terms.client_count);
+		return false;
+	}
+	return true;
+}
+
+/* ---- A drained gateway ---- */
+
+static bool buffers_are_home(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	for (unsigned i = 0; i < s->terms.shard_count; i++) {
+		uint32_t held = ring_buffers_held(node_shard(gate->node, i)->ring);
+
+		if (held == 0)
+			continue;
+		snprintf(how, how_bytes, "%s, shard %u: %u receive buffers are out", gate->name, i, held);
+		return false;
+	}
+	return true;
+}
+
+static bool timers_are_disarmed(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	for (unsigned i = 0; i < s->terms.shard_count; i++) {
+		uint32_t armed = node_shard(gate->node, i)->timers.armed_count;
+
+		if (armed == 0)
+			continue;
+		snprintf(how, how_bytes, "%s, shard %u: %u timers are armed", gate->name, i, armed);
+		return false;
+	}
+	return true;
+}
+
+static bool exchanges_are_home(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	for (unsigned i = 0; i < s->terms.shard_count; i++) {
+		const struct gateway_shard *gs = atomic_load(&node_gateway(gate->node)->shards[i]);
+		uint32_t streams = gs->streams.untouched_count;
+
+		for (const void *piece = gs->streams.free; piece; memcpy(&piece, piece, sizeof(piece)))
+			streams++;
+		if (gs->exchange_count == 0 && streams == gs->streams.piece_count)
+			continue;
+		snprintf(how, how_bytes, "%s, shard %u: %u requests live, %u streams' memory is out", gate->name, i,
+			 gs->exchange_count, gs->streams.piece_count - streams);
+		return false;
+	}
+	return true;
+}
+
+static bool process_is_clean(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	unsigned sockets = sim_process_sockets(gate->process), rings = sim_process_rings(gate->process),
+		 shards = sim_process_shards(gate->process);
+
+	(void)s;
+	snprintf(how, how_bytes, "%s left %u sockets, %u rings, %u shards", gate->name, sockets, rings, shards);
+	return sockets + rings + shards == 0;
+}
+
+/* ---- The end ---- */
+
+static bool upstreams_are_closed(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	(void)gate;
+	for (unsigned i = 0; i < PROVIDERS; i++) {
+		if (provider_connections(s->providers[i]) == 0)
+			continue;
+		snprintf(how, how_bytes, "provider %u still has %u connections", i, provider_connections(s->providers[i]));
+		return false;
+	}
+	return true;
+}
+
+static bool no_exchange_is_lost(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	(void)gate;
+	for (size_t i = 0; i < s->book.call_count; i++) {
+		const struct call *call = &s->book.calls[i];
+
+		if (call->outcome != OUTCOME_WAITING)
+			continue;
+		snprintf(how, how_bytes, "call %u (%s), sent %llu ms ago, has no answer", call->id, call_kind_name(call->kind),
+			 (unsigned long long)((sim_now_ns(s->sim) - call->sent_ns) / NS_PER_MS));
+		return false;
+	}
+	return true;
+}
+
+static bool answers_have_receipts(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	(void)gate;
+	for (size_t i = 0; i < s->book.call_count; i++) {
+		const struct call *call = &s->book.calls[i];
+
+		if (call->receipt_count || !call->decided || call->outcome != OUTCOME_WHOLE || !invariants_receipt_due(s, call))
+			continue;
+		snprintf(how, how_bytes, "call %u (%s) was answered with %u, and has no receipt", call->id,
+			 call_kind_name(call->kind), call->status);
+		return false;
+	}
+	return true;
+}
+
+static bool receipts_come_once(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	(void)gate;
+	for (size_t i = 0; i < s->book.call_count; i++) {
+		const struct call *call = &s->book.calls[i];
+
+		if (call->receipt_count <= 1)
+			continue;
+		snprintf(how, how_bytes, "call %u (%s) has %u receipts", call->id, call_kind_name(call->kind), call->receipt_count);
+		return false;
+	}
+	return true;
+}
+
+/* What a provider was asked for was bought, whoever has left since. */
+static bool calls_have_receipts(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	(void)gate;
+	if (s->was_full)
+		return true;
+	for (size_t i = 0; i < s->book.call_count; i++) {
+		const struct call *call = &s->book.calls[i];
+
+		if (call->receipt_count || call->attempt_count == 0 ||
+		    s->gates[call->gate]->lives[call->life - 1].end != LIFE_DRAINED || !invariants_receipt_due(s, call))
+			continue;
+		snprintf(how, how_bytes, "call %u (%s) was made to a provider %u times, and has no receipt", call->id,
+			 call_kind_name(call->kind), call->attempt_count);
+		return false;
+	}
+	return true;
+}
+
+static const struct invariant invariants[] = {
+	{ "an upstream is cancelled when its client left", AFTER_EVENT, upstreams_are_cancelled },
+	{ "memory is bounded", AFTER_EVENT, memory_is_bounded },
+	{ "requests are bounded", AFTER_EVENT, exchanges_are_bounded },
+	{ "every buffer comes home", AT_REST, buffers_are_home },
+	{ "every timer comes home", AT_REST, timers_are_disarmed },
+	{ "every request comes home", AT_REST, exchanges_are_home },
+	{ "sockets and rings are closed", CLOSED, process_is_clean },
+	{ "upstream connections are closed", AT_END, upstreams_are_closed },
+	{ "no exchange is lost", AT_END, no_exchange_is_lost },
+	{ "receipts come once", AT_END, receipts_come_once },
+	{ "every answer has its receipt", AT_END, answers_have_receipts },
+	{ "every call to a provider has its receipt", AT_END, calls_have_receipts },
+};
+
+static void look(struct scenario *s, struct gate *gate, enum when when)
+{
+	char how[BROKEN_BYTES];
+
+	for (size_t i = 0; i < sizeof(invariants) / sizeof(*invariants); i++)
+		if (invariants[i].when == when && !invariants[i].holds(s, gate, how, sizeof(how)))
+			scenario_break(s, invariants[i].name, "%s", how);
+}
+
+void invariants_after_event(struct scenario *s)
+{
+	look(s, NULL, AFTER_EVENT);
+}
+
+void invariants_at_rest(struct gate *gate)
+{
+	look(gate->scenario, gate, AT_REST);
+}
+
+void invariants_closed(struct gate *gate)
+{
+	look(gate->scenario, gate, CLOSED);
+}
+
+void invariants_at_end(struct scenario *s)
+{
+	look(s, NULL, AT_END);
+}
+
+/* ---- A call's end ---- */
+
+static bool gate_was_disturbed(const struct scenario *s, const struct call *call)
+{
+	const struct gate *gate = s->gates[call->gate];
+
+	return gate->life_count != call->life || gate->state != GATE_UP || gate->lives[call->life - 1].end != LIFE_GOES_ON;
+}
+
+static bool gate_was_killed(const struct scenario *s, const struct call *call)
+{
+	const struct life *life = &s->gates[call->gate]->lives[call->life - 1];
+
+	return life->end == LIFE_KILLED || life->end == LIFE_POWER_CUT || life->aborted;
+}
+
+/* A request on an idle connection may cross with the gateway's closing it; it has to be sent once more by its client. */
+static bool may_have_crossed(const struct scenario *s, const struct call *call)
+{
+	return !call->answer_begun && (call->reused || gate_was_disturbed(s, call));
+}
+
+void invariants_call_broken(struct scenario *s, const struct call *call)
+{
+	if (s->terms.resets || s->terms.stalls || call->spoilt || gate_was_killed(s, call) || may_have_crossed(s, call))
+		return;
+	scenario_break(s, "no exchange is lost", "call %u (%s): its connection was closed %s", call->id, call_kind_name(call->kind),
+		       call->answer_begun ? "in the middle of its answer" : "without an answer");
+}
+
+static bool is_trouble(unsigned status)
+{
+	return status == 400 || status == 413 || status == 422 || status == 429 || status == 502 || status == 503 || status == 504;
+}
+
+static bool status_is_explained(const struct scenario *s, const struct call *call)
+{
+	const struct terms *t = &s->terms;
+	bool trouble = t->misery || t->bad_names || t->outages || t->stalls || t->resets || call->spoilt;
+
+	if (call->status == 503 && (s->was_full || gate_was_disturbed(s, call)))
+		return true;
+	if (call->status == 408)
+		return t->stalls || call->spoilt;
+	if (call->kind == CALL_RECEIPT && call->status == 404)
+		return s->was_full || gate_was_disturbed(s, call) || call->life > 1;
+	return call_is_served(call) && trouble && is_trouble(call->status);
+}
+
+void invariants_call_whole(struct scenario *s, const struct call *call)
+{
+	unsigned expected = request_expected_status(call->kind);
+
+	if (call->status != expected && !status_is_explained(s, call))
+		scenario_break(s, "statuses are what the contract says", "call %u (%s) got %u, not %u", call->id,
+			       call_kind_name(call->kind), call->status, expected);
+}
+
+void invariants_call_left(struct scenario *s, const struct call *call)
+{
+	if (call->pipelined)
+		return; /* the gateway may not read on, and so not hear of it, before it has answered the first */
+	if (s->left.count == s->left.capacity) {
+		s->left.capacity = s->left.capacity ? 2 * s->left.capacity : 64;
+		s->left.calls = sim_grown(s->left.calls, s->left.capacity * sizeof(*s->left.calls));
+	}
+	s->left.calls[s->left.count++] = call->id;
+}
+
+void invariants_free(struct scenario *s)
+{
+	free(s->left.calls);
+}
+
+static bool power_was_cut_since(const struct gate *gate, unsigned life)
+{
+	for (unsigned i = life - 1; i < gate->life_count; i++)
+		if (gate->lives[i].end == LIFE_POWER_CUT)
+			return true;
+	return false;
+}
+
+/* A power cut, then or later, takes what only `power` keeps; a death what `relaxed` has not committed within a second. */
+bool invariants_receipt_due(const struct scenario *s, const struct call *call)
+{
+	const struct gate *gate = s->gates[call->gate];
+	const struct life *life = &gate->lives[call->life - 1];
+
+	if (call->status == 503 && s->was_full)
+		return false;
+	if (s->terms.durability == DURABILITY_POWER)
+		return true;
+	if (power_was_cut_since(gate, call->life))
+		return false;
+	if (s->terms.durability == DURABILITY_PROCESS)
+		return true;
+	return !s->was_full && (life->end != LIFE_KILLED || call->ended_ns + NS_PER_S < life->ended_ns);
+}

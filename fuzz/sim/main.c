@@ -1,0 +1,282 @@
+/*
+ * build/sim: runs seeds. Each has a process of its own, so that one that crashes is a failed seed like others, and what a
+ * killed gateway leaves in memory goes with it. Nothing is printed of a seed that holds.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fuzz/sim/scenario.h"
+
+enum { WORKERS_MAX = 64, FAILURES_SHOWN = 1000, LAST_EVENTS = 40 };
+
+struct options {
+	uint64_t from, to;
+	bool one, trace, until_broken;
+	unsigned workers;
+};
+
+struct worker {
+	pid_t pid; /* 0: none */
+	int pipe;
+	uint64_t seed;
+};
+
+struct totals {
+	uint64_t seeds, failed, requests, served, crashes, receipts, events;
+	uint64_t first_failed;
+};
+
+static const char help[] =
+	"usage: sim --seed N [--trace] | --seeds FROM-TO [-j N] [--until-broken]\n"
+	"\n"
+	"Runs histories of gateways, clients and providers in a simulated world; a seed is one history, the same each time.\n"
+	"\n"
+	"  --seed N          that one, in this process; tells its hash\n"
+	"  --trace           prints its last events\n"
+	"  --seeds FROM-TO   all of these (TO included), each in a process of its own\n"
+	"  -j N              so many at once (default: the processors)\n"
+	"  --until-broken    ends with the first seed that breaks an invariant, as a success: for planted faults\n";
+
+static double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static bool read_number(const char *text, const char **end, uint64_t *number)
+{
+	char *behind;
+
+	errno = 0;
+	*number = strtoull(text, &behind, 10);
+	*end = behind;
+	return errno == 0 && behind > text && text[0] != '-';
+}
+
+static bool read_range(const char *text, struct options *options)
+{
+	const char *end;
+
+	return read_number(text, &end, &options->from) && *end == '-' && read_number(end + 1, &end, &options->to) && !*end &&
+	       options->to >= options->from;
+}
+
+static bool read_options(struct options *options, int argc, char **argv)
+{
+	static const struct option names[] = { { "seed", required_argument, NULL, 's' },
+					       { "seeds", required_argument, NULL, 'r' },
+					       { "trace", no_argument, NULL, 't' },
+					       { "until-broken", no_argument, NULL, 'u' },
+					       { "jobs", required_argument, NULL, 'j' },
+					       { NULL, 0, NULL, 0 } };
+	bool good = argc > 1;
+	const char *end;
+	uint64_t number;
+
+	for (int c; (c = getopt_long(argc, argv, "j:", names, NULL)) != -1;) {
+		switch (c) {
+		case 's':
+			options->one = true;
+			good = good && read_number(optarg, &end, &options->from) && !*end;
+			break;
+		case 'r':
+			good = good && read_range(optarg, options);
+			break;
+		case 't':
+			options->trace = true;
+			break;
+		case 'u':
+			options->until_broken = true;
+			break;
+		case 'j':
+			good = good && read_number(optarg, &end, &number) && !*end && number >= 1 && number <= WORKERS_MAX;
+			options->workers = good ? (unsigned)number : 1;
+			break;
+		default:
+			good = false;
+		}
+	}
+	return good && optind == argc;
+}
+
+/* ---- One seed ---- */
+
+/* A crash of the gateway or of the world is a broken invariant too: the last events tell how it came to it. */
+static void on_crash(int number)
+{
+	signal(number, SIG_DFL);
+	scenario_print_current(stderr);
+	raise(number);
+}
+
+static void catch_crashes(void)
+{
+	static const int numbers[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+
+	for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
+		signal(numbers[i], on_crash);
+}
+
+static void say_failed(const char *program, uint64_t seed, const struct verdict *verdict)
+{
+	printf("seed %" PRIu64 ": %s: %s\n  replay: %s --seed %" PRIu64 " --trace\n", seed, verdict->broken, verdict->how, program, seed);
+}
+
+static int run_one(const char *program, const struct options *options)
+{
+	struct verdict verdict;
+
+	catch_crashes();
+	verdict = scenario_run(options->from, options->trace ? stdout : NULL);
+	if (verdict.broken[0])
+		say_failed(program, options->from, &verdict);
+	printf("seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " served, %" PRIu64 " receipts, %" PRIu64 " crashes, %" PRIu64
+	       " events, hash %016" PRIx64 "\n",
+	       options->from, verdict.requests, verdict.served, verdict.receipts, verdict.crashes, verdict.events, verdict.hash);
+	return verdict.broken[0] ? 1 : 0;
+}
+
+/* ---- Many ---- */
+
+static void start_worker(struct worker *worker, uint64_t seed)
+{
+	struct verdict verdict;
+	int ends[2], rc = pipe(ends);
+
+	assert(rc == 0);
+	fflush(stdout);
+	worker->seed = seed;
+	worker->pipe = ends[0];
+	worker->pid = fork();
+	assert(worker->pid >= 0);
+	if (worker->pid > 0) {
+		close(ends[1]);
+		return;
+	}
+	close(ends[0]);
+	if (!freopen("/dev/null", "w", stderr)) /* what crashes is told by its parent, and replayed to be seen */
+		_exit(1);
+	verdict = scenario_run(seed, NULL);
+	_exit(write(ends[1], &verdict, sizeof(verdict)) == sizeof(verdict) ? 0 : 1);
+}
+
+static struct verdict end_worker(struct worker *worker, int status)
+{
+	struct verdict verdict = { 0 };
+
+	if (read(worker->pipe, &verdict, sizeof(verdict)) != sizeof(verdict)) {
+		snprintf(verdict.broken, sizeof(verdict.broken), "nothing crashes");
+		snprintf(verdict.how, sizeof(verdict.how), WIFSIGNALED(status) ? "ended by signal %d" : "ended with status %d",
+			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	}
+	close(worker->pipe);
+	worker->pid = 0;
+	return verdict;
+}
+
+static void add(struct totals *totals, const struct verdict *verdict)
+{
+	totals->seeds++;
+	totals->requests += verdict->requests;
+	totals->served += verdict->served;
+	totals->crashes += verdict->crashes;
+	totals->receipts += verdict->receipts;
+	totals->events += verdict->events;
+}
+
+static void note_failure(struct totals *totals, const char *program, uint64_t seed, const struct verdict *verdict)
+{
+	if (!totals->failed++ || seed < totals->first_failed)
+		totals->first_failed = seed;
+	if (totals->failed <= FAILURES_SHOWN)
+		say_failed(program, seed, verdict);
+}
+
+/* Waits for one to end. */
+static void reap(struct worker *workers, unsigned count, struct totals *totals, const char *program)
+{
+	int status;
+	pid_t pid = wait(&status);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct verdict verdict;
+		uint64_t seed = workers[i].seed;
+
+		if (workers[i].pid != pid)
+			continue;
+		verdict = end_worker(&workers[i], status);
+		add(totals, &verdict);
+		if (verdict.broken[0])
+			note_failure(totals, program, seed, &verdict);
+	}
+}
+
+static void show_progress(const struct totals *totals, uint64_t all, double begun)
+{
+	if (isatty(STDERR_FILENO) && totals->seeds % 16 == 0)
+		fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " requests, %.0f s ", totals->seeds, all, totals->requests,
+			seconds() - begun);
+}
+
+static unsigned count_running(const struct worker *workers, unsigned count)
+{
+	unsigned running = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		running += workers[i].pid != 0;
+	return running;
+}
+
+static int run_many(const char *program, const struct options *options)
+{
+	struct worker workers[WORKERS_MAX] = { 0 };
+	struct totals totals = { 0 };
+	double begun = seconds();
+	uint64_t next = options->from;
+
+	for (;;) {
+		bool more = next <= options->to && next >= options->from && !(options->until_broken && totals.failed);
+
+		for (unsigned i = 0; more && i < options->workers; i++) {
+			if (workers[i].pid)
+				continue;
+			start_worker(&workers[i], next++);
+			more = next <= options->to;
+		}
+		if (!count_running(workers, options->workers))
+			break;
+		reap(workers, options->workers, &totals, program);
+		show_progress(&totals, options->to - options->from + 1, begun);
+	}
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\n");
+	printf("%" PRIu64 " requests simulated (%" PRIu64 " served, %" PRIu64 " receipts, %" PRIu64 " crashes of gateways) in %" PRIu64
+	       " seeds, %.1f s: %" PRIu64 " seeds broke an invariant\n",
+	       totals.requests, totals.served, totals.receipts, totals.crashes, totals.seeds, seconds() - begun, totals.failed);
+	if (options->until_broken && totals.failed)
+		printf("broken within %" PRIu64 " seeds\n", totals.first_failed - options->from + 1);
+	return (totals.failed != 0) == options->until_broken ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+	struct options options = { .workers = processors > 0 && processors < WORKERS_MAX ? (unsigned)processors : 1 };
+
+	if (!read_options(&options, argc, argv)) {
+		fputs(help, stderr);
+		return 2;
+	}
+	return options.one ? run_one(argv[0], &options) : run_many(argv[0], &options);
+}

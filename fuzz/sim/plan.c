@@ -1,0 +1,340 @@
+/* See plan.h. A plan is a good answer, or one of the bad days of the table below. */
+#include "fuzz/sim/plan.h"
+
+#include <stdlib.h>
+
+enum day {
+	DAY_GOOD,
+	DAY_STATUS,      /* an error status */
+	DAY_SILENT,      /* never a byte */
+	DAY_HANGS_UP,    /* closes without a byte */
+	DAY_RESETS,      /* or breaks the connection */
+	DAY_STALLS,      /* stops in the middle */
+	DAY_TRUNCATES,   /* closes in the middle */
+	DAY_BREAKS,      /* breaks the connection in the middle */
+	DAY_NONSENSE,    /* a body that is no answer */
+	DAY_NO_HTTP,     /* bytes that are no HTTP */
+	DAY_NO_END,      /* a stream without its end marker */
+	DAY_ERROR_EVENT, /* a stream with an error in it */
+	DAYS
+};
+
+/* How an answer is framed. */
+enum framing { FRAMED_LENGTH, FRAMED_CHUNKS, FRAMED_CLOSE };
+
+struct body {
+	struct bytes bytes;
+	size_t piece_count, piece_capacity;
+	size_t *pieces; /* where each ends; framed as a chunk of its own */
+};
+
+static void end_piece(struct body *body)
+{
+	if (body->piece_count == body->piece_capacity) {
+		body->piece_capacity = body->piece_capacity ? 2 * body->piece_capacity : 16;
+		body->pieces = sim_grown(body->pieces, body->piece_capacity * sizeof(*body->pieces));
+	}
+	body->pieces[body->piece_count++] = body->bytes.size;
+}
+
+static void draw_figures(struct scenario *s, struct attempt *attempt)
+{
+	struct figures *f = &attempt->figures;
+
+	f->prompt = (int64_t)pick(s, 1, 5000);
+	f->completion = (int64_t)pick(s, 1, 2000);
+	f->cached = chance(s, 16384) ? (int64_t)pick(s, 0, (uint64_t)f->prompt) : 0;
+	f->reasoning = chance(s, 16384) ? (int64_t)pick(s, 0, (uint64_t)f->completion) : 0;
+	if (attempt->model == MODEL_EMBED || attempt->model == MODEL_MODERATE)
+		f->completion = f->cached = f->reasoning = 0;
+}
+
+/* Credible, or absent, or such that no sane reader believes it. */
+static void print_usage(struct scenario *s, struct attempt *attempt, struct bytes *json)
+{
+	const struct figures *f = &attempt->figures;
+
+	attempt->usage_known = !chance(s, 3000);
+	if (attempt->usage_known)
+		bytes_print(json,
+			    "{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,"
+			    "\"prompt_tokens_details\":{\"cached_tokens\":%lld},"
+			    "\"completion_tokens_details\":{\"reasoning_tokens\":%lld}}",
+			    (long long)f->prompt, (long long)f->completion, (long long)(f->prompt + f->completion),
+			    (long long)f->cached, (long long)f->reasoning);
+	else if (chance(s, 32768))
+		bytes_add(json, SLICE("null"));
+	else if (chance(s, 32768))
+		bytes_add(json, SLICE("{\"prompt_tokens\":-5,\"completion_tokens\":7}"));
+	else
+		bytes_add(json, SLICE("{\"prompt_tokens\":10,\"completion_tokens\":99999999999999}"));
+}
+
+/* "<call.attempt.k>" and letters. */
+static void print_content(struct bytes *json, const struct attempt *attempt, unsigned k)
+{
+	size_t start = json->size;
+
+	bytes_print(json, "<%u.%u.%u>", attempt->call, attempt->number, k);
+	while (json->size - start < attempt->delta_bytes)
+		bytes_add(json, SLICE("lorem ipsum dolor sit amet "));
+}
+
+static void print_id(struct bytes *json, const struct attempt *attempt)
+{
+	bytes_print(json, "{\"id\":\"sim-%u-%u\",", attempt->call, attempt->number);
+}
+
+static void unary_body(struct scenario *s, const struct call *call, struct attempt *attempt, struct body *body)
+{
+	struct bytes *json = &body->bytes;
+	bool long_answer = chance(s, 4096);
+
+	attempt->deltas = 1;
+	attempt->delta_bytes = (unsigned)pick(s, 1, long_answer ? 60000 : 800);
+	print_id(json, attempt);
+	bytes_print(json, "\"model\":\"%s\",", model_terms[attempt->model].upstream[attempt->provider]);
+	if (call->kind == CALL_CHAT || call->kind == CALL_COMPLETION) {
+		bytes_add(json, call->kind == CALL_CHAT ? SLICE("\"choices\":[{\"index\":0,\"finish_reason\":\"stop\","
+							       "\"message\":{\"role\":\"assistant\",\"content\":\"")
+						       : SLICE("\"choices\":[{\"index\":0,\"finish_reason\":\"stop\",\"text\":\""));
+		print_content(json, attempt, 0);
+		bytes_add(json, call->kind == CALL_CHAT ? SLICE("\"}}],\"usage\":") : SLICE("\"}],\"usage\":"));
+	} else {
+		bytes_print(json, "\"data\":[{\"embedding\":[0.1,-2e-3,0],\"index\":0}],\"usage\":");
+	}
+	print_usage(s, attempt, json);
+	bytes_add(json, SLICE("}"));
+	end_piece(body);
+}
+
+static void begin_event(struct body *body, const struct attempt *attempt)
+{
+	bytes_add(&body->bytes, SLICE("data: "));
+	print_id(&body->bytes, attempt);
+	bytes_print(&body->bytes, "\"object\":\"chat.completion.chunk\",\"model\":\"%s\",",
+		    model_terms[attempt->model].upstream[attempt->provider]);
+}
+
+static void end_event(struct body *body)
+{
+	bytes_add(&body->bytes, SLICE("\n\n"));
+	end_piece(body);
+}
+
+static void content_event(const struct call *call, const struct attempt *attempt, struct body *body, unsigned k)
+{
+	begin_event(body, attempt);
+	bytes_add(&body->bytes, call->kind == CALL_CHAT_STREAM ? SLICE("\"choices\":[{\"index\":0,\"delta\":{\"content\":\"")
+							      : SLICE("\"choices\":[{\"index\":0,\"text\":\""));
+	print_content(&body->bytes, attempt, k);
+	bytes_add(&body->bytes, call->kind == CALL_CHAT_STREAM ? SLICE("\"},\"finish_reason\":null}],\"usage\":null}")
+							      : SLICE("\",\"finish_reason\":null}],\"usage\":null}"));
+	end_event(body);
+}
+
+static void stream_body(struct scenario *s, const struct call *call, struct attempt *attempt, struct body *body, enum day day)
+{
+	unsigned error_at;
+
+	attempt->deltas = (unsigned)pick(s, 1, chance(s, 6000) ? 120 : 12);
+	attempt->delta_bytes = (unsigned)pick(s, 1, 120);
+	if (chance(s, s->terms.flood)) {
+		attempt->deltas = (unsigned)pick(s, 100, 200);
+		attempt->delta_bytes = 8000;
+	}
+	error_at = (unsigned)pick(s, 0, attempt->deltas);
+	if (call->kind == CALL_CHAT_STREAM) {
+		begin_event(body, attempt);
+		bytes_add(&body->bytes, SLICE("\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}"));
+		end_event(body);
+	}
+	for (unsigned k = 0; k < attempt->deltas; k++) {
+		if (day == DAY_ERROR_EVENT && k == error_at)
+			break;
+		if (chance(s, 2000)) {
+			bytes_add(&body->bytes, SLICE(": a provider's comment\n\n"));
+			end_piece(body);
+		}
+		content_event(call, attempt, body, k);
+	}
+	if (day == DAY_ERROR_EVENT) {
+		bytes_add(&body->bytes, SLICE("data: {\"error\":{\"message\":\"It broke.\",\"type\":\"server_error\"}}"));
+		end_event(body);
+	}
+	begin_event(body, attempt);
+	bytes_add(&body->bytes, call->kind == CALL_CHAT_STREAM ? SLICE("\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}")
+							      : SLICE("\"choices\":[{\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\"}]}"));
+	end_event(body);
+	begin_event(body, attempt);
+	bytes_add(&body->bytes, SLICE("\"choices\":[],\"usage\":"));
+	print_usage(s, attempt, &body->bytes);
+	bytes_add(&body->bytes, SLICE("}"));
+	end_event(body);
+	if (day == DAY_NO_END || day == DAY_ERROR_EVENT)
+		return;
+	bytes_add(&body->bytes, SLICE("data: [DONE]\n\n"));
+	end_piece(body);
+}
+
+static unsigned bad_status(struct scenario *s)
+{
+	static const unsigned statuses[] = { 400, 401, 403, 404, 408, 409, 413, 422, 429, 429, 500, 502, 503, 504, 529, 302 };
+
+	return statuses[pick(s, 0, sizeof(statuses) / sizeof(*statuses) - 1)];
+}
+
+static void error_body(struct scenario *s, const struct attempt *attempt, struct body *body)
+{
+	if (chance(s, 16384))
+		bytes_add(&body->bytes, SLICE("<html><body>Bad gateway</body></html>"));
+	else if (chance(s, 60000))
+		bytes_print(&body->bytes, "{\"error\":{\"message\":\"Refused sim-%u-%u.\",\"type\":\"sim\",\"param\":null,\"code\":\"sim\"}}",
+			    attempt->call, attempt->number);
+	end_piece(body);
+}
+
+static void nonsense_body(struct scenario *s, struct body *body)
+{
+	static const char *const bodies[] = { "", "{\"id\":", "[]", "null", "{\"error\":{\"message\":\"no\"}}",
+					      "data: {\"choices\":[}\n\n", "{\"choices\":[{\"text\":\"\xff\xfe\"}]}" };
+
+	bytes_add(&body->bytes, slice_of_string(bodies[pick(s, 0, sizeof(bodies) / sizeof(*bodies) - 1)]));
+	end_piece(body);
+}
+
+static void frame(struct plan *plan, const struct body *body, enum framing framing)
+{
+	size_t start = 0;
+
+	if (framing == FRAMED_LENGTH)
+		bytes_print(&plan->bytes, "Content-Length: %zu\r\n\r\n", body->bytes.size);
+	else if (framing == FRAMED_CHUNKS)
+		bytes_add(&plan->bytes, SLICE("Transfer-Encoding: chunked\r\n\r\n"));
+	else
+		bytes_add(&plan->bytes, SLICE("Connection: close\r\n\r\n"));
+	for (size_t i = 0; i < body->piece_count; i++) {
+		size_t size = body->pieces[i] - start;
+
+		if (framing == FRAMED_CHUNKS && size)
+			bytes_print(&plan->bytes, "%zx\r\n", size);
+		bytes_add(&plan->bytes, slice_of(body->bytes.data + start, size));
+		if (framing == FRAMED_CHUNKS && size)
+			bytes_add(&plan->bytes, SLICE("\r\n"));
+		start += size;
+	}
+	if (framing == FRAMED_CHUNKS)
+		bytes_add(&plan->bytes, SLICE("0\r\n\r\n"));
+}
+
+/* A stream's reader need not wait for what follows the end marker. */
+static void note_whole(struct plan *plan, bool stream)
+{
+	const char *done = stream ? memmem(plan->bytes.data, plan->bytes.size, "[DONE]", 6) : NULL;
+
+	plan->done = done;
+	plan->whole_at = done ? (size_t)(done - plan->bytes.data) + 6 : plan->bytes.size;
+}
+
+static void write_answer(struct plan *plan, struct scenario *s, const struct call *call, struct attempt *attempt, enum day day)
+{
+	unsigned status = day == DAY_STATUS ? bad_status(s) : 200;
+	bool stream = call_is_stream(call) && status == 200;
+	enum framing framing = stream ? FRAMED_CHUNKS : FRAMED_LENGTH;
+	struct body body = { 0 };
+
+	if (chance(s, 10000))
+		framing = chance(s, 32768) ? FRAMED_CLOSE : FRAMED_CHUNKS;
+	if (day == DAY_STATUS)
+		error_body(s, attempt, &body);
+	else if (day == DAY_NONSENSE)
+		nonsense_body(s, &body);
+	else if (stream)
+		stream_body(s, call, attempt, &body, day);
+	else
+		unary_body(s, call, attempt, &body);
+	if (chance(s, 1500))
+		bytes_add(&plan->bytes, SLICE("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"));
+	bytes_print(&plan->bytes, "HTTP/1.1 %u Whatever\r\nServer: sim\r\nContent-Type: %s\r\n", status,
+		    stream ? "text/event-stream" : "application/json");
+	if (status != 200 && chance(s, 32768))
+		bytes_print(&plan->bytes, "Retry-After: %u\r\n", (unsigned)pick(s, 0, 200));
+	frame(plan, &body, framing);
+	note_whole(plan, stream);
+	bytes_free(&body.bytes);
+	free(body.pieces);
+	if (framing == FRAMED_CLOSE || chance(s, 2500))
+		plan->end = PLAN_CLOSE;
+}
+
+static enum day draw_day(struct scenario *s, const struct call *call)
+{
+	enum day day;
+
+	if (!chance(s, s->terms.misery))
+		return DAY_GOOD;
+	day = (enum day)pick(s, DAY_GOOD + 1, DAYS - 1);
+	if (!call_is_stream(call) && (day == DAY_NO_END || day == DAY_ERROR_EVENT))
+		return DAY_STATUS;
+	return day;
+}
+
+static void cut(struct plan *plan, struct scenario *s, enum day day)
+{
+	size_t size = plan->bytes.size;
+
+	plan->end_at = size;
+	switch (day) {
+	case DAY_SILENT:
+	case DAY_HANGS_UP:
+	case DAY_RESETS:
+		plan->end_at = 0;
+		break;
+	case DAY_STALLS:
+	case DAY_TRUNCATES:
+	case DAY_BREAKS:
+		plan->end_at = pick(s, 1, size - 1);
+		break;
+	default:
+		return;
+	}
+	plan->end = day == DAY_SILENT || day == DAY_STALLS       ? PLAN_STALL
+		    : day == DAY_HANGS_UP || day == DAY_TRUNCATES ? PLAN_CLOSE
+								  : PLAN_RESET;
+}
+
+/* An answer that ends with the connection and is cut is whole for its reader, so it is not cut by a mere close. */
+static bool ends_with_connection(const struct plan *plan)
+{
+	return memmem(plan->bytes.data, plan->bytes.size, "Connection: close\r\n", 19);
+}
+
+void plan_draw(struct plan *plan, struct scenario *s, const struct call *call, struct attempt *attempt)
+{
+	enum day day = draw_day(s, call);
+
+	*plan = (struct plan){ .piece_max_bytes = 1 };
+	draw_figures(s, attempt);
+	attempt->good = day == DAY_GOOD;
+	if (day == DAY_NO_HTTP) {
+		bytes_add(&plan->bytes, chance(s, 32768) ? SLICE("SSH-2.0-OpenSSH_9.2\r\n\r\n") : SLICE("HTTP/1.1 200\x01OK\r\n\r\n"));
+		plan->end = PLAN_CLOSE;
+	} else {
+		write_answer(plan, s, call, attempt, day);
+	}
+	cut(plan, s, day);
+	attempt->good = attempt->good || (plan->done && plan->end_at >= plan->whole_at);
+	if (day == DAY_TRUNCATES && ends_with_connection(plan))
+		plan->end = PLAN_RESET;
+	/* At once: behind an answer that was believed whole it would be taken for the next one. */
+	if (day == DAY_GOOD && plan->end == PLAN_KEEP && chance(s, 600)) {
+		bytes_add(&plan->bytes, SLICE("HTTP/1.1 200 Surplus\r\nContent-Length: 0\r\n\r\n"));
+		plan->end_at = plan->bytes.size;
+		return;
+	}
+	plan->delay_ns = pick(s, 0, chance(s, 4000) ? 500 * NS_PER_MS : 5 * NS_PER_MS);
+	if (chance(s, 24000)) {
+		plan->pause_max_ns = pick(s, 1, chance(s, 8000) ? 50 * NS_PER_MS : NS_PER_MS);
+		plan->piece_max_bytes = plan->bytes.size / pick(s, 1, 12) + 1;
+	}
+}

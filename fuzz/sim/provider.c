@@ -1,0 +1,363 @@
+/* See provider.h. */
+#include "fuzz/sim/provider.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "fuzz/sim/look.h"
+#include "fuzz/sim/plan.h"
+#include "fuzz/sim/wire.h"
+
+enum { NO_ATTEMPT = UINT32_MAX };
+
+struct upstream { /* one connection */
+	struct list link;
+	struct provider *provider;
+	struct sim_peer peer;
+	struct sim_event event;
+	struct wire wire;
+	struct bytes body;
+	uint32_t attempt; /* index in the book, or NO_ATTEMPT */
+	struct plan plan;
+	size_t sent;      /* of the plan's bytes */
+	bool asked;       /* a request is whole, its answer is not */
+};
+
+struct provider {
+	struct scenario *scenario;
+	unsigned index;
+	struct sim_host *host;
+	struct sim_listener listener;
+	struct list upstreams;
+	unsigned count;
+	bool down;
+};
+
+static void on_event(struct sim_event *event);
+static void on_received(struct sim_peer *peer, const char *bytes, size_t size);
+static void on_closed(struct sim_peer *peer, int result);
+
+static struct book *book_of(const struct upstream *u)
+{
+	return &u->provider->scenario->book;
+}
+
+static struct attempt *attempt_of(const struct upstream *u)
+{
+	return u->attempt == NO_ATTEMPT ? NULL : &book_of(u)->attempts[u->attempt];
+}
+
+static void end_attempt(struct upstream *u)
+{
+	struct attempt *attempt = attempt_of(u);
+
+	if (attempt)
+		attempt->open = false;
+	u->attempt = NO_ATTEMPT;
+	u->asked = false;
+	bytes_free(&u->plan.bytes);
+}
+
+static void upstream_free(struct upstream *u)
+{
+	end_attempt(u);
+	sim_event_cancel(u->provider->scenario->sim, &u->event);
+	list_remove(&u->link);
+	u->provider->count--;
+	wire_free(&u->wire);
+	bytes_free(&u->body);
+	free(u);
+}
+
+static struct sim_peer *on_accept(struct sim_listener *listener, const struct sockaddr_storage *from)
+{
+	struct provider *provider = listener->user;
+	struct scenario *s = provider->scenario;
+	struct upstream *u;
+
+	(void)from;
+	if (s->terms.resets && chance(s, s->terms.misery / 16))
+		return NULL;
+	u = sim_grown(NULL, sizeof(*u));
+	*u = (struct upstream){ .provider = provider, .attempt = NO_ATTEMPT };
+	u->wire.requests = true;
+	u->peer.received = on_received;
+	u->peer.closed = on_closed;
+	u->peer.user = u;
+	u->event.run = on_event;
+	list_init(&u->link);
+	list_append(&provider->upstreams, &u->link);
+	provider->count++;
+	return &u->peer;
+}
+
+static void listen_again(struct provider *provider)
+{
+	provider->listener = (struct sim_listener){ .accept = on_accept, .user = provider };
+	if (sim_listen(&provider->listener, provider->host, PROVIDER_PORT) < 0)
+		assert(!"a provider's port is its own");
+}
+
+struct provider *provider_open(struct scenario *s, unsigned index)
+{
+	struct provider *provider = sim_grown(NULL, sizeof(*provider));
+	char name[16], address[16];
+
+	*provider = (struct provider){ .scenario = s, .index = index };
+	snprintf(name, sizeof(name), "provider%u", index);
+	snprintf(address, sizeof(address), "10.0.2.%u", index + 1);
+	provider->host = sim_host_add(s->sim, name, address);
+	list_init(&provider->upstreams);
+	listen_again(provider);
+	return provider;
+}
+
+void provider_free(struct provider *provider)
+{
+	while (!list_empty(&provider->upstreams)) {
+		struct upstream *u = container_of(provider->upstreams.next, struct upstream, link);
+
+		sim_peer_reset(&u->peer);
+		upstream_free(u);
+	}
+	if (!provider->down)
+		sim_listener_close(&provider->listener);
+	free(provider);
+}
+
+void provider_set_down(struct provider *provider, bool down)
+{
+	if (down == provider->down)
+		return;
+	provider->down = down;
+	sim_note(provider->scenario->sim, provider->host, down ? "listens no more" : "listens", 0, 0);
+	if (down)
+		sim_listener_close(&provider->listener);
+	else
+		listen_again(provider);
+}
+
+unsigned provider_connections(const struct provider *provider)
+{
+	return provider->count;
+}
+
+uint64_t provider_sent_bytes(const struct provider *provider, uint32_t call)
+{
+	for (struct list *link = provider->upstreams.next; link != &provider->upstreams; link = link->next) {
+		const struct upstream *u = container_of(link, struct upstream, link);
+		const struct attempt *attempt = attempt_of(u);
+
+		if (attempt && attempt->call == call)
+			return u->sent - sim_peer_unsent(&u->peer);
+	}
+	return 0;
+}
+
+/* ---- What comes ---- */
+
+static void wrong(const struct upstream *u, const char *what)
+{
+	scenario_break(u->provider->scenario, "requests to providers are whole", "provider %u: %s", u->provider->index, what);
+}
+
+static bool has_credential(const struct upstream *u)
+{
+	struct slice value = wire_header(&u->wire, "authorization");
+	char wanted[32];
+
+	snprintf(wanted, sizeof(wanted), "Bearer up-key-%u-", u->provider->index);
+	return slice_starts_with(value, slice_of_string(wanted));
+}
+
+/* The client's text, to the byte. */
+static bool text_is_whole(uint32_t call, struct slice text)
+{
+	struct bytes wanted = { 0 };
+	bool same;
+
+	scenario_text(&wanted, call, text.size);
+	same = slice_equal(bytes_slice(&wanted), text);
+	bytes_free(&wanted);
+	return same;
+}
+
+static struct slice text_of(struct slice body)
+{
+	struct slice messages = look_member(body, "messages"), prompt = look_member(body, "prompt");
+
+	if (messages.data)
+		return look_string(look_member(look_item(messages, 0), "content"));
+	return look_string(prompt.data ? prompt : look_member(body, "input"));
+}
+
+static bool find_model(const struct upstream *u, struct slice name, unsigned *model)
+{
+	for (*model = 0; *model < MODELS; (*model)++) {
+		const char *upstream = model_terms[*model].upstream[u->provider->index];
+
+		if (upstream && slice_equal(name, slice_of_string(upstream)))
+			return true;
+	}
+	return false;
+}
+
+/* The call whose request this is; NULL: something is wrong with it. */
+static struct call *read_request(struct upstream *u, unsigned *model)
+{
+	struct slice body = bytes_slice(&u->body), text, stream;
+	struct call *call;
+	uint32_t id;
+
+	if (!has_credential(u))
+		return wrong(u, "a request without the provider's credential"), NULL;
+	if (!look_valid(body))
+		return wrong(u, "a request whose body is not JSON"), NULL;
+	text = text_of(body);
+	if (!book_find_marker(text, &id) || !(call = book_call(book_of(u), id)) || !call_is_served(call))
+		return wrong(u, "a request that no client made"), NULL;
+	if (!text_is_whole(id, text))
+		return wrong(u, "a request whose text is not the client's"), NULL;
+	if (!find_model(u, look_string(look_member(body, "model")), model))
+		return wrong(u, "a request for a model that is not here"), NULL;
+	if (look_member(body, "x-fallback-chain").data || look_member(body, "x-routing-hints").data)
+		return wrong(u, "a request with the gateway's own extensions"), NULL;
+	stream = look_member(body, "stream");
+	if (call_is_stream(call) != slice_equal(stream, SLICE("true")))
+		return wrong(u, "a request that streams where the client's does not, or the other way"), NULL;
+	if (call_is_stream(call) &&
+	    !slice_equal(look_member(look_member(body, "stream_options"), "include_usage"), SLICE("true")))
+		return wrong(u, "a stream for which usage was not asked"), NULL;
+	return call;
+}
+
+static void take_request(struct upstream *u)
+{
+	struct scenario *s = u->provider->scenario;
+	struct call *call;
+	struct attempt *attempt;
+	unsigned model;
+
+	if (u->asked) {
+		wrong(u, "a second request before the first was answered");
+		return;
+	}
+	call = read_request(u, &model);
+	u->body.size = 0;
+	if (!call)
+		return;
+	u->attempt = book_attempt_add(&s->book, call);
+	attempt = attempt_of(u);
+	attempt->provider = u->provider->index;
+	attempt->model = model;
+	u->asked = true;
+	u->sent = 0;
+	plan_draw(&u->plan, s, call, attempt);
+	sim_note(s->sim, u->provider->host, "asked", call->id, attempt->number);
+	sim_after(s->sim, &u->event, u->plan.delay_ns);
+}
+
+static void on_received(struct sim_peer *peer, const char *bytes, size_t size)
+{
+	struct upstream *u = peer->user;
+	struct slice rest = slice_of(bytes, size), piece;
+
+	for (;;) {
+		switch (wire_next(&u->wire, &rest, &piece)) {
+		case WIRE_MORE:
+			return;
+		case WIRE_HEAD:
+			break;
+		case WIRE_BODY:
+			bytes_add(&u->body, piece);
+			break;
+		case WIRE_END:
+			take_request(u);
+			break;
+		case WIRE_BAD:
+			wrong(u, u->wire.problem);
+			return;
+		}
+	}
+}
+
+/* The gateway has no more to say, or is gone: neither does a real provider go on then. */
+static void on_closed(struct sim_peer *peer, int result)
+{
+	struct upstream *u = peer->user;
+
+	sim_note(u->provider->scenario->sim, u->provider->host, "left by gate", u->attempt, (uint64_t)-result);
+	if (result == 0)
+		sim_peer_close(peer);
+	upstream_free(u);
+}
+
+/* ---- What is sent ---- */
+
+static void end_answer(struct upstream *u)
+{
+	struct scenario *s = u->provider->scenario;
+
+	switch (u->plan.end) {
+	case PLAN_STALL:
+		return; /* until the gateway has enough */
+	case PLAN_RESET:
+		sim_peer_reset(&u->peer);
+		upstream_free(u);
+		return;
+	case PLAN_CLOSE:
+		sim_peer_close(&u->peer);
+		upstream_free(u);
+		return;
+	case PLAN_KEEP:
+		end_attempt(u);
+		/* An idle connection may end at any time. */
+		if (chance(s, 8000))
+			sim_after(s->sim, &u->event, pick(s, 0, chance(s, 32768) ? NS_PER_S : 5 * NS_PER_MS));
+		return;
+	}
+}
+
+static void end_idle(struct upstream *u)
+{
+	struct scenario *s = u->provider->scenario;
+
+	if (wire_begun(&u->wire))
+		return;
+	if (chance(s, 8000))
+		sim_peer_send(&u->peer, "HTTP/1.1 408 Idle\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", 59);
+	if (s->terms.resets && chance(s, 16384))
+		sim_peer_reset(&u->peer);
+	else
+		sim_peer_close(&u->peer);
+	upstream_free(u);
+}
+
+static void send_piece(struct upstream *u)
+{
+	struct scenario *s = u->provider->scenario;
+	size_t left = u->plan.end_at - u->sent;
+	size_t size = u->plan.pause_max_ns ? pick(s, 1, u->plan.piece_max_bytes) : left;
+
+	if (size > left)
+		size = left;
+	if (size && sim_peer_send(&u->peer, u->plan.bytes.data + u->sent, size) < 0)
+		return; /* closed() follows */
+	u->sent += size;
+	if (u->sent >= u->plan.whole_at)
+		attempt_of(u)->sent_whole = true;
+	if (u->sent == u->plan.end_at)
+		end_answer(u);
+	else
+		sim_after(s->sim, &u->event, pick(s, 0, u->plan.pause_max_ns));
+}
+
+static void on_event(struct sim_event *event)
+{
+	struct upstream *u = container_of(event, struct upstream, event);
+
+	if (u->asked)
+		send_piece(u);
+	else
+		end_idle(u);
+}

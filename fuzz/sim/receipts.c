@@ -1,0 +1,146 @@
+/* A closed store, read from its database as it lies on the simulated disk, and held against the book. */
+#include "fuzz/sim/invariants.h"
+#include "store/kv.h"
+#include "store/receipt_block.h"
+
+#define WRONG(s, ...) scenario_break((s), "receipts say what happened", __VA_ARGS__)
+
+static struct call *call_of(struct scenario *s, const struct receipt *receipt)
+{
+	uint32_t id;
+
+	for (unsigned i = 0; i < receipt->tag_count; i++)
+		if (slice_equal(receipt->tags[i].name, SLICE("sim")) && book_find_marker(receipt->tags[i].value, &id))
+			return book_call(&s->book, id);
+	return NULL;
+}
+
+static bool same_id(const struct call *call, const struct receipt *receipt)
+{
+	char text[ULID_TEXT_BYTES];
+
+	ulid_print(&receipt->request_id, text);
+	return !call->request_id[0] || memcmp(call->request_id + 4, text, sizeof(text)) == 0;
+}
+
+static int64_t cost_of(const struct receipt *receipt)
+{
+	return receipt->provider_cost_nusd + receipt->platform_fee_nusd;
+}
+
+static void check_cost(struct scenario *s, const struct call *call, const struct receipt *receipt)
+{
+	struct figures figures = { .prompt = (int64_t)receipt->prompt_tokens,
+				   .completion = (int64_t)receipt->completion_tokens,
+				   .cached = (int64_t)receipt->cached_tokens,
+				   .reasoning = (int64_t)receipt->reasoning_tokens };
+
+	for (unsigned i = 0; i < MODELS; i++) {
+		int64_t due = scenario_cost_nusd(s, i, &figures);
+
+		if (slice_equal(receipt->model, slice_of_string(model_terms[i].id)) && cost_of(receipt) != due)
+			WRONG(s, "call %u: it costs %lld nano-USD, its tokens %lld", call->id, (long long)cost_of(receipt),
+			      (long long)due);
+	}
+}
+
+/* The attempt that served, and the client has its answer as a whole. */
+static void check_served(struct scenario *s, const struct call *call, const struct receipt *receipt)
+{
+	const struct attempt *attempt = book_attempt(&s->book, call->id, call->served_by);
+	const struct figures *f = &attempt->figures;
+
+	if (!slice_equal(receipt->model, slice_of_string(model_terms[attempt->model].id)))
+		WRONG(s, "call %u: its receipt names the model %.*s", call->id, (int)receipt->model.size, receipt->model.data);
+	if (call->cost_nusd != cost_of(receipt))
+		WRONG(s, "call %u: the client was told %lld nano-USD, the receipt says %lld", call->id, (long long)call->cost_nusd,
+		      (long long)cost_of(receipt));
+	if (receipt->tokens_estimated == attempt->usage_known)
+		WRONG(s, "call %u: its tokens are %s", call->id, attempt->usage_known ? "estimated, though they were told"
+										      : "not estimated, though nothing credible was told");
+	if (attempt->usage_known && ((int64_t)receipt->prompt_tokens != f->prompt || (int64_t)receipt->completion_tokens != f->completion ||
+				     (int64_t)receipt->cached_tokens != f->cached || (int64_t)receipt->reasoning_tokens != f->reasoning))
+		WRONG(s, "call %u: the provider told %lld and %lld tokens, the receipt %llu and %llu", call->id, (long long)f->prompt,
+		      (long long)f->completion, (unsigned long long)receipt->prompt_tokens,
+		      (unsigned long long)receipt->completion_tokens);
+}
+
+static void check(struct scenario *s, const struct gate *gate, const struct receipt *receipt)
+{
+	struct call *call = call_of(s, receipt);
+	bool told_failure;
+
+	if (!call) {
+		WRONG(s, "%s has a receipt of no call", gate->name);
+		return;
+	}
+	call->receipt_count++;
+	if (call->gate != gate->index || !same_id(call, receipt))
+		WRONG(s, "call %u (%s, got %u, outcome %d): its receipt (%u) is another request's", call->id,
+		      call_kind_name(call->kind), call->status, call->outcome, receipt->status);
+	check_cost(s, call, receipt);
+	if (call->outcome != OUTCOME_WHOLE)
+		return;
+	/* A receipt that was made and could not be committed in time is kept, while its client was told a failure. */
+	told_failure = call->status == 503 || call->error_event;
+	if (receipt->status != call->status && !told_failure)
+		WRONG(s, "call %u: its client has %u, its receipt %u", call->id, call->status, receipt->status);
+	if (call_is_served(call) && call->status == 200 && call->served_by && !call->error_event)
+		check_served(s, call, receipt);
+}
+
+static uint64_t check_block(struct scenario *s, const struct gate *gate, struct slice value)
+{
+	struct block_view view;
+	struct receipt receipt;
+
+	if (block_view_open(&view, value) < 0) {
+		WRONG(s, "%s has a block that cannot be read", gate->name);
+		return 0;
+	}
+	for (uint32_t i = 0; i < view.count && !s->broken; i++) {
+		if (receipt_decode(block_view_record(&view, i), &receipt) < 0)
+			WRONG(s, "%s has a receipt that cannot be read", gate->name);
+		else
+			check(s, gate, &receipt);
+	}
+	return view.count;
+}
+
+struct findings {
+	struct scenario *scenario;
+	const struct gate *gate;
+	char first[400];
+};
+
+static void on_finding(void *context, const char *line)
+{
+	struct findings *findings = context;
+
+	if (!findings->first[0])
+		snprintf(findings->first, sizeof(findings->first), "%s", line);
+}
+
+uint64_t receipts_check(struct scenario *s, struct gate *gate)
+{
+	struct findings findings = { .scenario = s, .gate = gate };
+	struct kv_walk *walk;
+	struct kv *kv;
+	char why[256];
+	uint64_t count = 0;
+
+	sim_disk_use(gate->disk);
+	if (store_check("/data", on_finding, &findings) != 0)
+		scenario_break(s, "spend is the sum of the receipts", "%s: %s", gate->name, findings.first);
+	if (kv_open(&kv, "/data/db", true, why, sizeof(why)) < 0) {
+		WRONG(s, "%s: %s", gate->name, why);
+		return 0;
+	}
+	walk = kv_walk_open(kv, KV_RECEIPTS);
+	for (kv_walk_seek(walk, slice_of("", 0)); kv_walk_valid(walk) && !s->broken; kv_walk_next(walk))
+		count += check_block(s, gate, kv_walk_value(walk));
+	kv_walk_close(walk);
+	kv_close(kv);
+	sim_disk_use(NULL);
+	return count;
+}

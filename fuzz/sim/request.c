@@ -1,0 +1,185 @@
+/* See request.h. */
+#include "fuzz/sim/request.h"
+
+enum call_kind request_draw_kind(struct scenario *s)
+{
+	static const enum call_kind served[] = { CALL_CHAT, CALL_CHAT, CALL_CHAT, CALL_CHAT_STREAM, CALL_CHAT_STREAM, CALL_CHAT_STREAM,
+						 CALL_COMPLETION, CALL_COMPLETION_STREAM, CALL_EMBEDDING, CALL_MODERATION };
+
+	if (chance(s, s->terms.mischief / 4))
+		return (enum call_kind)pick(s, CALL_SERVED, CALL_REFUSED - 1);
+	if (chance(s, 6000))
+		return (enum call_kind)pick(s, CALL_REFUSED, CALL_KINDS - 1);
+	return served[pick(s, 0, sizeof(served) / sizeof(*served) - 1)];
+}
+
+unsigned request_expected_status(enum call_kind kind)
+{
+	switch (kind) {
+	case CALL_BAD_JSON:
+	case CALL_NO_MESSAGES:
+	case CALL_BAD_HTTP:
+		return 400;
+	case CALL_UNKNOWN_KEY:
+	case CALL_NO_KEY:
+		return 401;
+	case CALL_NOT_ALLOWED:
+		return 403;
+	case CALL_UNKNOWN_PATH:
+	case CALL_UNKNOWN_MODEL:
+		return 404;
+	case CALL_WRONG_METHOD:
+		return 405;
+	case CALL_TOO_LARGE:
+		return 413;
+	case CALL_WRONG_TYPE:
+		return 415;
+	default:
+		return 200;
+	}
+}
+
+static const char *path_of(enum call_kind kind)
+{
+	switch (kind) {
+	case CALL_COMPLETION:
+	case CALL_COMPLETION_STREAM:
+		return "/v1/completions";
+	case CALL_EMBEDDING:
+		return "/v1/embeddings";
+	case CALL_MODERATION:
+		return "/v1/moderations";
+	case CALL_UNKNOWN_PATH:
+		return "/v1/chat/complections";
+	default:
+		return "/v1/chat/completions";
+	}
+}
+
+static size_t draw_text_bytes(struct scenario *s)
+{
+	if (chance(s, 1500))
+		return pick(s, 20000, BODY_MAX_BYTES - 2048);
+	return pick(s, 16, chance(s, 8000) ? 12000 : 400);
+}
+
+static const char *draw_model(struct scenario *s, struct call *call)
+{
+	if (call->kind == CALL_UNKNOWN_MODEL)
+		return "sim/wto";
+	if (call->kind == CALL_NOT_ALLOWED)
+		call->model = MODEL_ONE;
+	else if (call->kind == CALL_EMBEDDING)
+		call->model = MODEL_EMBED;
+	else if (call->kind == CALL_MODERATION)
+		call->model = MODEL_MODERATE;
+	else
+		call->model = (unsigned)pick(s, MODEL_ONE, MODEL_BOTH);
+	return model_terms[call->model].id;
+}
+
+static void write_subject(const struct call *call, size_t text_bytes, struct bytes *json)
+{
+	switch (call->kind) {
+	case CALL_COMPLETION:
+	case CALL_COMPLETION_STREAM:
+		bytes_add(json, SLICE("\"prompt\":\""));
+		break;
+	case CALL_EMBEDDING:
+	case CALL_MODERATION:
+		bytes_add(json, SLICE("\"input\":\""));
+		break;
+	case CALL_NO_MESSAGES:
+		bytes_add(json, SLICE("\"massages\":\""));
+		break;
+	default:
+		bytes_add(json, SLICE("\"messages\":[{\"role\":\"user\",\"content\":\""));
+		scenario_text(json, call->id, text_bytes);
+		bytes_add(json, SLICE("\"}]"));
+		return;
+	}
+	scenario_text(json, call->id, text_bytes);
+	bytes_add(json, SLICE("\""));
+}
+
+static void write_body(struct scenario *s, struct call *call, struct bytes *json)
+{
+	size_t text_bytes = call->kind == CALL_TOO_LARGE ? BODY_MAX_BYTES + pick(s, 1, 50000) : draw_text_bytes(s);
+	bool subject_first = chance(s, 32768);
+
+	call->include_usage = call_is_stream(call) && chance(s, 20000);
+	call->chain = call_is_served(call) && call->kind < CALL_EMBEDDING && chance(s, 6000);
+	bytes_print(json, "{\"model\":\"%s\"", draw_model(s, call));
+	if (subject_first) {
+		bytes_add(json, SLICE(","));
+		write_subject(call, text_bytes, json);
+	}
+	if (call_is_stream(call))
+		bytes_add(json, SLICE(",\"stream\": true"));
+	if (call->include_usage)
+		bytes_add(json, SLICE(",\"stream_options\":{\"include_usage\":true}"));
+	if (call->chain)
+		bytes_add(json, SLICE(",\"x-fallback-chain\":[\"sim/two\",\"sim/one\"]"));
+	if (chance(s, 10000))
+		bytes_add(json, SLICE(",\"temperature\":0.25,\"x-routing-hints\":{\"priority\":\"cost\"}"));
+	if (!subject_first) {
+		bytes_add(json, SLICE(","));
+		write_subject(call, text_bytes, json);
+	}
+	bytes_add(json, call->kind == CALL_BAD_JSON ? SLICE("]") : SLICE("}"));
+}
+
+static void write_page(const struct call *call, const char *about, bool close, struct bytes *bytes)
+{
+	static const char *const paths[CALL_KINDS] = {
+		[CALL_MODELS] = "/v1/models",
+		[CALL_HEALTH] = "/healthz",
+		[CALL_READY] = "/readyz",
+		[CALL_METRICS] = "/metrics",
+		[CALL_RECEIPTS] = "/admin/receipts?limit=5",
+	};
+
+	if (call->kind == CALL_RECEIPT)
+		bytes_print(bytes, "GET /v1/receipts/%.*s", ID_BYTES, about);
+	else
+		bytes_print(bytes, "GET %s", paths[call->kind]);
+	bytes_print(bytes, " HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer %s\r\n%s\r\n",
+		    call->kind == CALL_RECEIPTS ? MASTER_KEY : KEY_OF_ALL, close ? "Connection: close\r\n" : "");
+}
+
+static void write_key(const struct call *call, struct bytes *bytes)
+{
+	if (call->kind == CALL_NO_KEY)
+		return;
+	if (call->kind == CALL_UNKNOWN_KEY)
+		bytes_add(bytes, SLICE("Authorization: Bearer gw_sim_none\r\n"));
+	else if (call->id % 2)
+		bytes_print(bytes, "x-api-key: %s\r\n", call->kind == CALL_NOT_ALLOWED ? KEY_OF_TWO : KEY_OF_ALL);
+	else
+		bytes_print(bytes, "authorization: Bearer %s\r\n", call->kind == CALL_NOT_ALLOWED ? KEY_OF_TWO : KEY_OF_ALL);
+}
+
+void request_write(struct scenario *s, struct call *call, const char *about, bool close, struct bytes *bytes)
+{
+	struct bytes body = { 0 };
+
+	if (call->kind >= CALL_REFUSED) {
+		write_page(call, about, close, bytes);
+		return;
+	}
+	if (call->kind == CALL_BAD_HTTP) {
+		bytes_add(bytes, chance(s, 32768) ? SLICE("POST /v1/chat/completions HTTP/1.1\r\nHost: gate\r\nContent-Length: 1x\r\n\r\n")
+						  : SLICE("POST /v1/chat/completions HTTP/1.1\r\nHost gate\r\n\r\n"));
+		return;
+	}
+	write_body(s, call, &body);
+	bytes_print(bytes, "%s %s HTTP/1.1\r\nHost: gate\r\n", call->kind == CALL_WRONG_METHOD ? "PUT" : "POST", path_of(call->kind));
+	write_key(call, bytes);
+	bytes_print(bytes, "Content-Type: %s\r\nX-Gateway-Tags: sim=sim-%u\r\n%s",
+		    call->kind == CALL_WRONG_TYPE ? "text/plain" : "application/json", call->id, close ? "Connection: close\r\n" : "");
+	if (call_is_served(call) && chance(s, 8000))
+		bytes_print(bytes, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n%.*s\r\n0\r\n\r\n", body.size, (int)body.size, body.data);
+	else
+		bytes_print(bytes, "Content-Length: %zu\r\n\r\n%.*s", body.size, (int)body.size, body.data);
+	bytes_free(&body);
+}

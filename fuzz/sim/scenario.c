@@ -1,0 +1,521 @@
+/* See scenario.h. */
+#include "fuzz/sim/scenario.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "fuzz/sim/bytes.h"
+#include "fuzz/sim/client.h"
+#include "fuzz/sim/gate.h"
+#include "fuzz/sim/invariants.h"
+#include "fuzz/sim/provider.h"
+#include "fuzz/sim/request.h"
+
+/* Of 65,536. */
+#define SELDOM 6000
+#define HALF 32768
+
+const struct model_terms model_terms[MODELS] = {
+	[MODEL_ONE] = { "sim/one", { "one-at-0", NULL }, 150000, 75000, 600000 },
+	[MODEL_TWO] = { "sim/two", { NULL, "two-at-1" }, 3000000, 3000000, 15000000 },
+	[MODEL_BOTH] = { "sim/both", { "both-at-0", "both-at-1" }, 100000, 100000, 400000 },
+	[MODEL_EMBED] = { "sim/embed", { NULL, "embed-at-1" }, 20000, 20000, 0 },
+	[MODEL_MODERATE] = { "sim/moderate", { "moderate-at-0", NULL }, 0, 0, 0 },
+};
+
+uint64_t pick(struct scenario *s, uint64_t least, uint64_t most)
+{
+	return sim_between(s->sim, least, most);
+}
+
+bool chance(struct scenario *s, uint32_t of_65536)
+{
+	return sim_chance(s->sim, of_65536);
+}
+
+void scenario_break(struct scenario *s, const char *invariant, const char *format, ...)
+{
+	va_list arguments;
+
+	if (s->broken)
+		return;
+	s->broken = invariant;
+	va_start(arguments, format);
+	vsnprintf(s->how, sizeof(s->how), format, arguments);
+	va_end(arguments);
+	sim_note(s->sim, NULL, "BROKEN", 0, 0);
+}
+
+void scenario_text(struct bytes *text, uint32_t call, size_t bytes)
+{
+	static const char letters[] = "the quick brown fox jumps over the lazy dog and runs on through the night ";
+	size_t start = text->size;
+
+	bytes_print(text, "sim-%u ", call);
+	while (text->size - start < bytes) {
+		size_t left = bytes - (text->size - start), from = (text->size - start + call) % (sizeof(letters) - 1);
+		size_t size = sizeof(letters) - 1 - from;
+
+		bytes_add(text, slice_of(letters + from, size < left ? size : left));
+	}
+}
+
+int64_t scenario_cost_nusd(const struct scenario *s, unsigned model, const struct figures *f)
+{
+	const struct model_terms *m = &model_terms[model];
+	__int128 pusd = (__int128)(f->prompt - f->cached) * m->input_pusd + (__int128)f->cached * m->cached_pusd +
+			(__int128)f->completion * m->output_pusd;
+	__int128 whole = pusd * (100 + s->terms.fee_percent);
+
+	return (int64_t)((whole + 99999) / 100000);
+}
+
+/* ---- Configuration ---- */
+
+static const char *durability_name(enum durability durability)
+{
+	return durability == DURABILITY_POWER ? "power" : durability == DURABILITY_RELAXED ? "relaxed" : "process";
+}
+
+static void print_provider(const struct scenario *s, unsigned index, const char *base_url, struct bytes *yaml)
+{
+	const struct terms *t = &s->terms;
+
+	bytes_print(yaml,
+		    "  - name: p%u\n    kind: openai_compatible\n    base_url: %s\n"
+		    "    credentials: [{ name: first, api_key: up-key-%u-a, weight: 3 }, { name: second, api_key: up-key-%u-b }]\n"
+		    "    timeouts: { connect_ms: %u, first_token_ms: %u, idle_ms: %u, total_ms: %u",
+		    index, base_url, index, index, t->connect_ms, t->first_token_ms, t->idle_ms, t->total_ms);
+	if (t->head_ms)
+		bytes_print(yaml, ", head_ms: %u", t->head_ms);
+	bytes_add(yaml, SLICE(" }\n"));
+}
+
+static void print_models(struct bytes *yaml)
+{
+	bytes_add(yaml, SLICE(
+		"models:\n"
+		"  - { id: sim/one, provider: p0, upstream_model: one-at-0, fallback: [sim/two], price: { input: 0.15, cached_input: 0.075, output: 0.60 } }\n"
+		"  - { id: sim/two, provider: p1, upstream_model: two-at-1, price: { input: 3, output: 15 } }\n"
+		"  - { id: sim/both, deployments: [{ provider: p0, upstream_model: both-at-0 }, { provider: p1, upstream_model: both-at-1, weight: 2 }],"
+		" price: { input: 0.1, output: 0.4 } }\n"
+		"  - { id: sim/embed, provider: p1, upstream_model: embed-at-1, price: { input: 0.02, output: 0 } }\n"
+		"  - { id: sim/moderate, provider: p0, upstream_model: moderate-at-0, price: { input: 0, output: 0 } }\n"));
+}
+
+void scenario_configuration(const struct scenario *s, unsigned gate, struct bytes *yaml)
+{
+	const struct terms *t = &s->terms;
+
+	(void)gate;
+	bytes_print(yaml,
+		    "listen: [{ address: 0.0.0.0:%u }]\nadmin: { master_key: %s }\ndata_dir: /data\ndurability: %s\nshards: %u\n"
+		    "log: { access: false }\ndrain_timeout_ms: %u\n",
+		    GATE_PORT, MASTER_KEY, durability_name(t->durability), t->shard_count, t->drain_ms);
+	bytes_print(yaml,
+		    "http: { max_body_bytes: %u, head_timeout_ms: %u, body_timeout_ms: %u, keepalive_timeout_ms: %u,"
+		    " write_stall_timeout_ms: %u, keepalive_ms: %u }\n",
+		    BODY_MAX_BYTES, t->client_head_ms, t->client_body_ms, t->keepalive_ms, t->write_stall_ms, t->comment_ms);
+	bytes_add(yaml, SLICE("providers:\n"));
+	print_provider(s, 0, "http://provider.sim:8000/v1", yaml);
+	print_provider(s, 1, "http://10.0.2.2:8000/v1", yaml);
+	print_models(yaml);
+	bytes_print(yaml,
+		    "workspaces: [{ id: default, plan: enterprise, platform_fee_percent: %u }]\n"
+		    "keys:\n  - { name: all, secret: %s }\n  - { name: two, secret: %s, models: [\"sim/two\"] }\n"
+		    "routing: { retries: { max_attempts: %u } }\n",
+		    t->fee_percent, KEY_OF_ALL, KEY_OF_TWO, t->attempts);
+}
+
+/* ---- What is drawn at the start ---- */
+
+static unsigned one_of(struct scenario *s, unsigned a, unsigned b, unsigned c)
+{
+	unsigned choices[] = { a, b, c };
+
+	return choices[pick(s, 0, 2)];
+}
+
+static void draw_timeouts(struct scenario *s)
+{
+	struct terms *t = &s->terms;
+
+	t->connect_ms = (unsigned)pick(s, 1000, 3000);
+	t->head_ms = chance(s, HALF) ? 0 : (unsigned)pick(s, 3000, 8000);
+	t->first_token_ms = (unsigned)pick(s, 3000, 20000);
+	t->idle_ms = (unsigned)pick(s, 2000, 20000);
+	t->total_ms = (unsigned)pick(s, 8000, 40000);
+	t->attempts = (unsigned)pick(s, 1, 4);
+	t->client_head_ms = one_of(s, 1500, 5000, 10000);
+	t->client_body_ms = one_of(s, 1500, 5000, 10000);
+	t->keepalive_ms = one_of(s, 1000, 5000, 75000);
+	t->comment_ms = one_of(s, 100, 1000, 15000);
+	t->write_stall_ms = one_of(s, 2000, 10000, 30000);
+	t->drain_ms = one_of(s, 500, 5000, 30000);
+}
+
+static void draw_terms(struct scenario *s)
+{
+	struct terms *t = &s->terms;
+	bool calm = chance(s, 10000);
+
+	t->gate_count = (unsigned)pick(s, 1, GATES_MAX);
+	t->client_count = (unsigned)pick(s, 1, CLIENTS_MAX);
+	t->shard_count = (unsigned)pick(s, 1, 3);
+	t->requests_each = (unsigned)pick(s, 5, 60);
+	t->durability = (enum durability)pick(s, DURABILITY_PROCESS, DURABILITY_RELAXED);
+	t->buffer_count = 64u << pick(s, 0, 3);
+	t->buffer_bytes = 2048u << pick(s, 0, 3);
+	t->journal_bytes = 256 << 10;
+	t->fee_percent = one_of(s, 0, 2, 7); /* not for a reload to change: what calls cost is worked out at the end */
+	t->misery = calm ? 0 : one_of(s, 0, 3000, 16000);
+	t->mischief = one_of(s, 0, 3000, 12000);
+	t->flood = chance(s, SELDOM) ? 8000 : 0;
+	t->resets = !calm && chance(s, HALF / 2);
+	t->stalls = !calm && chance(s, HALF / 2);
+	t->crashes = chance(s, HALF);
+	t->drains = chance(s, HALF);
+	t->reloads = chance(s, HALF);
+	t->full_disks = !calm && chance(s, SELDOM);
+	t->bad_names = !calm && chance(s, SELDOM * 2);
+	t->outages = !calm && chance(s, SELDOM * 2);
+	t->clock_steps = chance(s, SELDOM);
+	draw_timeouts(s);
+}
+
+static void draw_faults(struct scenario *s)
+{
+	struct sim_network_faults *network = sim_network_faults(s->sim);
+	struct sim_ring_faults *ring = sim_ring_faults(s->sim);
+
+	network->split = one_of(s, 0, 6000, 40000);
+	network->stall = s->terms.stalls ? 400 : 0;
+	network->stall_min_ns = NS_PER_MS;
+	network->stall_max_ns = 2 * NS_PER_S;
+	network->connect_timeout_ns = 20 * NS_PER_S;
+	if (s->terms.resets) {
+		network->reset = one_of(s, 0, 100, 1000);
+		network->reset_loses = HALF;
+		network->connect_refused = network->connect_timed_out = 300;
+		network->connect_reset = 600;
+		ring->accept_aborted = 600;
+	}
+	ring->shuffle = one_of(s, 0, HALF, SIM_ALWAYS);
+	ring->accept_no_files = one_of(s, 0, 0, 2000);
+	ring->receive_restart = one_of(s, 0, 3000, 20000);
+	ring->receive_short = one_of(s, 0, 3000, 20000);
+	ring->receive_starved = one_of(s, 0, 0, 3000);
+	ring->send_short = one_of(s, 0, 3000, 20000);
+	ring->send_late = one_of(s, 0, 3000, 30000);
+	ring->cancel_late = one_of(s, 0, HALF, SIM_ALWAYS);
+	ring->wake_spurious = one_of(s, 0, 1000, 20000);
+	ring->shard_late = one_of(s, 0, 0, 500);
+}
+
+/* ---- Weather: what befalls the world while it runs ---- */
+
+enum weather { WEATHER_CRASH, WEATHER_DRAIN, WEATHER_RELOAD, WEATHER_FULL_DISK, WEATHER_BAD_NAME, WEATHER_OUTAGE, WEATHER_CLOCK, WEATHERS };
+
+static void set_name(struct scenario *s, bool good)
+{
+	static const int results[] = { -ENOENT, -ETIMEDOUT, -EIO };
+	uint32_t ttl_s = (uint32_t)pick(s, 1, 30);
+
+	if (!good)
+		s->was_unresolved = true;
+	sim_name_set(s->sim, "provider.sim", good ? 0 : results[pick(s, 0, 2)],
+		     chance(s, HALF) ? "10.0.2.1" : "fd00::1 10.0.2.1", ttl_s);
+}
+
+static void crash(struct scenario *s, struct gate *gate)
+{
+	bool power = chance(s, HALF);
+
+	if (chance(s, HALF)) {
+		gate_stop_after(gate, pick(s, 0, 40), power);
+		return;
+	}
+	if (!gate->process)
+		return;
+	gate_kill(gate, power);
+	gate_start_after(gate, pick(s, 0, 2 * NS_PER_S));
+}
+
+static void fill_disk(struct scenario *s, struct gate *gate)
+{
+	bool full = !sim_disk_full(gate->disk);
+
+	s->was_full = true;
+	sim_note(s->sim, gate->host, full ? "disk full" : "disk has room", 0, 0);
+	sim_disk_fill(gate->disk, full);
+}
+
+static void act(struct scenario *s, enum weather weather)
+{
+	struct gate *gate = s->gates[pick(s, 0, s->terms.gate_count - 1)];
+	const struct terms *t = &s->terms;
+
+	switch (weather) {
+	case WEATHER_CRASH:
+		if (t->crashes)
+			crash(s, gate);
+		break;
+	case WEATHER_DRAIN:
+		if (t->drains)
+			gate_drain(gate);
+		break;
+	case WEATHER_RELOAD:
+		if (t->reloads) {
+			draw_timeouts(s);
+			gate_reload(gate);
+		}
+		break;
+	case WEATHER_FULL_DISK:
+		if (t->full_disks)
+			fill_disk(s, gate);
+		break;
+	case WEATHER_BAD_NAME:
+		if (t->bad_names)
+			set_name(s, chance(s, HALF));
+		break;
+	case WEATHER_OUTAGE:
+		if (t->outages)
+			provider_set_down(s->providers[pick(s, 0, PROVIDERS - 1)], chance(s, HALF));
+		break;
+	case WEATHER_CLOCK:
+		if (t->clock_steps)
+			sim_step_wall(gate->host, (int64_t)pick(s, 0, 7200) * (int64_t)NS_PER_S - 3600 * (int64_t)NS_PER_S);
+		break;
+	case WEATHERS:
+		break;
+	}
+}
+
+static void on_weather(struct sim_event *event)
+{
+	struct scenario *s = container_of(event, struct scenario, weather);
+
+	if (s->ending || s->weather_left-- == 0)
+		return;
+	act(s, (enum weather)pick(s, 0, WEATHERS - 1));
+	sim_after(s->sim, &s->weather, pick(s, 0, NS_PER_S));
+}
+
+/* ---- A run ---- */
+
+/* For scenario_print_current(), which a signal calls. */
+static _Thread_local struct scenario *current;
+
+static void open_world(struct scenario *s)
+{
+	const struct sim_options options = { .entered = gate_entered };
+
+	s->sim = sim_open(s->seed, &options);
+	assert(s->sim);
+	draw_terms(s);
+	draw_faults(s);
+	set_name(s, true);
+	s->was_unresolved = false;
+	for (unsigned i = 0; i < PROVIDERS; i++)
+		s->providers[i] = provider_open(s, i);
+	for (unsigned i = 0; i < s->terms.gate_count; i++) {
+		s->gates[i] = gate_open(s, i);
+		gate_start_after(s->gates[i], pick(s, 0, 10 * NS_PER_MS));
+	}
+	for (unsigned i = 0; i < s->terms.client_count; i++) {
+		s->clients[i] = client_open(s, i);
+		client_start(s->clients[i]);
+	}
+	s->weather_left = (unsigned)pick(s, 0, 40);
+	s->weather.run = on_weather;
+	sim_after(s->sim, &s->weather, pick(s, 0, NS_PER_S));
+}
+
+static void close_world(struct scenario *s)
+{
+	for (unsigned i = 0; i < s->terms.client_count; i++)
+		client_free(s->clients[i]);
+	for (unsigned i = 0; i < PROVIDERS; i++)
+		provider_free(s->providers[i]);
+	/* What still runs when an invariant was broken is of no more interest. */
+	for (unsigned i = 0; i < s->terms.gate_count; i++)
+		if (s->gates[i]->process)
+			gate_kill(s->gates[i], false);
+	sim_event_cancel(s->sim, &s->weather);
+	for (unsigned i = 0; i < s->terms.gate_count; i++)
+		sim_event_cancel(s->sim, &s->gates[i]->look);
+	sim_close(s->sim);
+	for (unsigned i = 0; i < s->terms.gate_count; i++)
+		gate_free(s->gates[i]);
+	book_free(&s->book);
+	invariants_free(s);
+}
+
+/* Steps until `done`, or for `most_ns`; false: it did not come to that, or an invariant is broken. */
+static bool run_until(struct scenario *s, uint64_t most_ns, bool (*done)(const struct scenario *))
+{
+	uint64_t until_ns = sim_now_ns(s->sim) + most_ns;
+
+	while (!s->broken && !done(s)) {
+		if (sim_now_ns(s->sim) > until_ns || !sim_step(s->sim))
+			return false;
+		for (unsigned i = 0; i < s->terms.gate_count; i++)
+			gate_look_at_disk(s->gates[i]);
+		invariants_after_event(s);
+	}
+	return !s->broken;
+}
+
+static bool clients_are_done(const struct scenario *s)
+{
+	for (unsigned i = 0; i < s->terms.client_count; i++)
+		if (!client_is_done(s->clients[i]))
+			return false;
+	return true;
+}
+
+static bool gates_are_up(const struct scenario *s)
+{
+	for (unsigned i = 0; i < s->terms.gate_count; i++)
+		if (!gate_is_up(s->gates[i]))
+			return false;
+	return true;
+}
+
+static bool gates_are_down(const struct scenario *s)
+{
+	for (unsigned i = 0; i < s->terms.gate_count; i++)
+		if (s->gates[i]->state != GATE_DOWN || s->gates[i]->process)
+			return false;
+	return true;
+}
+
+static bool never(const struct scenario *s)
+{
+	(void)s;
+	return false;
+}
+
+/* No new trouble, and what was taken away is given back. */
+static void calm_down(struct scenario *s)
+{
+	s->ending = true;
+	sim_calm(s->sim);
+	set_name(s, true);
+	for (unsigned i = 0; i < PROVIDERS; i++)
+		provider_set_down(s->providers[i], false);
+	for (unsigned i = 0; i < s->terms.gate_count; i++) {
+		sim_disk_fill(s->gates[i]->disk, false);
+		gate_stop_after(s->gates[i], UINT64_MAX, false);
+		gate_start_after(s->gates[i], 0);
+	}
+}
+
+static uint64_t check_stores(struct scenario *s)
+{
+	uint64_t receipts = 0;
+
+	for (unsigned i = 0; i < s->terms.gate_count && !s->broken; i++)
+		if (s->gates[i]->life_count)
+			receipts += receipts_check(s, s->gates[i]);
+	return receipts;
+}
+
+static void say_waiting(struct scenario *s)
+{
+	for (unsigned i = 0; i < s->terms.client_count; i++) {
+		const struct call *call = client_waiting(s->clients[i]);
+
+		if (call)
+			scenario_break(s, "no exchange is lost", "client %u waits for call %u (%s), sent %llu ms ago", i, call->id,
+				       call_kind_name(call->kind),
+				       (unsigned long long)((sim_now_ns(s->sim) - call->sent_ns) / NS_PER_MS));
+	}
+	scenario_break(s, "the world comes to rest", "clients do not get done");
+}
+
+/* The life of the world; returns how many receipts it left. */
+static uint64_t live(struct scenario *s)
+{
+	if (!run_until(s, 600 * NS_PER_S, clients_are_done) && s->broken)
+		return 0;
+	calm_down(s);
+	if (!run_until(s, 600 * NS_PER_S, clients_are_done)) {
+		say_waiting(s);
+		return 0;
+	}
+	if (!run_until(s, 600 * NS_PER_S, gates_are_up)) {
+		scenario_break(s, "the world comes to rest", "a gateway does not get up");
+		return 0;
+	}
+	s->closing = true;
+	for (unsigned i = 0; i < s->terms.gate_count; i++)
+		gate_drain(s->gates[i]);
+	if (!run_until(s, 600 * NS_PER_S, gates_are_down)) {
+		scenario_break(s, "a drain ends", "a gateway did not get done");
+		return 0;
+	}
+	run_until(s, 10 * NS_PER_S, never); /* what is under way arrives */
+	s->ended_ns = sim_now_ns(s->sim);
+	if (s->broken)
+		return 0;
+	uint64_t receipts = check_stores(s);
+
+	invariants_at_end(s);
+	return receipts;
+}
+
+static void sum_up(const struct scenario *s, struct verdict *verdict)
+{
+	verdict->requests = s->book.call_count;
+	for (size_t i = 0; i < s->book.call_count; i++)
+		verdict->served += s->book.calls[i].outcome == OUTCOME_WHOLE && s->book.calls[i].status == 200;
+	for (unsigned g = 0; g < s->terms.gate_count; g++)
+		for (unsigned l = 0; l < s->gates[g]->life_count; l++)
+			verdict->crashes += s->gates[g]->lives[l].end >= LIFE_KILLED;
+	verdict->events = sim_trace_count(s->sim);
+	verdict->hash = sim_trace_hash(s->sim);
+	snprintf(verdict->broken, sizeof(verdict->broken), "%s", s->broken ? s->broken : "");
+	snprintf(verdict->how, sizeof(verdict->how), "%s", s->how);
+}
+
+static void print_terms(const struct scenario *s, FILE *file)
+{
+	const struct terms *t = &s->terms;
+
+	fprintf(file,
+		"%u gates of %u shards, durability %s; %u clients with %u requests each; misery %u, mischief %u, flood %u;%s%s%s%s%s%s%s%s%s\n",
+		t->gate_count, t->shard_count, durability_name(t->durability), t->client_count, t->requests_each, t->misery,
+		t->mischief, t->flood, t->resets ? " resets" : "", t->stalls ? " stalls" : "", t->crashes ? " crashes" : "",
+		t->drains ? " drains" : "", t->reloads ? " reloads" : "", t->full_disks ? " full disks" : "",
+		t->bad_names ? " bad names" : "", t->outages ? " outages" : "", t->clock_steps ? " clock steps" : "");
+}
+
+struct verdict scenario_run(uint64_t seed, FILE *trace)
+{
+	struct scenario *s = sim_grown(NULL, sizeof(*s));
+	struct verdict verdict = { 0 };
+
+	memset(s, 0, sizeof(*s));
+	s->seed = seed;
+	current = s;
+	open_world(s);
+	verdict.receipts = live(s);
+	sum_up(s, &verdict);
+	if (trace) {
+		print_terms(s, trace);
+		sim_trace_print(s->sim, trace);
+	}
+	close_world(s);
+	current = NULL;
+	free(s);
+	return verdict;
+}
+
+void scenario_print_current(FILE *file)
+{
+	if (current && current->sim)
+		sim_trace_print(current->sim, file);
+}

@@ -1,0 +1,99 @@
+/*
+ * One seed's history: a world with gateways, clients and providers, what befalls them, and the book of it. All choices are
+ * drawn from the seed.
+ */
+#ifndef FUZZ_SIM_SCENARIO_H
+#define FUZZ_SIM_SCENARIO_H
+
+#include "core/clock.h"
+#include "core/sim.h"
+#include "fuzz/sim/book.h"
+#include "store/store.h"
+
+#include <stdio.h>
+
+struct gate;
+struct client;
+struct provider;
+
+enum { GATES_MAX = 2, CLIENTS_MAX = 12, BROKEN_BYTES = 1024, BODY_MAX_BYTES = 128 << 10 };
+
+/* Drawn once. */
+struct terms {
+	unsigned gate_count, client_count, shard_count, requests_each;
+	enum durability durability;
+	uint32_t buffer_count, buffer_bytes;
+	size_t journal_bytes;
+	uint32_t misery;    /* of 65,536: how often a provider does not serve */
+	uint32_t mischief;  /* of 65,536: how often a client leaves, dawdles or sends nonsense */
+	uint32_t flood;     /* of 65,536: how often a stream is long and its reader slow */
+	bool resets;        /* connections may break, so that an answer may be lost */
+	bool stalls;        /* the network may hold back bytes for longer than timeouts */
+	bool crashes, drains, reloads, full_disks, bad_names, outages, clock_steps;
+	/* Configuration. */
+	unsigned connect_ms, head_ms, first_token_ms, idle_ms, total_ms, attempts; /* head_ms 0: null */
+	unsigned client_head_ms, client_body_ms, keepalive_ms, comment_ms, write_stall_ms, drain_ms;
+	uint32_t fee_percent;
+};
+
+struct scenario {
+	uint64_t seed;
+	struct sim *sim;
+	struct terms terms;
+	struct book book;
+	struct gate *gates[GATES_MAX];
+	struct client *clients[CLIENTS_MAX];
+	struct provider *providers[PROVIDERS];
+	struct sim_event weather;
+	unsigned weather_left, disks_full;
+	bool ending;         /* no new trouble */
+	bool closing;        /* gateways that end stay down */
+	struct { /* calls whose clients left, in the order of their times: invariants.c */
+		uint32_t *calls;
+		size_t count, capacity, looked_at;
+	} left;
+	bool was_full, was_unresolved;
+	uint64_t ended_ns;
+	/* The first invariant that was broken, by name. */
+	const char *broken;
+	char how[BROKEN_BYTES];
+};
+
+/* How a seed went. */
+struct verdict {
+	uint64_t requests, served, crashes, receipts, events, hash;
+	char broken[64];
+	char how[BROKEN_BYTES];
+};
+
+/* Runs a seed; its terms and last events are printed to `trace`, unless that is NULL. */
+struct verdict scenario_run(uint64_t seed, FILE *trace);
+
+/* For a crash of the simulation itself: the history of the seed that runs. */
+void scenario_print_current(FILE *file);
+
+/* Notes that an invariant is broken; the first one ends the run. */
+void scenario_break(struct scenario *s, const char *invariant, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* The gateway's configuration as YAML, by the terms. */
+struct bytes;
+void scenario_configuration(const struct scenario *s, unsigned gate, struct bytes *yaml);
+
+struct model_terms {
+	const char *id, *upstream[PROVIDERS]; /* NULL: not at that provider */
+	int64_t input_pusd, cached_pusd, output_pusd; /* a token */
+};
+extern const struct model_terms model_terms[MODELS];
+
+/* What so many tokens cost, worked out anew. */
+int64_t scenario_cost_nusd(const struct scenario *s, unsigned model, const struct figures *figures);
+
+uint64_t pick(struct scenario *s, uint64_t least, uint64_t most); /* both included */
+bool chance(struct scenario *s, uint32_t of_65536);
+
+/* The text that a call's message holds, `bytes` long; it begins with the marker. */
+struct bytes;
+void scenario_text(struct bytes *text, uint32_t call, size_t bytes);
+
+#endif
