@@ -33,7 +33,7 @@ include tools/setup/versions.mk
 
 # Goals that compile nothing in this make: they need neither configuration nor libraries when it starts.
 light := clean distclean help setup menuconfig savedefconfig olddefconfig defconfig tidy check-packages %_defconfig \
-	test faults run bench bench-lookup strace-check valgrind fuzz fuzz-builds fuzz-smoke
+	test faults run bench bench-lookup bench-micro strace-check valgrind fuzz fuzz-builds fuzz-smoke
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out $(light),$(goals))
 
@@ -138,13 +138,14 @@ endif
 floors := core tls store proto route
 rooms := $(floors) tools tools/mockllm bench fuzz fuzz/sim
 
-programs := tollgate mockllm loadgen lookup
+programs := tollgate mockllm loadgen lookup micro
 objs :=
 tests :=
 tollgate_objs :=
 mockllm_objs :=
 loadgen_objs :=
 lookup_objs :=
+micro_objs :=
 fuzz_objs :=
 sim_objs :=
 
@@ -265,6 +266,12 @@ bench-lookup:
 	$(Q)$(remake) all
 	$(Q)bench/run $B --scenarios lookup --targets tollgate $(BENCH)
 
+# Single steps of the library, in seconds.
+bench-micro:
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)$(remake) $B/micro
+	$(Q)$B/micro $(BENCH)
+
 fuzz-programs: $(fuzz_programs)
 
 # Builds of their own, with sanitizers: for the corpora with gcc, for libFuzzer with clang where there is one.
@@ -327,5 +334,5 @@ distclean: clean
 help:
 	@sed 's/^/  /' tools/setup/help.txt
 
-.PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test faults run bench bench-lookup \
+.PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test faults run bench bench-lookup bench-micro \
 	fuzz fuzz-builds fuzz-programs fuzz-smoke strace-check valgrind tidy install clean distclean help compile_commands.json

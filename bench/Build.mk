@@ -4,6 +4,11 @@ loadgen-y += loadgen/main.o loadgen/options.o loadgen/run.o loadgen/response.o l
 # Receipts by the million, through the library itself.
 lookup-y += lookup/main.o lookup/fill.o lookup/ask.o lookup/cost.o
 
-test-y += response_test latency_test
+# Single steps of the library.
+micro-y += micro/main.o micro/measure.o micro/passes.o micro/material.o
+micro-y += micro/yardstick.o micro/json.o micro/http.o micro/route.o micro/receipt.o micro/sse.o
+
+test-y += response_test latency_test passes_test
 response_test-y := loadgen/response.o
 latency_test-y := loadgen/latency.o
+passes_test-y := micro/passes.o
