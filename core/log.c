@@ -5,7 +5,8 @@
  *
  *   struct record, then for each field: struct packed_field, then its text padded to 8 bytes
  *
- * Flushing merges the writers' records by their times, formats them into one memory and writes that when it runs full.
+ * Flushing merges the writers' records by their times, formats them into one memory and writes that when it runs full. A pipe or
+ * socket whose reader does not keep up is waited for only so long: what it does not take stays, and the rings fill behind it.
  */
 #include "core/log.h"
 
@@ -14,9 +15,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -33,6 +38,8 @@ enum {
 	OUT_BYTES = 4 * LINE_BYTES_MAX,
 	NO_TEXT = UINT16_MAX, /* a text field whose slice had no data */
 };
+
+#define PATIENCE_NS (200 * NS_PER_MS) /* of one flush, with a reader that is slower than the log */
 
 struct record {
 	uint32_t bytes; /* whole, a multiple of 8 */
@@ -62,12 +69,21 @@ struct log {
 	_Atomic(enum log_format) format;
 	int fd;
 	bool terminal;
+	bool may_stall; /* a write to the sink may have to wait for somebody */
+	uint64_t patient_until_ns;
 	_Atomic(struct log_writer *) writers; /* grows at its head */
 	_Atomic uint64_t unwritten;           /* records that could not be written out; by the flushing thread */
 	uint64_t unwritten_told, dropped_told;
 	struct text out;
 	char out_memory[OUT_BYTES];
 };
+
+static bool waits_for_a_reader(int fd)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && (S_ISFIFO(status.st_mode) || S_ISSOCK(status.st_mode) || isatty(fd));
+}
 
 int log_open(struct log **log, enum log_level level, enum log_format format, int fd)
 {
@@ -79,6 +95,8 @@ int log_open(struct log **log, enum log_level level, enum log_format format, int
 	atomic_init(&l->format, format);
 	l->fd = fd;
 	l->terminal = isatty(fd);
+	l->may_stall = waits_for_a_reader(fd);
+	l->patient_until_ns = 0;
 	atomic_init(&l->writers, NULL);
 	atomic_init(&l->unwritten, 0);
 	l->unwritten_told = l->dropped_told = 0;
@@ -205,14 +223,39 @@ void log_say(struct log_writer *writer, enum log_level level, const char *messag
 	atomic_store_explicit(&writer->written, position + bytes, memory_order_release);
 }
 
-/* Empties `out` and returns how many of its lines did not go out whole: a log must not stop the gateway. */
+/* A sink that says it takes bytes takes PIPE_BUF of them without a wait. Any error is the write's to tell. */
+static bool takes_bytes(struct log *log)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+	uint64_t wait_ns = now_ns < log->patient_until_ns ? log->patient_until_ns - now_ns : 0;
+	struct pollfd sink = {.fd = log->fd, .events = POLLOUT};
+	int rc;
+
+	if (!log->may_stall)
+		return true;
+	rc = poll(&sink, 1, (int)(wait_ns / NS_PER_MS));
+	return rc != 0 && !(rc < 0 && errno == EINTR);
+}
+
+/*
+ * Empties `out`, but for what the sink's reader does not take now, and returns how many of its lines did not go out whole: a log
+ * must not stop the gateway.
+ */
 static uint64_t write_out(struct log *log)
 {
 	const char *next = log->out_memory, *end = next + log->out.size;
 	uint64_t lines = 0;
 
 	while (next < end) {
-		ssize_t written = write(log->fd, next, (size_t)(end - next));
+		size_t size = (size_t)(end - next), most = log->may_stall ? PIPE_BUF : size;
+		ssize_t written;
+
+		if (!takes_bytes(log)) {
+			log->out.size = size;
+			memmove(log->out_memory, next, size);
+			return 0;
+		}
+		written = write(log->fd, next, size < most ? size : most);
 
 		if (written < 0 && errno == EINTR)
 			continue;
@@ -234,10 +277,16 @@ static void write_records(struct log *log)
 		atomic_fetch_add_explicit(&log->unwritten, lost, memory_order_relaxed);
 }
 
-static void print_line(struct log *log, const struct log_line *line)
+/* Room for a line; false while the sink's reader takes nothing. */
+static bool make_room(struct log *log)
 {
 	if (log->out.capacity - log->out.size < LINE_BYTES_MAX)
 		write_records(log);
+	return log->out.capacity - log->out.size >= LINE_BYTES_MAX;
+}
+
+static void print_line(struct log *log, const struct log_line *line)
+{
 	if (atomic_load_explicit(&log->format, memory_order_relaxed) == LOG_JSON)
 		log_format_json(line, &log->out);
 	else
@@ -317,7 +366,7 @@ static uint64_t dropped_by(const struct log_writer *writer)
 
 static unsigned print_dropped(struct log *log, const char *what, uint64_t dropped)
 {
-	if (dropped)
+	if (dropped && make_room(log))
 		print_line(log, &(struct log_line){clock_wall_ns(), LOG_WARN, what, 1, &LOG_INT("dropped", dropped)});
 	return dropped > 0;
 }
@@ -328,6 +377,8 @@ static unsigned tell_dropped(struct log *log)
 	uint64_t unwritten = atomic_load_explicit(&log->unwritten, memory_order_relaxed), dropped = 0;
 	unsigned count;
 
+	if (!make_room(log))
+		return 0;
 	for (const struct log_writer *w = atomic_load(&log->writers); w; w = w->next)
 		dropped += dropped_by(w);
 	count = print_dropped(log, "log records were dropped: the ring was full", dropped - log->dropped_told);
@@ -354,7 +405,8 @@ unsigned log_flush(struct log *log)
 	enum { RECORDS_MAX = 65536 };
 	unsigned count = 0;
 
-	while (count < RECORDS_MAX && take_oldest(log))
+	log->patient_until_ns = clock_monotonic_ns() + PATIENCE_NS;
+	while (count < RECORDS_MAX && make_room(log) && take_oldest(log))
 		count++;
 	write_records(log);
 	return count + tell_dropped(log);

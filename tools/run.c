@@ -9,9 +9,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
+#include <poll.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,19 +48,38 @@ struct run {
 	sigset_t signals;
 };
 
+/* What is said while serving is not worth waiting for whoever does not read it: signals are taken in between. */
+static bool can_say(void)
+{
+	struct pollfd sink = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&sink, 1, 0) != 0;
+}
+
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+{
+	va_list arguments;
+
+	if (!can_say())
+		return;
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+}
+
 static void complain(void *context, unsigned line, unsigned column, const char *message)
 {
 	const char *path = context;
 
 	if (line)
-		fprintf(stderr, "%s:%u:%u: %s\n", path, line, column, message);
+		say("%s:%u:%u: %s\n", path, line, column, message);
 	else
-		fprintf(stderr, "%s: %s\n", path, message);
+		say("%s: %s\n", path, message);
 }
 
 static void warn(void *context, unsigned line, unsigned column, const char *message)
 {
-	fprintf(stderr, "%s:%u:%u: warning: %s\n", (const char *)context, line, column, message);
+	say("%s:%u:%u: warning: %s\n", (const char *)context, line, column, message);
 }
 
 static const char help[] =
@@ -209,7 +230,7 @@ static void warn_of_restart(const struct settings *old, const struct settings *n
 
 	for (unsigned i = 0; i < sizeof(fields) / sizeof(*fields); i++)
 		if (!fields[i].same)
-			fprintf(stderr, "tollgate: warning: %s changed, which needs a restart\n", fields[i].name);
+			say("tollgate: warning: %s changed, which needs a restart\n", fields[i].name);
 }
 
 static void reload(struct run *run)
@@ -217,16 +238,16 @@ static void reload(struct run *run)
 	struct settings *settings = settings_load(run->config_path, complain, warn, (void *)(uintptr_t)run->config_path);
 
 	if (!settings) {
-		fprintf(stderr, "tollgate: the configuration was not changed: %s has errors\n", run->config_path);
+		say("tollgate: the configuration was not changed: %s has errors\n", run->config_path);
 		return;
 	}
 	warn_of_restart(node_settings(run->node), settings);
 	if (node_reload(run->node, settings) < 0) {
-		fprintf(stderr, "tollgate: the configuration was not changed everywhere: out of memory\n");
+		say("tollgate: the configuration was not changed everywhere: out of memory\n");
 		return;
 	}
 	run->drain_timeout_ns = node_settings(run->node)->drain_timeout_ns;
-	fprintf(stderr, "tollgate: configuration reloaded\n");
+	say("tollgate: configuration reloaded\n");
 }
 
 /* The next signal, or 0 after `wait_ms`. The log is flushed; *flushed is how many records that were. */
@@ -261,7 +282,7 @@ static void drain(struct run *run)
 	bool aborted = false;
 	unsigned flushed;
 
-	fprintf(stderr, "tollgate: draining\n");
+	say("tollgate: draining\n");
 	gateway_drain(gateway);
 	while (!gateway_drained(gateway)) {
 		int signal_number = next_signal(run, LOG_FLUSH_MS, &flushed);
