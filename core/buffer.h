@@ -12,7 +12,14 @@
 
 #include "core/slice.h"
 
-enum { BUFFER_PADDING_BYTES = 64 }; /* readable behind capacity: simdjson reads past a document's end */
+enum {
+	BUFFER_PADDING_BYTES = 64, /* readable behind capacity: simdjson reads past a document's end */
+	/*
+	 * How many of a shard's buffers one part of it may keep beyond the callbacks that delivered them; what it needs of more it
+	 * copies. A part without a bound would in the end keep all, and nobody would receive until a call ends.
+	 */
+	BUFFERS_KEPT_MAX = CONFIG_RECEIVE_BUFFERS / 8,
+};
 
 struct buffer {
 	char *data;              /* capacity_bytes, then BUFFER_PADDING_BYTES that may be read but mean nothing */

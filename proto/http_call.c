@@ -194,11 +194,7 @@ static struct http_connection *end(struct http_call *call, struct buffer **head_
 	list_remove(&call->link);
 	timer_disarm(&call->origin->client->shard->timers, &call->timer);
 	c = detach(call);
-	*head_buffer = NULL;
-	if (c) {
-		*head_buffer = c->head_buffer;
-		c->head_buffer = NULL;
-	}
+	*head_buffer = c ? http_connection_take_head_buffer(c) : NULL;
 	return c;
 }
 

@@ -31,6 +31,7 @@ struct http_client {
 	uint32_t spare_count;
 	struct timer idle_timer; /* armed while a connection is idle: no later than the oldest one's end */
 	bool closing;
+	uint32_t kept_heads; /* heads that lie in receive buffers, for as long as their answers last */
 	struct http_client_counts counts;
 };
 
@@ -94,6 +95,7 @@ int http_connection_connect(struct http_connection *connection); /* its attached
 int http_connection_send(struct http_connection *connection);    /* the attached call's request */
 void http_connection_close(struct http_connection *connection, bool reset);
 bool http_connection_try_next(struct http_connection *connection); /* another address; false when none is left */
+struct buffer *http_connection_take_head_buffer(struct http_connection *connection); /* NULL: the head lies elsewhere */
 bool http_connection_held_back(const struct http_connection *connection); /* its call wants no body now */
 
 /* http_call.c */

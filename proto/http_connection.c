@@ -71,10 +71,12 @@ static void neutralize(struct http_connection *c)
 
 void http_connection_close(struct http_connection *c, bool reset)
 {
+	struct buffer *head_buffer = http_connection_take_head_buffer(c);
+
 	assert(!c->call);
 	c->try_next_address = false;
 	buffer_give(&c->held_buffer);
-	buffer_give(&c->head_buffer);
+	buffer_give(&head_buffer);
 	if (c->state == CONNECTION_CLOSING)
 		return;
 	if (c->state == CONNECTION_IDLE)
@@ -106,6 +108,26 @@ static void on_closed(struct stream *stream)
 		http_call_fail(call, HTTP_FAILURE_CONNECT, rc, SLICE("no socket"));
 		http_client_release(c);
 	}
+}
+
+/* Where the head is to stay until the answer's end: in its buffer, or with the parser. */
+static void settle_head(struct http_connection *c, struct buffer *buffer)
+{
+	if (http_parser_gathered(c->parser))
+		return;
+	if (c->client->kept_heads >= BUFFERS_KEPT_MAX && http_parser_keep_head(c->parser))
+		return;
+	c->client->kept_heads++;
+	c->head_buffer = buffer_borrow(buffer);
+}
+
+struct buffer *http_connection_take_head_buffer(struct http_connection *c)
+{
+	struct buffer *buffer = c->head_buffer;
+
+	c->head_buffer = NULL;
+	c->client->kept_heads -= buffer != NULL;
+	return buffer;
 }
 
 static int reserve_iov(struct http_connection *c, unsigned count)
@@ -226,8 +248,7 @@ static bool take_head(struct http_connection *c, struct buffer *buffer)
 		return true;
 	}
 	c->head_done = true;
-	if (!http_parser_gathered(c->parser))
-		c->head_buffer = buffer_borrow(buffer);
+	settle_head(c, buffer);
 	http_parser_limit_body(c->parser, call->limits.max_body_bytes);
 	call->head_received_ns = shard_now_ns(c->client->shard);
 	http_call_watch(call);

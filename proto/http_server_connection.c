@@ -105,7 +105,8 @@ static void hold(struct connection *c, struct slice data, struct buffer *buffer)
 	struct exchange *x = c->exchange;
 
 	assert(x->held_count < HELD_MAX);
-	x->held[x->held_count++] = (struct held){ buffer_borrow(buffer), data };
+	buffer = buffer_keep(buffer, &data); /* for as long as the answer takes */
+	x->held[x->held_count++] = (struct held){ buffer, data };
 	if (x->held_count < HELD_MAX)
 		return;
 	c->paused = true;

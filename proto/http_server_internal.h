@@ -33,7 +33,6 @@ enum {
 	LINGER_S = 2,
 	REFUSALS_MAX = 64,                  /* connections above the bound that are being told so */
 	CONNECTIONS_KEPT = 1024, EXCHANGES_KEPT = 256,
-	BORROWED_MAX = 256,                 /* receive buffers that requests may pin; beyond it they are copied out */
 };
 
 struct held {

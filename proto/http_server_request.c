@@ -146,7 +146,7 @@ static bool settle(struct exchange *x, struct buffer *buffer)
 {
 	bool in_buffer = !http_parser_gathered(x->parser) || x->request.head.has_length;
 
-	if (x->in_hand && in_buffer && x->server->borrowed_count < BORROWED_MAX) {
+	if (x->in_hand && in_buffer && x->server->borrowed_count < BUFFERS_KEPT_MAX) {
 		x->buffer = buffer_borrow(buffer);
 		x->server->borrowed_count++;
 		return true;

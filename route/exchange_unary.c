@@ -10,9 +10,15 @@
 
 enum { COLLECT_FIRST_BYTES = 16384 };
 
+static void give_answer_buffer(struct exchange *e)
+{
+	e->gateway_shard->kept_answers -= e->answer_buffer != NULL;
+	buffer_give(&e->answer_buffer);
+}
+
 void exchange_forget_answer(struct exchange *e)
 {
-	buffer_give(&e->answer_buffer);
+	give_answer_buffer(e);
 	e->answer = slice_of(NULL, 0);
 	e->answer_capacity = 0;
 }
@@ -27,7 +33,7 @@ static int grow(struct exchange *e, size_t capacity)
 	memset(memory + capacity, 0, BUFFER_PADDING_BYTES);
 	if (e->answer.size)
 		memcpy(memory, e->answer.data, e->answer.size);
-	buffer_give(&e->answer_buffer);
+	give_answer_buffer(e);
 	e->answer.data = memory;
 	e->answer_capacity = capacity;
 	return 0;
@@ -57,7 +63,8 @@ void exchange_collect(struct exchange *e, struct slice data, struct buffer *buff
 		exchange_attempt_failed(e);
 		return;
 	}
-	if (e->answer.size == 0 && buffer) {
+	if (e->answer.size == 0 && buffer && e->gateway_shard->kept_answers < BUFFERS_KEPT_MAX) {
+		e->gateway_shard->kept_answers++;
 		e->answer_buffer = buffer_borrow(buffer);
 		e->answer = data;
 		return;

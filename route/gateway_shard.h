@@ -64,6 +64,7 @@ struct gateway_shard {
 	struct gateway_metrics metrics;
 	struct exchange *free; /* kept for reuse */
 	uint32_t free_count, exchange_count;
+	uint32_t kept_answers; /* that lie in receive buffers, so far */
 	struct pool streams; /* memory for their events */
 	char gathered[GATEWAY_GATHERED_BYTES]; /* events on their way out; empty between callbacks */
 	size_t gathered_size;
