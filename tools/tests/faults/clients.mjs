@@ -38,12 +38,12 @@ const statusOf = (text) => text.match(/^HTTP\/1\.1 (\d+)/)?.[1] ?? "nothing";
 
 // Clients that do not read a long stream, or a byte a second of it.
 export async function slowReaders(world, { readers, events, others }) {
-  const model = `test/mock-events-${events}`;
+  const model = `patient/mock-events-${events}`;
   const before = residentMb(world.pid), began = (await world.mock.stats()).streams;
   const slow = Array.from({ length: readers }, (_, i) =>
     dial(world.port, { bytes: requestFor(model, true), oneByOne: i % 2 === 0, unread: i % 2 === 1 }));
   await eventually(async () => (await world.mock.stats()).streams === began + readers, "the long streams begin");
-  const words = await Promise.all(Array.from({ length: others }, () => ask(world, "test/mock").then(inWords)));
+  const words = await Promise.all(Array.from({ length: others }, () => ask(world, "patient/mock").then(inWords)));
   const active = (await world.mock.stats()).active;
   // The gateway has what fits into its bounds and the kernel's; the rest of the stream waits with the provider.
   const sent = await metric(world, "tollgate_sent_bytes_total");
@@ -56,11 +56,41 @@ export async function slowReaders(world, { readers, events, others }) {
   };
 }
 
+// More streams at once than the shard has receive buffers.
+export async function manyStreams(world, { streams }) {
+  return tally(await Promise.all(Array.from({ length: streams }, () =>
+    ask(world, "patient/mock-events-3-paced-600", { stream: true }).then(inWords))));
+}
+
+// Clients that send one request behind the other and wait for no answer; the first of each takes long.
+export async function pipeliners(world, { clients, bytes, others }) {
+  const began = (await world.mock.stats()).requests;
+  const first = requestFor("patient/mock-slow-5000", false), rest = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+  const all = Array.from({ length: clients }, () => dial(world.port, { bytes: first }));
+  await eventually(async () => (await world.mock.stats()).requests === began + clients, "their first calls reach the provider", 30000);
+  await Promise.all(all.map((one) => new Promise((done) => one.socket.write(rest.repeat(bytes / rest.length), done))));
+  const words = await Promise.all(Array.from({ length: others }, () => ask(world, "patient/mock").then(inWords)));
+  for (const one of all) one.socket.resetAndDestroy();
+  return { others: tally(words), answeredEarly: all.filter((one) => one.received).length };
+}
+
+// SIGTERM while clients do not read: the drain's time is all that they get.
+export async function drainUnread(world, { readers }) {
+  const began = (await world.mock.stats()).streams;
+  const slow = Array.from({ length: readers }, () => dial(world.port, { bytes: requestFor("patient/mock-events-400000", true), unread: true }));
+  await eventually(async () => (await world.mock.stats()).streams === began + readers, "the long streams begin");
+  const { code } = await world.gateway.stop();
+  for (const one of slow) one.socket.destroy();
+  world.agent.destroy();
+  await world.start();
+  return { exit: code };
+}
+
 // Thousands that come and go: some ask and read the answer, some leave in mid-head, some at once, some by reset.
 export async function crowd(world, { connections, rounds }) {
   const facts = { opened: 0, answers: {} };
   for (let round = 0; round < rounds; round++) {
-    const sent = (i) => (i % 4 === 0 ? requestFor("test/mock", false) : i % 4 === 1 ? "GET /healthz HTTP/1.1\r\nHo" : "");
+    const sent = (i) => (i % 4 === 0 ? requestFor("patient/mock", false) : i % 4 === 1 ? "GET /healthz HTTP/1.1\r\nHo" : "");
     const all = Array.from({ length: connections }, (_, i) => dial(world.port, { bytes: sent(i) }));
     facts.opened += (await Promise.all(all.map((one) => one.opened))).filter(Boolean).length;
     const asked = all.filter((_, i) => i % 4 === 0);
@@ -75,11 +105,11 @@ export async function crowd(world, { connections, rounds }) {
 // Connections that have only one live direction, or none that says anything.
 export async function halfOpen(world, { each }) {
   const aborted = (await world.mock.stats()).aborted, began = (await world.mock.stats()).requests;
-  const leaving = Array.from({ length: each }, () => dial(world.port, { bytes: requestFor("test/mock-stall-head", false) }));
+  const leaving = Array.from({ length: each }, () => dial(world.port, { bytes: requestFor("patient/mock-stall-head", false) }));
   await eventually(async () => (await world.mock.stats()).requests === began + each, "the calls reach the provider");
   for (const one of leaving) one.socket.end(); // says that no more will come, and waits
   const silent = Array.from({ length: each }, () => dial(world.port));
-  const staying = Array.from({ length: each }, () => dial(world.port, { bytes: requestFor("test/mock", false, "Connection: close\r\n") }));
+  const staying = Array.from({ length: each }, () => dial(world.port, { bytes: requestFor("patient/mock", false, "Connection: close\r\n") }));
   await Promise.all([...leaving, ...silent, ...staying].map((one) => one.over));
   await eventually(async () => (await world.mock.stats()).aborted === aborted + each, "their calls are cancelled");
   const gone = async () => (await metric(world, "tollgate_connections")) <= 2; // this one, and one kept alive
@@ -113,7 +143,7 @@ export async function trickles(world, { each }) {
   ]).flat();
   const others = [];
   await Promise.all([parallel(tasks, tasks.length), parallel(Array.from({ length: 20 }, () => async () =>
-    others.push(inWords(await ask(world, "test/mock")))), 2)]);
+    others.push(inWords(await ask(world, "patient/mock")))), 2)]);
   return { head: tally(head), body: tally(body), others: tally(others) };
 }
 
@@ -135,7 +165,7 @@ export async function providerTrickles(world) {
   await new Promise((done) => server.listen(world.extraPort, "127.0.0.1", done));
   const [head, body] = await Promise.all([ask(world, "trickle/slow-head"), ask(world, "trickle/slow-body")]);
   server.close();
-  return { head: inWords(head), body: inWords(body), others: inWords(await ask(world, "test/mock")) };
+  return { head: inWords(head), body: inWords(body), others: inWords(await ask(world, "patient/mock")) };
 }
 
 export const health = async (world) => (await send(world, "GET", "/readyz", { agent: false })).status;

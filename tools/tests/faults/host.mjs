@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
-import { run, startMock } from "../e2e/harness.mjs";
+import { run, start, startMock } from "../e2e/harness.mjs";
 import { ask, descriptors, eventually, inWords, parallel, quiet, receiptOf, send, tally } from "./world.mjs";
 
 const ready = async (world) => (await send(world, "GET", "/readyz", { agent: false })).status;
@@ -18,17 +18,53 @@ const hardLimit = (pid) => Number(fs.readFileSync(`/proc/${pid}/limits`, "utf8")
 export async function noDescriptors(world, { streams, clients, spare }) {
   const begun = [];
   const running = Array.from({ length: streams }, () => new Promise((heard) => {
-    begun.push(ask(world, "test/mock-events-100-paced-20", { stream: true, onHead: heard }).then(inWords));
+    begun.push(ask(world, "patient/mock-events-100-paced-20", { stream: true, onHead: heard }).then(inWords));
   }));
   await Promise.all(running);
   const before = (await softLimit(world.pid, descriptors(world.pid) + spare)).code;
-  const coming = Array.from({ length: clients }, () => ask(world, "test/mock", { agent: false }).then(inWords));
+  const coming = Array.from({ length: clients }, () => ask(world, "patient/mock", { agent: false }).then(inWords));
   const ran = tally(await Promise.all(begun));
   await Promise.race([Promise.all(coming), quiet(500)]);
   await softLimit(world.pid, hardLimit(world.pid));
   const words = tally(await Promise.all(coming));
-  const late = tally(await Promise.all(Array.from({ length: clients }, () => ask(world, "test/mock", { agent: false }).then(inWords))));
+  const late = tally(await Promise.all(Array.from({ length: clients }, () => ask(world, "patient/mock", { agent: false }).then(inWords))));
   return { limited: before, running: ran, coming: Object.keys(words).sort().join(", "), afterwards: late };
+}
+
+// Starts with each of these limits: either it says what is missing and ends, or it serves and ends in order.
+export async function startsWithFew(world, { limits }) {
+  const words = [];
+  await world.gateway.stop();
+  for (const limit of limits) {
+    try {
+      const { child } = await start("prlimit", [`--nofile=${limit}:${limit}`, `${world.build}/tollgate`, "run", "-c", world.gateway.file],
+        { ready: /; ready\n/ });
+      child.kill("SIGTERM");
+      const { code, signal } = await child.ended;
+      words.push(`served, ended with ${signal ?? code}`);
+    } catch (error) {
+      words.push(/ended \(1\)[^]*cannot start: [^]*too many open files/i.test(error.message) ? "said why" : error.message.slice(-300));
+    }
+  }
+  world.agent.destroy();
+  await world.start();
+  return { words: Object.keys(tally(words)).sort().join(", ") };
+}
+
+// Nobody reads what the gateway logs: calls are served all the same, and it ends when it is told to.
+export async function unreadLog(world, { calls }) {
+  const { child } = world.gateway;
+  child.stdout.pause();
+  child.stderr.pause();
+  const words = [];
+  await parallel(Array.from({ length: calls }, () => async () => words.push(inWords(await ask(world, "patient/mock")))), 32);
+  const { code, signal } = await Promise.race([world.gateway.stop(), quiet(15000).then(() => ({ code: "not ended in 15 s" }))]);
+  child.stderr.resume();
+  child.stdout.resume();
+  if (typeof code !== "number") await world.gateway.kill();
+  world.agent.destroy();
+  await world.start();
+  return { calls: tally(words), exit: signal ?? code };
 }
 
 // ---- a full disk
@@ -70,7 +106,7 @@ const free = (disk) => fs.rmSync(path.join(disk, "filler"));
 const TAGS = Array.from({ length: 8 }, (_, i) => `tag${i}=${"x".repeat(1000)}`).join(",");
 
 const mixed = (world, count, words) => parallel(Array.from({ length: count }, (_, i) => async () =>
-  words.push(inWords(await ask(world, "test/mock", { stream: i % 3 === 0, headers: { "x-gateway-tags": TAGS } })))), 8);
+  words.push(inWords(await ask(world, "patient/mock", { stream: i % 3 === 0, headers: { "x-gateway-tags": TAGS } })))), 8);
 
 // Calls until the store says that it is full.
 async function callsUntilFull(world, words) {
@@ -137,7 +173,7 @@ const secondsOff = (date, seconds) => Math.abs(Date.parse(date) / 1000 - (Date.n
 async function stepped(world, offsets, seconds) {
   world.clock.set(seconds);
   await eventually(async () => secondsOff((await send(world, "GET", "/healthz")).headers.date, seconds) < SLACK_S, "the gateway's clock steps");
-  const answers = [await ask(world, "test/mock"), await ask(world, "test/mock", { stream: true }), await ask(world, "test/mock-stall-head")];
+  const answers = [await ask(world, "patient/mock"), await ask(world, "patient/mock", { stream: true }), await ask(world, "test/mock-stall-head")];
   for (const answer of answers) {
     const receipt = await receiptOf(world, answer.headers["x-request-id"]);
     const off = secondsOff(receipt?.timestamp, seconds);
@@ -153,7 +189,7 @@ export async function clockSteps(world, { steps }) {
   for (const [name, seconds] of Object.entries(steps)) {
     let heard;
     const begun = new Promise((done) => (heard = done));
-    const across = ask(world, "test/mock-events-100-paced-20", { stream: true, onHead: heard });
+    const across = ask(world, "patient/mock-events-100-paced-20", { stream: true, onHead: heard });
     await begun;
     facts[name] = await stepped(world, offsets, seconds);
     facts[`${name}, stream across`] = inWords(await across);
@@ -208,6 +244,6 @@ export async function providerDies(world, { clients, deaths }) {
     for (const word of stop.counts) kinds.add(word);
     world.mock = await startMock(world.build, port);
   }
-  const after = await Promise.all(Array.from({ length: 40 }, () => ask(world, "test/mock").then(inWords)));
+  const after = await Promise.all(Array.from({ length: 40 }, () => ask(world, "patient/mock").then(inWords)));
   return { kinds: [...kinds].sort().join(", "), afterwards: tally(after) };
 }

@@ -80,6 +80,9 @@ export const CASES = [
     seen: { limited: 0, running: { "200 served": 8 }, coming: among("200 served", "503 overloaded"), afterwards: { "200 served": 40 } } },
   { name: "no descriptors left, kernel features masked", act: "noDescriptors", args: MASKED, with: { streams: 8, clients: 400, spare: 40 },
     seen: { limited: 0, running: { "200 served": 8 }, coming: among("200 served", "503 overloaded"), afterwards: { "200 served": 400 } } },
+  { name: "a start with few descriptors", act: "startsWithFew", with: { limits: [4, 6, 8, 10, 12, 14, 16, 18, 20, 24, 32] },
+    seen: { words: among("said why", "served", "ended with 0") } },
+  { name: "nobody reads the log", act: "unreadLog", with: { calls: 10000 }, seen: { calls: { "200 served": 10000 }, exit: 0 } },
 
   ...["process", "power"].flatMap((durability) => [
     { name: `a full disk, durability ${durability}`, act: "fullDisk", quick: true, disk: 96, options: { durability }, home: FILLED,
@@ -102,6 +105,11 @@ export const CASES = [
     more: { readers: 32, events: 400000, others: 1000 },
     seen: { others: { "200 served": 100 }, heldBack: true, growthMb: atMost(16), aborted: 4, passedOn: "a part" },
     seenMore: { others: { "200 served": 1000 }, heldBack: true, growthMb: atMost(112), aborted: 32, passedOn: "a part" } },
+  { name: "more streams at once than receive buffers", act: "manyStreams", quick: true, home: { rssGrowthMb: atMost(160) }, // 60 kB each
+    with: { streams: 2600 }, seen: { "200 served": 2600 } },
+  { name: "clients that pipeline and wait for no answer", act: "pipeliners", quick: true, home: { rssGrowthMb: atMost(160) },
+    with: { clients: 600, bytes: 131072, others: 100 }, seen: { others: { "200 served": 100 }, answeredEarly: 0 } },
+  { name: "SIGTERM while clients do not read", act: "drainUnread", with: { readers: 16 }, seen: { exit: 0 } },
   { name: "2,000 connections that come and go", act: "crowd", quick: true, options: { http: SHORT }, with: { connections: 2000, rounds: 1 },
     more: { connections: 2000, rounds: 10 },
     seen: { opened: 2000, answers: { 200: 500 } }, seenMore: { opened: 20000, answers: { 200: 5000 } } },

@@ -6,7 +6,14 @@ import http from "node:http";
 import path from "node:path";
 import { KEY, MASTER_KEY, chat, configuration, eventually, freePort, run, startGateway, startMock, temporaryFolder } from "../e2e/harness.mjs";
 
-const LONG_STREAMS = ["mock-events-100-paced-20", "mock-events-400000"];
+// Of a provider that is given time, for cases in which many calls at once or a busy machine are not what is tried.
+const PATIENT = ["mock", "mock-events-100-paced-20", "mock-events-400000", "mock-events-3-paced-600", "mock-stall-head", "mock-slow-5000"];
+const PROVIDER = `  - name: patient
+    kind: openai_compatible
+    base_url: http://127.0.0.1:MOCK/v1
+    credentials: [{ name: primary, api_key: upstream-secret }]
+    timeouts: { connect_ms: 30000, head_ms: 30000, first_token_ms: 30000, idle_ms: 30000, total_ms: 60000 }
+`;
 const WARM_UP_CALLS = 300, BACK_MS = 20000, CALL_MS = 60000;
 
 export const quiet = (ms) => new Promise((next) => setTimeout(next, ms));
@@ -127,13 +134,14 @@ export async function openWorld(build, { dataDir = null, options = {}, args = []
     data: path.join(dataDir ?? folder, "data"), port: await freePort(), mock: await startMock(build),
   };
   world.config = configuration({ port: world.port, mockPort: world.mock.port, dataDir: world.data, ...options,
-    extraModels: LONG_STREAMS.map((name) => `  - { id: test/${name}, provider: mock, upstream_model: ${name}, price: { input: 1, output: 2 } }\n`)
+    extraProviders: PROVIDER + (options.extraProviders ?? ""),
+    extraModels: PATIENT.map((name) => `  - { id: patient/${name}, provider: patient, upstream_model: ${name}, price: { input: 1, output: 2 } }\n`)
       .join("") + (options.extraModels ?? "") });
   world.start = async () => {
     world.gateway = await startGateway(build, { dataDir: folder, config: world.config, args, env });
     world.pid = world.gateway.child.pid;
     world.socketsAtStart = sockets(world.pid);
-    await parallel(Array.from({ length: WARM_UP_CALLS }, (_, i) => () => ask(world, "test/mock", { stream: i % 2 === 1 })), 16);
+    await parallel(Array.from({ length: WARM_UP_CALLS }, (_, i) => () => ask(world, "patient/mock", { stream: i % 2 === 1 })), 16);
     world.rssAtStart = residentMb(world.pid);
   };
   await world.start();
