@@ -71,7 +71,7 @@ void http_exchange_sent(struct exchange *x)
 	else
 		connection_set_deadline(c, c->server->options.body_timeout_ns); /* it was 100 Continue */
 	flush(x);
-	if (x->connection != c || c->exchange != x || c->phase == PHASE_CLOSED)
+	if (c->exchange != x || c->phase == PHASE_CLOSED) /* it has ended, and its memory may be gone */
 		return;
 	if (x->held_back && x->output.waiting_bytes + x->output.flying_bytes <= OUTPUT_LOW_BYTES) {
 		x->held_back = false;
