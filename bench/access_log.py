@@ -6,7 +6,9 @@ tollgate_log_records_dropped_total: calls = lines + dropped, else something was 
 import os
 import time
 
-from programs import Field, processor_ns, say
+from bodies import SMALL
+from field import Field
+from programs import processor_all_ns, say
 
 CONNECTIONS = 64
 LINE = b'"path":"/v1/chat/completions"'
@@ -33,14 +35,14 @@ def run(build, programs, directory, seconds, access_log):
     field = Field(build, programs, directory)
     field.start(["tollgate"], access_log=access_log)
     port = field.ports["tollgate"]["request"]
-    warm = field.loadgen(port, "mock", CONNECTIONS, ["--duration", "0.5"])["requests"]
-    before = sum(map(processor_ns, field.pids["tollgate"]))
-    result = field.loadgen(port, "mock", CONNECTIONS, ["--duration", str(seconds)])
+    warm = field.loadgen(port, SMALL, CONNECTIONS, ["--duration", "0.5"])["requests"]
+    before = processor_all_ns(field.pids["tollgate"])
+    result = field.loadgen(port, SMALL, CONNECTIONS, ["--duration", str(seconds)])
     row = {"calls": result["requests"], "per_s": result["requests_per_s"]}
     if access_log:
         lines, dropped = settled(field, f"{directory}/tollgate.out", warm + result["requests"])
         row.update(lines=lines, dropped=dropped, silent=warm + result["requests"] - lines - dropped)
-    row["processor_us"] = (sum(map(processor_ns, field.pids["tollgate"])) - before) / 1e3 / max(result["requests"], 1)
+    row["processor_us"] = (processor_all_ns(field.pids["tollgate"]) - before) / 1e3 / max(result["requests"], 1)
     programs.stop()
     return row
 

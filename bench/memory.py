@@ -1,6 +1,6 @@
 """Memory: what an idle client connection costs, and whether a million requests make the gateway larger.
 
-Resident memory of the whole process (nginx: its one worker); what the kernel keeps for a socket is not in it. Each idle
+Resident memory of the whole process (of nginx its one worker); what the kernel keeps for a socket is not in it. Each idle
 connection has served one request, GET /v1/models: it is authenticated and answered like a call, but leaves no receipt, so that
 the database's write buffers do not grow between the two looks. Before the first look calls have filled what any load fills.
 """
@@ -10,14 +10,18 @@ import resource
 import socket
 import time
 
-from programs import KEY, Field, rss_all_kib, say
+from bodies import SMALL
+from field import KEY, Field
+from programs import rss_all_kib, say
 
-IDLE_CONNECTIONS = 9000
-SOURCES = 9          # addresses 127.0.0.2 and on: no client comes near http.max_connections_per_ip
+IDLE_CONNECTIONS = 10000
+SOURCES = 10         # addresses 127.0.0.2 and on: no client comes near http.max_connections_per_ip
 WARM_REQUESTS = 50000
 CONNECTIONS = 64
 GROWTH_AT = [100_000, 500_000, 1_000_000]
 SPARE_FILES = 200
+# nginx closes idle connections once fewer than a sixteenth of its connections are free.
+PEER_CONNECTIONS = IDLE_CONNECTIONS + IDLE_CONNECTIONS // 8 + SPARE_FILES
 
 REQUEST = (f"GET /v1/models HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\n\r\n").encode()
 
@@ -78,9 +82,10 @@ def settle(field, target):
 
 
 def idle(field, target):
+    say(f"memory: {target}, {IDLE_CONNECTIONS} idle connections")
     pids, port = field.pids[target], field.ports[target]["request"]
     row = {"started_kib": rss_all_kib(pids)}
-    field.loadgen(port, "mock", CONNECTIONS, ["--requests", str(WARM_REQUESTS)])
+    field.loadgen(port, SMALL, CONNECTIONS, ["--requests", str(WARM_REQUESTS)])
     settle(field, target)
     row["warm_kib"] = rss_all_kib(pids)
     with idle_connections(port, IDLE_CONNECTIONS) as clients:
@@ -95,7 +100,7 @@ def growth(field):
     pids, port = field.pids["tollgate"], field.ports["tollgate"]["request"]
     rows, done = [], 0
     for count in GROWTH_AT:
-        result = field.loadgen(port, "mock", CONNECTIONS, ["--requests", str(count - done)])
+        result = field.loadgen(port, SMALL, CONNECTIONS, ["--requests", str(count - done)])
         done = count
         settle(field, "tollgate")
         rows.append({"requests": count, "rss_kib": rss_all_kib(pids), "statuses": result["statuses"],
@@ -108,10 +113,9 @@ def measure(build, programs, directory, targets):
     allow_files(IDLE_CONNECTIONS + SPARE_FILES)
     report = {"idle_connections": IDLE_CONNECTIONS, "idle": {}, "growth": []}
     os.mkdir(f"{directory}/memory")
-    field = Field(build, programs, f"{directory}/memory", connections=2 * IDLE_CONNECTIONS)
+    field = Field(build, programs, f"{directory}/memory", connections=PEER_CONNECTIONS)
     field.start(targets)
     for target in targets:
-        say(f"memory: {target}, {IDLE_CONNECTIONS} idle connections")
         report["idle"][target] = idle(field, target)
     if "tollgate" in targets:
         say(f"memory: tollgate, {GROWTH_AT[-1]} requests")
