@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { WIRES_MAX = 128, SENT_MAX = 1 << 19, LISTENER = 1000 };
+enum { WIRES_MAX = 320, SENT_MAX = 1 << 19, LISTENER = 1000 };
 
 /* The client's end of a connection. */
 struct wire {
@@ -586,6 +586,28 @@ static void test_streaming_and_back_pressure(void **state)
 	assert_non_null(strstr(wire->sent, "abc"));
 }
 
+/* The memory of some requests is kept for the next ones, that of the others goes back as each ends. */
+static void test_more_at_once_than_are_kept(void **state)
+{
+	struct http_server_options options = options_of_test();
+
+	(void)state;
+	options.max_connections = WIRES_MAX;
+	http_server_configure(w.server, &options);
+	for (unsigned i = 0; i < 256 + 32; i++) {
+		struct wire *wire = dial();
+
+		wire->stalled = true;
+		say(wire, POST_ABC);
+	}
+	for (unsigned i = 0; i < w.wire_count; i++)
+		w.wires[i].stalled = false;
+	settle();
+	for (unsigned i = 0; i < w.wire_count; i++)
+		assert_non_null(strstr(w.wires[i].sent, "abc"));
+	assert_int_equal(w.dones, w.wire_count);
+}
+
 static void test_break(void **state)
 {
 	struct wire *wire = dial();
@@ -789,6 +811,7 @@ int main(void)
 		TEST(test_one_request_in_place), TEST(test_cuts_change_nothing), TEST(test_pipelined),
 		TEST(test_malformed),            TEST(test_expect),              TEST(test_refusals_at_the_head),
 		TEST(test_framing_of_answers),   TEST(test_streaming_and_back_pressure),
+		TEST(test_more_at_once_than_are_kept),
 		TEST(test_break),                TEST(test_client_gone),         TEST(test_timeouts),
 		TEST(test_admission),            TEST(test_drain),               TEST(test_wind_down),
 		TEST(test_abort),
