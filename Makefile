@@ -33,7 +33,8 @@ include tools/setup/versions.mk
 
 # Goals that compile nothing in this make: they need neither configuration nor libraries when it starts.
 light := clean distclean help setup menuconfig savedefconfig olddefconfig defconfig tidy check-packages %_defconfig \
-	test faults run bench bench-lookup bench-micro strace-check valgrind fuzz fuzz-builds fuzz-smoke
+	test faults run bench bench-lookup bench-micro bench-profile bench-keep bench-compare strace-check valgrind fuzz \
+	fuzz-builds fuzz-smoke
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out $(light),$(goals))
 
@@ -272,6 +273,20 @@ bench-micro:
 	$(Q)$(remake) $B/micro
 	$(Q)$B/micro $(BENCH)
 
+# The functions of the gateway that use most, and a flame graph: BENCH='--scenario events-unpaced-64'.
+bench-profile:
+	$(Q)tools/setup/packages install profile
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)$(remake) all
+	$(Q)bench/profile $B $(BENCH)
+
+# A dated table for bench/results/; what became slower since the last one.
+bench-keep bench-compare: bench-%:
+	$(Q)tools/setup/packages install bench
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)$(remake) all
+	$(Q)bench/kept $* $B
+
 fuzz-programs: $(fuzz_programs)
 
 # Builds of their own, with sanitizers: for the corpora with gcc, for libFuzzer with clang where there is one.
@@ -326,7 +341,7 @@ compile_commands.json: $(auto_conf)
 	done; printf '\n]\n'; } >$@
 
 clean:
-	$(Q)rm -rf $(addprefix $B/,$(rooms) fuzz-gcc fuzz-clang llhttp include flags packages unit-tests $(programs) sim libtollgate.a)
+	$(Q)rm -rf $(addprefix $B/,$(rooms) fuzz-gcc fuzz-clang profile llhttp include flags packages unit-tests $(programs) sim libtollgate.a)
 
 distclean: clean
 	$(Q)rm -rf $B/.config $B/.config.old $B/defconfig $(DEPS)
@@ -334,5 +349,6 @@ distclean: clean
 help:
 	@sed 's/^/  /' tools/setup/help.txt
 
-.PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test faults run bench bench-lookup bench-micro \
-	fuzz fuzz-builds fuzz-programs fuzz-smoke strace-check valgrind tidy install clean distclean help compile_commands.json
+.PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test faults run bench \
+	bench-lookup bench-micro bench-profile bench-keep bench-compare fuzz fuzz-builds fuzz-programs fuzz-smoke strace-check \
+	valgrind tidy install clean distclean help compile_commands.json

@@ -96,6 +96,12 @@ static bool measure(struct step *steps, unsigned count, const struct options *op
 }
 
 /* The passes are sorted by now. */
+static void print_step_json(const struct step *s, const struct step *yardstick, bool more)
+{
+	printf(" \"%s\": {\"ns\": %.2f, \"ratio\": %.6f, \"least_ratio\": %.6f}%s\n", s->micro->name, s->ns,
+		s->ns / yardstick->ns, s->passes_ns[0] / yardstick->ns, more ? "," : "");
+}
+
 static void print(const struct step *steps, unsigned count, const struct options *options)
 {
 	unsigned last = options->passes - 1;
@@ -108,8 +114,7 @@ static void print(const struct step *steps, unsigned count, const struct options
 		const struct step *s = &steps[i];
 
 		if (options->json)
-			printf(" \"%s\": {\"ns\": %.2f, \"ratio\": %.6f}%s\n", s->micro->name, s->ns,
-				s->ns / steps[0].ns, i + 1 < count ? "," : "");
+			print_step_json(s, &steps[0], i + 1 < count);
 		else
 			printf("%-16s%12.1f%12.1f%12.1f%14.5f  %s\n", s->micro->name, s->ns, s->passes_ns[0],
 				s->passes_ns[last], s->ns / steps[0].ns, s->micro->what);
