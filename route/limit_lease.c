@@ -1,0 +1,71 @@
+/* The borrower's side of a lease: see limit_lease.h. */
+#include "route/limit_lease.h"
+
+#include <assert.h>
+
+uint32_t limit_lease_wish(struct limit_lease *lease, uint64_t now_ns)
+{
+	uint64_t period = now_ns / LIMIT_LEASE_NS;
+	uint32_t rate;
+
+	if (period != lease->period) {
+		lease->period_before = period == lease->period + 1 ? lease->period_count : 0;
+		lease->period_count = 0;
+		lease->period = period;
+	}
+	lease->period_count++;
+	rate = lease->period_before > lease->period_count ? lease->period_before : lease->period_count;
+	if (rate < LIMIT_LEASE_WORTH || lease->asked || lease->requests || lease->tokens)
+		return 0;
+	return rate < LIMIT_LEASE_REQUESTS_MAX ? rate : LIMIT_LEASE_REQUESTS_MAX;
+}
+
+static uint64_t less(uint64_t a, uint64_t b)
+{
+	return b < a ? a - b : 0;
+}
+
+bool limit_lease_take(struct limit_lease *lease, uint64_t now_ns, uint64_t tokens, struct limit_answer *answer)
+{
+	if (!lease->requests || now_ns >= lease->until_ns || (lease->tokens_view.limit && lease->tokens < tokens))
+		return false;
+	lease->requests--;
+	lease->requests_view.remaining = less(lease->requests_view.remaining, 1);
+	if (lease->tokens_view.limit) {
+		lease->tokens -= tokens;
+		lease->tokens_view.remaining = less(lease->tokens_view.remaining, tokens);
+	}
+	*answer = (struct limit_answer){.admitted = true,
+		.fits_ns = now_ns,
+		.requests = lease->requests_view,
+		.tokens = lease->tokens_view,
+		.debited_ns = lease->debited_ns,
+		.day = lease->day};
+	return true;
+}
+
+void limit_lease_receive(struct limit_lease *lease, const struct limit_answer *answer)
+{
+	lease->asked = false;
+	if (!answer->lease_requests)
+		return;
+	assert(!lease->requests && !lease->tokens);
+	lease->requests = answer->lease_requests;
+	lease->tokens = answer->tokens.limit ? answer->lease_tokens : 0;
+	lease->until_ns = answer->lease_until_ns;
+	lease->debited_ns = answer->debited_ns;
+	lease->day = answer->day;
+	lease->requests_view = answer->requests;
+	lease->tokens_view = answer->tokens;
+}
+
+bool limit_lease_end(struct limit_lease *lease, struct limit_return *back)
+{
+	*back = (struct limit_return){.debited_ns = lease->debited_ns,
+		.day = lease->day,
+		.requests = lease->requests,
+		.tokens = lease->tokens};
+	lease->requests = 0;
+	lease->tokens = 0;
+	return back->requests || back->tokens;
+}
