@@ -48,6 +48,14 @@ static bool config_is_asking(const struct shard_config *config)
 	return false;
 }
 
+static bool any_config_is_asking(const struct gateway_shard *gs)
+{
+	for (struct list *l = gs->configs.next; l != &gs->configs; l = l->next)
+		if (config_is_asking(container_of(l, struct shard_config, link)))
+			return true;
+	return false;
+}
+
 /* A retired configuration goes with its last exchange and its last question to the resolver. */
 static void config_free_if_unused(struct shard_config *config)
 {
@@ -84,11 +92,12 @@ static void resolved(struct resolve_query *query)
 	uint64_t again_s = query->ttl_s;
 
 	origin->asking = false;
+	/* Calls that began before a drain or a reload may wait for it. */
+	http_origin_set_addresses(origin->origin, query->addresses, query->result == 0 ? query->count : 0);
 	if (config->retired || gs->draining) {
 		config_free_if_unused(config);
 		return;
 	}
-	http_origin_set_addresses(origin->origin, query->addresses, query->result == 0 ? query->count : 0);
 	if (query->result != 0 || again_s < RESOLVE_AGAIN_MIN_S)
 		again_s = RESOLVE_AGAIN_MIN_S;
 	if (again_s > RESOLVE_AGAIN_MAX_S)
@@ -264,7 +273,7 @@ static void look_at_drain(struct gateway_shard *gs)
 			return;
 		close_doors(gs);
 	}
-	if (!servers_are_idle(gs) || gs->exchange_count > 0 || config_is_asking(gs->config))
+	if (!servers_are_idle(gs) || gs->exchange_count > 0 || any_config_is_asking(gs))
 		return;
 	if (!gs->client_closed) {
 		gs->client_closed = true;
