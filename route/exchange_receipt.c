@@ -192,7 +192,8 @@ static bool refusal_counts(struct exchange *e)
 	uint32_t most = (REFUSALS_PER_SECOND + gs->gateway->shard_count - 1) /
 			(gs->gateway->shard_count ? gs->gateway->shard_count : 1);
 	uint32_t second = (uint32_t)(exchange_now_ns(e) / NS_PER_S);
-	uint64_t hash = ((uint64_t)(uintptr_t)e->key >> 4) * 0x9e3779b97f4a7c15ull + e->status * 0x517cc1b727220a95ull;
+	uint64_t place = (uint64_t)(e->key - e->config->config->settings->keys);
+	uint64_t hash = place * 0x9e3779b97f4a7c15ull + e->status * 0x517cc1b727220a95ull;
 	struct refusal_slot *slot = &gs->refusals[(hash >> 48) % REFUSAL_SLOTS];
 
 	if (slot->second != second || slot->key != e->key || slot->kind != e->status)
