@@ -1,6 +1,6 @@
 // Receipts as they are asked for, and what of a call they, the access log and the metrics have to agree on.
 import assert from "node:assert/strict";
-import { MASTER_KEY, chat, eventually, openWorld, post, run, sse } from "./harness.mjs";
+import { KEY, MASTER_KEY, chat, eventually, openWorld, post, raw, run, sse } from "./harness.mjs";
 
 const admin = { headers: { authorization: `Bearer ${MASTER_KEY}` } };
 
@@ -47,6 +47,16 @@ const filters = {
     assert.deepEqual(bypassed.stdout.trim().split("\n").map((line) => JSON.parse(line).request_id),
       [ids["test/mock-status-500"], ids["test/mock"]]);
     assert.equal((await command(world, "--cache", "hit")).stdout, "");
+  },
+
+  async "a body that is refused on its way leaves a receipt under the id that its client was told"(world) {
+    const text = await raw(world.port, `POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${KEY}\r\n` +
+      "Content-Type: application/json\r\nContent-Length: 99999999999\r\n\r\n");
+    assert.match(text, /^HTTP\/1\.1 413 /);
+    const id = text.match(/^x-request-id: (\S+)\r$/im)[1];
+    assert.ok(text.includes(`"request_id":"${id}"`), text);
+    const receipt = await (await fetch(`${world.base}/admin/receipts/${id}`, admin)).json();
+    assert.equal(receipt.status, 413);
   },
 
   async "a filter that will not do is named"(world) {
