@@ -33,7 +33,7 @@ include tools/setup/versions.mk
 
 # Goals that compile nothing in this make: they need neither configuration nor libraries when it starts.
 light := clean distclean help setup menuconfig savedefconfig olddefconfig defconfig tidy check-packages %_defconfig \
-	test faults run bench bench-lookup bench-micro bench-profile bench-keep bench-compare strace-check valgrind fuzz \
+	test faults sim sim-check run bench bench-lookup bench-micro bench-profile bench-keep bench-compare strace-check valgrind fuzz \
 	fuzz-builds fuzz-smoke
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out $(light),$(goals))
@@ -206,9 +206,28 @@ $(foreach p,$(programs),$(eval $(call program,$p)))
 
 # The simulation names its twins of ring, threads, clock, resolver, disk and database before the library, and is linked without
 # what those would need: had it taken the real thing after all, its link would fail.
+link_sim = $(CC) $(common) $(links) $(LDFLAGS) $(sim_objs) $1 $(filter-out %/liburing.a -lrocksdb -lcares,$(libs)) -o $@
+
 $B/sim: $(sim_objs) $(library) $(libraries)
 	$(call say,LINK,$@) mkdir -p $(@D)
-	$(Q)$(CC) $(common) $(links) $(LDFLAGS) $(sim_objs) $(filter-out %/liburing.a -lrocksdb -lcares,$(libs)) -o $@
+	$(Q)$(call link_sim)
+
+# Faults that the simulation has to find: each is a patch for one source file, and this its simulation with the planted object
+# in place of the real one.
+plants := $(patsubst fuzz/sim/plants/%.patch,%,$(wildcard fuzz/sim/plants/*.patch))
+planted_file = $(shell sed -n 's|^+++ b/||p' fuzz/sim/plants/$1.patch)
+
+define plant
+$B/plants/$1/sim: fuzz/sim/plants/$1.patch $2 $B/sim
+	$$(call say,PLANT,$$@) rm -rf $$(@D) && mkdir -p $$(@D)/$$(dir $2)
+	$$(Q)cp $2 $$(@D)/$2
+	$$(Q)patch -s -F0 -p1 -d $$(@D) <$$<
+	$$(Q)$$(CC) $$(c_flags) -c $$(@D)/$2 -o $$(@D)/planted.o
+	$$(Q)$$(call link_sim,$$(@D)/planted.o)
+endef
+$(foreach p,$(plants),$(eval $(call plant,$p,$(call planted_file,$p))))
+
+plants: $(foreach p,$(plants),$B/plants/$p/sim)
 
 $(tests): %: %.o $(library) $(libraries)
 	$(call say,LINK,$@)
@@ -239,6 +258,7 @@ test:
 	$(Q)tools/setup/dependencies $(DEPS)
 	$(Q)$(remake) all unit-tests
 	$(Q)$(MAKE) fuzz-builds
+	-$(Q)$(remake) -k plants
 	$(Q)tools/tests/all $B
 
 # What the quick part, in `make test`, does once or on a small scale, and the rest: some minutes. PART: of a case's name.
@@ -247,6 +267,19 @@ faults:
 	$(Q)tools/setup/dependencies $(DEPS)
 	$(Q)$(remake) all
 	$(Q)node tools/tests/faults/main.mjs $B full '$(PART)'
+
+# SEEDS=1000000 for a night.
+SEEDS ?= 1000
+sim:
+	$(Q)tools/setup/packages install build
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)$(remake) all
+	$(Q)$B/sim --seeds 1-$(SEEDS)
+
+sim-check:
+	$(Q)$(remake) all
+	-$(Q)$(remake) -k plants
+	$(Q)fuzz/sim/check $B
 
 run:
 	$(Q)tools/setup/packages install run
@@ -349,6 +382,6 @@ distclean: clean
 help:
 	@sed 's/^/  /' tools/setup/help.txt
 
-.PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test faults run bench \
-	bench-lookup bench-micro bench-profile bench-keep bench-compare fuzz fuzz-builds fuzz-programs fuzz-smoke strace-check \
+.PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test faults sim sim-check plants run \
+	bench bench-lookup bench-micro bench-profile bench-keep bench-compare fuzz fuzz-builds fuzz-programs fuzz-smoke strace-check \
 	valgrind tidy install clean distclean help compile_commands.json

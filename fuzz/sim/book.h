@@ -55,6 +55,7 @@ struct attempt {
 	bool usage_known;    /* the answer tells credible figures */
 	bool sent_whole;     /* all of it, its end included, was given to the network */
 	bool open;           /* it is being answered */
+	uint64_t whole_ns;   /* when it was sent_whole */
 	unsigned deltas;     /* of a stream, all */
 	unsigned delta_bytes;
 	struct figures figures;

@@ -209,6 +209,25 @@ static bool receipts_come_once(struct scenario *s, struct gate *gate, char *how,
 	return true;
 }
 
+/*
+ * The life in which it was served, from 1: a handshake that the network held back may outlive the process that was to have the
+ * connection, and be taken by the next.
+ */
+static unsigned life_of(const struct gate *gate, const struct call *call)
+{
+	unsigned life = call->life;
+
+	while (life < gate->life_count && gate->lives[life - 1].end != LIFE_GOES_ON &&
+	       gate->lives[life - 1].ended_ns < call->sent_ns)
+		life++;
+	return life;
+}
+
+static bool ended_well(const struct gate *gate, const struct call *call)
+{
+	return gate->lives[life_of(gate, call) - 1].end == LIFE_DRAINED;
+}
+
 /* What a provider was asked for was bought, whoever has left since. */
 static bool calls_have_receipts(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
 {
@@ -218,8 +237,8 @@ static bool calls_have_receipts(struct scenario *s, struct gate *gate, char *how
 	for (size_t i = 0; i < s->book.call_count; i++) {
 		const struct call *call = &s->book.calls[i];
 
-		if (call->receipt_count || call->attempt_count == 0 ||
-		    s->gates[call->gate]->lives[call->life - 1].end != LIFE_DRAINED || !invariants_receipt_due(s, call))
+		if (call->receipt_count || call->attempt_count == 0 || !ended_well(s->gates[call->gate], call) ||
+		    !invariants_receipt_due(s, call))
 			continue;
 		snprintf(how, how_bytes, "call %u (%s) was made to a provider %u times, and has no receipt", call->id,
 			 call_kind_name(call->kind), call->attempt_count);
@@ -321,10 +340,35 @@ static bool status_is_explained(const struct scenario *s, const struct call *cal
 	return call_is_served(call) && trouble && is_trouble(call->status);
 }
 
+#define IN_TIME_NS (700 * NS_PER_MS)
+
+/* Where nothing holds it up: so a letter that nobody opens shows, before another one wakes its reader by chance. */
+static bool has_to_come_in_time(const struct scenario *s, const struct call *call)
+{
+	const struct terms *t = &s->terms;
+
+	return !t->stalls && !t->flood && !s->was_full && !call->spoilt && !call->pipelined && !gate_was_disturbed(s, call) &&
+	       !sim_ring_faults(s->sim)->receive_starved;
+}
+
+/* Behind the provider's last byte, or behind the request when it went to none. */
+static void check_time(struct scenario *s, const struct call *call)
+{
+	const struct attempt *attempt = book_attempt(&s->book, call->id, call->served_by);
+	uint64_t since_ns = attempt ? attempt->whole_ns : call->sent_ns;
+
+	if ((call_is_served(call) && (!attempt || !attempt->whole_ns)) || !has_to_come_in_time(s, call) || call->ended_ns - since_ns <= IN_TIME_NS)
+		return;
+	scenario_break(s, "answers come in time", "call %u (%s): %llu ms after %s", call->id, call_kind_name(call->kind),
+		       (unsigned long long)((call->ended_ns - since_ns) / NS_PER_MS),
+		       attempt ? "its provider's last byte" : "the request");
+}
+
 void invariants_call_whole(struct scenario *s, const struct call *call)
 {
 	unsigned expected = request_expected_status(call->kind);
 
+	check_time(s, call);
 	if (call->status != expected && !status_is_explained(s, call))
 		scenario_break(s, "statuses are what the contract says", "call %u (%s) got %u, not %u", call->id,
 			       call_kind_name(call->kind), call->status, expected);
@@ -358,13 +402,14 @@ static bool power_was_cut_since(const struct gate *gate, unsigned life)
 bool invariants_receipt_due(const struct scenario *s, const struct call *call)
 {
 	const struct gate *gate = s->gates[call->gate];
-	const struct life *life = &gate->lives[call->life - 1];
+	unsigned number = life_of(gate, call);
+	const struct life *life = &gate->lives[number - 1];
 
-	if (call->status == 503 && s->was_full)
-		return false;
+	if ((call->status == 503 || call->error_event) && s->was_full)
+		return false; /* it was told that the store could not take it */
 	if (s->terms.durability == DURABILITY_POWER)
 		return true;
-	if (power_was_cut_since(gate, call->life))
+	if (power_was_cut_since(gate, number))
 		return false;
 	if (s->terms.durability == DURABILITY_PROCESS)
 		return true;

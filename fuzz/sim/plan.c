@@ -233,7 +233,7 @@ static void note_whole(struct plan *plan, bool stream)
 	const char *done = stream ? memmem(plan->bytes.data, plan->bytes.size, "[DONE]", 6) : NULL;
 
 	plan->done = done;
-	plan->whole_at = done ? (size_t)(done - plan->bytes.data) + 6 : plan->bytes.size;
+	plan->whole_at = done ? (size_t)(done - plan->bytes.data) + 8 : plan->bytes.size; /* with its empty line */
 }
 
 static void write_answer(struct plan *plan, struct scenario *s, const struct call *call, struct attempt *attempt, enum day day)
@@ -326,10 +326,11 @@ void plan_draw(struct plan *plan, struct scenario *s, const struct call *call, s
 	attempt->good = attempt->good || (plan->done && plan->end_at >= plan->whole_at);
 	if (day == DAY_TRUNCATES && ends_with_connection(plan))
 		plan->end = PLAN_RESET;
-	/* At once: behind an answer that was believed whole it would be taken for the next one. */
-	if (day == DAY_GOOD && plan->end == PLAN_KEEP && chance(s, 600)) {
+	/* A call that is sent before these have come takes them for its answer; so they are the connection's last ones. */
+	if (day == DAY_GOOD && s->terms.misery && chance(s, 600)) {
 		bytes_add(&plan->bytes, SLICE("HTTP/1.1 200 Surplus\r\nContent-Length: 0\r\n\r\n"));
 		plan->end_at = plan->bytes.size;
+		plan->end = PLAN_CLOSE;
 		return;
 	}
 	plan->delay_ns = pick(s, 0, chance(s, 4000) ? 500 * NS_PER_MS : 5 * NS_PER_MS);

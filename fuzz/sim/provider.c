@@ -324,7 +324,8 @@ static void end_idle(struct upstream *u)
 
 	if (wire_begun(&u->wire))
 		return;
-	if (chance(s, 8000))
+	/* As some servers say it; a call that crosses with it takes it for its answer. */
+	if (s->terms.misery && chance(s, 8000))
 		sim_peer_send(&u->peer, "HTTP/1.1 408 Idle\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", 59);
 	if (s->terms.resets && chance(s, 16384))
 		sim_peer_reset(&u->peer);
@@ -344,8 +345,10 @@ static void send_piece(struct upstream *u)
 	if (size && sim_peer_send(&u->peer, u->plan.bytes.data + u->sent, size) < 0)
 		return; /* closed() follows */
 	u->sent += size;
-	if (u->sent >= u->plan.whole_at)
+	if (u->sent >= u->plan.whole_at && !attempt_of(u)->sent_whole) {
 		attempt_of(u)->sent_whole = true;
+		attempt_of(u)->whole_ns = sim_now_ns(s->sim);
+	}
 	if (u->sent == u->plan.end_at)
 		end_answer(u);
 	else
