@@ -1,6 +1,8 @@
 /* The client itself: its origins, their pools of idle connections, and the memory of connections. */
 #include "proto/http_client_internal.h"
 
+#include "core/kconfig.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -64,6 +66,13 @@ static void free_connection(struct http_connection *connection)
 	free(connection);
 }
 
+static void free_origin(struct http_origin *origin)
+{
+	if (CONFIG(TLS) && origin->tls.client)
+		tls_target_fini(&origin->tls);
+	free(origin);
+}
+
 void http_client_free(struct http_client *client)
 {
 	struct list *link;
@@ -72,13 +81,13 @@ void http_client_free(struct http_client *client)
 	while ((link = list_take_first(&client->spare)))
 		free_connection(container_of(link, struct http_connection, link));
 	while ((link = list_take_first(&client->origins)))
-		free(container_of(link, struct http_origin, link));
+		free_origin(container_of(link, struct http_origin, link));
 	free(client);
 }
 
-static struct http_origin *make_origin(struct http_client *client, struct slice host, uint16_t port, bool tls)
+static struct http_origin *make_origin(struct http_client *client, struct slice host, uint16_t port, struct slice trust)
 {
-	struct http_origin *origin = calloc(1, sizeof(*origin) + host.size);
+	struct http_origin *origin = calloc(1, sizeof(*origin) + host.size + trust.size);
 
 	if (!origin)
 		return NULL;
@@ -86,23 +95,33 @@ static struct http_origin *make_origin(struct http_client *client, struct slice 
 	if (host.size)
 		memcpy(origin->host_bytes, host.data, host.size);
 	origin->host = slice_of(origin->host_bytes, host.size);
+	if (trust.size)
+		memcpy(origin->host_bytes + host.size, trust.data, trust.size);
+	origin->trust = slice_of(origin->host_bytes + host.size, trust.size);
 	origin->port = port;
-	origin->tls = tls;
 	list_init(&origin->idle);
 	list_init(&origin->waiting);
 	list_append(&client->origins, &origin->link);
 	return origin;
 }
 
-struct http_origin *http_client_origin(struct http_client *client, struct slice host, uint16_t port, bool tls)
+struct http_origin *http_client_origin(struct http_client *client, struct slice host, uint16_t port, struct slice trust)
 {
 	for (struct list *l = client->origins.next; l != &client->origins; l = l->next) {
 		struct http_origin *origin = container_of(l, struct http_origin, link);
 
-		if (origin->port == port && origin->tls == tls && slice_equal_nocase(origin->host, host))
+		if (origin->port == port && slice_equal(origin->trust, trust) && slice_equal_nocase(origin->host, host))
 			return origin;
 	}
-	return make_origin(client, host, port, tls);
+	return make_origin(client, host, port, trust);
+}
+
+int http_origin_set_tls(struct http_origin *origin, struct tls_worker *worker, struct tls_client *client,
+			struct slice server_name)
+{
+	assert(origin->trust.size);
+	origin->tls_worker = worker;
+	return CONFIG(TLS) ? tls_target_set(&origin->tls, client, server_name) : -EINVAL;
 }
 
 void http_origin_set_addresses(struct http_origin *origin, const struct sockaddr_storage *addresses, unsigned count)

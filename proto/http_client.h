@@ -12,6 +12,8 @@
 #include "core/shard.h"
 #include "proto/http.h"
 
+struct tls_client;
+struct tls_worker;
 struct http_client;
 struct http_origin; /* host, port, its addresses, its idle connections on this shard */
 struct http_call;
@@ -80,8 +82,15 @@ void http_client_free(struct http_client *client);  /* closed and idle only: its
  * connect_ns). A count of 0 says that the name could not be resolved: calls that wait fail, those that follow fail
  * without waiting until there is an address, and addresses that were known stay in use. They are tried in order, beginning with the one that worked last; each has its share of
  * connect_ns.
+ *
+ * `trust` is empty for plain HTTP. Else it is https, to be set up with http_origin_set_tls() before the first call, and connections are
+ * shared only with who names the same trust: any text that tells apart whom to trust how.
  */
-struct http_origin *http_client_origin(struct http_client *client, struct slice host, uint16_t port, bool tls);
+struct http_origin *http_client_origin(struct http_client *client, struct slice host, uint16_t port, struct slice trust);
+
+/* How new connections speak TLS: `client` is borrowed; `server_name` is whose certificate it has to be. -EINVAL: no such name. */
+int http_origin_set_tls(struct http_origin *origin, struct tls_worker *worker, struct tls_client *client,
+			struct slice server_name);
 void http_origin_set_addresses(struct http_origin *origin, const struct sockaddr_storage *addresses, unsigned count);
 
 /*

@@ -13,7 +13,7 @@
 #include "core/resolve.h"
 #include "proto/http_client.h"
 #include "proto/http_parser.h"
-#include "tls/stream.h"
+#include "tls/secure.h"
 
 enum {
 	HTTP_INTERIM_HEADS_MAX = 8,  /* 1xx answers before the final one; RFC 9110, 15.2 allows any number */
@@ -39,8 +39,10 @@ struct http_origin {
 	struct http_client *client;
 	struct list link;
 	struct slice host; /* behind the struct */
+	struct slice trust; /* behind the host; empty: plain */
 	uint16_t port;
-	bool tls;
+	struct tls_worker *tls_worker;
+	struct tls_target tls;
 	unsigned address_count, address_first; /* first: to begin with */
 	bool unresolved; /* and the last answer was that there is none */
 	struct sockaddr_storage addresses[RESOLVE_ADDRESSES_MAX];

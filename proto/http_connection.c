@@ -5,6 +5,8 @@
  */
 #include "proto/http_client_internal.h"
 
+#include "core/kconfig.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -32,6 +34,9 @@ static int connect_to_index(struct http_connection *c)
 
 	c->state = CONNECTION_CONNECTING;
 	c->client->counts.connects++;
+	if (CONFIG(TLS) && c->origin->trust.size)
+		return stream_connect_secure(&c->stream, c->client->shard, (const struct sockaddr *)address, bytes, &stream_handler,
+					     c->origin->tls_worker, &c->origin->tls);
 	return stream_connect(&c->stream, c->client->shard, (const struct sockaddr *)address, bytes, &stream_handler);
 }
 
@@ -185,6 +190,13 @@ int http_connection_send(struct http_connection *c)
 	return 0;
 }
 
+static struct slice describe(const struct stream *stream, int error)
+{
+	enum tls_cause cause = CONFIG(TLS) ? stream_tls_cause(stream) : TLS_CAUSE_NONE;
+
+	return slice_of_string(cause ? tls_cause_text(cause) : strerrordesc_np(-error));
+}
+
 static void on_connected(struct stream *stream, int result)
 {
 	struct http_connection *c = container_of(stream, struct http_connection, stream);
@@ -193,7 +205,7 @@ static void on_connected(struct stream *stream, int result)
 	assert(c->state == CONNECTION_CONNECTING && call);
 	if (result < 0) {
 		if (!http_connection_try_next(c))
-			http_call_fail(call, HTTP_FAILURE_CONNECT, result, slice_of_string(strerrordesc_np(-result)));
+			http_call_fail(call, HTTP_FAILURE_CONNECT, result, describe(&c->stream, result));
 		return;
 	}
 	c->origin->address_first = c->address_index;

@@ -76,7 +76,7 @@ static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer
 	if (result >= 0 && server->draining)
 		ring_close_socket(server->shard->ring, result, true);
 	else if (result >= 0)
-		connection_open(server, result, a->accepting.peer);
+		connection_open(a, result, a->accepting.peer);
 	if (flags & OP_MORE)
 		return;
 	server->accepting_count--;
@@ -87,7 +87,7 @@ static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer
 			  shard_now_ns(server->shard) + ACCEPT_RETRY_MS * NS_PER_MS);
 }
 
-int http_server_listen(struct http_server *server, int listener)
+int http_server_listen(struct http_server *server, int listener, struct tls_listener *tls)
 {
 	struct acceptor *a;
 
@@ -97,6 +97,7 @@ int http_server_listen(struct http_server *server, int listener)
 		return -ENOMEM;
 	a->server = server;
 	a->listener = listener;
+	a->tls = tls;
 	a->accepting.op.done = on_accepted;
 	timer_init(&a->retry, on_retry);
 	a->next = server->acceptors;

@@ -16,6 +16,7 @@
 #include "proto/http.h"
 
 struct http_server;
+struct tls_listener;
 
 struct http_request {
 	struct http_head head;
@@ -58,8 +59,8 @@ struct http_server_options {
 int http_server_open(struct http_server **server, struct shard *shard, const struct http_server_options *options,
 		     const struct http_service *service, void *context);
 
-/* Starts accepting on a listening socket (ring_listen); in the shard's thread. */
-int http_server_listen(struct http_server *server, int listener);
+/* Starts accepting on a listening socket (ring_listen); in the shard's thread. `tls` (NULL: plain) outlives the server. */
+int http_server_listen(struct http_server *server, int listener, struct tls_listener *tls);
 
 /* New options for requests that begin from now on. */
 void http_server_configure(struct http_server *server, const struct http_server_options *options);

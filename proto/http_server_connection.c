@@ -6,6 +6,9 @@
  */
 #include "proto/http_server_internal.h"
 
+#include "core/kconfig.h"
+#include "tls/secure.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -304,13 +307,25 @@ static void admit(struct connection *c)
 		connection_set_deadline(c, server->options.head_timeout_ns);
 }
 
-void connection_open(struct http_server *server, int socket, const struct sockaddr_storage *peer)
+static int start_stream(struct connection *c, const struct acceptor *a, int socket)
 {
+	struct shard *shard = a->server->shard;
+
+	if (CONFIG(TLS) && a->tls)
+		return stream_accepted_secure(&c->stream, shard, socket, &stream_handler, a->tls);
+	stream_accepted(&c->stream, shard, socket, &stream_handler);
+	return 0;
+}
+
+void connection_open(struct acceptor *a, int socket, const struct sockaddr_storage *peer)
+{
+	struct http_server *server = a->server;
 	struct connection *c = NULL;
 
 	if (server->counts.connections < (uint64_t)server->options.max_connections + REFUSALS_MAX)
 		c = connection_new(server);
-	if (!c) {
+	if (!c || start_stream(c, a, socket) < 0) {
+		free(c);
 		server->counts.refused_connections++;
 		ring_close_socket(server->shard->ring, socket, true);
 		return;
@@ -319,7 +334,6 @@ void connection_open(struct http_server *server, int socket, const struct sockad
 	list_append(&server->connections, &c->link);
 	server->counts.connections++;
 	server->counts.accepted++;
-	stream_accepted(&c->stream, server->shard, socket, &stream_handler);
 	arm(c);
 	admit(c);
 }

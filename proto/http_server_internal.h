@@ -86,6 +86,7 @@ struct acceptor {
 	struct accepting accepting;
 	struct timer retry;                 /* accepting failed for want of descriptors or memory */
 	int listener;
+	struct tls_listener *tls;           /* NULL: plain */
 };
 
 struct http_server {
@@ -114,7 +115,7 @@ static inline struct exchange *exchange_of(const struct http_request *request)
 }
 
 /* http_server_connection.c */
-void connection_open(struct http_server *server, int socket, const struct sockaddr_storage *peer);
+void connection_open(struct acceptor *acceptor, int socket, const struct sockaddr_storage *peer);
 void connection_receive(struct connection *c, struct slice data, struct buffer *buffer);
 void connection_set_deadline(struct connection *c, uint64_t timeout_ns); /* from now; 0: none */
 void connection_lose(struct connection *c, bool reset); /* closes at once; tells the service when it is in mid-answer */

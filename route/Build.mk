@@ -8,3 +8,6 @@ test-y += upstream_test service_test
 test-y += api_error_test price_test keys_test catalog_test client_address_test
 test-y += settings_test
 test-y += limit_window_test limit_lease_test
+
+route-tls-$(CONFIG_TLS) := gateway_tls.o
+obj-y += $(route-tls-y)

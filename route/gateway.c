@@ -1,16 +1,21 @@
 /* What shards share: configurations by reference, and letters that carry an operator's wishes to every shard. */
 #include "route/gateway.h"
 
+#include "core/kconfig.h"
 #include "route/gateway_shard.h"
+#include "route/gateway_tls.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-struct gateway_config *gateway_config_make(struct settings *settings)
+struct gateway_config *gateway_config_make(
+	struct settings *settings, const struct tls_tickets *tickets, char *why, size_t why_bytes)
 {
 	struct gateway_config *config = calloc(1, sizeof(*config));
 
+	snprintf(why, why_bytes, "out of memory");
 	if (!config) {
 		settings_free(settings);
 		return NULL;
@@ -19,7 +24,8 @@ struct gateway_config *gateway_config_make(struct settings *settings)
 	config->references = 1;
 	config->keys = key_index_make(settings);
 	config->catalog = catalog_make(settings);
-	if (!config->keys || !config->catalog)
+	if (!config->keys || !config->catalog ||
+		(CONFIG(TLS) && gateway_tls_make(&config->tls, settings, tickets, why, why_bytes) < 0))
 		gateway_config_give(&config);
 	return config;
 }
@@ -41,6 +47,8 @@ void gateway_config_give(struct gateway_config **config)
 		catalog_free(c->catalog);
 	if (c->keys)
 		key_index_free(c->keys);
+	if (CONFIG(TLS))
+		gateway_tls_free(c->tls);
 	settings_free(c->settings);
 	free(c);
 }

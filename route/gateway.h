@@ -22,12 +22,15 @@
 #endif
 
 struct gateway_shard;
+struct gateway_tls;
+struct tls_tickets;
 
 /* Settings and what is derived from them; replaced whole on reload. Each shard that uses it holds one reference. */
 struct gateway_config {
 	struct settings *settings;
 	struct key_index *keys;
 	struct catalog *catalog;
+	struct gateway_tls *tls; /* NULL without CONFIG_TLS */
 	_Atomic uint32_t references;
 };
 
@@ -39,13 +42,19 @@ struct gateway {
 	struct log *log;           /* NULL: no log */
 	struct slice node;         /* this node's name in receipts */
 	uint64_t started_wall_ns;
+	struct tls_tickets *tickets; /* NULL: no tickets for TLS clients */
+	_Atomic int64_t tls_not_after_s; /* when the first certificate in force ends; INT64_MAX: there is none */
 	unsigned shard_count;
 	atomic_bool draining;
 	_Atomic(struct gateway_shard *) shards[GATEWAY_SHARDS_MAX]; /* by shard->index; set by gateway_shard_open() */
 };
 
-/* Takes over `settings` (also when it fails). The caller holds the first reference. NULL when memory is out. */
-struct gateway_config *gateway_config_make(struct settings *settings);
+/*
+ * Takes over `settings` (also when it fails), and reads the certificates that they name. The caller holds the first reference.
+ * NULL and `why`: memory is out, or a certificate cannot be used.
+ */
+struct gateway_config *gateway_config_make(
+	struct settings *settings, const struct tls_tickets *tickets, char *why, size_t why_bytes);
 struct gateway_config *gateway_config_borrow(struct gateway_config *config);
 void gateway_config_give(struct gateway_config **config);
 

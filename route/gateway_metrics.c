@@ -1,7 +1,9 @@
 /* The shards' counters, added up and written as Prometheus text. */
 #include "route/gateway_metrics.h"
 
+#include "core/kconfig.h"
 #include "route/exchange.h"
+#include "route/gateway_tls.h"
 
 #include <stddef.h>
 
@@ -206,6 +208,8 @@ void gateway_metrics_print(const struct gateway *gateway, struct text *text)
 	print_histogram(gateway, text, "tollgate_first_token_seconds", "From a stream's head to its first content.",
 		offsetof(struct gateway_metrics, first_token_ns));
 	print_store(gateway, text);
+	if (CONFIG(TLS))
+		gateway_tls_print(gateway, text);
 	if (gateway->log) {
 		head(text, "tollgate_log_records_dropped_total", "counter", "Log records lost: too many at once, or not writable.");
 		sample(text, "tollgate_log_records_dropped_total", log_dropped(gateway->log));

@@ -5,6 +5,7 @@
 #include "core/metrics.h"
 #include "core/text.h"
 #include "store/receipt.h"
+#include "tls/worker.h"
 
 struct gateway;
 
@@ -27,6 +28,7 @@ struct gateway_metrics {
 	metric accepted, connections, bad_requests, refused_connections, bytes_in, bytes_out;
 	metric upstream_connects, upstream_reused, upstream_retried, upstream_connections;
 	metric ring_enters, ring_completions, ring_starved;
+	metric tls_full[TLS_SIDE_COUNT], tls_resumed[TLS_SIDE_COUNT], tls_failed[TLS_SIDE_COUNT][TLS_CAUSE_COUNT];
 	struct histogram latency_ns, overhead_ns, first_token_ns;
 };
 

@@ -2,8 +2,11 @@
 #include "route/gateway_shard.h"
 
 #include "core/clock.h"
+#include "core/kconfig.h"
 #include "route/exchange.h"
+#include "route/gateway_tls.h"
 #include "route/service.h"
+#include "tls/server.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -128,18 +131,38 @@ static void again_expired(struct timer *timer)
 	ask_resolver(container_of(timer, struct gateway_origin, again));
 }
 
-static int origin_open(
-	struct gateway_shard *gs, struct gateway_origin *origin, const struct provider_settings *provider)
+static int find_origin(
+	struct gateway_shard *gs, struct gateway_origin *origin, const struct gateway_config *config, struct slice host)
+{
+	const struct provider_settings *provider = origin->provider;
+	struct slice name = provider->tls_server_name ? slice_of_string(provider->tls_server_name) : host;
+	char memory[GATEWAY_TRUST_BYTES];
+	struct text trust = text_over(memory, sizeof(memory));
+
+	if (CONFIG(TLS) && provider->tls)
+		gateway_tls_trust(provider, &trust);
+	origin->origin = http_client_origin(gs->client, host, provider->port, text_slice(&trust));
+	if (!origin->origin)
+		return -ENOMEM;
+	if (CONFIG(TLS) && provider->tls)
+		return http_origin_set_tls(origin->origin, gs->tls,
+			gateway_tls_client(config->tls, (unsigned)(provider - config->settings->providers)), name);
+	return 0;
+}
+
+static int origin_open(struct gateway_shard *gs, struct gateway_origin *origin, const struct gateway_config *config,
+	const struct provider_settings *provider)
 {
 	struct slice host = slice_of_string(provider->host);
 	struct sockaddr_storage address;
+	int err;
 
 	origin->shard = gs;
 	origin->provider = provider;
 	timer_init(&origin->again, again_expired);
-	origin->origin = http_client_origin(gs->client, host, provider->port, provider->tls);
-	if (!origin->origin)
-		return -ENOMEM;
+	err = find_origin(gs, origin, config, host);
+	if (err)
+		return err;
 	if (resolve_literal(host, provider->port, &address))
 		http_origin_set_addresses(origin->origin, &address, 1);
 	else
@@ -162,7 +185,7 @@ static struct shard_config *config_open(struct gateway_shard *gs, struct gateway
 	while (c->origins && c->origin_count < settings->provider_count) {
 		unsigned i = c->origin_count++;
 
-		if (origin_open(gs, &c->origins[i], &settings->providers[i]) < 0)
+		if (origin_open(gs, &c->origins[i], config, &settings->providers[i]) < 0)
 			break;
 	}
 	if (!c->origins || c->origin_count < settings->provider_count ||
@@ -189,6 +212,24 @@ static struct http_server_options server_options(const struct gateway_shard *gs,
 	};
 }
 
+/* Connections that are accepted from now on see the new ones. Listeners are found by address: they do not change here. */
+static void show_certificates(struct gateway_shard *gs, const struct gateway_config *config)
+{
+	const struct settings *new = config->settings;
+
+	for (unsigned i = 0; CONFIG(TLS) && i < gs->listener_count; i++) {
+		struct gateway_listener *own = &gs->listeners[i];
+
+		for (unsigned j = 0; own->tls.server && j < new->listener_count; j++) {
+			if (!new->listeners[j].has_tls ||
+				memcmp(&own->address, &new->listeners[j].address, sizeof(own->address)) != 0)
+				continue;
+			tls_server_give(&own->tls.server);
+			own->tls.server = tls_server_borrow(gateway_tls_server(config->tls, j));
+		}
+	}
+}
+
 int gateway_shard_configure(struct gateway_shard *gs, struct gateway_config *config)
 {
 	struct shard_config *old = gs->config, *new = config_open(gs, config);
@@ -198,6 +239,7 @@ int gateway_shard_configure(struct gateway_shard *gs, struct gateway_config *con
 		return -ENOMEM;
 	gs->config = new;
 	options = server_options(gs, config->settings);
+	show_certificates(gs, config);
 	http_server_configure(gs->server, &options);
 	if (gs->admin_server)
 		http_server_configure(gs->admin_server, &options);
@@ -231,6 +273,16 @@ static bool servers_are_idle(const struct gateway_shard *gs)
 	return http_server_idle(gs->server) && (!gs->admin_server || http_server_idle(gs->admin_server));
 }
 
+static void copy_tls_counts(struct gateway_metrics *m, const struct tls_counts *counts)
+{
+	for (unsigned side = 0; side < TLS_SIDE_COUNT; side++) {
+		metric_set(&m->tls_full[side], counts->full[side]);
+		metric_set(&m->tls_resumed[side], counts->resumed[side]);
+		for (unsigned cause = 0; cause < TLS_CAUSE_COUNT; cause++)
+			metric_set(&m->tls_failed[side][cause], counts->failed[side][cause]);
+	}
+}
+
 static void copy_counts(struct gateway_shard *gs)
 {
 	struct http_server_counts server = server_counts(gs);
@@ -251,6 +303,8 @@ static void copy_counts(struct gateway_shard *gs)
 	metric_set(&m->ring_enters, ring.enters);
 	metric_set(&m->ring_completions, ring.completions);
 	metric_set(&m->ring_starved, ring.starved);
+	if (CONFIG(TLS))
+		copy_tls_counts(m, &gs->tls->counts);
 }
 
 static void close_doors(struct gateway_shard *gs)
@@ -329,6 +383,10 @@ static int open_parts(struct gateway_shard *gs, const struct settings *settings,
 	gs->json = json_parser_open(settings->http.max_body_bytes + JSON_DOCUMENT_SLACK_BYTES);
 	if (!gs->json)
 		return say_why(why, why_bytes, "cannot open the JSON parser", -ENOMEM);
+	if (CONFIG(TLS))
+		err = tls_worker_open(&gs->tls, gs->shard);
+	if (err)
+		return say_why(why, why_bytes, "cannot prepare TLS", err);
 	err = http_client_open(&gs->client, gs->shard, IDLE_UPSTREAMS_MAX, IDLE_UPSTREAM_NS);
 	if (err)
 		return say_why(why, why_bytes, "cannot open the HTTP client", err);
@@ -347,26 +405,48 @@ static int open_parts(struct gateway_shard *gs, const struct settings *settings,
 	return 0;
 }
 
-static int listen_on(struct gateway_shard *gs, struct http_server *server, const struct sockaddr_storage *address)
+static int listen_on(struct gateway_shard *gs, struct http_server *server, const struct sockaddr_storage *address,
+	struct tls_listener *tls)
 {
 	int listener = ring_listen(gs->shard->ring, address, LISTEN_BACKLOG, true);
 
-	return listener < 0 ? listener : http_server_listen(server, listener);
+	return listener < 0 ? listener : http_server_listen(server, listener, tls);
 }
 
-static int listen_on_all(struct gateway_shard *gs, const struct settings *settings, char *why, size_t why_bytes)
+static int open_listeners(struct gateway_shard *gs, const struct gateway_config *config)
 {
-	int err = 0;
+	const struct settings *settings = config->settings;
 
+	gs->listeners = calloc(settings->listener_count ? settings->listener_count : 1, sizeof(*gs->listeners));
+	if (!gs->listeners)
+		return -ENOMEM;
+	gs->listener_count = settings->listener_count;
+	for (unsigned i = 0; i < gs->listener_count; i++) {
+		gs->listeners[i].address = settings->listeners[i].address;
+		gs->listeners[i].tls.worker = gs->tls;
+		if (CONFIG(TLS) && settings->listeners[i].has_tls)
+			gs->listeners[i].tls.server = tls_server_borrow(gateway_tls_server(config->tls, i));
+	}
+	return 0;
+}
+
+static int listen_on_all(struct gateway_shard *gs, const struct gateway_config *config, char *why, size_t why_bytes)
+{
+	const struct settings *settings = config->settings;
+	int err = open_listeners(gs, config);
+
+	if (err)
+		return say_why(why, why_bytes, "cannot listen", err);
 	for (unsigned i = 0; i < settings->listener_count; i++) {
-		err = listen_on(gs, gs->server, &settings->listeners[i].address);
+		err = listen_on(gs, gs->server, &settings->listeners[i].address,
+			settings->listeners[i].has_tls ? &gs->listeners[i].tls : NULL);
 		if (err < 0) {
 			snprintf(why, why_bytes, "cannot listen on address %u of 'listen': %s", i + 1, strerror(-err));
 			return err;
 		}
 	}
 	if (gs->admin_server)
-		err = listen_on(gs, gs->admin_server, &settings->admin_address);
+		err = listen_on(gs, gs->admin_server, &settings->admin_address, NULL);
 	return err < 0 ? say_why(why, why_bytes, "cannot listen on admin.address", err) : 0;
 }
 
@@ -378,6 +458,11 @@ static void free_all(struct gateway_shard *gs)
 		gs->free = e->next_free;
 		free(e);
 	}
+	for (unsigned i = 0; CONFIG(TLS) && i < gs->listener_count; i++)
+		tls_server_give(&gs->listeners[i].tls.server);
+	free(gs->listeners);
+	if (CONFIG(TLS))
+		tls_worker_close(gs->tls);
 	pool_close(&gs->streams);
 	key_cache_wipe(&gs->keys);
 	if (gs->json)
@@ -407,7 +492,7 @@ int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gat
 	timer_arm(&shard->timers, &gs->second, shard_now_ns(shard) + NS_PER_S);
 	atomic_store(&gateway->shards[shard->index], gs);
 	*gateway_shard = gs;
-	return listen_on_all(gs, config->settings, why, why_bytes);
+	return listen_on_all(gs, config, why, why_bytes);
 }
 
 void gateway_shard_close(struct gateway_shard *gs)

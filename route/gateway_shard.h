@@ -36,6 +36,12 @@ struct shard_config {
 	struct list link;
 };
 
+/* An address that was listened on when the shard opened. */
+struct gateway_listener {
+	struct sockaddr_storage address;
+	struct tls_listener tls; /* no server: plain */
+};
+
 enum {
 	REFUSAL_SLOTS = 256,
 	GATEWAY_STREAM_EVENT_BYTES = 256 * 1024,
@@ -55,6 +61,9 @@ struct gateway_shard {
 	struct shard *shard;
 	struct http_server *server;
 	struct http_server *admin_server; /* of admin.address; NULL: `server` has the admin API too */
+	struct tls_worker *tls;               /* NULL without CONFIG_TLS */
+	struct gateway_listener *listeners;
+	unsigned listener_count;
 	struct http_client *client;
 	struct json_parser *json;
 	struct log_writer *log;      /* NULL: no log */

@@ -2,7 +2,10 @@
 #include "route/node.h"
 
 #include "core/clock.h"
+#include "core/kconfig.h"
 #include "route/gateway_shard.h"
+#include "route/gateway_tls.h"
+#include "tls/ticket.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -48,6 +51,13 @@ static int open_services(struct node *node, char *why, size_t why_bytes)
 	return resolver_open(&node->gateway.resolver, why, why_bytes);
 }
 
+static void learn_expiry(struct node *node)
+{
+	int64_t not_after_s = CONFIG(TLS) ? gateway_tls_not_after_s(node->config->tls) : INT64_MAX;
+
+	atomic_store(&node->gateway.tls_not_after_s, not_after_s);
+}
+
 int node_open(struct node **node, const struct node_options *options, char *why, size_t why_bytes)
 {
 	struct node *made = calloc(1, sizeof(*made));
@@ -64,10 +74,13 @@ int node_open(struct node **node, const struct node_options *options, char *why,
 	made->gateway.node = slice_of_string(options->name);
 	made->gateway.shard_count = options->shard_count;
 	made->gateway.started_wall_ns = clock_wall_ns();
-	made->config = gateway_config_make(options->settings);
+	if (CONFIG(TLS))
+		made->gateway.tickets = tls_tickets_make();
+	made->config = gateway_config_make(options->settings, made->gateway.tickets, why, why_bytes);
 	made->shards = calloc(options->shard_count, sizeof(*made->shards));
 	if (!made->config || !made->shards)
-		return -ENOMEM;
+		return made->config ? -ENOMEM : -EINVAL;
+	learn_expiry(made);
 	return open_services(made, why, why_bytes);
 }
 
@@ -119,11 +132,19 @@ const struct settings *node_settings(const struct node *node)
 	return node->config->settings;
 }
 
-int node_reload(struct node *node, struct settings *settings)
+const struct gateway_tls *node_tls(const struct node *node)
 {
-	struct gateway_config *config = gateway_config_make(settings);
+	return node->config->tls;
+}
 
-	if (!config || gateway_reload(&node->gateway, config) < 0) {
+int node_reload(struct node *node, struct settings *settings, char *why, size_t why_bytes)
+{
+	struct gateway_config *config = gateway_config_make(settings, node->gateway.tickets, why, why_bytes);
+
+	if (!config)
+		return -EINVAL;
+	if (gateway_reload(&node->gateway, config) < 0) {
+		snprintf(why, why_bytes, "out of memory");
 		gateway_config_give(&config);
 		return -ENOMEM;
 	}
@@ -131,6 +152,7 @@ int node_reload(struct node *node, struct settings *settings)
 		log_set(node->gateway.log, settings->log_level, settings->log_format);
 	gateway_config_give(&node->config);
 	node->config = config;
+	learn_expiry(node);
 	return 0;
 }
 
@@ -163,6 +185,8 @@ void node_close(struct node *node)
 			shard_close(&own->shard);
 	}
 	gateway_config_give(&node->config);
+	if (CONFIG(TLS))
+		tls_tickets_free(node->gateway.tickets);
 	if (node->gateway.log)
 		log_close(node->gateway.log);
 	free(node->shards);

@@ -37,9 +37,13 @@ int node_start_shard(struct node *node, unsigned index, int cpu, char *why, size
 /* After options.shard_started: 0, or -errno and `why`. */
 int node_start_result(const struct node *node, unsigned index, char *why, size_t why_bytes);
 
-/* Takes `settings` over. -ENOMEM: some shards keep the old ones. */
-int node_reload(struct node *node, struct settings *settings);
+/*
+ * Takes `settings` over, and reads certificates again. -ENOMEM: some shards keep the old ones; -EINVAL: all do, and `why` says
+ * what is wrong with them.
+ */
+int node_reload(struct node *node, struct settings *settings, char *why, size_t why_bytes);
 const struct settings *node_settings(const struct node *node);
+const struct gateway_tls *node_tls(const struct node *node); /* of these settings */
 
 /* Drained: ends the shards' threads, then resolver and store. */
 void node_stop(struct node *node);

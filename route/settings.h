@@ -32,6 +32,10 @@ struct listener_settings {
 	struct sockaddr_storage address;
 	bool has_tls;
 	char *tls_cert, *tls_key, *tls_min_version, *tls_client_ca;
+	unsigned tls_more_count; /* certificates for other names */
+	struct key_pair_settings {
+		char *cert, *key;
+	} *tls_more;
 };
 
 struct credential_settings {

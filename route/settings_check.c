@@ -1,5 +1,6 @@
 /* Checks across fields: references, uniqueness, exclusion. Every complaint points at the field that is to be changed.
  */
+#include "core/kconfig.h"
 #include "core/nearest.h"
 #include "core/text.h"
 #include "route/settings_load.h"
@@ -156,7 +157,7 @@ static void check_provider(
 	if (!provider->base_url && config_is_null(config_member(node, "base_url")))
 		settings_error(load, node, NULL, "\"base_url\" is missing (kind %s has no default)",
 			provider_kind_name(provider->kind));
-	if (provider->tls)
+	if (provider->tls && !CONFIG(TLS))
 		settings_warning(load, node, "base_url",
 			"%s needs TLS, which is not in this build: calls to provider %s will fail", provider->base_url,
 			provider->name ? provider->name : "");

@@ -1,4 +1,5 @@
 /* Tables: the root, and what concerns this node: listeners, administration, log, HTTP. */
+#include "core/kconfig.h"
 #include "proto/http.h"
 #include "route/gateway.h"
 #include "route/settings_tables.h"
@@ -7,6 +8,22 @@ static const char *const tls_versions[] = {"1.2", "1.3", NULL};
 static const char *const durabilities[] = {"process", "power", "relaxed", NULL};  /* enum durability */
 static const char *const log_levels[] = {"debug", "info", "warn", "error", NULL}; /* enum log_level */
 static const char *const log_formats[] = {"json", "human", NULL};                 /* enum log_format */
+
+static const struct schema_field key_pair_fields[] = {
+	{.name = "cert",
+		.type = SCHEMA_STRING,
+		MEMBER(struct key_pair_settings, cert),
+		.min = 1,
+		.max = 4096,
+		.required = true},
+	{.name = "key",
+		.type = SCHEMA_STRING,
+		MEMBER(struct key_pair_settings, key),
+		.min = 1,
+		.max = 4096,
+		.required = true},
+};
+static const struct schema key_pair_schema = SCHEMA(key_pair_fields);
 
 static const struct schema_field tls_fields[] = {
 	{.name = "cert",
@@ -27,6 +44,7 @@ static const struct schema_field tls_fields[] = {
 		.names = tls_versions,
 		.fallback = "1.3"},
 	ROW_TEXT("client_ca", struct listener_settings, tls_client_ca),
+	ROW_ITEMS("certificates", SCHEMA_LIST, struct listener_settings, tls_more, tls_more_count, key_pair_schema),
 };
 static const struct schema tls_schema = SCHEMA(tls_fields);
 
@@ -41,7 +59,7 @@ static const struct schema_field listener_fields[] = {
 		.type = SCHEMA_OBJECT,
 		.object = &tls_schema,
 		PRESENT(struct listener_settings, has_tls),
-		.build = SCHEMA_LACKS},
+		.build = CONFIG(TLS) ? SCHEMA_BUILT : SCHEMA_LACKS},
 };
 static const struct schema listener_schema = SCHEMA(listener_fields);
 

@@ -1,4 +1,5 @@
 /* Tables: providers with their credentials, and models with their prices. */
+#include "core/kconfig.h"
 #include "route/settings_tables.h"
 
 #include <assert.h>
@@ -75,18 +76,18 @@ static const struct schema_field provider_tls_fields[] = {
 		MEMBER(struct provider_settings, tls_ca),
 		.min = 1,
 		.max = 4096,
-		.build = SCHEMA_LACKS},
+		.build = CONFIG(TLS) ? SCHEMA_BUILT : SCHEMA_LACKS},
 	{.name = "server_name",
 		.type = SCHEMA_STRING,
 		MEMBER(struct provider_settings, tls_server_name),
 		.min = 1,
-		.max = 4096,
-		.build = SCHEMA_LACKS},
+		.max = 255,
+		.build = CONFIG(TLS) ? SCHEMA_BUILT : SCHEMA_LACKS},
 	{.name = "insecure",
 		.type = SCHEMA_BOOL,
 		MEMBER(struct provider_settings, tls_insecure),
 		.fallback = "false",
-		.build = SCHEMA_LACKS},
+		.build = CONFIG(TLS) ? SCHEMA_BUILT : SCHEMA_LACKS},
 };
 static const struct schema provider_tls_schema = SCHEMA(provider_tls_fields);
 

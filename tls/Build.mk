@@ -1,3 +1,7 @@
 obj-y += stream.o
 test-y += stream_test
 obj-y += wolfssl_time.o
+
+tls-$(CONFIG_TLS) := cause.o certificate.o client.o entropy.o hello.o output.o secret.o secure.o server.o session.o ticket.o \
+	worker.o
+obj-y += $(tls-y)

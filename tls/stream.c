@@ -1,5 +1,6 @@
 /*
- * The plain stream: receive and send operations on the ring, nothing between.
+ * The stream: receive and send operations on the ring. Between them and the owner is nothing, or a layer (tls/layer.h), which turns
+ * what was received into what is told, and what is to be told into what is sent.
  *
  * Receiving is one multishot operation. Pausing cancels it; what the kernel had delivered by then is held as a list of buffers
  * and told on resume, before more is received, so that no byte is lost, order is kept, and the list does not grow. `ended`
@@ -10,10 +11,10 @@
  */
 #include "tls/stream.h"
 
+#include "tls/layer.h"
+
 #include <assert.h>
 #include <errno.h>
-
-enum { ENDED_BY_PEER = 1 };
 
 static bool operations_in_flight(const struct stream *s)
 {
@@ -40,6 +41,8 @@ static void on_close_turn(struct turn_hook *hook)
 	if (s->socket >= 0)
 		ring_close_socket(s->shard->ring, s->socket, s->reset_on_close);
 	s->socket = -1;
+	if (s->layer)
+		s->layer->closed(s);
 	s->handler->on_closed(s);
 }
 
@@ -69,7 +72,7 @@ static void tell_end(struct stream *s)
 	int ended = s->ended;
 
 	s->ended = 0;
-	if (ended == ENDED_BY_PEER)
+	if (ended == STREAM_ENDED_BY_PEER)
 		s->handler->on_received(s, slice_of(NULL, 0), NULL);
 	else
 		s->handler->on_failed(s, ended);
@@ -81,6 +84,32 @@ static void start_receiving(struct stream *s)
 	ring_receive(s->shard->ring, &s->receive_op, s->socket);
 }
 
+void stream_deliver(struct stream *s, struct buffer *buffer)
+{
+	if (s->paused || s->held_first) {
+		hold(s, buffer);
+		return;
+	}
+	s->handler->on_received(s, slice_of(buffer->data, buffer->used_bytes), buffer);
+	buffer_give(&buffer);
+}
+
+void stream_end(struct stream *s, int ended)
+{
+	s->receive_ended = true;
+	s->ended = ended;
+	if (!s->paused && !s->held_first)
+		tell_end(s);
+}
+
+void stream_send_raw(struct stream *s, const struct iovec *iov, unsigned count)
+{
+	s->sending_bytes = 0;
+	for (unsigned i = 0; i < count; i++)
+		s->sending_bytes += iov[i].iov_len;
+	ring_send(s->shard->ring, &s->send_op, s->socket, iov, count);
+}
+
 static void on_receive_done(struct op *op, int result, uint32_t flags, struct buffer *buffer)
 {
 	struct stream *s = container_of(op, struct stream, receive_op);
@@ -90,11 +119,11 @@ static void on_receive_done(struct op *op, int result, uint32_t flags, struct bu
 		continue_closing(s);
 		return;
 	}
-	if (result > 0 && (s->paused || s->held_first)) {
-		hold(s, buffer);
-	} else if (result > 0) {
-		s->handler->on_received(s, slice_of(buffer->data, buffer->used_bytes), buffer);
-		buffer_give(&buffer);
+	if (result > 0) {
+		if (s->layer)
+			s->layer->received(s, buffer);
+		else
+			stream_deliver(s, buffer);
 		if (s->closing) {
 			continue_closing(s);
 			return;
@@ -107,10 +136,12 @@ static void on_receive_done(struct op *op, int result, uint32_t flags, struct bu
 			start_receiving(s);
 		return;
 	}
-	s->receive_ended = true;
-	s->ended = result == 0 ? ENDED_BY_PEER : result;
-	if (!s->paused && !s->held_first)
-		tell_end(s);
+	if (result == 0)
+		result = STREAM_ENDED_BY_PEER;
+	if (s->layer)
+		s->layer->ended(s, result);
+	else
+		stream_end(s, result);
 }
 
 static void on_send_done(struct op *op, int result, uint32_t flags, struct buffer *buffer)
@@ -126,7 +157,10 @@ static void on_send_done(struct op *op, int result, uint32_t flags, struct buffe
 	/* What the kernel took before the connection broke comes as a count; the error itself is the receive's. */
 	if (result >= 0)
 		result = (size_t)result == s->sending_bytes ? 0 : -EPIPE;
-	s->handler->on_sent(s, result);
+	if (s->layer)
+		s->layer->sent(s, result);
+	else
+		s->handler->on_sent(s, result);
 }
 
 static void on_connect_done(struct op *op, int result, uint32_t flags, struct buffer *buffer)
@@ -145,7 +179,10 @@ static void on_connect_done(struct op *op, int result, uint32_t flags, struct bu
 	}
 	if (result == 0)
 		start_receiving(s);
-	s->handler->on_connected(s, result);
+	if (result == 0 && s->layer)
+		s->layer->connected(s);
+	else
+		s->handler->on_connected(s, result);
 }
 
 /* Tells what was held; the owner may pause again, or close, in any of the calls. */
@@ -207,14 +244,16 @@ void stream_send(struct stream *s, const struct iovec *iov, unsigned count)
 {
 	assert(!s->closing);
 	assert(s->socket >= 0);
-	s->sending_bytes = 0;
-	for (unsigned i = 0; i < count; i++)
-		s->sending_bytes += iov[i].iov_len;
-	ring_send(s->shard->ring, &s->send_op, s->socket, iov, count);
+	if (s->layer)
+		s->layer->send(s, iov, count);
+	else
+		stream_send_raw(s, iov, count);
 }
 
 bool stream_sending(const struct stream *s)
 {
+	if (s->layer)
+		return s->layer->sending(s);
 	return s->send_op.in_flight && !s->connecting;
 }
 
@@ -247,7 +286,11 @@ void stream_resume(struct stream *s)
 void stream_shutdown(struct stream *s)
 {
 	assert(!stream_sending(s));
-	if (!s->closing && s->socket >= 0)
+	if (s->closing || s->socket < 0)
+		return;
+	if (s->layer)
+		s->layer->shutdown(s);
+	else
 		ring_shutdown(s->shard->ring, s->socket, SHUT_WR);
 }
 
@@ -263,5 +306,7 @@ void stream_close(struct stream *s, bool reset)
 		ring_cancel(s->shard->ring, &s->receive_op);
 	if (s->send_op.in_flight)
 		ring_cancel(s->shard->ring, &s->send_op);
+	else if (s->layer && !reset && s->socket >= 0)
+		s->layer->closing(s);
 	continue_closing(s);
 }

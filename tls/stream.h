@@ -12,6 +12,7 @@
 #include "core/slice.h"
 
 struct stream;
+struct stream_layer; /* tls/layer.h: what lies between the ring and the owner */
 
 struct stream_handler {
 	/* Client: the connection stands (0), or failed (-errno) and the owner closes. */
@@ -40,6 +41,8 @@ struct stream {
 	int ended;               /* what ended receiving and was not told yet: 0, 1 for the peer's end, or -errno */
 	bool connecting, paused, closing, reset_on_close, receive_ended, receive_cancelled;
 	struct turn_hook close_hook, resume_hook;
+	const struct stream_layer *layer; /* NULL: none, the stream is plain */
+	void *layer_state;
 	union {
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;

@@ -1,6 +1,9 @@
 /*
  * `tollgate check`: a configuration without serving it, or the receipts of a data directory that no gateway has open.
  */
+#include "core/clock.h"
+#include "core/kconfig.h"
+#include "route/gateway_tls.h"
 #include "route/settings.h"
 #include "store/store.h"
 #include "tools/cli.h"
@@ -54,6 +57,30 @@ static void warn(void *context, unsigned line, unsigned column, const char *mess
 	fprintf(stderr, "%s:%u:%u: warning: %s\n", reader->path, line, column, message);
 }
 
+static void warn_of_certificate(void *context, const char *line)
+{
+	struct reader *reader = context;
+
+	reader->warnings++;
+	fprintf(stderr, "%s: warning: %s\n", reader->path, line);
+}
+
+/* Reads them as a start would: key and certificate belong together, the stores of issuers are there. */
+static int check_certificates(struct reader *reader, const struct settings *settings)
+{
+	struct gateway_tls *tls;
+	char why[512];
+	int rc = gateway_tls_make(&tls, settings, NULL, why, sizeof(why));
+
+	if (rc < 0) {
+		printf("%s: %s\n", reader->path, why);
+		return rc;
+	}
+	gateway_tls_warn(tls, settings, (int64_t)(clock_wall_ns() / NS_PER_S), warn_of_certificate, reader);
+	gateway_tls_free(tls);
+	return 0;
+}
+
 static int check_config(const char *path)
 {
 	struct reader reader = {.path = path};
@@ -61,6 +88,10 @@ static int check_config(const char *path)
 
 	if (!settings)
 		return CLI_FAILED;
+	if (CONFIG(TLS) && check_certificates(&reader, settings) < 0) {
+		settings_free(settings);
+		return CLI_FAILED;
+	}
 	printf("%s: good: %u providers, %u models, %u keys", path, settings->provider_count, settings->model_count,
 		settings->key_count);
 	if (reader.warnings)

@@ -25,6 +25,7 @@
 #include "core/clock.h"
 #include "core/heap.h"
 #include "core/kconfig.h"
+#include "route/gateway_tls.h"
 #include "route/node.h"
 #include "tools/cli.h"
 #include "tools/run_addresses.h"
@@ -210,7 +211,8 @@ static bool same_listeners(const struct settings *a, const struct settings *b)
 	    memcmp(&a->admin_address, &b->admin_address, sizeof(a->admin_address)) != 0)
 		return false;
 	for (unsigned i = 0; i < a->listener_count; i++)
-		if (memcmp(&a->listeners[i].address, &b->listeners[i].address, sizeof(a->listeners[i].address)) != 0)
+		if (a->listeners[i].has_tls != b->listeners[i].has_tls ||
+		    memcmp(&a->listeners[i].address, &b->listeners[i].address, sizeof(a->listeners[i].address)) != 0)
 			return false;
 	return true;
 }
@@ -233,19 +235,37 @@ static void warn_of_restart(const struct settings *old, const struct settings *n
 			say("tollgate: warning: %s changed, which needs a restart\n", fields[i].name);
 }
 
+static void say_warning(void *context, const char *line)
+{
+	(void)context;
+	say("tollgate: warning: %s\n", line);
+}
+
+static void warn_of_certificates(const struct run *run)
+{
+	int64_t now_s = (int64_t)(clock_wall_ns() / NS_PER_S);
+
+	if (CONFIG(TLS))
+		gateway_tls_warn(node_tls(run->node), node_settings(run->node), now_s, say_warning, NULL);
+}
+
 static void reload(struct run *run)
 {
 	struct settings *settings = settings_load(run->config_path, complain, warn, (void *)(uintptr_t)run->config_path);
+	char why[512];
+	int rc;
 
 	if (!settings) {
 		say("tollgate: the configuration was not changed: %s has errors\n", run->config_path);
 		return;
 	}
 	warn_of_restart(node_settings(run->node), settings);
-	if (node_reload(run->node, settings) < 0) {
-		say("tollgate: the configuration was not changed everywhere: out of memory\n");
+	rc = node_reload(run->node, settings, why, sizeof(why));
+	if (rc < 0) {
+		say("tollgate: the configuration was not changed%s: %s\n", rc == -ENOMEM ? " everywhere" : "", why);
 		return;
 	}
+	warn_of_certificates(run);
 	run->drain_timeout_ns = node_settings(run->node)->drain_timeout_ns;
 	say("tollgate: configuration reloaded\n");
 }
@@ -324,7 +344,7 @@ int cli_run(int argc, char **argv)
 	struct run run = { .shard_count = 0 };
 	struct settings *settings;
 	int cpus[GATEWAY_SHARDS_MAX];
-	char why[256] = "out of memory";
+	char why[512] = "out of memory";
 	int rc = read_options(&run, argc, argv);
 
 	if (rc != 0)
@@ -352,6 +372,7 @@ int cli_run(int argc, char **argv)
 			abandon(&run);
 	} else {
 		heap_settle();
+		warn_of_certificates(&run);
 		say_ready(&run);
 		serve(&run);
 		drain(&run);

@@ -50,6 +50,7 @@ struct plan {
 
 static struct gateway_config *make_config(void)
 {
+	char why[256];
 	struct text yaml = text_over(malloc(YAML_BYTES), YAML_BYTES);
 	struct settings *settings = NULL;
 
@@ -68,7 +69,7 @@ static struct gateway_config *make_config(void)
 	if (!yaml.full)
 		settings = settings_parse(text_slice(&yaml), complain, keep_quiet, NULL);
 	free(yaml.data);
-	return settings ? gateway_config_make(settings) : NULL;
+	return settings ? gateway_config_make(settings, NULL, why, sizeof(why)) : NULL;
 }
 
 static void close_plan(void *state)

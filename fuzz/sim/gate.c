@@ -252,14 +252,15 @@ void gate_drain(struct gate *gate)
 void gate_reload(struct gate *gate)
 {
 	struct settings *settings;
+	char why[256];
 
 	if (gate->state != GATE_UP)
 		return;
 	sim_note(world(gate), gate->host, "reload", 0, 0);
 	sim_process_enter(gate->process);
 	settings = settings_of(gate);
-	if (settings && node_reload(gate->node, settings) < 0)
-		scenario_break(gate->scenario, "starts", "%s cannot reload", gate->name);
+	if (settings && node_reload(gate->node, settings, why, sizeof(why)) < 0)
+		scenario_break(gate->scenario, "starts", "%s cannot reload: %s", gate->name, why);
 	sim_process_leave();
 }
 

@@ -81,9 +81,9 @@ void bench_open_without_addresses(struct bench *b)
 {
 	fake_open(&b->shard);
 	assert_int_equal(http_client_open(&b->client, &b->shard, IDLE_MAX, 10 * NS_PER_S), 0);
-	b->origin = http_client_origin(b->client, SLICE("a.example"), 80, false);
+	b->origin = http_client_origin(b->client, SLICE("a.example"), 80, SLICE(""));
 	assert_non_null(b->origin);
-	assert_ptr_equal(http_client_origin(b->client, SLICE("A.example"), 80, false), b->origin);
+	assert_ptr_equal(http_client_origin(b->client, SLICE("A.example"), 80, SLICE("")), b->origin);
 }
 
 void bench_set_addresses(struct bench *b, unsigned count)

@@ -173,6 +173,21 @@ int stream_connect(struct stream *stream, struct shard *shard, const struct sock
 	return 0;
 }
 
+/* Nothing here speaks TLS. */
+int stream_connect_secure(struct stream *stream, struct shard *shard, const struct sockaddr *address, socklen_t address_bytes,
+			  const struct stream_handler *handler, struct tls_worker *worker, struct tls_target *target)
+{
+	(void)worker;
+	(void)target;
+	return stream_connect(stream, shard, address, address_bytes, handler);
+}
+
+enum tls_cause stream_tls_cause(const struct stream *stream)
+{
+	(void)stream;
+	return TLS_CAUSE_NONE;
+}
+
 void stream_send(struct stream *stream, const struct iovec *iov, unsigned count)
 {
 	struct fake *f = find(stream);

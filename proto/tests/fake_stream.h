@@ -5,7 +5,7 @@
 #ifndef PROTO_TESTS_FAKE_STREAM_H
 #define PROTO_TESTS_FAKE_STREAM_H
 
-#include "tls/stream.h"
+#include "tls/secure.h"
 
 enum { FAKE_STREAMS_MAX = 32, FAKE_SENT_MAX = 512 };
 

@@ -148,7 +148,7 @@ static void bench_open(struct bench *b, const char *const *scripts, unsigned cou
 		fail_msg("%s", why);
 	assert_int_equal(ring_enable(b->shard.ring), 0);
 	assert_int_equal(http_client_open(&b->client, &b->shard, 4, 0), 0);
-	b->origin = http_client_origin(b->client, SLICE("127.0.0.1"), 80, false);
+	b->origin = http_client_origin(b->client, SLICE("127.0.0.1"), 80, SLICE(""));
 	http_origin_set_addresses(b->origin, &b->server.address, 1);
 }
 

@@ -112,7 +112,7 @@ static void world_open(struct world *w, uint32_t without)
 	assert_true(w->listener >= 0);
 	assert_int_equal(getsockname(w->listener, (struct sockaddr *)&w->address, &size), 0);
 	assert_int_equal(http_server_open(&w->server, &w->shard, &server, &service, w), 0);
-	assert_int_equal(http_server_listen(w->server, w->listener), 0);
+	assert_int_equal(http_server_listen(w->server, w->listener, NULL), 0);
 }
 
 static void world_close(struct world *w)

@@ -6,7 +6,7 @@
 
 #include "core/clock.h"
 #include "proto/tests/http_malformed.h"
-#include "tls/stream.h"
+#include "tls/secure.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -85,6 +85,14 @@ void stream_accepted(struct stream *s, struct shard *shard, int socket, const st
 {
 	*s = (struct stream){ .handler = handler, .shard = shard, .socket = socket };
 	w.wires[socket].stream = s;
+}
+
+int stream_accepted_secure(struct stream *s, struct shard *shard, int socket, const struct stream_handler *handler,
+			   struct tls_listener *listener)
+{
+	(void)listener;
+	stream_accepted(s, shard, socket, handler);
+	return 0;
 }
 
 void stream_send(struct stream *s, const struct iovec *iov, unsigned count)
@@ -229,7 +237,7 @@ static int set_up(void **state)
 	timers_init(&w.shard.timers, w.shard.now_ns);
 	rand_seed(&w.shard.rand, 1);
 	assert_int_equal(http_server_open(&w.server, &w.shard, &options, &service, &w), 0);
-	assert_int_equal(http_server_listen(w.server, LISTENER), 0);
+	assert_int_equal(http_server_listen(w.server, LISTENER, NULL), 0);
 	return 0;
 }
 

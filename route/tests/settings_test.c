@@ -119,7 +119,9 @@ static const struct wrong wrong_parts[] = {
 	{"listen: [{ address: '::1:80' }]", "1:21: address: \"::1:80\" will not do"},
 	{"listen: [{ address: '[1.2.3.4]:80' }]", "1:21: address: \"[1.2.3.4]:80\" will not do"},
 	{"listen: [{ address: 1.2.3.4:65536 }]", "1:21: address: \"1.2.3.4:65536\" will not do"},
+#ifndef CONFIG_TLS
 	{"listen: [{ tls: { cert: a, key: b } }]", "1:17: tls is not in this build"},
+#endif
 	{"listen: [{ tls: { cert: a, min_version: 1.1 } }]", "1:17: \"key\" is missing"},
 	{"http: { max_headers: 129 }", "1:22: max_headers: \"129\" will not do (expected a whole number 8..128)"},
 	{"http: { trusted_proxies: [10.0.0.0/33] }", "1:27: trusted_proxies: \"10.0.0.0/33\" will not do"},
@@ -222,9 +224,12 @@ static const struct wrong wrong_upstreams[] = {
 		"2:14: provider \"a\" is already"},
 	{"providers: [{ name: a, timeouts: { connect_ms: null, idle_ms: 0 } }]", "1:63: idle_ms: \"0\" will not do"},
 	{"providers: [{ name: a, max_concurrency: 5 }]", "1:41: max_concurrency is not in this build"},
+#ifndef CONFIG_TLS
 	{"providers: [{ name: a, tls: { ca: ca.pem } }]", "1:35: ca is not in this build"},
 	{"providers: [{ name: a, tls: { server_name: h } }]", "1:44: server_name is not in this build"},
 	{"providers: [{ name: a, tls: { insecure: true } }]", "1:41: insecure is not in this build"},
+#endif
+	{"listen: [{ tls: { cert: a, key: b, certificates: [{ cert: c }] } }]", "1:51: \"key\" is missing"},
 	{"models: [{ provider: a }]", "1:10: \"id\" is missing"},
 	{"models: [{ id: m }]", "1:10: this model has neither"},
 	{"models: [{ id: m, provider: a }]", "1:29: there is no provider \"a\" (expected one that is declared here)"},
