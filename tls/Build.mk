@@ -5,3 +5,7 @@ obj-y += wolfssl_time.o
 tls-$(CONFIG_TLS) := cause.o certificate.o client.o entropy.o hello.o output.o secret.o secure.o server.o session.o ticket.o \
 	worker.o
 obj-y += $(tls-y)
+
+tls-test-$(CONFIG_TLS) := session_test
+test-y += $(tls-test-y)
+session_test-y := tests/authority.o

@@ -184,7 +184,10 @@ static enum tls_step fail(struct tls_session *s, enum tls_cause cause)
 
 static enum tls_step fail_wolfssl(struct tls_session *s, int error)
 {
-	return fail(s, tls_cause_of(error));
+	enum tls_cause cause = tls_cause_of(error);
+
+	/* Once a version is agreed on, a record with another is no offer. */
+	return fail(s, s->established && cause == TLS_CAUSE_VERSION ? TLS_CAUSE_PROTOCOL : cause);
 }
 
 /* ---- a server's first bytes ---- */
