@@ -404,6 +404,11 @@ struct counter commit_total(const struct commit *commit)
 	return counters_total(commit->counters);
 }
 
+int commit_copy_recents(const struct commit *commit, struct recents *recents)
+{
+	return counters_copy_recents(commit->counters, recents);
+}
+
 size_t commit_bytes(const struct commit *commit)
 {
 	return commit->block_bytes;

@@ -39,6 +39,7 @@ int commit_write_counters(struct commit *commit, bool sync);
 
 bool commit_pending(const struct commit *commit); /* a group waits for its second try */
 struct counter commit_total(const struct commit *commit); /* of all receipts, committed ones and the pending group */
+int commit_copy_recents(const struct commit *commit, struct recents *recents); /* 0, -ENOMEM */
 size_t commit_bytes(const struct commit *commit); /* of the last group's block */
 
 /* Where the database has got to in the journal of that generation; 0 when it knows none. -EIO. */

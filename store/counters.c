@@ -9,11 +9,12 @@
 #include "store/pack.h"
 
 enum counters_bounds {
-	COUNTER_VERSION = 1,
+	PLAIN_VERSION = 1,
+	RECENT_VERSION = 2, /* a struct recent follows */
 	COUNTERS_MAX = 131072,     /* some 160 bytes each: 20 MB */
 	COUNTER_TAGS_MAX = 65536,  /* of them at most; beyond, tags add to the rest */
 	SLOT_COUNT = 2 * COUNTERS_MAX,
-	NAME_BYTES_MAX = 3 * 160,
+	NAME_BYTES_MAX = COUNTER_KEY_BYTES_MAX,
 	VALUE_BYTES = 33,
 	SECONDS_PER_DAY = 86400,
 };
@@ -23,6 +24,7 @@ struct entry {
 	uint64_t hash;
 	struct entry *next; /* of all, in no order */
 	struct entry *touched_next;
+	struct recent *recent; /* NULL: no calls, or not of a key, team or workspace */
 	bool touched;
 	uint16_t key_bytes;
 	char key[];
@@ -125,6 +127,7 @@ void counters_close(struct counters *counters)
 
 	while ((entry = counters->all)) {
 		counters->all = entry->next;
+		free(entry->recent);
 		free(entry);
 	}
 	free(counters->slots);
@@ -134,22 +137,53 @@ void counters_close(struct counters *counters)
 int counters_load(struct counters *counters, struct slice key, struct slice value)
 {
 	struct unpacker u = { value.data, value.data + value.size, false };
+	struct counter counter;
+	struct recent recent;
 	struct entry **slot;
+	uint8_t version = unpack_u8(&u);
 	uint64_t hash;
 
-	if (key.size < 2 || key.size > NAME_BYTES_MAX || unpack_u8(&u) != COUNTER_VERSION || value.size != VALUE_BYTES ||
-	    key.data[0] < 1 || key.data[0] >= COUNTER_DIMENSIONS)
+	if (key.size < 2 || key.size > NAME_BYTES_MAX || key.data[0] < 1 || key.data[0] >= COUNTER_DIMENSIONS ||
+	    (version != PLAIN_VERSION && version != RECENT_VERSION))
+		return -EBADMSG;
+	counter.receipts = unpack_u64(&u);
+	counter.spend_nusd = (int64_t)unpack_u64(&u);
+	counter.prompt_tokens = unpack_u64(&u);
+	counter.completion_tokens = unpack_u64(&u);
+	if (version == RECENT_VERSION)
+		recent_unpack(&recent, &u);
+	if (u.bad || u.at != u.end)
 		return -EBADMSG;
 	hash = XXH3_64bits(key.data, key.size);
 	slot = slot_of(counters, hash, key);
 	/* Rows were made within the bound, and a bound that shrank must not lose them: only the table's size is hard. */
 	if (!*slot && (counters->count >= SLOT_COUNT / 2 || !make_entry(counters, slot, hash, key)))
 		return -ENOMEM;
-	(*slot)->counter.receipts = unpack_u64(&u);
-	(*slot)->counter.spend_nusd = (int64_t)unpack_u64(&u);
-	(*slot)->counter.prompt_tokens = unpack_u64(&u);
-	(*slot)->counter.completion_tokens = unpack_u64(&u);
+	(*slot)->counter = counter;
+	if (version == RECENT_VERSION && !(*slot)->recent) {
+		(*slot)->recent = malloc(sizeof(recent));
+		if (!(*slot)->recent)
+			return -ENOMEM;
+	}
+	if (version == RECENT_VERSION)
+		*(*slot)->recent = recent;
 	return 0;
+}
+
+static bool has_recent(unsigned dimension)
+{
+	return dimension == COUNTER_KEY || dimension == COUNTER_TEAM || dimension == COUNTER_WORKSPACE;
+}
+
+/* Without memory a limit of a day begins anew at the next start: calls go on. */
+static void add_recent(struct entry *entry, const struct receipt *receipt)
+{
+	if (!receipt->provider.data)
+		return;
+	if (!entry->recent)
+		entry->recent = calloc(1, sizeof(*entry->recent));
+	if (entry->recent)
+		recent_add(entry->recent, receipt->wall_ns);
 }
 
 static void add_to(struct counters *counters, unsigned dimension, struct slice key, const struct receipt *receipt)
@@ -160,6 +194,8 @@ static void add_to(struct counters *counters, unsigned dimension, struct slice k
 	entry->counter.spend_nusd = add_nusd(entry->counter.spend_nusd, receipt_total_nusd(receipt));
 	entry->counter.prompt_tokens += receipt->prompt_tokens;
 	entry->counter.completion_tokens += receipt->completion_tokens;
+	if (has_recent(dimension))
+		add_recent(entry, receipt);
 	if (entry->touched)
 		return;
 	entry->touched = true;
@@ -222,15 +258,17 @@ struct counter counters_total(const struct counters *counters)
 
 static void emit_entry(const struct entry *entry, counters_emit *emit, void *context)
 {
-	char value[VALUE_BYTES];
+	char value[VALUE_BYTES + RECENT_BYTES_MAX];
 	struct packer p = { value, value + sizeof(value), false };
 
-	pack_u8(&p, COUNTER_VERSION);
+	pack_u8(&p, entry->recent ? RECENT_VERSION : PLAIN_VERSION);
 	pack_u64(&p, entry->counter.receipts);
 	pack_u64(&p, (uint64_t)entry->counter.spend_nusd);
 	pack_u64(&p, entry->counter.prompt_tokens);
 	pack_u64(&p, entry->counter.completion_tokens);
-	emit(context, slice_of(entry->key, entry->key_bytes), slice_of(value, sizeof(value)));
+	if (entry->recent)
+		recent_pack(entry->recent, &p);
+	emit(context, slice_of(entry->key, entry->key_bytes), slice_of(value, (size_t)(p.at - value)));
 }
 
 void counters_take_touched(struct counters *counters, counters_emit *emit, void *context)
@@ -264,4 +302,29 @@ bool counters_has_rest(const struct counters *counters)
 		if (counters->rest[d]->counter.receipts)
 			return true;
 	return false;
+}
+
+int counters_copy_recents(const struct counters *counters, struct recents *recents)
+{
+	int rc = 0;
+
+	for (const struct entry *entry = counters->all; rc == 0 && entry; entry = entry->next)
+		if (entry->recent && entry->key[1] == 0)
+			rc = recents_add(recents, slice_of(entry->key, entry->key_bytes), entry->recent);
+	return rc;
+}
+
+size_t counters_key(
+	char key[static COUNTER_KEY_BYTES_MAX], enum counter_dimension dimension, struct slice first, struct slice second)
+{
+	struct packer p = { key, key + COUNTER_KEY_BYTES_MAX, false };
+
+	pack_u8(&p, (uint8_t)dimension);
+	pack_u8(&p, 0);
+	pack_bytes(&p, first.data, first.size);
+	if (second.size) {
+		pack_u8(&p, 0);
+		pack_bytes(&p, second.data, second.size);
+	}
+	return p.full ? 0 : (size_t)(p.at - key);
 }

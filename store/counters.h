@@ -5,7 +5,8 @@
  * that a crash can neither lose nor double a count.
  *
  *   key:   u8 dimension, u8 0 and the name; or u8 1 and nothing: the rest
- *   value: u8 version, u64 receipts, u64 spend (nano-USD, two's complement), u64 prompt tokens, u64 completion tokens
+ *   value: u8 version, u64 receipts, u64 spend (nano-USD, two's complement), u64 prompt tokens, u64 completion tokens;
+ *          from version 2 on, of keys, teams and workspaces: the calls of the current day and hour (recent.h)
  *
  * Names that come from clients must not make memory grow: when a bound is reached, new names add to their dimension's rest.
  */
@@ -13,6 +14,7 @@
 #define STORE_COUNTERS_H
 
 #include "store/receipt.h"
+#include "store/recent.h"
 
 enum counter_dimension {
 	COUNTER_TOTAL = 1, COUNTER_DAY, COUNTER_WORKSPACE, COUNTER_TEAM, COUNTER_KEY, COUNTER_PROVIDER, COUNTER_MODEL,
@@ -43,5 +45,13 @@ void counters_take_touched(struct counters *counters, counters_emit *emit, void 
 void counters_each(const struct counters *counters, counters_emit *emit, void *context);
 const struct counter *counters_find(const struct counters *counters, struct slice key);
 bool counters_has_rest(const struct counters *counters);
+
+/* The calls of each key, team and workspace in its current day and hour. */
+int counters_copy_recents(const struct counters *counters, struct recents *recents); /* 0, -ENOMEM */
+
+/* The key of a name of one or two parts; at most COUNTER_KEY_BYTES_MAX, 0: longer. */
+enum { COUNTER_KEY_BYTES_MAX = 3 * 160 };
+size_t counters_key(
+	char key[static COUNTER_KEY_BYTES_MAX], enum counter_dimension dimension, struct slice first, struct slice second);
 
 #endif

@@ -100,18 +100,49 @@ static int index_blocks(struct migration *m)
 	return rc < 0 ? rc : write_rows(m, false);
 }
 
-static int finish(struct migration *m)
+static int put_counted(struct migration *m)
 {
-	char version[4], counted[8];
-	struct packer v = {version, version + sizeof(version), false}, c = {counted, counted + sizeof(counted), false};
+	char counted[8];
+	struct packer c = {counted, counted + sizeof(counted), false};
 	struct chain_end end;
 	int rc = commit_read_chain(m->kv, &end);
 
 	if (rc < 0)
 		return rc;
-	pack_u32(&v, SCHEMA_VERSION);
 	pack_u64(&c, end.block);
 	kv_batch_put(m->kv, m->batch, KV_META, SLICE("counted"), slice_of(counted, sizeof(counted)));
+	return 0;
+}
+
+static int from_first(struct migration *m)
+{
+	int rc = remove_old_rows(m);
+
+	if (rc == 0)
+		rc = index_blocks(m);
+	return rc == 0 ? put_counted(m) : rc;
+}
+
+static int read_version(struct kv *kv, uint32_t *version)
+{
+	struct kv_row row;
+	int rc = kv_get(kv, KV_META, SLICE("schema"), &row);
+
+	if (rc < 0)
+		return rc;
+	struct unpacker u = {row.value.data, row.value.data + row.value.size, false};
+
+	*version = unpack_u32(&u);
+	kv_row_fini(&row);
+	return u.bad ? -EBADMSG : 0;
+}
+
+static int finish(struct migration *m)
+{
+	char version[4];
+	struct packer v = {version, version + sizeof(version), false};
+
+	pack_u32(&v, SCHEMA_VERSION);
 	kv_batch_put(m->kv, m->batch, KV_META, SLICE("schema"), slice_of(version, sizeof(version)));
 	return write_rows(m, true);
 }
@@ -119,6 +150,7 @@ static int finish(struct migration *m)
 int migrate(struct kv *kv, char *why, size_t why_bytes)
 {
 	struct migration *m = calloc(1, sizeof(*m));
+	uint32_t version = 0;
 	int rc = -ENOMEM;
 
 	if (m) {
@@ -126,9 +158,9 @@ int migrate(struct kv *kv, char *why, size_t why_bytes)
 		m->batch = kv_batch_open();
 	}
 	if (m && m->batch) {
-		rc = remove_old_rows(m);
-		if (rc == 0)
-			rc = index_blocks(m);
+		rc = read_version(kv, &version);
+		if (rc == 0 && version == 1)
+			rc = from_first(m);
 		if (rc == 0)
 			rc = finish(m);
 		kv_batch_close(m->batch);

@@ -4,15 +4,16 @@
  *
  *   1 -> 2   index rows by key: one for each key became one for each of 8 buckets (receipt_index.h); counters' rows,
  * which had been written with each block, are said to hold all ("counted", commit.h)
+ *   2 -> 3   counters' rows of keys, teams and workspaces may hold calls of the day (recent.h): nothing to change
  */
 #ifndef STORE_MIGRATE_H
 #define STORE_MIGRATE_H
 
 #include "store/kv.h"
 
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 
-/* From version 1. 0 or -errno, and `why`. */
+/* From version 1 or 2. 0 or -errno, and `why`. */
 int migrate(struct kv *kv, char *why, size_t why_bytes);
 
 #endif

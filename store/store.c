@@ -28,6 +28,7 @@ struct store {
 	struct commit *commit;
 	unsigned journal_count;
 	struct journal **journals;
+	struct recents *recents;
 	uint64_t replayed;
 	bool writer_made, reader_made;
 };
@@ -72,6 +73,27 @@ static int open_journals(struct store *store, const struct store_options *option
 	if (rc == 0)
 		store->journal_count = options->shard_count;
 	return rc;
+}
+
+/* Before the writer goes on counting. */
+static int copy_recents(struct store *store, char *why, size_t why_bytes)
+{
+	store->recents = recents_open();
+	if (!store->recents || commit_copy_recents(store->commit, store->recents) < 0) {
+		snprintf(why, why_bytes, "out of memory");
+		return -ENOMEM;
+	}
+	recents_sort(store->recents);
+	return 0;
+}
+
+const struct recent *store_recent(
+	const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second)
+{
+	char key[COUNTER_KEY_BYTES_MAX];
+	size_t size = counters_key(key, dimension, first, second);
+
+	return size ? recents_find(store->recents, slice_of(key, size)) : NULL;
 }
 
 static int open_threads(struct store *store, const struct store_options *options, char *why, size_t why_bytes)
@@ -132,6 +154,8 @@ int store_open(struct store **store, const struct store_options *options, char *
 	if (rc == 0)
 		rc = open_journals(made, options, why, why_bytes);
 	if (rc == 0)
+		rc = copy_recents(made, why, why_bytes);
+	if (rc == 0)
 		rc = open_threads(made, options, why, why_bytes);
 	if (rc < 0) {
 		store_close(made);
@@ -147,6 +171,8 @@ void store_close(struct store *store)
 	for (unsigned i = 0; i < store->journal_count; i++)
 		journal_close(store->journals[i]);
 	free(store->journals);
+	if (store->recents)
+		recents_close(store->recents);
 	if (store->commit)
 		commit_close(store->commit);
 	if (store->kv)

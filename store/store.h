@@ -13,7 +13,7 @@
 #define STORE_STORE_H
 
 #include "core/shard.h"
-#include "store/receipt.h"
+#include "store/counters.h"
 
 struct store;
 
@@ -83,6 +83,10 @@ struct store_query {
 
 void store_query_start(struct store *store, struct store_query *query);
 void store_query_fini(struct store_query *query);
+
+/* What the start found of a key, of a team (workspace, team) or of a workspace; NULL: no calls. Any thread. */
+const struct recent *store_recent(
+	const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second);
 
 struct store_counts {
 	uint64_t receipts, groups, bytes, replayed, failed_commits;
