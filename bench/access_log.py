@@ -1,7 +1,8 @@
 """The access log at full speed: how many lines a second it writes, whether any are missing, and what a line costs.
 
-The gateway is run twice, without and with its access log, which goes to a file. A call whose line is not there is to be counted in
-tollgate_log_records_dropped_total: calls = lines + dropped, else something was lost in silence and the measurement fails.
+The gateway is run twice, without and with its access log, which goes to a file. A call whose line is not there is to be
+counted in tollgate_log_records_dropped_total: calls = lines + dropped, else something was lost in silence and the
+measurement fails.
 """
 import os
 import time

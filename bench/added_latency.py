@@ -1,6 +1,7 @@
-"""What a proxy adds to the time of an answer: requests start at a fixed rate, whether or not answers came, and each is measured
-from when it should have started, so that a stall counts for all whom it would have met (coordinated omission). The same rates go
-to the simulator directly, in turns with the others: what is added is a percentile's difference to that.
+"""What a proxy adds to the time of an answer: requests start at a fixed rate, whether or not answers came, and each is
+measured from when it should have started, so that a stall counts for all whom it would have met (coordinated omission).
+The same rates go to the simulator directly, in turns with the others: what is added is a percentile's difference to
+that.
 """
 import statistics
 
@@ -54,5 +55,6 @@ def print_table(report):
     print(f"{'requests/s':>10}  {'':10}" + "".join(f"{title:>10}" for title in titles))
     for rate, rows in report["rates"].items():
         for way, row in rows.items():
-            cells = "".join(f"{'' if way == DIRECT and c.startswith('added') else format(row[c], '.0f'):>10}" for c in columns)
+            shown = ["" if way == DIRECT and c.startswith("added") else f"{row[c]:.0f}" for c in columns]
+            cells = "".join(f"{figure:>10}" for figure in shown)
             print(f"{rate:>10}  {way:10}{cells}")

@@ -1,9 +1,9 @@
 """Calls and streams through the gateway and its peers: processor time, instructions, rate and latency of each scenario.
 
-Processor time is the nanoseconds that all threads of the gateway, or of a peer's one worker, ran (/proc/PID/task/*/schedstat)
-while loadgen had its requests answered, divided by the requests, or by the events of streams. Passes interleave the targets, in
-alternating order, and a row is the median of the passes; a ratio is that of two medians. Instructions are counted after the
-passes, because counting costs time.
+Processor time is the nanoseconds that all threads of the gateway, or of a peer's one worker, ran
+(/proc/PID/task/*/schedstat) while loadgen had its requests answered, divided by the requests, or by the events of
+streams. Passes interleave the targets, in alternating order, and a row is the median of the passes; a ratio is that of
+two medians. Instructions are counted after the passes, because counting costs time.
 """
 import statistics
 
@@ -119,7 +119,7 @@ def print_ratios(report):
     peers = list(dict.fromkeys(named))
     if not peers:
         return
-    print("Processor time, the gateway's by the peer's (below 1: the gateway needs less); least and most of the passes:")
+    print("Processor time, the gateway's by the peer's: below 1 the gateway needs less; (least..most of the passes)")
     print(f"{'':20}" + "".join(f"{'by ' + peer:>24}" for peer in peers))
     for name, row in report["rows"].items():
         cells = (f"{r['median']:.2f} ({min(r['passes']):.2f}..{max(r['passes']):.2f})" for r in row["ratios"].values())
@@ -132,7 +132,8 @@ def print_table(report):
     columns = ["processor_us", "per_s", "p50_us", "p99_us", "p999_us", "rss_kib", "errors"]
     titles = ["us cpu", "per s", "p50 us", "p99 us", "p99.9 us", "RSS KiB", "errors"]
     counted = report["instructions_counted"]
-    print(f"{'':20}{'':10}" + "".join(f"{title:>11}" for title in titles) + (f"{'instructions':>14}" if counted else ""))
+    last = f"{'instructions':>14}" if counted else ""
+    print(f"{'':20}{'':10}" + "".join(f"{title:>11}" for title in titles) + last)
     for name, row in report["rows"].items():
         for target, figures in row["targets"].items():
             cells = "".join(f"{figures[c]:>11.{2 if c == 'processor_us' else 0}f}" for c in columns)
@@ -142,7 +143,8 @@ def print_table(report):
         for target, figures in row["targets"].items():
             if figures["errors"]:
                 print(f"{name}, {target}: not all went well; answers by status: {figures['statuses']}")
-    print(f"\nProcessor time and rate are of requests, in the rows of events of events; medians of {report['passes']} passes.")
+    print("\nProcessor time and rate are of requests, in the rows of events of events;"
+          f" medians of {report['passes']} passes.")
     print("instructions: " + ("of a request or event, user and kernel" if counted else "not counted here"))
     print(f"simulator without a proxy, 64 connections: {report['direct_per_s']:.0f} requests/s")
     for target, kib in report["idle_rss_kib"].items():

@@ -10,7 +10,7 @@ EVENT = "instructions"
 
 
 def parse(text, event=EVENT):
-    """The count in what `perf stat -x,` wrote, or None: "<not supported>", "<not counted>", or nothing of that event."""
+    """The count in what `perf stat -x,` wrote; None when it was not supported, not counted, or is not there."""
     for line in text.splitlines():
         fields = line.split(",")
         if len(fields) > 2 and re.fullmatch(re.escape(event) + r"(:[a-zA-Z]+)*", fields[2]):
@@ -28,8 +28,8 @@ def available(event=EVENT):
 def count(pids, action, event=EVENT):
     """Runs `action` and says how many of the event these processes had meanwhile, and what the action returned."""
     command = ["perf", "stat", "-x,", "-e", event, "-p", ",".join(map(str, pids))]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-                          preexec_fn=die_with_parent) as perf:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True, preexec_fn=die_with_parent) as perf:
         try:
             result = action()
         finally:

@@ -43,8 +43,8 @@ MODEL = """  - id: openai/{name}
 
 
 class Field:
-    """All in `directory`; `connections`: how many the peers are set up for. Gateway and peers share the first processor, and
-    only one of them has work at a time; simulator and loadgen share the others."""
+    """All in `directory`; `connections`: how many the peers are set up for. Gateway and peers share the first
+    processor, and only one of them has work at a time; simulator and loadgen share the others."""
 
     def __init__(self, build, programs, directory, connections=4096):
         self.build = os.path.abspath(build)
@@ -98,7 +98,8 @@ class Field:
                    f"Authorization: Bearer {KEY}", "--header", "Content-Type: application/json",
                    "--body", f"{self.directory}/{body}.json"] + options
         command.append(f"http://127.0.0.1:{port}{bodies.path(body)}")
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600, check=False,
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600,
+                              check=False,
                               preexec_fn=lambda: (die_with_parent(), os.sched_setaffinity(0, self.load_cpus)))
         if done.returncode > 1:
             raise SystemExit(f"bench: loadgen: {done.stderr}")

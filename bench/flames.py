@@ -1,12 +1,13 @@
-"""Folded call chains as a flame graph: SVG without scripts. A box is as wide as its share of all samples and stands on whoever
-called it; hovering tells name and share."""
+"""Folded call chains as a flame graph: SVG without scripts. A box is as wide as its share of all samples and stands on
+whoever called it; hovering tells name and share."""
 import zlib
 from html import escape
+
+from folding import KERNEL
 
 WIDTH, ROW, MARGIN, TITLE = 1400, 17, 10, 34
 NARROWEST = 0.4          # px: what is less is left out, with all above it
 CHARACTER = 6.6          # px of one letter of the font at its size
-KERNEL_MARK = " [kernel]"
 
 
 class Box:
@@ -35,7 +36,7 @@ def depth(box, scale):
 def colour(name):
     """The same for a name in every graph: warm for the program, cool for the kernel."""
     number = zlib.crc32(name.encode())
-    if name.endswith(KERNEL_MARK):
+    if name.endswith(KERNEL):
         return f"hsl({195 + number % 40},{45 + number // 64 % 20}%,{68 + number // 4096 % 10}%)"
     return f"hsl({15 + number % 40},{75 + number // 64 % 20}%,{60 + number // 4096 % 12}%)"
 

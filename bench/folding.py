@@ -1,6 +1,6 @@
 """What `perf script` prints, folded: each call chain once, with the weight of all samples that had it.
 
-A sample is a line "COMM  PERIOD", then its frames from the innermost out, "ADDRESS SYMBOL (MODULE)", then an empty line.
+A sample is a line "COMM PERIOD", then its frames from the innermost out, "ADDRESS SYMBOL (MODULE)", then an empty line.
 """
 import re
 from collections import Counter

@@ -1,40 +1,28 @@
 """Memory: what an idle client connection costs, and whether a million requests make the gateway larger.
 
-Resident memory of the whole process (of nginx its one worker); what the kernel keeps for a socket is not in it. Each idle
-connection has served one request, GET /v1/models: it is authenticated and answered like a call, but leaves no receipt, so that
-the database's write buffers do not grow between the two looks. Before the first look calls have filled what any load fills.
+Resident memory of the whole process (of nginx its one worker); what the kernel keeps for a socket is not in it. Each
+idle connection has served one request, GET /v1/models: it is authenticated and answered like a call, but leaves no
+receipt, so that the database's write buffers do not grow between the two looks. Before the first look calls have filled
+what any load fills.
 """
 import contextlib
 import os
-import resource
 import socket
 import time
 
 from bodies import SMALL
 from field import KEY, Field
-from programs import rss_all_kib, say
+from programs import allow_files, rss_all_kib, say
 
 IDLE_CONNECTIONS = 10000
 SOURCES = 10         # addresses 127.0.0.2 and on: no client comes near http.max_connections_per_ip
 WARM_REQUESTS = 50000
 CONNECTIONS = 64
 GROWTH_AT = [100_000, 500_000, 1_000_000]
-SPARE_FILES = 200
 # nginx closes idle connections once fewer than a sixteenth of its connections are free.
-PEER_CONNECTIONS = IDLE_CONNECTIONS + IDLE_CONNECTIONS // 8 + SPARE_FILES
+PEER_CONNECTIONS = IDLE_CONNECTIONS + IDLE_CONNECTIONS // 8 + 200
 
 REQUEST = (f"GET /v1/models HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\n\r\n").encode()
-
-
-def allow_files(count):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft >= count:
-        return
-    if hard < count and os.geteuid() == 0:
-        hard = count
-    if hard != resource.RLIM_INFINITY and hard < count:
-        raise SystemExit(f"bench: {count} open files are needed, {hard} are allowed (ulimit -n)")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
 def exchange(client):
@@ -110,7 +98,7 @@ def growth(field):
 
 
 def measure(build, programs, directory, targets):
-    allow_files(IDLE_CONNECTIONS + SPARE_FILES)
+    allow_files(IDLE_CONNECTIONS)
     report = {"idle_connections": IDLE_CONNECTIONS, "idle": {}, "growth": []}
     os.mkdir(f"{directory}/memory")
     field = Field(build, programs, f"{directory}/memory", connections=PEER_CONNECTIONS)

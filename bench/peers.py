@@ -1,7 +1,8 @@
-"""The peers: plain reverse proxies to the same simulator, each with one worker or thread, keep-alive upstream, no access log.
+"""The peers: plain reverse proxies to the same simulator, each with one worker or thread, keep-alive upstream, no
+access log.
 
-Each has two listeners: one for whole answers, as such a proxy comes, and one that hands events on as they arrive. nginx keeps
-a body of up to 1 MB in memory, so that a long prompt does not go by way of its disk.
+Each has two listeners: one for whole answers, as such a proxy comes, and one that hands events on as they arrive. nginx
+keeps a body of up to 1 MB in memory, so that a long prompt does not go by way of its disk.
 """
 import os
 import shutil
@@ -60,5 +61,6 @@ def command(name, directory, **values):
     """Writes its configuration and says how it is started."""
     path = f"{directory}/{name}.conf"
     with open(path, "w", encoding="ascii") as file:
-        file.write(CONFIGURATIONS[name].format(dir=directory, user="user root; " if os.geteuid() == 0 else "", **values))
+        user = "user root; " if os.geteuid() == 0 else ""
+        file.write(CONFIGURATIONS[name].format(dir=directory, user=user, **values))
     return [program(name), "-c", path] if name == "nginx" else [program(name), "-db", "-f", path]

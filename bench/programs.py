@@ -3,12 +3,15 @@ import contextlib
 import ctypes
 import glob
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+
+SPARE_FILES = 200
 
 
 def say(text):
@@ -19,6 +22,19 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def allow_files(connections):
+    """So many sockets, and what else a program has open; for this process and those it starts."""
+    count = connections + SPARE_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft >= count:
+        return
+    if hard < count and os.geteuid() == 0:
+        hard = count
+    if hard != resource.RLIM_INFINITY and hard < count:
+        raise SystemExit(f"bench: {count} open files are needed, {hard} are allowed (ulimit -n)")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
 def die_with_parent():

@@ -1,9 +1,9 @@
 """Receipts: what one costs to store, and how long a look-up by id takes among millions of them (bench/lookup/).
 
-A process of its own appends them to a store as fast as that takes them, waits until compaction is done, and asks for random ones
-by id the way GET /v1/receipts/{id} does: with the store idle, with receipts appended before each question, and with none of the
-database's files in memory any more. Processor time is that of all threads, from append to compaction, less what making the
-receipts took.
+A process of its own appends them to a store as fast as that takes them, waits until compaction is done, and asks for
+random ones by id the way GET /v1/receipts/{id} does: with the store idle, with receipts appended before each question,
+and with none of the database's files in memory any more. Processor time is that of all threads, from append to
+compaction, less what making the receipts took.
 """
 import json
 import os

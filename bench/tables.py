@@ -1,9 +1,9 @@
 """Tables that are kept in bench/results/, and what a later run is by them.
 
-A call's figure is the gateway's processor time by nginx's in the same run, a step's (bench/micro/) its time by the yardstick's: both
-go with the machine far less than microseconds do. Something became slower when the middle of its passes is above the kept one by
-more than the tolerance and no pass was as good as the kept middle. Steps are compared on the same processor model alone: other
-processors parse and hash at other ratios.
+A call's figure is the gateway's processor time by nginx's in the same run, a step's (bench/micro/) its time by the
+yardstick's: both go with the machine far less than microseconds do. Something became slower when the middle of its
+passes is above the kept one by more than the tolerance and no pass was as good as the kept middle. Steps are compared
+on the same processor model alone: other processors parse and hash at other ratios.
 """
 import re
 from dataclasses import dataclass
@@ -40,7 +40,8 @@ def make(calls, steps, machine, date, commit):
 
 
 def change(name, kept, now, least, tolerance):
-    return Change(name, kept, now, slower=now > kept * (1 + tolerance) and least > kept, faster=now < kept * (1 - tolerance))
+    slower = now > kept * (1 + tolerance) and least > kept
+    return Change(name, kept, now, slower, faster=now < kept * (1 - tolerance))
 
 
 def compare(kept, now):
@@ -48,13 +49,14 @@ def compare(kept, now):
     found = []
     for name, row in now["calls"].items():
         if name in kept["calls"]:
-            found.append(change(name, kept["calls"][name]["by_nginx"], row["by_nginx"], row["by_nginx_least"], CALL_TOLERANCE))
+            then = kept["calls"][name]["by_nginx"]
+            found.append(change(name, then, row["by_nginx"], row["by_nginx_least"], CALL_TOLERANCE))
     if kept["machine"]["processor"] != now["machine"]["processor"]:
         return found
     for name, row in now["steps"].items():
         if name in kept["steps"] and name != "yardstick":
-            found.append(change(name, kept["steps"][name]["by_yardstick"], row["by_yardstick"], row["by_yardstick_least"],
-                                STEP_TOLERANCE))
+            then = kept["steps"][name]["by_yardstick"]
+            found.append(change(name, then, row["by_yardstick"], row["by_yardstick_least"], STEP_TOLERANCE))
     return found
 
 

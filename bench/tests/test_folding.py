@@ -72,7 +72,8 @@ class Flames(unittest.TestCase):
         found = {}
         for group in svg.iter(f"{space}g"):
             rect = group.find(f"{space}rect")
-            found[group.find(f"{space}title").text.split(":")[0]] = tuple(float(rect.get(a)) for a in ("x", "y", "width"))
+            title = group.find(f"{space}title").text.split(":")[0]
+            found[title] = tuple(float(rect.get(a)) for a in ("x", "y", "width"))
         return found
 
     def test_boxes_stand_on_their_callers(self):

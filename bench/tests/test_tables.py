@@ -16,7 +16,8 @@ def measured(*processor_us):
 
 def kept():
     return {"machine": {"processor": "one"},
-            "calls": {"unary": {"by_nginx": 0.80, "by_nginx_least": 0.78}, "gone": {"by_nginx": 1, "by_nginx_least": 1}},
+            "calls": {"unary": {"by_nginx": 0.80, "by_nginx_least": 0.78},
+                      "gone": {"by_nginx": 1, "by_nginx_least": 1}},
             "steps": {"yardstick": {"by_yardstick": 1.0, "by_yardstick_least": 1.0},
                       "parse": {"by_yardstick": 0.20, "by_yardstick_least": 0.19}}}
 
