@@ -164,6 +164,7 @@ void http_call_start(struct http_client *client, struct http_call *call)
 	call->sent_ns = call->head_received_ns = 0;
 	call->bytes_in = 0;
 	call->start_error = 0;
+	call->tls_cause = TLS_CAUSE_NONE;
 	call->connection = NULL;
 	call->retried = call->paused = call->reused_connection = false;
 	call->active = true;

@@ -257,6 +257,7 @@ const char *http_failure_name(enum http_failure failure)
 		[HTTP_FAILURE_RESOLVE] = "name not resolved",
 		[HTTP_FAILURE_CONNECT] = "connect failed",
 		[HTTP_FAILURE_CONNECT_TIMEOUT] = "connect timeout",
+		[HTTP_FAILURE_TLS] = "no secure connection",
 		[HTTP_FAILURE_SEND] = "connection lost before the answer",
 		[HTTP_FAILURE_HEAD_TIMEOUT] = "head timeout",
 		[HTTP_FAILURE_PROTOCOL] = "protocol error",

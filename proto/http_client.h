@@ -11,6 +11,7 @@
 
 #include "core/shard.h"
 #include "proto/http.h"
+#include "tls/cause.h"
 
 struct tls_client;
 struct tls_worker;
@@ -23,6 +24,7 @@ enum http_failure { /* in the order of a call's life */
 	HTTP_FAILURE_RESOLVE,       /* the name has no address */
 	HTTP_FAILURE_CONNECT,       /* refused, unreachable, no socket */
 	HTTP_FAILURE_CONNECT_TIMEOUT,
+	HTTP_FAILURE_TLS,           /* no secure connection: call->tls_cause says why */
 	HTTP_FAILURE_SEND,          /* broke while sending, or closed before an answer */
 	HTTP_FAILURE_HEAD_TIMEOUT,
 	HTTP_FAILURE_PROTOCOL,      /* what came is not HTTP/1.1, or passes a limit */
@@ -60,6 +62,7 @@ struct http_call {
 	uint64_t started_ns, sent_ns, head_received_ns;
 	uint32_t bytes_in;
 	bool reused_connection;
+	enum tls_cause tls_cause;
 	/* The client's own. */
 	struct http_connection *connection;
 	struct list link;

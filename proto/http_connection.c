@@ -190,11 +190,13 @@ int http_connection_send(struct http_connection *c)
 	return 0;
 }
 
-static struct slice describe(const struct stream *stream, int error)
+static void fail_connect(struct http_call *call, const struct stream *stream, int error)
 {
-	enum tls_cause cause = CONFIG(TLS) ? stream_tls_cause(stream) : TLS_CAUSE_NONE;
-
-	return slice_of_string(cause ? tls_cause_text(cause) : strerrordesc_np(-error));
+	call->tls_cause = CONFIG(TLS) ? stream_tls_cause(stream) : TLS_CAUSE_NONE;
+	if (call->tls_cause)
+		http_call_fail(call, HTTP_FAILURE_TLS, error, slice_of_string(tls_cause_text(call->tls_cause)));
+	else
+		http_call_fail(call, HTTP_FAILURE_CONNECT, error, slice_of_string(strerrordesc_np(-error)));
 }
 
 static void on_connected(struct stream *stream, int result)
@@ -204,8 +206,9 @@ static void on_connected(struct stream *stream, int result)
 
 	assert(c->state == CONNECTION_CONNECTING && call);
 	if (result < 0) {
-		if (!http_connection_try_next(c))
-			http_call_fail(call, HTTP_FAILURE_CONNECT, result, describe(&c->stream, result));
+		/* Another address would hide why the peer is not trusted. */
+		if ((CONFIG(TLS) && stream_tls_cause(stream)) || !http_connection_try_next(c))
+			fail_connect(call, &c->stream, result);
 		return;
 	}
 	c->origin->address_first = c->address_index;

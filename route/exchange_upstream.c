@@ -6,6 +6,7 @@
 #include "route/upstream.h"
 
 #include "core/clock.h"
+#include "core/kconfig.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -18,6 +19,7 @@ const char *attempt_failure_name(enum attempt_failure kind)
 		[ATTEMPT_RESOLVE] = "resolve",
 		[ATTEMPT_CONNECT] = "connect",
 		[ATTEMPT_CONNECT_TIMEOUT] = "connect_timeout",
+		[ATTEMPT_TLS] = "tls",
 		[ATTEMPT_SEND] = "send",
 		[ATTEMPT_HEAD_TIMEOUT] = "head_timeout",
 		[ATTEMPT_PROTOCOL] = "protocol",
@@ -196,11 +198,28 @@ void exchange_attempt(struct exchange *e)
 	exchange_give_up(e);
 }
 
+/* In the arena; cut short, to the first part, when memory is out. */
+static struct slice compose(struct exchange *e, const char *first, const char *second, const char *third)
+{
+	size_t size = strlen(first) + strlen(second) + strlen(third);
+	char *memory = arena_alloc(&e->arena, size);
+	struct text text = text_over(memory, memory ? size : 0);
+
+	if (!memory)
+		return slice_of_string(first);
+	text_string(&text, first);
+	text_string(&text, second);
+	text_string(&text, third);
+	return text_slice(&text);
+}
+
 /* The failure is set; the call has ended or is cancelled here. */
 void exchange_attempt_failed(struct exchange *e)
 {
 	struct slice name = slice_of_string(attempt_failure_name(e->failure.kind));
 
+	if (CONFIG(TLS) && e->failure.kind == ATTEMPT_TLS)
+		name = compose(e, "tls", "_", tls_cause_name(e->call.tls_cause));
 	exchange_cancel_call(e);
 	timer_disarm(&e->gateway_shard->shard->timers, &e->first_token_timer);
 	exchange_note_attempt(e, e->failure.status, name);
@@ -307,6 +326,8 @@ static struct slice failure_message(enum http_failure failure)
 		return SLICE("The provider could not be reached in time.");
 	case HTTP_FAILURE_SEND:
 		return SLICE("The provider closed the connection before it answered.");
+	case HTTP_FAILURE_TLS:
+		return SLICE("No secure connection to the provider could be made.");
 	case HTTP_FAILURE_HEAD_TIMEOUT:
 		return SLICE("The provider did not answer in time.");
 	case HTTP_FAILURE_PROTOCOL:
@@ -341,6 +362,9 @@ static void on_failed(struct http_call *call, enum http_failure failure, int err
 	if (is_own_lack(failure, error))
 		exchange_set_failure(e, ATTEMPT_NO_SOCKET, 0,
 			SLICE("The gateway has no socket left to call the provider with. Try again in a moment."));
+	else if (CONFIG(TLS) && failure == HTTP_FAILURE_TLS)
+		exchange_set_failure(e, ATTEMPT_TLS, 0,
+			compose(e, "No secure connection to the provider: ", tls_cause_text(call->tls_cause), "."));
 	else
 		exchange_set_failure(e, (enum attempt_failure)failure, status, failure_message(failure));
 	exchange_attempt_failed(e);

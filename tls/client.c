@@ -1,6 +1,7 @@
 /* See client.h. */
 #include "tls/client.h"
 
+#include "tls/alt_name.h"
 #include "tls/certificate.h"
 #include "tls/entropy.h"
 #include "tls/secret.h"
@@ -15,6 +16,7 @@
 
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/asn.h>
 
 struct tls_client {
 	_Atomic uint32_t references;
@@ -124,18 +126,25 @@ void tls_target_fini(struct tls_target *target)
 	tls_client_give(&target->client);
 }
 
+/* Its bytes in network order: 4, 16, or 0 when it is a name. */
+static int read_address(const char *host, unsigned char bytes[sizeof(struct in6_addr)])
+{
+	if (inet_pton(AF_INET, host, bytes) == 1)
+		return sizeof(struct in_addr);
+	return inet_pton(AF_INET6, host, bytes) == 1 ? (int)sizeof(struct in6_addr) : 0;
+}
+
 static bool is_address(const char *host)
 {
-	struct in6_addr address;
+	unsigned char bytes[sizeof(struct in6_addr)];
 
-	return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+	return read_address(host, bytes) > 0;
 }
 
 static int expect_host(WOLFSSL *ssl, const struct tls_target *target)
 {
 	if (is_address(target->host)) /* RFC 6066 section 3: no address as server name */
-		return target->client->insecure ? WOLFSSL_SUCCESS :
-						  wolfSSL_X509_VERIFY_PARAM_set1_ip_asc(wolfSSL_get0_param(ssl), target->host);
+		return WOLFSSL_SUCCESS;
 	if (!target->client->insecure && wolfSSL_check_domain_name(ssl, target->host) != WOLFSSL_SUCCESS)
 		return WOLFSSL_FAILURE;
 	return wolfSSL_UseSNI(ssl, WOLFSSL_SNI_HOST_NAME, target->host, (unsigned short)strlen(target->host));
@@ -154,6 +163,37 @@ struct WOLFSSL *tls_target_open(const struct tls_target *target)
 	if (target->session)
 		wolfSSL_set_session(ssl, target->session); /* one that is too old is not resumed */
 	return ssl;
+}
+
+static bool names_address(const unsigned char *der, int der_bytes, const unsigned char *address, int address_bytes)
+{
+	DecodedCert cert;
+	bool found = false;
+
+	InitDecodedCert(&cert, der, (word32)der_bytes, NULL);
+	if (ParseCert(&cert, CERT_TYPE, NO_VERIFY, NULL) == 0 && cert.extensions)
+		found = tls_alt_name_has_address(slice_of(cert.extensions, (size_t)cert.extensionsSz),
+						 slice_of(address, (size_t)address_bytes));
+	FreeDecodedCert(&cert);
+	return found;
+}
+
+bool tls_target_is_met(const struct tls_target *target, struct WOLFSSL *ssl)
+{
+	unsigned char address[sizeof(struct in6_addr)];
+	int bytes = read_address(target->host, address), der_bytes = 0;
+	const unsigned char *der;
+	WOLFSSL_X509 *x509;
+	bool met;
+
+	/* A resumed session's peer was met when the session was made. */
+	if (!bytes || target->client->insecure || wolfSSL_session_reused(ssl))
+		return true;
+	x509 = wolfSSL_get_peer_certificate(ssl);
+	der = x509 ? wolfSSL_X509_get_der(x509, &der_bytes) : NULL;
+	met = der && names_address(der, der_bytes, address, bytes);
+	wolfSSL_X509_free(x509);
+	return met;
 }
 
 void tls_target_learn(struct tls_target *target, struct WOLFSSL *ssl)

@@ -37,6 +37,12 @@ void tls_target_fini(struct tls_target *target);
 /* A new connection's: set up for the target, to resume its session. NULL when memory is out. */
 struct WOLFSSL *tls_target_open(const struct tls_target *target);
 
+/*
+ * After the handshake: whether the peer's certificate is for the address that was called, which wolfSSL does not look at. True for
+ * names, which it does.
+ */
+bool tls_target_is_met(const struct tls_target *target, struct WOLFSSL *ssl);
+
 /* Keeps the session of a connection that stood, for the next. */
 void tls_target_learn(struct tls_target *target, struct WOLFSSL *ssl);
 

@@ -270,6 +270,8 @@ enum tls_step tls_session_handshake(struct tls_session *s)
 	tls_entropy_use(s->worker->entropy);
 	rc = s->listener ? wolfSSL_accept(s->ssl) : wolfSSL_connect(s->ssl);
 	tls_entropy_use(NULL);
+	if (rc == WOLFSSL_SUCCESS && s->target && !tls_target_is_met(s->target, s->ssl))
+		return fail(s, TLS_CAUSE_WRONG_HOST);
 	if (rc == WOLFSSL_SUCCESS) {
 		s->established = true;
 		if (tls_session_is_resumed(s))

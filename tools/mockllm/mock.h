@@ -17,8 +17,7 @@
 #include "core/text.h"
 #include "proto/http_parser.h"
 #include "proto/json.h"
-#include "tls/stream.h"
-
+#include "tls/secure.h"
 
 enum {
 	MOCK_BODY_MAX_BYTES = 64 << 20,
@@ -65,6 +64,9 @@ struct mock_options {
 	unsigned shards;
 	uint64_t ttft_ns, interval_ns;
 	uint32_t answer_words;
+	const char *cert, *key;   /* paths; NULL: no TLS */
+	struct tls_tickets *tickets;
+	struct tls_server *tls;
 };
 
 struct mock_record;
@@ -75,6 +77,7 @@ struct mock_shard {
 	struct mock_record *record;
 	struct json_parser *json;
 	int listener;
+	struct tls_listener tls;  /* no server: plain */
 	struct accepting accepting;
 	struct list connections;
 	struct letter quit_letter;
