@@ -11,3 +11,5 @@ test-y += limit_window_test limit_lease_test
 
 route-tls-$(CONFIG_TLS) := gateway_tls.o
 obj-y += $(route-tls-y)
+obj-y += breaker.o balance.o retry_budget.o rate_room.o
+test-y += breaker_test balance_test retry_budget_test rate_room_test
