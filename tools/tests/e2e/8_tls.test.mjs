@@ -1,0 +1,298 @@
+// TLS on both sides of the gateway, with certificates that openssl makes here: curl, openssl s_client, the SDK, and a provider with
+// https.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import fs from "node:fs";
+import net from "node:net";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import tls from "node:tls";
+import { KEY, MASTER_KEY, chat, configuration, eventually, freePort, post, raw, run, start, startGateway, temporaryFolder } from "./harness.mjs";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+
+// NAME.pem and NAME.key by the issuer in `folder`.
+function issue(folder, name, { days = 90, names = `DNS:${name}`, rsa = false } = {}) {
+  const at = (file) => path.join(folder, file);
+  const openssl = (...args) => execFileSync("openssl", args, { cwd: folder, stdio: ["ignore", "pipe", "pipe"] });
+  if (!fs.existsSync(at("issuer.pem"))) {
+    openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", "issuer.key");
+    openssl("req", "-x509", "-new", "-key", "issuer.key", "-subj", "/CN=issuer of the tests", "-days", "90", "-out", "issuer.pem");
+  }
+  if (rsa) openssl("genrsa", "-out", `${name}.key`, "2048");
+  else openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", `${name}.key`);
+  openssl("req", "-new", "-key", `${name}.key`, "-subj", `/CN=${name}`, "-out", `${name}.csr`);
+  fs.writeFileSync(at(`${name}.ext`), `subjectAltName=${names}\n`);
+  openssl("x509", "-req", "-in", `${name}.csr`, "-CA", "issuer.pem", "-CAkey", "issuer.key", "-CAcreateserial", "-days", String(days),
+    "-extfile", `${name}.ext`, "-out", `${name}.pem`);
+}
+
+async function open(build) {
+  const folder = temporaryFolder();
+  const at = (file) => path.join(folder, file);
+  issue(folder, "localhost", { names: "DNS:localhost,DNS:*.wild.test,IP:127.0.0.1" });
+  issue(folder, "rsa.test", { rsa: true });
+  issue(folder, "soon.test", { days: 10 });
+  issue(folder, "client");
+  const { child, match } = await start(`${build}/mockllm`, ["--listen", "127.0.0.1:0", "--cert", at("localhost.pem"), "--key", at("localhost.key")],
+    { ready: /listening on \S*:(\d+)/ });
+  const [port, tlsPort, strictPort] = [await freePort(), await freePort(), await freePort()];
+  const trusting = (name, more) => `  - { name: ${name}, kind: openai_compatible, base_url: "https://localhost:MOCK/v1", credentials: [{ name: a, api_key: b }]${more} }\n`;
+  const config = configuration({
+    port, mockPort: match[1], dataDir: at("data"),
+    extraProviders: trusting("wrong", `, tls: { ca: ${at("issuer.pem")}, server_name: other.test }`) + trusting("stranger", "") +
+      trusting("anybody", ", tls: { insecure: true }") + trusting("address", `, tls: { ca: ${at("issuer.pem")} }`).replace("localhost", "127.0.0.1"),
+    extraModels: ["wrong", "stranger", "anybody", "address"].map((name) =>
+      `  - { id: test/${name}, provider: ${name}, upstream_model: mock, price: { input: 1, output: 1 } }\n`).join(""),
+  }).replace("listen:\n", `listen:
+  - address: 127.0.0.1:${tlsPort}
+    tls: { cert: ${at("localhost.pem")}, key: ${at("localhost.key")}, certificates: [{ cert: ${at("rsa.test.pem")}, key: ${at("rsa.test.key")} }] }
+  - address: 127.0.0.1:${strictPort}
+    tls: { cert: ${at("soon.test.pem")}, key: ${at("soon.test.key")}, min_version: "1.2", client_ca: ${at("issuer.pem")} }
+`).replace(`base_url: http://127.0.0.1:${match[1]}/v1`, `base_url: https://localhost:${match[1]}/v1\n    tls: { ca: ${at("issuer.pem")} }`);
+  const gateway = await startGateway(build, { dataDir: folder, config });
+  return {
+    build, folder, at, gateway, config, port, tlsPort, strictPort, base: `http://127.0.0.1:${port}`, ca: fs.readFileSync(at("issuer.pem")),
+    close: async () => {
+      const { code, signal } = await gateway.stop();
+      child.kill("SIGTERM");
+      await child.ended;
+      assert.equal(code, 0, `the gateway ended with ${code ?? signal}:\n${gateway.child.output().slice(-4000)}`);
+      fs.rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const curl = (world, ...args) => run("curl", ["-sS", "--max-time", "20", "--cacert", world.at("issuer.pem"), ...args]);
+
+async function metrics(world) {
+  const text = await (await fetch(`${world.base}/metrics`, { headers: { authorization: `Bearer ${MASTER_KEY}` } })).text();
+  return Object.fromEntries(text.split("\n").filter((line) => line.startsWith("tollgate_tls_")).map((line) => line.split(" ")));
+}
+
+const handshakes = async (world, side, kind) => Number((await metrics(world))[`tollgate_tls_handshakes_total{side="${side}",kind="${kind}"}`]);
+const failures = async (world, side, cause) => Number((await metrics(world))[`tollgate_tls_failures_total{side="${side}",cause="${cause}"}`]);
+
+// A connection that stands; resolves with its socket.
+function connect(world, options = {}) {
+  return new Promise((resolve, reject) => {
+    const socket = tls.connect({ port: world.tlsPort, host: "127.0.0.1", servername: "localhost", ca: world.ca, ...options }, () => resolve(socket));
+    socket.on("error", reject);
+  });
+}
+
+function ask(socket, target = "/healthz") {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const onData = (data) => {
+      text += data;
+      if (!text.includes("\r\n\r\n{")) return;
+      socket.off("data", onData);
+      resolve(text);
+    };
+    socket.on("data", onData);
+    socket.once("error", reject);
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+  });
+}
+
+async function reload(world) {
+  const before = world.gateway.child.output().length;
+  world.gateway.child.kill("SIGHUP");
+  return eventually(() => world.gateway.child.output().slice(before).match(/configuration (reloaded|was not changed.*)/)?.[0], "an answer to SIGHUP");
+}
+
+// Answers to what is no handshake that this listener takes: the bytes sent, then how it ends.
+const hostile = [
+  ["plain HTTP", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", /^HTTP\/1\.1 400 Bad Request\r\n[^]*plain_http_to_tls_port/],
+  ["garbage", "\x00\x01\x02garbage that is no record", /^\x15\x03\x03\x00\x02\x02\x0a$/],
+  ["a record that is too long", "\x16\x03\x01\xff\xff\x01", /^\x15\x03\x03\x00\x02\x02\x0a$/],
+  ["a hello that is too long", "\x16\x03\x01\x00\x04\x01\xff\xff\xff", /^\x15\x03\x03\x00\x02\x02\x0a$/],
+  ["another message first", "\x16\x03\x01\x00\x04\x02\x00\x00\x00", /^\x15\x03\x03\x00\x02\x02\x0a$/],
+  ["application data first", "\x17\x03\x03\x00\x05hello", /^\x15\x03\x03\x00\x02\x02\x0a$/],
+  ["a hello of TLS 1.0", `\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x01${"r".repeat(32)}\x00\x00\x02\x00\x2f\x01\x00`, /^\x15\x03\x03\x00\x02\x02\x46$/],
+  ["a hello of TLS 1.1", `\x16\x03\x01\x00\x2d\x01\x00\x00\x29\x03\x02${"r".repeat(32)}\x00\x00\x02\x00\x2f\x01\x00`, /^\x15\x03\x03\x00\x02\x02\x46$/],
+  ["a hello with a cut extension", `\x16\x03\x01\x00\x33\x01\x00\x00\x2f\x03\x03${"r".repeat(32)}\x00\x00\x02\x13\x01\x01\x00\x00\x04\x00\x00\x00\xff`, /^\x15\x03\x03\x00\x02\x02\x0a$/],
+];
+
+const tests = {
+  async "curl: a page, a call and a large body"(world) {
+    const health = await curl(world, `https://localhost:${world.tlsPort}/healthz`);
+    assert.equal(health.stdout, '{"status":"ok"}\n', health.stderr);
+    const body = JSON.stringify(chat("test/mock-large-300", { messages: [{ role: "user", content: "x".repeat(3000000) }] }));
+    fs.writeFileSync(world.at("body.json"), body);
+    const call = await curl(world, `https://localhost:${world.tlsPort}/v1/chat/completions`, "-H", `authorization: Bearer ${KEY}`,
+      "-H", "content-type: application/json", "--data-binary", `@${world.at("body.json")}`);
+    assert.ok(JSON.parse(call.stdout).choices[0].message.content.length > 300000, call.stderr);
+  },
+
+  async "the OpenAI SDK over https, unary and streaming"(world) {
+    const script = `import OpenAI from "openai";
+      const client = new OpenAI({ apiKey: "${KEY}", baseURL: "https://localhost:${world.tlsPort}/v1", maxRetries: 0 });
+      const messages = [{ role: "user", content: "Say hello." }];
+      const answer = await client.chat.completions.create({ model: "test/mock", messages });
+      let text = "", chunks = 0;
+      for await (const chunk of await client.chat.completions.create({ model: "test/mock-events-20000", messages, stream: true })) {
+        chunks++;
+        text += chunk.choices[0]?.delta?.content ?? "";
+      }
+      console.log(answer.object, chunks > 20000, text.length);`;
+    const file = path.join(here, `../.tls-${process.pid}.mjs`); // where its modules are found
+    fs.writeFileSync(file, script);
+    try {
+      const { stdout, stderr } = await run("node", [file], { NODE_EXTRA_CA_CERTS: world.at("issuer.pem") });
+      assert.equal(stdout, "chat.completion true 120000\n", stderr);
+    } finally {
+      fs.rmSync(file);
+    }
+  },
+
+  async "openssl s_client: versions, protocol, certificates by name"(world) {
+    const client = (...args) => run("sh", ["-c", `openssl s_client -connect 127.0.0.1:${world.tlsPort} -CAfile '${world.at("issuer.pem")}' "$@" </dev/null 2>&1`, "-", ...args]);
+    const subject = async (name) => (await client("-servername", name)).stdout.match(/subject=CN = (\S+)/)?.[1];
+    const plain = (await client("-servername", "localhost", "-alpn", "http/1.1", "-verify_return_error")).stdout;
+    assert.match(plain, /New, TLSv1.3/);
+    assert.match(plain, /ALPN protocol: http\/1.1/);
+    assert.equal(await subject("rsa.test"), "rsa.test");
+    assert.equal(await subject("a.wild.test"), "localhost");
+    assert.equal(await subject("unheard-of.test"), "localhost");
+    assert.match((await client("-alpn", "h2")).stdout, /alert no application protocol/);
+    assert.match((await client("-tls1_2")).stdout, /alert protocol version/);
+  },
+
+  async "sessions are resumed, by clients and towards the provider"(world) {
+    const counts = async () => [await handshakes(world, "server", "resumed"), await handshakes(world, "client", "resumed")];
+    const [server, client] = await counts();
+    const session = await new Promise((resolve, reject) => {
+      const socket = tls.connect({ port: world.tlsPort, host: "127.0.0.1", servername: "localhost", ca: world.ca });
+      socket.on("session", resolve).on("error", reject);
+    });
+    const again = await connect(world, { session });
+    assert.ok(again.isSessionReused());
+    assert.match(await ask(again), /"ok"/);
+    again.destroy();
+    assert.equal((await post(world, "/v1/chat/completions", chat("test/mock-refuse"))).status, 502); // its connection is gone
+    assert.equal((await post(world, "/v1/chat/completions", chat("test/mock"))).status, 200);
+    await eventually(async () => (await counts())[0] > server && (await counts())[1] > client, "resumptions in the metrics");
+  },
+
+  async "what is no handshake is answered and closed"(world) {
+    for (const [name, bytes, expected] of hostile) {
+      const whole = await raw(world.tlsPort, bytes);
+      assert.match(whole, expected, name);
+      assert.match(await raw(world.tlsPort, [...bytes]), expected, `${name}, byte by byte`);
+    }
+    await eventually(async () => (await failures(world, "server", "plain_http")) >= 2 && (await failures(world, "server", "version")) >= 4,
+      "failures by cause in the metrics");
+  },
+
+  async "a client certificate that is asked for"(world) {
+    const strict = (...args) => curl(world, "--resolve", `soon.test:${world.strictPort}:127.0.0.1`, `https://soon.test:${world.strictPort}/healthz`, ...args);
+    const own = ["--cert", world.at("client.pem"), "--key", world.at("client.key")];
+    assert.equal((await strict(...own)).stdout, '{"status":"ok"}\n');
+    assert.equal((await strict(...own, "--tls-max", "1.2")).stdout, '{"status":"ok"}\n');
+    assert.match((await strict()).stderr, /certificate required/);
+    execFileSync("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", world.at("self.key"),
+      "-out", world.at("self.pem"), "-subj", "/CN=client", "-days", "10"], { stdio: "ignore" });
+    assert.match((await strict("--cert", world.at("self.pem"), "--key", world.at("self.key"))).stderr, /unknown ca/);
+    await eventually(async () => (await failures(world, "server", "no_certificate")) === 1 && (await failures(world, "server", "unknown_issuer")) === 1,
+      "failures by cause in the metrics");
+  },
+
+  async "renegotiation is refused"(world) {
+    const client = spawn("openssl", ["s_client", "-tls1_2", "-connect", `127.0.0.1:${world.strictPort}`, "-cert", world.at("client.pem"),
+      "-key", world.at("client.key")], { stdio: ["pipe", "pipe", "pipe"] });
+    let output = "";
+    const timer = setTimeout(() => client.kill("SIGKILL"), 20000);
+    client.stdout.on("data", (data) => {
+      const stood = output.includes("Verify return code");
+      output += data;
+      if (!stood && output.includes("Verify return code")) client.stdin.write("R\n");
+    });
+    client.stderr.on("data", (data) => (output += data));
+    const { code, signal } = await new Promise((done) => client.once("close", (code, signal) => done({ code, signal })));
+    clearTimeout(timer);
+    assert.match(output, /New, TLSv1.2/);
+    assert.match(output, /RENEGOTIATING/);
+    assert.equal(signal, null, "the connection was not closed");
+    assert.notEqual(code, 0);
+    assert.match((await curl(world, `https://localhost:${world.tlsPort}/healthz`)).stdout, /ok/);
+  },
+
+  async "a provider that is not trusted is named in error, receipt and metrics"(world) {
+    for (const [model, cause, text] of [["wrong", "wrong_host", /for another host/], ["stranger", "unknown_issuer", /issued by nobody who is trusted/]]) {
+      const answer = await post(world, "/v1/chat/completions", chat(`test/${model}`));
+      assert.equal(answer.status, 502);
+      const { error } = await answer.json();
+      assert.equal(error.code, "upstream_error");
+      assert.match(error.message, text);
+      const receipt = await (await fetch(`${world.base}/v1/receipts/${error.request_id}`, { headers: { authorization: `Bearer ${KEY}` } })).json();
+      assert.deepEqual(receipt.fallback.attempts.map((attempt) => attempt.error), [`tls_${cause}`]);
+      await eventually(async () => (await failures(world, "client", cause)) >= 1, `${cause} in the metrics`);
+    }
+    for (const model of ["anybody", "address"]) assert.equal((await post(world, "/v1/chat/completions", chat(`test/${model}`))).status, 200, model);
+  },
+
+  async "a provider's answer that is cut off over TLS is no answer"(world) {
+    for (const model of ["mock-truncated", "mock-reset", "mock-refuse"])
+      assert.equal((await post(world, "/v1/chat/completions", chat(model))).status, 502, model);
+    const stream = await (await post(world, "/v1/chat/completions", chat("mock-cut", { stream: true }))).text();
+    assert.match(stream, /"type":"upstream_error"/);
+    assert.doesNotMatch(stream, /\[DONE\]/);
+  },
+
+  async "a connection that hangs up without saying so harms nobody"(world) {
+    for (const method of ["destroy", "resetAndDestroy"]) {
+      const below = net.connect(world.tlsPort, "127.0.0.1");
+      const socket = await connect(world, { socket: below, port: undefined, host: undefined });
+      socket.on("error", () => {});
+      socket.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${KEY}\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{`);
+      below[method]();
+    }
+    const socket = await connect(world);
+    assert.match(await ask(socket), /"ok"/);
+    socket.destroy();
+  },
+
+  async "SIGHUP: new certificates, and no connection is dropped"(world) {
+    const old = await connect(world);
+    const before = old.getPeerCertificate().fingerprint256;
+    assert.match(await ask(old), /"ok"/);
+    issue(world.folder, "localhost", { names: "DNS:localhost,IP:127.0.0.1" });
+    assert.equal(await reload(world), "configuration reloaded");
+    const fresh = await eventually(async () => {
+      const socket = await connect(world);
+      if (socket.getPeerCertificate().fingerprint256 !== before) return socket;
+      socket.destroy();
+      return null;
+    }, "the new certificate");
+    assert.match(await ask(old), /"ok"/);
+    assert.match(await ask(fresh), /"ok"/);
+    old.destroy();
+    fresh.destroy();
+  },
+
+  async "SIGHUP: a broken certificate keeps the old one and says so"(world) {
+    const key = fs.readFileSync(world.at("localhost.key"));
+    fs.copyFileSync(world.at("client.key"), world.at("localhost.key"));
+    assert.match(await reload(world), /was not changed: tls of address 1 of 'listen': the key in \S+ does not belong to the certificate/);
+    const { code, stdout } = await run(`${world.build}/tollgate`, ["check", "-c", world.gateway.file]);
+    assert.equal(code, 1);
+    assert.match(stdout, /does not belong to the certificate/);
+    const socket = await connect(world);
+    assert.match(await ask(socket), /"ok"/);
+    socket.destroy();
+    fs.writeFileSync(world.at("localhost.key"), key);
+    assert.equal(await reload(world), "configuration reloaded");
+  },
+
+  async "a certificate that ends within 30 days is warned of"(world) {
+    const { code, stderr } = await run(`${world.build}/tollgate`, ["check", "-c", world.gateway.file]);
+    assert.equal(code, 0);
+    assert.match(stderr, /warning: tls of address 2 of 'listen': a certificate expires in 9 days/);
+    assert.match(world.gateway.child.output(), /warning: tls of address 2 of 'listen': a certificate expires in 9 days/);
+    assert.equal((await metrics(world)).tollgate_tls_certificate_days_left, "9");
+  },
+};
+
+export const suites = [{ name: "tls", open, tests }];
