@@ -39,6 +39,7 @@ struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *re
 	e->gateway_shard = gs;
 	e->config = gs->config;
 	e->config->exchanges++;
+	limit_request_init(&e->limit, gs, NULL);
 	e->request = request;
 	e->holds = HOLD_REQUEST;
 	e->received_ns = request->received_ns;
@@ -101,6 +102,7 @@ void exchange_done(struct exchange *e)
 	if (!e->gone && e->state != EXCHANGE_ENDED && e->state != EXCHANGE_SETTLING)
 		exchange_gone(e); /* the server was aborted */
 	exchange_account(e);
+	exchange_limit_settle(e); /* of one that was broken off where nothing else does */
 	e->request = NULL;
 	e->gone = true;
 	exchange_unhold(e, HOLD_REQUEST);

@@ -2,12 +2,12 @@
  * One request's life on its shard, from its head to its receipt. The parts of the machine are exchange_*.c, each one
  * subject; this header is theirs and the service's, nobody else's.
  *
- *   READING -> CALLING <-> ANSWERING -> SETTLING -> ENDED      unary
- *   READING -> CALLING <-> STREAMING -> SETTLING -> ENDED      stream
+ *   READING (-> LIMITING) -> CALLING <-> ANSWERING -> SETTLING -> ENDED      unary
+ *   READING (-> LIMITING) -> CALLING <-> STREAMING -> SETTLING -> ENDED      stream
  *   READING -> ASKING (a page that waits for the store) -> ENDED
  *
  * An exchange is freed when nothing holds it any more: the HTTP request, the upstream call, the store's ticket, a store
- * query.
+ * query, a letter about its limits.
  */
 #ifndef ROUTE_EXCHANGE_H
 #define ROUTE_EXCHANGE_H
@@ -22,6 +22,7 @@
 
 enum exchange_state {
 	EXCHANGE_READING,
+	EXCHANGE_LIMITING, /* its limits' shard was asked */
 	EXCHANGE_CALLING,
 	EXCHANGE_ANSWERING,
 	EXCHANGE_STREAMING,
@@ -30,7 +31,7 @@ enum exchange_state {
 	EXCHANGE_ENDED
 };
 
-enum exchange_hold { HOLD_REQUEST = 1, HOLD_CALL = 2, HOLD_TICKET = 4, HOLD_QUERY = 8 };
+enum exchange_hold { HOLD_REQUEST = 1, HOLD_CALL = 2, HOLD_TICKET = 4, HOLD_QUERY = 8, HOLD_LIMIT = 16 };
 
 enum attempt_failure {
 	ATTEMPT_RESOLVE,
@@ -108,6 +109,8 @@ struct exchange {
 	struct openai_request asked;
 	struct slice model_name; /* as asked for */
 	bool stream;
+	bool view_lost;    /* since it was read, the shard's JSON view has gone to other documents */
+	bool limit_guessed, limit_letter_out;
 	/* The plan. */
 	unsigned candidate_count, candidate_next; /* of candidates[] */
 	unsigned attempt_count; /* all; the receipt names the first few alone */
@@ -146,6 +149,7 @@ struct exchange {
 	 */
 	struct receipt receipt;
 	struct http_call call;
+	struct limit_request limit; /* exchange_open() begins it */
 	struct exchange_candidate candidates[EXCHANGE_CANDIDATES_MAX];
 	struct iovec body_iov[2 * JSON_EDITS_MAX + 1];
 	struct iovec answer_iov[2 * JSON_EDITS_MAX + 1];
@@ -178,6 +182,13 @@ void exchange_refuse_overloaded(struct exchange *exchange, struct slice code, st
 void exchange_give_up(struct exchange *exchange); /* tells what exchange->failure says: an error, or an error event */
 void exchange_answer_error(struct exchange *exchange, const struct api_error *error, struct slice more_headers);
 struct api_error exchange_failure_error(const struct exchange *exchange);
+
+void exchange_go(struct exchange *exchange);  /* nothing refuses it: the first attempt */
+
+/* exchange_limit.c: past its limits, then exchange_go(); or refused. */
+void exchange_limit(struct exchange *exchange);
+void exchange_limit_settle(struct exchange *exchange); /* once it is known what it came to; later calls do nothing */
+void exchange_limit_print(struct exchange *exchange, struct text *headers);
 
 /* exchange_plan.c: the candidates of a model. False: refused. */
 bool exchange_plan(struct exchange *exchange);

@@ -171,6 +171,7 @@ int exchange_append_receipt(struct exchange *e, void (*settled)(struct exchange 
 
 	assert(!e->receipt_done);
 	e->receipt_done = true;
+	exchange_limit_settle(e);
 	fill(e);
 	e->ticket.shard = gs->shard;
 	e->ticket.done = ticket_done;
@@ -225,6 +226,7 @@ static void add_line(struct text *headers, struct slice name, struct slice value
 void exchange_print_headers(struct exchange *e, struct text *headers, bool with_cost)
 {
 	add_line(headers, SLICE("x-request-id: "), slice_of(e->id_text, sizeof(e->id_text)));
+	exchange_limit_print(e, headers);
 	if (!e->candidate)
 		return;
 	add_line(headers, SLICE("X-Gateway-Decision: "), slice_of_string(e->candidate->model->id));

@@ -14,7 +14,7 @@ static bool render(struct exchange *e, const struct api_error *error, struct sli
 	struct api_error whole = *error;
 	size_t body_capacity =
 		1024 + 6 * (error->message.size + error->param.size + error->code.size) + error->upstream.size;
-	struct text headers = text_over(arena_alloc(&e->arena, 2048), 2048);
+	struct text headers = text_over(arena_alloc(&e->arena, 2560), 2560);
 	struct text body = text_over(arena_alloc(&e->arena, body_capacity), body_capacity);
 
 	if (!headers.data || !body.data)

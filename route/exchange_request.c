@@ -161,8 +161,12 @@ void exchange_run(struct exchange *e)
 			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
 		return;
 	}
-	if (!exchange_plan(e))
-		return;
+	if (exchange_plan(e))
+		exchange_limit(e);
+}
+
+void exchange_go(struct exchange *e)
+{
 	if (e->stream && exchange_stream_prepare(e) < 0) {
 		exchange_refuse_overloaded(
 			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));

@@ -50,7 +50,7 @@ static void send_bytes(struct exchange *e, struct slice bytes)
 
 static int send_head(struct exchange *e)
 {
-	enum { HEADERS_BYTES = 1024 };
+	enum { HEADERS_BYTES = 1536 };
 	struct text headers = text_over(arena_alloc(&e->arena, HEADERS_BYTES), HEADERS_BYTES);
 
 	if (!headers.data)

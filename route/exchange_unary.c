@@ -196,7 +196,7 @@ static void answer_settled(struct exchange *e, int result)
 
 static int render_answer(struct exchange *e, const struct openai_answer *answer)
 {
-	enum { MEMBERS_BYTES = 512, HEADERS_BYTES = 1536 };
+	enum { MEMBERS_BYTES = 512, HEADERS_BYTES = 2048 };
 	struct text members = text_over(arena_alloc(&e->arena, MEMBERS_BYTES), MEMBERS_BYTES);
 	struct text headers = text_over(arena_alloc(&e->arena, HEADERS_BYTES), HEADERS_BYTES);
 	char *added = arena_alloc(&e->arena, MEMBERS_BYTES + e->model_json.size + OPENAI_ADDED_BYTES);

@@ -80,8 +80,8 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 
 	if (!added)
 		return -ENOMEM;
-	/* The view has gone to other documents since the first attempt. */
-	if (e->receipt.attempt_count > 0 &&
+	/* The view has gone to other documents while it waited, or since the first attempt. */
+	if ((e->view_lost || e->receipt.attempt_count > 0) &&
 		(json_parse(json, e->request->body, &json_error) ||
 			openai_read_request(json, dialect_api(e->api), &e->asked, &problem)))
 		return -ENOMEM;

@@ -47,6 +47,7 @@ void gateway_config_give(struct gateway_config **config)
 		catalog_free(c->catalog);
 	if (c->keys)
 		key_index_free(c->keys);
+	free(c->limits);
 	if (CONFIG(TLS))
 		gateway_tls_free(c->tls);
 	settings_free(c->settings);

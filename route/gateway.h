@@ -23,6 +23,8 @@
 
 struct gateway_shard;
 struct gateway_tls;
+struct limit_book;
+struct limit_table;
 struct tls_tickets;
 
 /* Settings and what is derived from them; replaced whole on reload. Each shard that uses it holds one reference. */
@@ -31,6 +33,7 @@ struct gateway_config {
 	struct key_index *keys;
 	struct catalog *catalog;
 	struct gateway_tls *tls; /* NULL without CONFIG_TLS */
+	struct limit_table *limits; /* NULL: nothing is limited */
 	_Atomic uint32_t references;
 };
 
@@ -40,6 +43,7 @@ struct gateway {
 	struct store *store;
 	struct resolver *resolver; /* NULL: only literal addresses in base_url */
 	struct log *log;           /* NULL: no log */
+	struct limit_book *limits; /* what was used; every configuration's table points into it */
 	struct slice node;         /* this node's name in receipts */
 	uint64_t started_wall_ns;
 	struct tls_tickets *tickets; /* NULL: no tickets for TLS clients */

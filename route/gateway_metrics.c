@@ -102,6 +102,14 @@ static void print_upstream(const struct gateway *gateway, struct text *text)
 	text_char(text, '\n');
 }
 
+static void print_limits(const struct gateway *gateway, struct text *text)
+{
+	head(text, "tollgate_limit_refusals_total", "counter", "Calls refused with 429, by the limit that was reached.");
+	for (unsigned i = 0; i < LIMIT_KINDS; i++)
+		labelled(text, "tollgate_limit_refusals_total", "kind", limit_kind_name(i),
+			sum(gateway, offsetof(struct gateway_metrics, limit_refusals) + i * sizeof(metric)));
+}
+
 static void print_plain(const struct gateway *gateway, struct text *text)
 {
 	static const struct {
@@ -113,6 +121,8 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 		ROW("retries_total", "counter", "Calls that needed more than one attempt.", retries),
 		ROW("streams_total", "counter", "Calls answered as streams.", streams),
 		ROW("stream_events_total", "counter", "Events forwarded.", stream_events),
+		ROW("limit_letters_total", "counter", "Letters to other shards about limits.", limit_letters),
+		ROW("limit_leased_total", "counter", "Calls admitted from a lease, without a letter.", limit_leased),
 		ROW("receipts_skipped_total", "counter", "Refusals beyond the bound, which left no receipt.",
 			receipts_skipped),
 		ROW("requests_in_flight", "gauge", "Requests that have begun and not ended.", in_flight),
@@ -200,6 +210,7 @@ void gateway_metrics_print(const struct gateway *gateway, struct text *text)
 
 	print_requests(gateway, text);
 	print_upstream(gateway, text);
+	print_limits(gateway, text);
 	print_plain(gateway, text);
 	print_histogram(gateway, text, "tollgate_request_duration_seconds",
 		"From a call's head to the end of its answer.", offsetof(struct gateway_metrics, latency_ns));

@@ -4,6 +4,7 @@
 
 #include "core/metrics.h"
 #include "core/text.h"
+#include "route/limit_meter.h"
 #include "store/receipt.h"
 #include "tls/worker.h"
 
@@ -21,6 +22,9 @@ struct gateway_metrics {
 	metric tokens[TOKEN_KINDS];
 	metric cost_nusd;
 	metric streams, stream_events;
+	metric limit_refusals[LIMIT_KINDS];
+	metric limit_letters; /* to the shard that owns a limit */
+	metric limit_leased;  /* requests admitted without one, by a shard that does not own their limits */
 	metric receipts_skipped; /* refusals beyond the bound, which leave no receipt */
 	metric in_flight;
 	/* What the server, the client and the ring count, copied once a second because only their thread may read them.

@@ -483,6 +483,7 @@ int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gat
 	gs->shard = shard;
 	list_init(&gs->configs);
 	timer_init(&gs->second, second_expired);
+	limit_shard_init(&gs->limits, gs);
 	err = open_parts(gs, config->settings, why, why_bytes);
 	if (err)
 		return err;

@@ -12,6 +12,7 @@
 #include "proto/json.h"
 #include "route/gateway.h"
 #include "route/gateway_metrics.h"
+#include "route/limits.h"
 
 struct exchange;
 
@@ -78,6 +79,7 @@ struct gateway_shard {
 	char gathered[GATEWAY_GATHERED_BYTES]; /* events on their way out; empty between callbacks */
 	size_t gathered_size;
 	struct refusal_slot refusals[REFUSAL_SLOTS];
+	struct limit_shard limits;
 	struct timer second; /* copies counts, watches the drain */
 	uint32_t turn_listeners;
 	bool draining, closing, client_closed; /* in this order */

@@ -13,7 +13,7 @@ enum limit_kind { LIMIT_RPM, LIMIT_RPH, LIMIT_RPD, LIMIT_TPM, LIMIT_CONCURRENCY,
 enum limit_place { LIMIT_KEY, LIMIT_TEAM, LIMIT_PLAN, LIMIT_PLACES };
 
 const char *limit_kind_name(enum limit_kind kind);
-const char *limit_place_name(enum limit_place place); /* as a message says it: "this API key" */
+const char *limit_place_name(enum limit_place place); /* as a message names it */
 
 struct limit_meter {
 	struct limit_window minute, hour, tokens;

@@ -28,6 +28,12 @@ struct node {
 	struct node_shard *shards;
 };
 
+static int bind_limits(struct node *node, struct gateway_config *config)
+{
+	config->limits = limit_book_bind(node->gateway.limits, config->settings, node->gateway.store);
+	return config->limits ? 0 : -ENOMEM;
+}
+
 static int open_services(struct node *node, char *why, size_t why_bytes)
 {
 	const struct settings *settings = node->config->settings;
@@ -48,6 +54,11 @@ static int open_services(struct node *node, char *why, size_t why_bytes)
 	rc = store_open(&node->gateway.store, &options, why, why_bytes);
 	if (rc < 0)
 		return rc;
+	node->gateway.limits = limit_book_open(node->options.shard_count);
+	if (!node->gateway.limits || bind_limits(node, node->config) < 0) {
+		snprintf(why, why_bytes, "out of memory");
+		return -ENOMEM;
+	}
 	return resolver_open(&node->gateway.resolver, why, why_bytes);
 }
 
@@ -143,7 +154,7 @@ int node_reload(struct node *node, struct settings *settings, char *why, size_t 
 
 	if (!config)
 		return -EINVAL;
-	if (gateway_reload(&node->gateway, config) < 0) {
+	if (bind_limits(node, config) < 0 || gateway_reload(&node->gateway, config) < 0) {
 		snprintf(why, why_bytes, "out of memory");
 		gateway_config_give(&config);
 		return -ENOMEM;
@@ -185,6 +196,8 @@ void node_close(struct node *node)
 			shard_close(&own->shard);
 	}
 	gateway_config_give(&node->config);
+	if (node->gateway.limits)
+		limit_book_close(node->gateway.limits);
 	if (CONFIG(TLS))
 		tls_tickets_free(node->gateway.tickets);
 	if (node->gateway.log)

@@ -302,24 +302,6 @@ static void check_models(struct settings_load *load, const struct names *provide
 	}
 }
 
-static void check_plan(
-	struct settings_load *load, const struct workspace_settings *workspace, const struct config_node *node)
-{
-	const struct settings *settings = load->settings;
-	unsigned i;
-
-	for (i = 0; workspace->plan && i < settings->plan_count; i++) {
-		const struct plan_settings *plan = &settings->plans[i];
-		const struct limit_settings *limits = &plan->limits;
-
-		if (plan->id && strcmp(plan->id, workspace->plan) == 0 &&
-			(limits->rpm || limits->rph || limits->rpd || limits->tpm || limits->concurrency))
-			settings_warning(load, node, "plan",
-				"plan %s has limits, which are accepted, but this build does not act on them",
-				plan->id);
-	}
-}
-
 static void check_workspaces(struct settings_load *load, struct names *workspaces)
 {
 	const struct settings *settings = load->settings;
@@ -334,8 +316,7 @@ static void check_workspaces(struct settings_load *load, struct names *workspace
 		const struct workspace_settings *workspace = &settings->workspaces[i];
 		bool served = !workspace->residency;
 
-		if (refer(load, &plans, workspace->plan, value_of(entry), "plan"))
-			check_plan(load, workspace, value_of(entry));
+		refer(load, &plans, workspace->plan, value_of(entry), "plan");
 		add_name(workspaces, workspace->id, value_of(entry), "id");
 		for (j = 0; j < settings->provider_count && !served; j++)
 			served = settings->providers[j].region &&

@@ -144,7 +144,7 @@ static const struct schema_field root_fields[] = {
 		.count_offset = offsetof(struct settings, plan_count),
 		.item_size = sizeof(struct plan_settings),
 		.item_offset = offsetof(struct plan_settings, limits),
-		.object = &limit_schema}, /* a workspace that uses one with limits is told */
+		.object = &limit_schema},
 	ROW_ITEMS("workspaces", SCHEMA_LIST, struct settings, workspaces, workspace_count, workspace_schema),
 	ROW_ITEMS("teams", SCHEMA_LIST, struct settings, teams, team_count, team_schema),
 	ROW_ITEMS("keys", SCHEMA_LIST, struct settings, keys, key_count, key_schema),

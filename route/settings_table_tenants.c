@@ -34,8 +34,7 @@ const struct schema budget_schema = SCHEMA(budget_fields);
 
 #define ROW_LIMITS(s)                                                                                                  \
 	{                                                                                                              \
-		.name = "limits", .type = SCHEMA_OBJECT, .offset = offsetof(s, limits), .object = &limit_schema,       \
-		.build = SCHEMA_IGNORES                                                                                \
+		.name = "limits", .type = SCHEMA_OBJECT, .offset = offsetof(s, limits), .object = &limit_schema        \
 	}
 #define ROW_BUDGET(s)                                                                                                  \
 	{                                                                                                              \

@@ -1,0 +1,307 @@
+/*
+ * An exchange and its limits: what it reserves, the refusal when a limit is reached, the headers that tell what is
+ * left, and the settlement when it is known what was used.
+ */
+#include "route/exchange.h"
+
+#include "core/clock.h"
+
+#include <errno.h>
+
+enum {
+	BYTES_PER_TOKEN = 4,  /* of English and code; settled by what the provider counted */
+	TOKENS_A_PART = 1000, /* a part that is not text: some image */
+	NEVER_RETRY_S = 60,   /* what is larger than its limit does not fit then either, but a number has to be said */
+	MESSAGE_BYTES = 256,
+};
+
+static const struct slice kind_texts[LIMIT_KINDS] = {
+	[LIMIT_RPM] = {"requests a minute", 17},
+	[LIMIT_RPH] = {"requests an hour", 16},
+	[LIMIT_RPD] = {"requests a day", 14},
+	[LIMIT_TPM] = {"tokens a minute", 15},
+	[LIMIT_CONCURRENCY] = {"requests at once", 16},
+};
+
+/* ---- what is reserved ---- */
+
+/* Parts of messages that are not text are counted each, not by their bytes. */
+static uint64_t count_parts(const struct json_parser *json, json_ref content, uint64_t *bytes)
+{
+	uint64_t parts = 0;
+
+	for (json_ref m = json_first(json, content); m != JSON_NONE; m = json_next(json, m)) {
+		json_ref type = json_member(json, m, SLICE("type"));
+
+		if (type == JSON_NONE || json_type(json, type) != JSON_STRING ||
+			slice_equal(json_string(json, type), SLICE("text")))
+			continue;
+		parts++;
+		*bytes -= json_raw(json, m).size;
+	}
+	return parts;
+}
+
+static uint64_t prompt_tokens(const struct exchange *e)
+{
+	const struct json_parser *json = e->gateway_shard->json;
+	json_ref messages = json_member(json, 0, SLICE("messages"));
+	uint64_t bytes = e->request->body.size, parts = 0;
+
+	if (messages != JSON_NONE && json_type(json, messages) == JSON_ARRAY) {
+		for (json_ref m = json_first(json, messages); m != JSON_NONE; m = json_next(json, m)) {
+			json_ref content = json_member(json, m, SLICE("content"));
+
+			if (content != JSON_NONE && json_type(json, content) == JSON_ARRAY)
+				parts += count_parts(json, content, &bytes);
+		}
+	}
+	return (bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN + parts * TOKENS_A_PART;
+}
+
+/* A count in the request, of which providers take no more than INT32_MAX; false: not there, or for the provider to
+ * refuse. */
+static bool asked_count(const struct exchange *e, struct slice name, uint64_t *count)
+{
+	const struct json_parser *json = e->gateway_shard->json;
+	json_ref value = json_member(json, 0, name);
+	int64_t number;
+
+	if (value == JSON_NONE || json_type(json, value) != JSON_INTEGER || !json_integer(json, value, &number) ||
+		number <= 0 || number > INT32_MAX)
+		return false;
+	*count = (uint64_t)number;
+	return true;
+}
+
+static uint64_t output_tokens(struct exchange *e)
+{
+	uint64_t tokens, choices;
+
+	if (e->api == API_EMBEDDINGS || e->api == API_MODERATIONS)
+		return 0;
+	if (!asked_count(e, SLICE("max_completion_tokens"), &tokens) && !asked_count(e, SLICE("max_tokens"), &tokens)) {
+		e->limit_guessed = true;
+		return limit_guess_output(&e->limit, e->key->budget.reserve_output_tokens);
+	}
+	return asked_count(e, SLICE("n"), &choices) ? tokens * choices : tokens;
+}
+
+/* ---- the refusal ---- */
+
+static uint32_t retry_after_s(const struct exchange *e)
+{
+	uint64_t now_ns = exchange_now_ns(e), fits_ns = e->limit.answer.fits_ns;
+
+	if (fits_ns == LIMIT_NEVER_NS)
+		return NEVER_RETRY_S;
+	return fits_ns > now_ns + NS_PER_S ? (uint32_t)((fits_ns - now_ns + NS_PER_S - 1) / NS_PER_S) : 1;
+}
+
+static void print_message(const struct exchange *e, uint32_t retry_s, struct text *message)
+{
+	const struct limit_answer *answer = &e->limit.answer;
+
+	if (answer->fits_ns == LIMIT_NEVER_NS) {
+		text_literal(message, "This request needs about ");
+		text_u64(message, e->limit.ask.tokens);
+		text_literal(message, " tokens, more than all that ");
+		text_string(message, limit_place_name(answer->place));
+		text_literal(message, " may use: ");
+	} else {
+		text_literal(message, "The limit of ");
+		text_string(message, limit_place_name(answer->place));
+		text_literal(message, " is reached: ");
+	}
+	text_u64(message, answer->limit);
+	text_literal(message, " ");
+	text_add(message, kind_texts[answer->kind]);
+	if (answer->fits_ns == LIMIT_NEVER_NS) {
+		text_literal(message, ". Send less, or allow fewer output tokens.");
+		return;
+	}
+	text_literal(message, ". Try again in ");
+	text_u64(message, retry_s);
+	text_string(message, retry_s == 1 ? " second." : " seconds.");
+}
+
+static void refuse(struct exchange *e)
+{
+	const struct limit_answer *answer = &e->limit.answer;
+	struct slice kind = slice_of_string(limit_kind_name(answer->kind));
+	struct text message = text_over(arena_alloc(&e->arena, MESSAGE_BYTES), MESSAGE_BYTES);
+	struct text headers = text_over(arena_alloc(&e->arena, MESSAGE_BYTES), MESSAGE_BYTES);
+	struct api_error error = {.status = 429,
+		.type = SLICE("rate_limit_exceeded"),
+		.code = SLICE("rate_limit_exceeded"),
+		.message = SLICE("A rate limit is reached. Try again later."),
+		.kind = kind,
+		.retry_after_s = retry_after_s(e)};
+
+	if (message.data && headers.data) {
+		print_message(e, error.retry_after_s, &message);
+		error.message = text_slice(&message);
+		text_literal(&headers, "X-Gateway-Limit-Kind: ");
+		text_add(&headers, kind);
+		text_literal(&headers, "\r\n");
+		if (answer->fits_ns == LIMIT_NEVER_NS)
+			text_literal(&headers, "x-should-retry: false\r\n");
+	}
+	exchange_refuse(e, &error, text_slice(&headers));
+}
+
+/* ---- the way past them ---- */
+
+static void go_on(struct exchange *e)
+{
+	if (e->limit.answer.admitted)
+		exchange_go(e);
+	else
+		refuse(e);
+}
+
+/* A letter came home; what was done since may have sent it again. */
+static void letter_is_home(struct exchange *e)
+{
+	if (!e->limit_letter_out)
+		exchange_unhold(e, HOLD_LIMIT);
+}
+
+static void decided(struct limit_request *request)
+{
+	struct exchange *e = container_of(request, struct exchange, limit);
+
+	e->limit_letter_out = false;
+	if (e->state == EXCHANGE_LIMITING) {
+		e->state = EXCHANGE_READING;
+		go_on(e);
+	} else {
+		exchange_limit_settle(e); /* its client left while it waited */
+	}
+	letter_is_home(e);
+}
+
+static void settled(struct limit_request *request)
+{
+	struct exchange *e = container_of(request, struct exchange, limit);
+
+	e->limit_letter_out = false;
+	letter_is_home(e);
+}
+
+static const struct limit_subject *subject_of(const struct exchange *e)
+{
+	const struct gateway_config *config = e->config->config;
+
+	return config->limits ? &config->limits->subjects[e->key - config->settings->keys] : NULL;
+}
+
+void exchange_limit(struct exchange *e)
+{
+	const struct limit_subject *subject = subject_of(e);
+	int result;
+
+	if (!subject || subject->scope_count == 0) {
+		exchange_go(e);
+		return;
+	}
+	limit_request_init(&e->limit, e->gateway_shard, subject);
+	e->limit.decided = decided;
+	e->limit.settled = settled;
+	result = limit_request_start(&e->limit, subject->counts_tokens ? prompt_tokens(e) + output_tokens(e) : 0);
+	if (result == 1) {
+		go_on(e);
+	} else if (result == 0) {
+		e->state = EXCHANGE_LIMITING;
+		e->view_lost = true;
+		e->limit_letter_out = true;
+		e->holds |= HOLD_LIMIT;
+	} else {
+		exchange_refuse_overloaded(
+			e, SLICE("starting"), SLICE("The gateway is starting. Try again in a moment."));
+	}
+}
+
+/* A call that was not even tried leaves no trace in its limits. */
+void exchange_limit_settle(struct exchange *e)
+{
+	uint64_t used = e->usage.prompt_tokens + e->usage.completion_tokens;
+
+	if (!e->limit.admitted)
+		return;
+	if (e->limit_guessed && e->status == 200 && e->usage.completion_tokens)
+		limit_learn_output(&e->limit, e->usage.completion_tokens);
+	if (limit_request_settle(&e->limit, used, e->candidate == NULL) == 1)
+		return;
+	e->limit_letter_out = true;
+	e->holds |= HOLD_LIMIT;
+}
+
+/* ---- the headers ---- */
+
+static void add_number(struct text *headers, struct slice name, uint64_t value)
+{
+	text_add(headers, name);
+	text_u64(headers, value);
+	text_literal(headers, "\r\n");
+}
+
+/* As OpenAI writes them: 120ms, 1s, 6m0s, 1h0m0s; never less than it takes. */
+static void print_duration(struct text *headers, uint64_t ns)
+{
+	uint64_t s = (ns + NS_PER_S - 1) / NS_PER_S;
+
+	if (ns < NS_PER_S) {
+		text_u64(headers, (ns + NS_PER_MS - 1) / NS_PER_MS);
+		text_literal(headers, "ms");
+		return;
+	}
+	if (s >= 3600) {
+		text_u64(headers, s / 3600);
+		text_literal(headers, "h");
+	}
+	if (s >= 60) {
+		text_u64(headers, s / 60 % 60);
+		text_literal(headers, "m");
+	}
+	text_u64(headers, s % 60);
+	text_literal(headers, "s");
+}
+
+static void add_reset(const struct exchange *e, struct text *headers, struct slice name, const struct limit_view *view)
+{
+	uint64_t now_ns = exchange_now_ns(e);
+
+	text_add(headers, name);
+	print_duration(headers, view->reset_ns > now_ns ? view->reset_ns - now_ns : 0);
+	text_literal(headers, "\r\n");
+}
+
+static uint64_t reset_unix_s(const struct exchange *e, const struct limit_view *view)
+{
+	uint64_t wall_ns = view->reset_ns + e->gateway_shard->shard->wall_offset_ns;
+
+	/* Shards read the wall clock once a second each: by so little a day's end is not another second's. */
+	return (wall_ns + NS_PER_S - 1 - NS_PER_MS) / NS_PER_S;
+}
+
+void exchange_limit_print(struct exchange *e, struct text *headers)
+{
+	const struct limit_view *requests = &e->limit.answer.requests, *tokens = &e->limit.answer.tokens;
+
+	if (!e->limit.asked)
+		return;
+	if (requests->limit) {
+		add_number(headers, SLICE("X-RateLimit-Limit: "), requests->limit);
+		add_number(headers, SLICE("X-RateLimit-Remaining: "), requests->remaining);
+		add_number(headers, SLICE("X-RateLimit-Reset: "), reset_unix_s(e, requests));
+		add_number(headers, SLICE("x-ratelimit-limit-requests: "), requests->limit);
+		add_number(headers, SLICE("x-ratelimit-remaining-requests: "), requests->remaining);
+		add_reset(e, headers, SLICE("x-ratelimit-reset-requests: "), requests);
+	}
+	if (tokens->limit) {
+		add_number(headers, SLICE("x-ratelimit-limit-tokens: "), tokens->limit);
+		add_number(headers, SLICE("x-ratelimit-remaining-tokens: "), tokens->remaining);
+		add_reset(e, headers, SLICE("x-ratelimit-reset-tokens: "), tokens);
+	}
+}

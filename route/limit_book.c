@@ -1,0 +1,233 @@
+/* The book of limits: meters and what shards keep for a key, found again by name when a configuration is replaced. */
+#include "route/limit_book.h"
+
+#include "core/text.h"
+#include "store/recent.h"
+#include "store/store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+enum { BUCKETS = 4096, NAME_BYTES_MAX = 512 };
+
+/* One name that was ever limited: a key has debtors besides its meter. */
+struct entry {
+	struct limit_meter meter;
+	struct entry *next;
+	struct limit_debtor *debtors; /* NULL: not a key */
+	uint64_t hash;
+	size_t name_bytes;
+	char name[];
+};
+
+struct limit_book {
+	unsigned shard_count;
+	struct entry *buckets[BUCKETS];
+};
+
+struct limit_book *limit_book_open(unsigned shard_count)
+{
+	struct limit_book *book = calloc(1, sizeof(*book));
+
+	if (book)
+		book->shard_count = shard_count;
+	return book;
+}
+
+void limit_book_close(struct limit_book *book)
+{
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		struct entry *entry;
+
+		while ((entry = book->buckets[i])) {
+			book->buckets[i] = entry->next;
+			free(entry->debtors);
+			free(entry);
+		}
+	}
+	free(book);
+}
+
+static struct limit_debtor *make_debtors(unsigned count)
+{
+	struct limit_debtor *debtors = aligned_alloc(_Alignof(struct limit_debtor), count * sizeof(*debtors));
+
+	if (!debtors)
+		return NULL;
+	memset(debtors, 0, count * sizeof(*debtors));
+	for (unsigned i = 0; i < count; i++)
+		list_init(&debtors[i].link);
+	return debtors;
+}
+
+static struct entry *make_entry(struct limit_book *book, enum limit_place place, struct slice name, uint64_t hash)
+{
+	struct entry *entry = calloc(1, sizeof(*entry) + name.size);
+
+	if (!entry)
+		return NULL;
+	entry->hash = hash;
+	entry->name_bytes = name.size;
+	memcpy(entry->name, name.data, name.size);
+	limit_meter_init(&entry->meter);
+	if (place == LIMIT_KEY)
+		entry->debtors = make_debtors(book->shard_count);
+	if (place == LIMIT_KEY && !entry->debtors) {
+		free(entry);
+		return NULL;
+	}
+	entry->next = book->buckets[hash % BUCKETS];
+	book->buckets[hash % BUCKETS] = entry;
+	return entry;
+}
+
+/* What was used before the start. A minute's calls are put where they are free again late rather than early. */
+static void bring_back(struct limit_meter *meter, const struct recent *recent)
+{
+	uint64_t now_ns = clock_monotonic_ns(), wall_ns = clock_wall_ns();
+	uint64_t minute = wall_ns / LIMIT_MINUTE_NS;
+
+	if (!recent)
+		return;
+	limit_day_advance(&meter->day, wall_ns);
+	if (recent->day == meter->day.day)
+		meter->day.used = recent->day_calls;
+	limit_window_advance(&meter->hour, now_ns);
+	for (uint64_t m = minute - LIMIT_WINDOW_SLOTS; m <= minute; m++) {
+		uint64_t end_ns = (m + 1) * LIMIT_MINUTE_NS, age_ns = end_ns < wall_ns ? wall_ns - end_ns : 0;
+		uint32_t calls = recent_of_minute(recent, (uint32_t)m);
+
+		if (calls)
+			limit_window_debit(&meter->hour, now_ns > age_ns ? now_ns - age_ns : 0, calls);
+	}
+}
+
+static const struct recent *recent_of(
+	const struct store *store, enum limit_place place, const char *workspace, const char *id)
+{
+	switch (place) {
+	case LIMIT_KEY:
+		return store_recent(store, COUNTER_KEY, slice_of_string(id), SLICE(""));
+	case LIMIT_TEAM:
+		return store_recent(store, COUNTER_TEAM, slice_of_string(workspace), slice_of_string(id));
+	default:
+		return store_recent(store, COUNTER_WORKSPACE, slice_of_string(workspace), SLICE(""));
+	}
+}
+
+static struct entry *entry_of(struct limit_book *book, const struct store *store, enum limit_place place,
+	const char *workspace, const char *id)
+{
+	char memory[NAME_BYTES_MAX];
+	struct text name = text_over(memory, sizeof(memory));
+	struct entry *entry;
+	uint64_t hash;
+
+	text_char(&name, (char)('0' + (int)place));
+	text_string(&name, workspace);
+	text_char(&name, '\0');
+	text_string(&name, id);
+	assert(!name.full); /* names are checked to be far shorter */
+	hash = XXH3_64bits(name.data, name.size);
+	for (entry = book->buckets[hash % BUCKETS]; entry; entry = entry->next)
+		if (entry->hash == hash && slice_equal(slice_of(entry->name, entry->name_bytes), text_slice(&name)))
+			return entry;
+	entry = make_entry(book, place, text_slice(&name), hash);
+	if (entry && store)
+		bring_back(&entry->meter, recent_of(store, place, workspace, id));
+	return entry;
+}
+
+struct binding {
+	struct limit_book *book;
+	const struct settings *settings;
+	const struct store *store;
+	struct limit_subject *subject;
+	const struct key_settings *key;
+};
+
+static bool limits_anything(const struct limit_settings *limits)
+{
+	return limits && (limits->rpm || limits->rph || limits->rpd || limits->tpm || limits->concurrency);
+}
+
+static bool add_scope(struct binding *b, enum limit_place place, const char *id, const struct limit_settings *limits)
+{
+	struct limit_subject *subject = b->subject;
+	struct entry *entry;
+
+	if (!limits_anything(limits))
+		return true;
+	entry = entry_of(b->book, b->store, place, b->key->workspace, id);
+	if (!entry)
+		return false;
+	subject->scopes[subject->scope_count++] = (struct limit_scope){&entry->meter, *limits, place};
+	if (limits->tpm && (!subject->tokens_least || limits->tpm < subject->tokens_least))
+		subject->tokens_least = limits->tpm;
+	return true;
+}
+
+static const struct limit_settings *team_limits(const struct binding *b)
+{
+	for (unsigned i = 0; b->key->team && i < b->settings->team_count; i++) {
+		const struct team_settings *team = &b->settings->teams[i];
+
+		if (strcmp(team->id, b->key->team) == 0 && strcmp(team->workspace, b->key->workspace) == 0)
+			return &team->limits;
+	}
+	return NULL;
+}
+
+static const struct limit_settings *plan_limits(const struct binding *b)
+{
+	const char *plan = NULL;
+
+	for (unsigned i = 0; i < b->settings->workspace_count; i++)
+		if (strcmp(b->settings->workspaces[i].id, b->key->workspace) == 0)
+			plan = b->settings->workspaces[i].plan;
+	for (unsigned i = 0; plan && i < b->settings->plan_count; i++)
+		if (strcmp(b->settings->plans[i].id, plan) == 0)
+			return &b->settings->plans[i].limits;
+	return NULL;
+}
+
+static bool bind_key(struct binding *b)
+{
+	struct limit_subject *subject = b->subject;
+	struct entry *own;
+
+	if (!add_scope(b, LIMIT_KEY, b->key->id, &b->key->limits) ||
+		!add_scope(b, LIMIT_TEAM, b->key->team, team_limits(b)) ||
+		!add_scope(b, LIMIT_PLAN, "", plan_limits(b)))
+		return false;
+	if (!subject->scope_count)
+		return true;
+	own = entry_of(b->book, b->store, LIMIT_KEY, b->key->workspace, b->key->id);
+	if (!own)
+		return false;
+	subject->debtors = own->debtors;
+	subject->owner = (unsigned)(XXH3_64bits(b->key->workspace, strlen(b->key->workspace)) % b->book->shard_count);
+	subject->counts_tokens = limit_counts_tokens(subject->scopes, subject->scope_count);
+	subject->counts_concurrency = limit_counts_concurrency(subject->scopes, subject->scope_count);
+	return true;
+}
+
+struct limit_table *limit_book_bind(struct limit_book *book, const struct settings *settings, const struct store *store)
+{
+	struct limit_table *table = calloc(1, sizeof(*table) + settings->key_count * sizeof(struct limit_subject));
+
+	if (!table)
+		return NULL;
+	table->count = settings->key_count;
+	for (unsigned i = 0; i < settings->key_count; i++) {
+		struct binding b = {book, settings, store, &table->subjects[i], &settings->keys[i]};
+
+		if (!bind_key(&b)) {
+			free(table);
+			return NULL;
+		}
+	}
+	return table;
+}
