@@ -91,7 +91,7 @@ static uint64_t output_tokens(struct exchange *e)
 
 static uint32_t retry_after_s(const struct exchange *e)
 {
-	uint64_t now_ns = exchange_now_ns(e), fits_ns = e->limit.answer.fits_ns;
+	uint64_t now_ns = e->limit.answer.debited_ns, fits_ns = e->limit.answer.fits_ns;
 
 	if (fits_ns == LIMIT_NEVER_NS)
 		return NEVER_RETRY_S;

@@ -222,7 +222,7 @@ static uint64_t lease_until_ns(const struct limit_time *time)
 void limit_decide(const struct limit_scope *scopes, unsigned count, unsigned shards, const struct limit_time *time,
 	const struct limit_ask *ask, struct limit_answer *answer)
 {
-	*answer = (struct limit_answer){.admitted = true, .fits_ns = time->now_ns};
+	*answer = (struct limit_answer){.admitted = true, .fits_ns = time->now_ns, .debited_ns = time->now_ns};
 	for (unsigned i = 0; i < count; i++) {
 		for (enum limit_kind kind = 0; kind < LIMIT_KINDS; kind++) {
 			struct line line = line_of(&scopes[i], kind);
@@ -234,7 +234,6 @@ void limit_decide(const struct limit_scope *scopes, unsigned count, unsigned sha
 		}
 	}
 	if (answer->admitted) {
-		answer->debited_ns = time->now_ns;
 		answer->day = time->wall_ns / LIMIT_DAY_NS;
 		debit_all(scopes, count, time, 1, ask->tokens, true);
 		if (ask->lease)

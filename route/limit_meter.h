@@ -52,7 +52,7 @@ struct limit_answer {
 	uint64_t limit;         /* of how much, */
 	uint64_t fits_ns;       /* until when; LIMIT_NEVER_NS: it is more than the limit */
 	struct limit_view requests, tokens;
-	/* Admitted: where it was debited, for giving back. */
+	/* When that was decided: where it was debited, if it was, for giving back. */
 	uint64_t debited_ns, day;
 	/* What was debited besides and is the asker's until lease_until_ns. */
 	uint32_t lease_requests;
