@@ -18,6 +18,9 @@ fuzz-y += json_fuzz.o openai_fuzz.o openai_scan_fuzz.o
 fuzz-y += config_fuzz.o
 fuzz-y += receipt_fuzz.o journal_fuzz.o rows_fuzz.o
 fuzz-y += caller_fuzz.o http_answer_fuzz.o
+fuzz-tls-$(CONFIG_TLS) := tls_hello_fuzz.o tls_session_fuzz.o
+fuzz-y += $(fuzz-tls-y)
 fuzz-y += replay_main.o
 
 $B/fuzz/http_answer_fuzz: $B/tools/http_answer.o
+$B/fuzz/tls_session_fuzz: $B/tls/tests/authority.o
