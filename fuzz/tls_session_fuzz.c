@@ -19,7 +19,7 @@
 
 enum { TRAFFIC_BYTES = 256 * 1024, TURNS_MAX = 8 };
 
-static uint64_t chance;
+static _Thread_local uint64_t chance;
 
 uint64_t clock_monotonic_ns(void)
 {
@@ -53,9 +53,9 @@ struct pair {
 	char traffic[TRAFFIC_BYTES];
 };
 
-static struct tls_server *server;
-static struct tls_client *client;
-static struct pair pair;
+static _Thread_local struct tls_server *server;
+static _Thread_local struct tls_client *client;
+static _Thread_local struct pair pair;
 
 static void make_certificates(void)
 {
