@@ -1,7 +1,7 @@
 /*
- * A gateway as one process runs it: store, resolver and shards, and the order in which they open and close. What the process
- * gets from outside (signals, a configuration file, processors) is its caller's, so that the program and the simulation run
- * the same.
+ * A gateway as one process runs it: store, resolver and shards, and the order in which they open and close. What the
+ * process gets from outside (signals, a configuration file, processors) is its caller's, so that the program and the
+ * simulation run the same.
  *
  *   node_open() -> node_start_shard() for each, then wait until it started and look at node_start_result()
  *   -> node_reload(), any number of times -> gateway_drain() -> gateway_drained() -> node_stop() -> node_close()
@@ -19,10 +19,10 @@ struct node_options {
 	const char *name;          /* in receipts; outlives the node */
 	struct settings *settings; /* goes over to the node, also when opening fails */
 	unsigned shard_count;
-	size_t journal_bytes;      /* of each shard */
+	size_t journal_bytes; /* of each shard */
 	struct ring_options ring;
 	uint32_t arena_blocks_kept;
-	int log_fd;                /* -1: no log */
+	int log_fd; /* -1: no log */
 	/* In the shard's thread, once for each shard that was started. */
 	void (*shard_started)(void *context);
 	void *context;
@@ -38,8 +38,8 @@ int node_start_shard(struct node *node, unsigned index, int cpu, char *why, size
 int node_start_result(const struct node *node, unsigned index, char *why, size_t why_bytes);
 
 /*
- * Takes `settings` over, and reads certificates again. -ENOMEM: some shards keep the old ones; -EINVAL: all do, and `why` says
- * what is wrong with them.
+ * Takes `settings` over, and reads certificates again. -ENOMEM: some shards keep the old ones; -EINVAL: all do, and
+ * `why` says what is wrong with them.
  */
 int node_reload(struct node *node, struct settings *settings, char *why, size_t why_bytes);
 const struct settings *node_settings(const struct node *node);

@@ -17,7 +17,8 @@ static __attribute__((format(printf, 4, 5))) void wrong(
 	va_start(arguments, format);
 	vsnprintf(what, sizeof(what), format, arguments);
 	va_end(arguments);
-	scenario_break(s, invariant, "call %u (%s, status %u): %s", call->id, call_kind_name(call->kind), call->status, what);
+	scenario_break(
+		s, invariant, "call %u (%s, status %u): %s", call->id, call_kind_name(call->kind), call->status, what);
 }
 
 static bool is_streaming(const struct call *call)
@@ -32,9 +33,11 @@ static void note_cost(struct scenario *s, struct call *call, struct slice value)
 	if (!value.data)
 		return;
 	if (!look_nusd(value, &nusd))
-		WRONG(s, call, "answers are well-formed", "a cost that is no amount: %.*s", (int)value.size, value.data);
+		WRONG(s, call, "answers are well-formed", "a cost that is no amount: %.*s", (int)value.size,
+			value.data);
 	else if (call->cost_nusd >= 0 && call->cost_nusd != nusd)
-		WRONG(s, call, "costs agree", "told as %lld and as %lld nano-USD", (long long)call->cost_nusd, (long long)nusd);
+		WRONG(s, call, "costs agree", "told as %lld and as %lld nano-USD", (long long)call->cost_nusd,
+			(long long)nusd);
 	else
 		call->cost_nusd = nusd;
 }
@@ -85,7 +88,8 @@ static const struct attempt *find_attempt(struct scenario *s, struct call *call,
 static bool note_attempt(struct scenario *s, struct call *call, const struct attempt *attempt)
 {
 	if (call->served_by && call->served_by != attempt->number) {
-		WRONG(s, call, "streams have one voice", "attempt %u goes on where attempt %u spoke", attempt->number, call->served_by);
+		WRONG(s, call, "streams have one voice", "attempt %u goes on where attempt %u spoke", attempt->number,
+			call->served_by);
 		return false;
 	}
 	call->served_by = attempt->number;
@@ -97,19 +101,21 @@ static void check_model(struct scenario *s, struct call *call, const struct atte
 	struct slice model = look_string(look_member(json, "model"));
 
 	if (!slice_equal(model, slice_of_string(model_terms[attempt->model].id)))
-		WRONG(s, call, "answers name the model that served", "\"%.*s\" instead of %s", (int)model.size, model.data,
-		      model_terms[attempt->model].id);
+		WRONG(s, call, "answers name the model that served", "\"%.*s\" instead of %s", (int)model.size,
+			model.data, model_terms[attempt->model].id);
 }
 
 /* "<call.attempt.k>..." of `attempt`, in its whole length. */
-static void check_content(struct scenario *s, struct call *call, const struct attempt *attempt, unsigned k, struct slice text)
+static void check_content(
+	struct scenario *s, struct call *call, const struct attempt *attempt, unsigned k, struct slice text)
 {
 	char mark[48];
 
 	snprintf(mark, sizeof(mark), "<%u.%u.%u>", call->id, attempt->number, k);
 	if (!slice_starts_with(text, slice_of_string(mark)) || text.size < attempt->delta_bytes)
-		WRONG(s, call, "the provider's bytes come in order, none twice", "%s... was due, %.*s... came (%zu of %u bytes)",
-		      mark, (int)(text.size < 40 ? text.size : 40), text.data, text.size, attempt->delta_bytes);
+		WRONG(s, call, "the provider's bytes come in order, none twice",
+			"%s... was due, %.*s... came (%zu of %u bytes)", mark, (int)(text.size < 40 ? text.size : 40),
+			text.data, text.size, attempt->delta_bytes);
 }
 
 static struct slice content_of(const struct call *call, struct slice json)
@@ -137,7 +143,7 @@ static void check_served(struct scenario *s, struct call *call, struct slice jso
 		return;
 	if (!attempt->good || !attempt->sent_whole)
 		WRONG(s, call, "only whole answers are passed on", "attempt %u was %s", attempt->number,
-		      attempt->good ? "not at its end" : "no good answer");
+			attempt->good ? "not at its end" : "no good answer");
 	check_model(s, call, attempt, json);
 	if (call->kind == CALL_CHAT || call->kind == CALL_COMPLETION)
 		check_content(s, call, attempt, 0, content_of(call, json));
@@ -153,7 +159,7 @@ static void check_error(struct scenario *s, struct call *call, struct slice json
 	struct slice error = look_member(json, "error");
 
 	if (!look_string(look_member(error, "type")).size || !look_string(look_member(error, "message")).size ||
-	    !look_member(error, "code").data || !look_member(error, "param").data)
+		!look_member(error, "code").data || !look_member(error, "param").data)
 		WRONG(s, call, "answers are well-formed", "an error without type, message, code or param");
 }
 
@@ -168,8 +174,8 @@ static void check_unary(struct scenario *s, struct call *call, struct slice body
 	if (call->kind == CALL_METRICS && call->status == 200)
 		return;
 	if (!look_valid(body)) {
-		WRONG(s, call, "answers are well-formed", "the body is not JSON: %.*s", (int)(body.size < 80 ? body.size : 80),
-		      body.data ? body.data : "");
+		WRONG(s, call, "answers are well-formed", "the body is not JSON: %.*s",
+			(int)(body.size < 80 ? body.size : 80), body.data ? body.data : "");
 		return;
 	}
 	if (call->kind == CALL_HEALTH || call->kind == CALL_READY)
@@ -184,7 +190,8 @@ static void check_unary(struct scenario *s, struct call *call, struct slice body
 
 /* ---- Streams ---- */
 
-static void take_usage(struct scenario *s, struct call *call, struct answer *answer, const struct attempt *attempt, struct slice json)
+static void take_usage(
+	struct scenario *s, struct call *call, struct answer *answer, const struct attempt *attempt, struct slice json)
 {
 	struct slice usage = look_member(json, "usage");
 
@@ -206,8 +213,8 @@ static void take_done(struct scenario *s, struct call *call, struct answer *answ
 	if (!attempt || !attempt->good || !attempt->sent_whole)
 		WRONG(s, call, "[DONE] only if the provider sent it", "attempt %u did not", call->served_by);
 	else if (answer->deltas != attempt->deltas)
-		WRONG(s, call, "the provider's bytes come in order, none twice", "%u of %u events came before [DONE]", answer->deltas,
-		      attempt->deltas);
+		WRONG(s, call, "the provider's bytes come in order, none twice", "%u of %u events came before [DONE]",
+			answer->deltas, attempt->deltas);
 	else if (!answer->summary_came)
 		WRONG(s, call, "answers are well-formed", "a stream without its summary");
 	else if (call->include_usage && attempt->usage_known && !answer->usage_came)
@@ -220,7 +227,8 @@ static void take_data(struct scenario *s, struct call *call, struct answer *answ
 	struct slice content;
 
 	if (call->got_done || call->error_event) {
-		WRONG(s, call, "nothing comes behind the end", "%.*s", (int)(data.size < 80 ? data.size : 80), data.data);
+		WRONG(s, call, "nothing comes behind the end", "%.*s", (int)(data.size < 80 ? data.size : 80),
+			data.data);
 		return;
 	}
 	if (slice_equal(data, SLICE("[DONE]"))) {
@@ -254,7 +262,8 @@ static void take_comment(struct scenario *s, struct call *call, struct answer *a
 		return;
 	comment = slice_after(comment, prefix.size);
 	answer->summary_came = true;
-	if (!look_valid(comment) || !slice_equal(look_string(look_member(comment, "request_id")), slice_of(call->request_id, ID_BYTES)))
+	if (!look_valid(comment) ||
+		!slice_equal(look_string(look_member(comment, "request_id")), slice_of(call->request_id, ID_BYTES)))
 		WRONG(s, call, "answers are well-formed", "the summary is malformed, or another request's");
 	note_cost(s, call, look_member(comment, "cost_usd"));
 }
@@ -302,5 +311,5 @@ void answer_end(struct scenario *s, struct call *call, struct answer *answer)
 void answer_free(struct answer *answer)
 {
 	bytes_free(&answer->body);
-	*answer = (struct answer){ .deltas = 0 };
+	*answer = (struct answer){.deltas = 0};
 }

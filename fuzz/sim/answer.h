@@ -8,9 +8,9 @@
 #include "fuzz/sim/scenario.h"
 #include "fuzz/sim/wire.h"
 
-struct answer { /* zeroed before each call */
-	struct bytes body;  /* of a stream: what is not yet a whole event */
-	unsigned deltas;    /* of a stream: that came */
+struct answer {            /* zeroed before each call */
+	struct bytes body; /* of a stream: what is not yet a whole event */
+	unsigned deltas;   /* of a stream: that came */
 	bool usage_came;
 	bool summary_came;
 };

@@ -15,7 +15,7 @@ struct call *book_call_add(struct book *book, enum call_kind kind)
 		book->calls = sim_grown(book->calls, book->call_capacity * sizeof(*book->calls));
 	}
 	call = &book->calls[book->call_count];
-	*call = (struct call){ .id = (uint32_t)book->call_count++, .kind = kind, .cost_nusd = -1 };
+	*call = (struct call){.id = (uint32_t)book->call_count++, .kind = kind, .cost_nusd = -1};
 	return call;
 }
 
@@ -31,7 +31,7 @@ uint32_t book_attempt_add(struct book *book, struct call *call)
 		book->attempts = sim_grown(book->attempts, book->attempt_capacity * sizeof(*book->attempts));
 	}
 	book->attempts[book->attempt_count] =
-		(struct attempt){ .call = call->id, .number = ++call->attempt_count, .open = true };
+		(struct attempt){.call = call->id, .number = ++call->attempt_count, .open = true};
 	call->last_attempt = (uint32_t)book->attempt_count;
 	return (uint32_t)book->attempt_count++;
 }

@@ -1,7 +1,7 @@
 /*
- * The book: what the clients asked, what the providers were asked and answered, and what the clients got, as the actors saw
- * it. Each call carries its number as a marker that the gateway passes on and the provider echoes, so that all that happened
- * to one call is known, and nothing of it can reach another unseen.
+ * The book: what the clients asked, what the providers were asked and answered, and what the clients got, as the actors
+ * saw it. Each call carries its number as a marker that the gateway passes on and the provider echoes, so that all that
+ * happened to one call is known, and nothing of it can reach another unseen.
  */
 #ifndef FUZZ_SIM_BOOK_H
 #define FUZZ_SIM_BOOK_H
@@ -51,12 +51,12 @@ struct figures { /* tokens */
 struct attempt {
 	uint32_t call, number; /* from 1 */
 	unsigned provider, model;
-	bool good;           /* its plan: a whole and valid answer */
-	bool usage_known;    /* the answer tells credible figures */
-	bool sent_whole;     /* all of it, its end included, was given to the network */
-	bool open;           /* it is being answered */
-	uint64_t whole_ns;   /* when it was sent_whole */
-	unsigned deltas;     /* of a stream, all */
+	bool good;         /* its plan: a whole and valid answer */
+	bool usage_known;  /* the answer tells credible figures */
+	bool sent_whole;   /* all of it, its end included, was given to the network */
+	bool open;         /* it is being answered */
+	uint64_t whole_ns; /* when it was sent_whole */
+	unsigned deltas;   /* of a stream, all */
 	unsigned delta_bytes;
 	struct figures figures;
 };
@@ -75,19 +75,19 @@ struct call {
 	bool include_usage, chain;
 	/* As the client saw it. */
 	enum call_outcome outcome;
-	bool sent_whole;     /* all of the request was given to the network */
-	bool spoilt;         /* the client did what may cost it the answer: sends late, reads late */
-	bool pipelined;      /* others were sent behind it */
-	bool reused;         /* not the first on its connection */
+	bool sent_whole; /* all of the request was given to the network */
+	bool spoilt;     /* the client did what may cost it the answer: sends late, reads late */
+	bool pipelined;  /* others were sent behind it */
+	bool reused;     /* not the first on its connection */
 	bool answer_begun;
-	bool decided;        /* the answer says who was to serve it: it has to have a receipt */
-	bool error_event;    /* the stream ended with one */
+	bool decided;     /* the answer says who was to serve it: it has to have a receipt */
+	bool error_event; /* the stream ended with one */
 	bool got_done;
 	unsigned status;
 	uint64_t sent_ns, ended_ns, answer_bytes;
 	char request_id[ID_BYTES];
-	uint32_t served_by;  /* number of the attempt whose answer it got; 0: none */
-	int64_t cost_nusd;   /* as told; -1: not told */
+	uint32_t served_by; /* number of the attempt whose answer it got; 0: none */
+	int64_t cost_nusd;  /* as told; -1: not told */
 	/* As the providers saw it. */
 	uint32_t attempt_count, last_attempt; /* index in attempts */
 	/* As the stores have it. */
@@ -103,7 +103,7 @@ struct book {
 
 /* Their addresses change as the book grows: keep the numbers. */
 struct call *book_call_add(struct book *book, enum call_kind kind);
-struct call *book_call(const struct book *book, uint32_t id); /* NULL: no such call */
+struct call *book_call(const struct book *book, uint32_t id);    /* NULL: no such call */
 uint32_t book_attempt_add(struct book *book, struct call *call); /* its index */
 struct attempt *book_attempt(const struct book *book, uint32_t call, uint32_t number);
 void book_free(struct book *book);

@@ -62,5 +62,5 @@ void bytes_drop(struct bytes *bytes, size_t count)
 void bytes_free(struct bytes *bytes)
 {
 	free(bytes->data);
-	*bytes = (struct bytes){ 0 };
+	*bytes = (struct bytes){0};
 }

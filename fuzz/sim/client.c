@@ -53,12 +53,12 @@ struct client *client_open(struct scenario *s, unsigned index)
 	struct client *client = sim_grown(NULL, sizeof(*client));
 	char name[16], address[16];
 
-	*client = (struct client){ .scenario = s, .index = index, .left = s->terms.requests_each };
+	*client = (struct client){.scenario = s, .index = index, .left = s->terms.requests_each};
 	snprintf(name, sizeof(name), "client%u", index);
 	snprintf(address, sizeof(address), "10.0.0.%u", index + 1);
 	client->host = sim_host_add(s->sim, name, address);
 	client->peer = (struct sim_peer){
-		.connected = on_connected, .received = on_received, .closed = on_closed, .user = client };
+		.connected = on_connected, .received = on_received, .closed = on_closed, .user = client};
 	client->next.run = on_next;
 	client->conduct.run = on_conduct;
 	return client;
@@ -115,7 +115,7 @@ static void forget_connection(struct client *client)
 	client->misdeed = MISDEED_NONE;
 	sim_event_cancel(client->scenario->sim, &client->conduct);
 	wire_free(&client->wire);
-	client->wire = (struct wire){ .requests = false };
+	client->wire = (struct wire){.requests = false};
 	answer_free(&client->answer);
 	client->rest.size = 0;
 }
@@ -127,7 +127,8 @@ static void end_calls(struct client *client, enum call_outcome outcome)
 
 		call->outcome = outcome;
 		call->ended_ns = sim_now_ns(client->scenario->sim);
-		sim_note(client->scenario->sim, client->host, outcome == OUTCOME_LEFT ? "leaves" : "broken", call->id, call->answer_bytes);
+		sim_note(client->scenario->sim, client->host, outcome == OUTCOME_LEFT ? "leaves" : "broken", call->id,
+			call->answer_bytes);
 		if (outcome == OUTCOME_LEFT)
 			invariants_call_left(client->scenario, call);
 		else
@@ -286,7 +287,7 @@ static void ask(struct client *client)
 {
 	struct scenario *s = client->scenario;
 	unsigned count = chance(s, 5000) ? (unsigned)pick(s, 2, PIPELINE_MAX) : 1;
-	struct bytes bytes = { 0 };
+	struct bytes bytes = {0};
 	struct call *first;
 
 	for (unsigned i = 0; i < count && client->left; i++)
@@ -364,7 +365,7 @@ static bool after_piece(struct client *client)
 	if (client->misdeed == MISDEED_READ_SLOWLY && !sim_event_waits(&client->conduct)) {
 		sim_peer_pause(&client->peer);
 		sim_after(s->sim, &client->conduct,
-			  pick(s, 0, chance(s, 4000) ? 2 * s->terms.write_stall_ms * NS_PER_MS : 30 * NS_PER_MS));
+			pick(s, 0, chance(s, 4000) ? 2 * s->terms.write_stall_ms * NS_PER_MS : 30 * NS_PER_MS));
 	}
 	return true;
 }
@@ -377,7 +378,7 @@ static void on_received(struct sim_peer *peer, const char *bytes, size_t size)
 
 	if (!client->queued)
 		scenario_break(s, client->closing ? "nothing is sent after close" : "nothing is answered twice",
-			       "client %u got %zu bytes that it did not ask for", client->index, size);
+			"client %u got %zu bytes that it did not ask for", client->index, size);
 	while (!s->broken && client->queued) {
 		struct call *call = call_at(client, 0);
 
@@ -396,11 +397,12 @@ static void on_received(struct sim_peer *peer, const char *bytes, size_t size)
 			end_call(client);
 			break;
 		case WIRE_BAD:
-			scenario_break(s, "answers are well-formed", "call %u (%s): %s", call->id, call_kind_name(call->kind),
-				       client->wire.problem);
+			scenario_break(s, "answers are well-formed", "call %u (%s): %s", call->id,
+				call_kind_name(call->kind), client->wire.problem);
 			return;
 		}
 	}
 	if (!s->broken && rest.size)
-		scenario_break(s, "nothing is answered twice", "client %u got %zu bytes behind its last answer", client->index, rest.size);
+		scenario_break(s, "nothing is answered twice", "client %u got %zu bytes behind its last answer",
+			client->index, rest.size);
 }

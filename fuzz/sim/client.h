@@ -1,6 +1,6 @@
 /*
- * A client as an actor: opens connections to a gateway, sends requests of all kinds on them, reads the answers strictly and
- * notes what it got. It may leave, dawdle, send halves and nonsense.
+ * A client as an actor: opens connections to a gateway, sends requests of all kinds on them, reads the answers strictly
+ * and notes what it got. It may leave, dawdle, send halves and nonsense.
  */
 #ifndef FUZZ_SIM_CLIENT_H
 #define FUZZ_SIM_CLIENT_H

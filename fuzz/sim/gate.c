@@ -66,7 +66,7 @@ static void ignore(void *context, unsigned line, unsigned column, const char *me
 
 static struct settings *settings_of(struct gate *gate)
 {
-	struct bytes yaml = { 0 };
+	struct bytes yaml = {0};
 	struct settings *settings;
 
 	scenario_configuration(gate->scenario, gate->index, &yaml);
@@ -95,17 +95,17 @@ static void on_started(void *context)
 static int open_node(struct gate *gate, char *why, size_t why_bytes)
 {
 	const struct terms *terms = &gate->scenario->terms;
-	struct node_options options = { .name = gate->name,
-					.settings = settings_of(gate),
-					.shard_count = terms->shard_count,
-					.journal_bytes = terms->journal_bytes,
-					.ring = { .entry_count = RING_ENTRIES,
-						  .buffer_count = terms->buffer_count,
-						  .buffer_bytes = terms->buffer_bytes },
-					.arena_blocks_kept = ARENAS_KEPT,
-					.log_fd = -1,
-					.shard_started = on_started,
-					.context = gate };
+	struct node_options options = {.name = gate->name,
+		.settings = settings_of(gate),
+		.shard_count = terms->shard_count,
+		.journal_bytes = terms->journal_bytes,
+		.ring = {.entry_count = RING_ENTRIES,
+			.buffer_count = terms->buffer_count,
+			.buffer_bytes = terms->buffer_bytes},
+		.arena_blocks_kept = ARENAS_KEPT,
+		.log_fd = -1,
+		.shard_started = on_started,
+		.context = gate};
 	int rc;
 
 	if (!options.settings)
@@ -132,7 +132,7 @@ static void start(struct gate *gate)
 
 	if (gate->life_count == LIVES_MAX)
 		return;
-	gate->lives[gate->life_count++] = (struct life){ .end = LIFE_GOES_ON };
+	gate->lives[gate->life_count++] = (struct life){.end = LIFE_GOES_ON};
 	gate->started_count = 0;
 	gate->process = sim_process_start(gate->host);
 	sim_process_set_user(gate->process, gate);

@@ -1,6 +1,6 @@
 /*
- * A gateway in the simulated world: a machine with its disk, and the process on it, which is started, reloaded, drained and
- * killed, and lives again. What a process of its own does in tools/run.c for signals is done here for the scenario.
+ * A gateway in the simulated world: a machine with its disk, and the process on it, which is started, reloaded, drained
+ * and killed, and lives again. What a process of its own does in tools/run.c for signals is done here for the scenario.
  */
 #ifndef FUZZ_SIM_GATE_H
 #define FUZZ_SIM_GATE_H
@@ -33,8 +33,8 @@ struct gate {
 	unsigned started_count;
 	struct sim_event look; /* starting, draining: is it done?; down: start */
 	uint64_t abort_ns;
-	bool cut_power;        /* when the disk stops, the machine does */
-	unsigned life_count;   /* the last one is running, or over */
+	bool cut_power;      /* when the disk stops, the machine does */
+	unsigned life_count; /* the last one is running, or over */
 	struct life lives[LIVES_MAX];
 };
 
@@ -42,7 +42,7 @@ struct gate *gate_open(struct scenario *scenario, unsigned index);
 void gate_free(struct gate *gate);
 
 void gate_start_after(struct gate *gate, uint64_t delay_ns); /* unless it is up by then */
-void gate_drain(struct gate *gate); /* when it is up */
+void gate_drain(struct gate *gate);                          /* when it is up */
 void gate_reload(struct gate *gate);
 void gate_kill(struct gate *gate, bool power);
 

@@ -41,8 +41,8 @@ static bool upstreams_are_cancelled(struct scenario *s, struct gate *gate, char 
 		for (uint32_t n = 1; n <= call->attempt_count; n++) {
 			if (!book_attempt(&s->book, call->id, n)->open)
 				continue;
-			snprintf(how, how_bytes, "attempt %u of call %u goes on %llu ms after its client left", n, call->id,
-				 (unsigned long long)((now_ns - call->ended_ns) / NS_PER_MS));
+			snprintf(how, how_bytes, "attempt %u of call %u goes on %llu ms after its client left", n,
+				call->id, (unsigned long long)((now_ns - call->ended_ns) / NS_PER_MS));
 			return false;
 		}
 	}
@@ -68,8 +68,9 @@ static bool memory_is_bounded(struct scenario *s, struct gate *gate, char *how, 
 			/* Twice a window of 256 KiB lies in the network. */
 			if (taken <= call->answer_bytes + BETWEEN_BYTES + 2 * (256 << 10))
 				continue;
-			snprintf(how, how_bytes, "%llu bytes of call %u were taken from its provider, its client has %llu",
-				 (unsigned long long)taken, call->id, (unsigned long long)call->answer_bytes);
+			snprintf(how, how_bytes,
+				"%llu bytes of call %u were taken from its provider, its client has %llu",
+				(unsigned long long)taken, call->id, (unsigned long long)call->answer_bytes);
 			return false;
 		}
 	}
@@ -90,7 +91,8 @@ static bool exchanges_are_bounded(struct scenario *s, struct gate *unused, char 
 		}
 		if (count <= 16 * s->terms.client_count)
 			continue;
-		snprintf(how, how_bytes, "%u requests live in %s, of %u clients", count, gate->name, s->terms.client_count);
+		snprintf(how, how_bytes, "%u requests live in %s, of %u clients", count, gate->name,
+			s->terms.client_count);
 		return false;
 	}
 	return true;
@@ -135,7 +137,7 @@ static bool exchanges_are_home(struct scenario *s, struct gate *gate, char *how,
 		if (gs->exchange_count == 0 && streams == gs->streams.piece_count)
 			continue;
 		snprintf(how, how_bytes, "%s, shard %u: %u requests live, %u streams' memory is out", gate->name, i,
-			 gs->exchange_count, gs->streams.piece_count - streams);
+			gs->exchange_count, gs->streams.piece_count - streams);
 		return false;
 	}
 	return true;
@@ -159,7 +161,8 @@ static bool upstreams_are_closed(struct scenario *s, struct gate *gate, char *ho
 	for (unsigned i = 0; i < PROVIDERS; i++) {
 		if (provider_connections(s->providers[i]) == 0)
 			continue;
-		snprintf(how, how_bytes, "provider %u still has %u connections", i, provider_connections(s->providers[i]));
+		snprintf(how, how_bytes, "provider %u still has %u connections", i,
+			provider_connections(s->providers[i]));
 		return false;
 	}
 	return true;
@@ -173,8 +176,9 @@ static bool no_exchange_is_lost(struct scenario *s, struct gate *gate, char *how
 
 		if (call->outcome != OUTCOME_WAITING)
 			continue;
-		snprintf(how, how_bytes, "call %u (%s), sent %llu ms ago, has no answer", call->id, call_kind_name(call->kind),
-			 (unsigned long long)((sim_now_ns(s->sim) - call->sent_ns) / NS_PER_MS));
+		snprintf(how, how_bytes, "call %u (%s), sent %llu ms ago, has no answer", call->id,
+			call_kind_name(call->kind),
+			(unsigned long long)((sim_now_ns(s->sim) - call->sent_ns) / NS_PER_MS));
 		return false;
 	}
 	return true;
@@ -186,10 +190,11 @@ static bool answers_have_receipts(struct scenario *s, struct gate *gate, char *h
 	for (size_t i = 0; i < s->book.call_count; i++) {
 		const struct call *call = &s->book.calls[i];
 
-		if (call->receipt_count || !call->decided || call->outcome != OUTCOME_WHOLE || !invariants_receipt_due(s, call))
+		if (call->receipt_count || !call->decided || call->outcome != OUTCOME_WHOLE ||
+			!invariants_receipt_due(s, call))
 			continue;
 		snprintf(how, how_bytes, "call %u (%s) was answered with %u, and has no receipt", call->id,
-			 call_kind_name(call->kind), call->status);
+			call_kind_name(call->kind), call->status);
 		return false;
 	}
 	return true;
@@ -203,22 +208,23 @@ static bool receipts_come_once(struct scenario *s, struct gate *gate, char *how,
 
 		if (call->receipt_count <= 1)
 			continue;
-		snprintf(how, how_bytes, "call %u (%s) has %u receipts", call->id, call_kind_name(call->kind), call->receipt_count);
+		snprintf(how, how_bytes, "call %u (%s) has %u receipts", call->id, call_kind_name(call->kind),
+			call->receipt_count);
 		return false;
 	}
 	return true;
 }
 
 /*
- * The life in which it was served, from 1: a handshake that the network held back may outlive the process that was to have the
- * connection, and be taken by the next.
+ * The life in which it was served, from 1: a handshake that the network held back may outlive the process that was to
+ * have the connection, and be taken by the next.
  */
 static unsigned life_of(const struct gate *gate, const struct call *call)
 {
 	unsigned life = call->life;
 
 	while (life < gate->life_count && gate->lives[life - 1].end != LIFE_GOES_ON &&
-	       gate->lives[life - 1].ended_ns < call->sent_ns)
+		gate->lives[life - 1].ended_ns < call->sent_ns)
 		life++;
 	return life;
 }
@@ -238,28 +244,28 @@ static bool calls_have_receipts(struct scenario *s, struct gate *gate, char *how
 		const struct call *call = &s->book.calls[i];
 
 		if (call->receipt_count || call->attempt_count == 0 || !ended_well(s->gates[call->gate], call) ||
-		    !invariants_receipt_due(s, call))
+			!invariants_receipt_due(s, call))
 			continue;
 		snprintf(how, how_bytes, "call %u (%s) was made to a provider %u times, and has no receipt", call->id,
-			 call_kind_name(call->kind), call->attempt_count);
+			call_kind_name(call->kind), call->attempt_count);
 		return false;
 	}
 	return true;
 }
 
 static const struct invariant invariants[] = {
-	{ "an upstream is cancelled when its client left", AFTER_EVENT, upstreams_are_cancelled },
-	{ "memory is bounded", AFTER_EVENT, memory_is_bounded },
-	{ "requests are bounded", AFTER_EVENT, exchanges_are_bounded },
-	{ "every buffer comes home", AT_REST, buffers_are_home },
-	{ "every timer comes home", AT_REST, timers_are_disarmed },
-	{ "every request comes home", AT_REST, exchanges_are_home },
-	{ "sockets and rings are closed", CLOSED, process_is_clean },
-	{ "upstream connections are closed", AT_END, upstreams_are_closed },
-	{ "no exchange is lost", AT_END, no_exchange_is_lost },
-	{ "receipts come once", AT_END, receipts_come_once },
-	{ "every answer has its receipt", AT_END, answers_have_receipts },
-	{ "every call to a provider has its receipt", AT_END, calls_have_receipts },
+	{"an upstream is cancelled when its client left", AFTER_EVENT, upstreams_are_cancelled},
+	{"memory is bounded", AFTER_EVENT, memory_is_bounded},
+	{"requests are bounded", AFTER_EVENT, exchanges_are_bounded},
+	{"every buffer comes home", AT_REST, buffers_are_home},
+	{"every timer comes home", AT_REST, timers_are_disarmed},
+	{"every request comes home", AT_REST, exchanges_are_home},
+	{"sockets and rings are closed", CLOSED, process_is_clean},
+	{"upstream connections are closed", AT_END, upstreams_are_closed},
+	{"no exchange is lost", AT_END, no_exchange_is_lost},
+	{"receipts come once", AT_END, receipts_come_once},
+	{"every answer has its receipt", AT_END, answers_have_receipts},
+	{"every call to a provider has its receipt", AT_END, calls_have_receipts},
 };
 
 static void look(struct scenario *s, struct gate *gate, enum when when)
@@ -297,7 +303,8 @@ static bool gate_was_disturbed(const struct scenario *s, const struct call *call
 {
 	const struct gate *gate = s->gates[call->gate];
 
-	return gate->life_count != call->life || gate->state != GATE_UP || gate->lives[call->life - 1].end != LIFE_GOES_ON;
+	return gate->life_count != call->life || gate->state != GATE_UP ||
+	       gate->lives[call->life - 1].end != LIFE_GOES_ON;
 }
 
 static bool gate_was_killed(const struct scenario *s, const struct call *call)
@@ -307,7 +314,8 @@ static bool gate_was_killed(const struct scenario *s, const struct call *call)
 	return life->end == LIFE_KILLED || life->end == LIFE_POWER_CUT || life->aborted;
 }
 
-/* A request on an idle connection may cross with the gateway's closing it; it has to be sent once more by its client. */
+/* A request on an idle connection may cross with the gateway's closing it; it has to be sent once more by its client.
+ */
 static bool may_have_crossed(const struct scenario *s, const struct call *call)
 {
 	return !call->answer_begun && (call->reused || gate_was_disturbed(s, call));
@@ -317,13 +325,14 @@ void invariants_call_broken(struct scenario *s, const struct call *call)
 {
 	if (s->terms.resets || s->terms.stalls || call->spoilt || gate_was_killed(s, call) || may_have_crossed(s, call))
 		return;
-	scenario_break(s, "no exchange is lost", "call %u (%s): its connection was closed %s", call->id, call_kind_name(call->kind),
-		       call->answer_begun ? "in the middle of its answer" : "without an answer");
+	scenario_break(s, "no exchange is lost", "call %u (%s): its connection was closed %s", call->id,
+		call_kind_name(call->kind), call->answer_begun ? "in the middle of its answer" : "without an answer");
 }
 
 static bool is_trouble(unsigned status)
 {
-	return status == 400 || status == 413 || status == 422 || status == 429 || status == 502 || status == 503 || status == 504;
+	return status == 400 || status == 413 || status == 422 || status == 429 || status == 502 || status == 503 ||
+	       status == 504;
 }
 
 static bool status_is_explained(const struct scenario *s, const struct call *call)
@@ -347,8 +356,8 @@ static bool has_to_come_in_time(const struct scenario *s, const struct call *cal
 {
 	const struct terms *t = &s->terms;
 
-	return !t->stalls && !t->flood && !s->was_full && !call->spoilt && !call->pipelined && !gate_was_disturbed(s, call) &&
-	       !sim_ring_faults(s->sim)->receive_starved;
+	return !t->stalls && !t->flood && !s->was_full && !call->spoilt && !call->pipelined &&
+	       !gate_was_disturbed(s, call) && !sim_ring_faults(s->sim)->receive_starved;
 }
 
 /* Behind the provider's last byte, or behind the request when it went to none. */
@@ -357,11 +366,12 @@ static void check_time(struct scenario *s, const struct call *call)
 	const struct attempt *attempt = book_attempt(&s->book, call->id, call->served_by);
 	uint64_t since_ns = attempt ? attempt->whole_ns : call->sent_ns;
 
-	if ((call_is_served(call) && (!attempt || !attempt->whole_ns)) || !has_to_come_in_time(s, call) || call->ended_ns - since_ns <= IN_TIME_NS)
+	if ((call_is_served(call) && (!attempt || !attempt->whole_ns)) || !has_to_come_in_time(s, call) ||
+		call->ended_ns - since_ns <= IN_TIME_NS)
 		return;
-	scenario_break(s, "answers come in time", "call %u (%s): %llu ms after %s", call->id, call_kind_name(call->kind),
-		       (unsigned long long)((call->ended_ns - since_ns) / NS_PER_MS),
-		       attempt ? "its provider's last byte" : "the request");
+	scenario_break(s, "answers come in time", "call %u (%s): %llu ms after %s", call->id,
+		call_kind_name(call->kind), (unsigned long long)((call->ended_ns - since_ns) / NS_PER_MS),
+		attempt ? "its provider's last byte" : "the request");
 }
 
 void invariants_call_whole(struct scenario *s, const struct call *call)
@@ -371,7 +381,7 @@ void invariants_call_whole(struct scenario *s, const struct call *call)
 	check_time(s, call);
 	if (call->status != expected && !status_is_explained(s, call))
 		scenario_break(s, "statuses are what the contract says", "call %u (%s) got %u, not %u", call->id,
-			       call_kind_name(call->kind), call->status, expected);
+			call_kind_name(call->kind), call->status, expected);
 }
 
 void invariants_call_left(struct scenario *s, const struct call *call)
@@ -398,7 +408,8 @@ static bool power_was_cut_since(const struct gate *gate, unsigned life)
 	return false;
 }
 
-/* A power cut, then or later, takes what only `power` keeps; a death what `relaxed` has not committed within a second. */
+/* A power cut, then or later, takes what only `power` keeps; a death what `relaxed` has not committed within a second.
+ */
 bool invariants_receipt_due(const struct scenario *s, const struct call *call)
 {
 	const struct gate *gate = s->gates[call->gate];

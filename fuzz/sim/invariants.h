@@ -1,6 +1,6 @@
 /*
- * What has to hold, whatever the seed. Each is a function and a row of the table in invariants.c, which says when it is looked
- * at; what an answer has to be is looked at as it is read (answer.c).
+ * What has to hold, whatever the seed. Each is a function and a row of the table in invariants.c, which says when it is
+ * looked at; what an answer has to be is looked at as it is read (answer.c).
  */
 #ifndef FUZZ_SIM_INVARIANTS_H
 #define FUZZ_SIM_INVARIANTS_H

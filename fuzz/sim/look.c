@@ -137,7 +137,7 @@ static struct slice find(struct slice container, char open, const char *name, un
 {
 	const char *end = container.data + container.size;
 	const char *at = container.data ? skip_space(container.data, end) : end;
-	struct slice key = { NULL, 0 };
+	struct slice key = {NULL, 0};
 
 	if (!container.data || at >= end || *at != open)
 		return key;

@@ -1,6 +1,6 @@
 /*
- * build/sim: runs seeds. Each has a process of its own, so that one that crashes is a failed seed like others, and what a
- * killed gateway leaves in memory goes with it. Nothing is printed of a seed that holds.
+ * build/sim: runs seeds. Each has a process of its own, so that one that crashes is a failed seed like others, and what
+ * a killed gateway leaves in memory goes with it. Nothing is printed of a seed that holds.
  */
 #include <assert.h>
 #include <errno.h>
@@ -38,7 +38,8 @@ struct totals {
 static const char help[] =
 	"usage: sim --seed N [--trace] | --seeds FROM-TO [-j N] [--until-broken]\n"
 	"\n"
-	"Runs histories of gateways, clients and providers in a simulated world; a seed is one history, the same each time.\n"
+	"Runs histories of gateways, clients and providers in a simulated world; a seed is one history, the same each "
+	"time.\n"
 	"\n"
 	"  --seed N          that one, in this process; tells its hash\n"
 	"  --trace           prints its last events\n"
@@ -68,18 +69,15 @@ static bool read_range(const char *text, struct options *options)
 {
 	const char *end;
 
-	return read_number(text, &end, &options->from) && *end == '-' && read_number(end + 1, &end, &options->to) && !*end &&
-	       options->to >= options->from;
+	return read_number(text, &end, &options->from) && *end == '-' && read_number(end + 1, &end, &options->to) &&
+	       !*end && options->to >= options->from;
 }
 
 static bool read_options(struct options *options, int argc, char **argv)
 {
-	static const struct option names[] = { { "seed", required_argument, NULL, 's' },
-					       { "seeds", required_argument, NULL, 'r' },
-					       { "trace", no_argument, NULL, 't' },
-					       { "until-broken", no_argument, NULL, 'u' },
-					       { "jobs", required_argument, NULL, 'j' },
-					       { NULL, 0, NULL, 0 } };
+	static const struct option names[] = {{"seed", required_argument, NULL, 's'},
+		{"seeds", required_argument, NULL, 'r'}, {"trace", no_argument, NULL, 't'},
+		{"until-broken", no_argument, NULL, 'u'}, {"jobs", required_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
 	bool good = argc > 1;
 	const char *end;
 	uint64_t number;
@@ -100,7 +98,8 @@ static bool read_options(struct options *options, int argc, char **argv)
 			options->until_broken = true;
 			break;
 		case 'j':
-			good = good && read_number(optarg, &end, &number) && !*end && number >= 1 && number <= WORKERS_MAX;
+			good = good && read_number(optarg, &end, &number) && !*end && number >= 1 &&
+			       number <= WORKERS_MAX;
 			options->workers = good ? (unsigned)number : 1;
 			break;
 		default:
@@ -122,7 +121,7 @@ static void on_crash(int number)
 
 static void catch_crashes(void)
 {
-	static const int numbers[] = { SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL };
+	static const int numbers[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 
 	for (unsigned i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
 		signal(numbers[i], on_crash);
@@ -130,7 +129,8 @@ static void catch_crashes(void)
 
 static void say_failed(const char *program, uint64_t seed, const struct verdict *verdict)
 {
-	printf("seed %" PRIu64 ": %s: %s\n  replay: %s --seed %" PRIu64 " --trace\n", seed, verdict->broken, verdict->how, program, seed);
+	printf("seed %" PRIu64 ": %s: %s\n  replay: %s --seed %" PRIu64 " --trace\n", seed, verdict->broken,
+		verdict->how, program, seed);
 }
 
 /* A leak checker speaks up at the end; of what a killed gateway left nobody asks. */
@@ -150,9 +150,10 @@ static _Noreturn void run_one(const char *program, const struct options *options
 	verdict = scenario_run(options->from, options->trace ? stdout : NULL);
 	if (verdict.broken[0])
 		say_failed(program, options->from, &verdict);
-	printf("seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " served, %" PRIu64 " receipts, %" PRIu64 " crashes, %" PRIu64
-	       " events, hash %016" PRIx64 "\n",
-	       options->from, verdict.requests, verdict.served, verdict.receipts, verdict.crashes, verdict.events, verdict.hash);
+	printf("seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " served, %" PRIu64 " receipts, %" PRIu64
+	       " crashes, %" PRIu64 " events, hash %016" PRIx64 "\n",
+		options->from, verdict.requests, verdict.served, verdict.receipts, verdict.crashes, verdict.events,
+		verdict.hash);
 	leave(&verdict, verdict.broken[0] ? 1 : 0);
 }
 
@@ -182,12 +183,13 @@ static void start_worker(struct worker *worker, uint64_t seed)
 
 static struct verdict end_worker(struct worker *worker, int status)
 {
-	struct verdict verdict = { 0 };
+	struct verdict verdict = {0};
 
 	if (read(worker->pipe, &verdict, sizeof(verdict)) != sizeof(verdict) || (status && !verdict.broken[0])) {
 		snprintf(verdict.broken, sizeof(verdict.broken), "nothing crashes");
-		snprintf(verdict.how, sizeof(verdict.how), WIFSIGNALED(status) ? "ended by signal %d" : "ended with status %d",
-			 WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		snprintf(verdict.how, sizeof(verdict.how),
+			WIFSIGNALED(status) ? "ended by signal %d" : "ended with status %d",
+			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	}
 	close(worker->pipe);
 	worker->pid = 0;
@@ -234,8 +236,8 @@ static void reap(struct worker *workers, unsigned count, struct totals *totals, 
 static void show_progress(const struct totals *totals, uint64_t all, double begun)
 {
 	if (isatty(STDERR_FILENO) && totals->seeds % 16 == 0)
-		fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " requests, %.0f s ", totals->seeds, all, totals->requests,
-			seconds() - begun);
+		fprintf(stderr, "\r%" PRIu64 " of %" PRIu64 " seeds, %" PRIu64 " requests, %.0f s ", totals->seeds, all,
+			totals->requests, seconds() - begun);
 }
 
 static unsigned count_running(const struct worker *workers, unsigned count)
@@ -249,8 +251,8 @@ static unsigned count_running(const struct worker *workers, unsigned count)
 
 static int run_many(const char *program, const struct options *options)
 {
-	struct worker workers[WORKERS_MAX] = { 0 };
-	struct totals totals = { 0 };
+	struct worker workers[WORKERS_MAX] = {0};
+	struct totals totals = {0};
 	double begun = seconds();
 	uint64_t next = options->from;
 
@@ -270,9 +272,10 @@ static int run_many(const char *program, const struct options *options)
 	}
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\n");
-	printf("%" PRIu64 " requests simulated (%" PRIu64 " served, %" PRIu64 " receipts, %" PRIu64 " crashes of gateways) in %" PRIu64
-	       " seeds, %.1f s: %" PRIu64 " seeds broke an invariant\n",
-	       totals.requests, totals.served, totals.receipts, totals.crashes, totals.seeds, seconds() - begun, totals.failed);
+	printf("%" PRIu64 " requests simulated (%" PRIu64 " served, %" PRIu64 " receipts, %" PRIu64
+	       " crashes of gateways) in %" PRIu64 " seeds, %.1f s: %" PRIu64 " seeds broke an invariant\n",
+		totals.requests, totals.served, totals.receipts, totals.crashes, totals.seeds, seconds() - begun,
+		totals.failed);
 	if (options->until_broken && totals.failed)
 		printf("broken within %" PRIu64 " seeds\n", totals.first_failed - options->from + 1);
 	return (totals.failed != 0) == options->until_broken ? 0 : 1;
@@ -281,7 +284,7 @@ static int run_many(const char *program, const struct options *options)
 int main(int argc, char **argv)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
-	struct options options = { .workers = processors > 0 && processors < WORKERS_MAX ? (unsigned)processors : 1 };
+	struct options options = {.workers = processors > 0 && processors < WORKERS_MAX ? (unsigned)processors : 1};
 
 	if (!read_options(&options, argc, argv)) {
 		fputs(help, stderr);

@@ -57,11 +57,11 @@ static void print_usage(struct scenario *s, struct attempt *attempt, struct byte
 	attempt->usage_known = !chance(s, 3000);
 	if (attempt->usage_known)
 		bytes_print(json,
-			    "{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,"
-			    "\"prompt_tokens_details\":{\"cached_tokens\":%lld},"
-			    "\"completion_tokens_details\":{\"reasoning_tokens\":%lld}}",
-			    (long long)f->prompt, (long long)f->completion, (long long)(f->prompt + f->completion),
-			    (long long)f->cached, (long long)f->reasoning);
+			"{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,"
+			"\"prompt_tokens_details\":{\"cached_tokens\":%lld},"
+			"\"completion_tokens_details\":{\"reasoning_tokens\":%lld}}",
+			(long long)f->prompt, (long long)f->completion, (long long)(f->prompt + f->completion),
+			(long long)f->cached, (long long)f->reasoning);
 	else if (chance(s, 32768))
 		bytes_add(json, SLICE("null"));
 	else if (chance(s, 32768))
@@ -95,9 +95,10 @@ static void unary_body(struct scenario *s, const struct call *call, struct attem
 	print_id(json, attempt);
 	bytes_print(json, "\"model\":\"%s\",", model_terms[attempt->model].upstream[attempt->provider]);
 	if (call->kind == CALL_CHAT || call->kind == CALL_COMPLETION) {
-		bytes_add(json, call->kind == CALL_CHAT ? SLICE("\"choices\":[{\"index\":0,\"finish_reason\":\"stop\","
-							       "\"message\":{\"role\":\"assistant\",\"content\":\"")
-						       : SLICE("\"choices\":[{\"index\":0,\"finish_reason\":\"stop\",\"text\":\""));
+		bytes_add(json, call->kind == CALL_CHAT
+					? SLICE("\"choices\":[{\"index\":0,\"finish_reason\":\"stop\","
+						"\"message\":{\"role\":\"assistant\",\"content\":\"")
+					: SLICE("\"choices\":[{\"index\":0,\"finish_reason\":\"stop\",\"text\":\""));
 		print_content(json, attempt, 0);
 		bytes_add(json, call->kind == CALL_CHAT ? SLICE("\"}}],\"usage\":") : SLICE("\"}],\"usage\":"));
 	} else {
@@ -113,7 +114,7 @@ static void begin_event(struct body *body, const struct attempt *attempt)
 	bytes_add(&body->bytes, SLICE("data: "));
 	print_id(&body->bytes, attempt);
 	bytes_print(&body->bytes, "\"object\":\"chat.completion.chunk\",\"model\":\"%s\",",
-		    model_terms[attempt->model].upstream[attempt->provider]);
+		model_terms[attempt->model].upstream[attempt->provider]);
 }
 
 static void end_event(struct body *body)
@@ -125,15 +126,17 @@ static void end_event(struct body *body)
 static void content_event(const struct call *call, const struct attempt *attempt, struct body *body, unsigned k)
 {
 	begin_event(body, attempt);
-	bytes_add(&body->bytes, call->kind == CALL_CHAT_STREAM ? SLICE("\"choices\":[{\"index\":0,\"delta\":{\"content\":\"")
-							      : SLICE("\"choices\":[{\"index\":0,\"text\":\""));
+	bytes_add(&body->bytes, call->kind == CALL_CHAT_STREAM
+					? SLICE("\"choices\":[{\"index\":0,\"delta\":{\"content\":\"")
+					: SLICE("\"choices\":[{\"index\":0,\"text\":\""));
 	print_content(&body->bytes, attempt, k);
 	bytes_add(&body->bytes, call->kind == CALL_CHAT_STREAM ? SLICE("\"},\"finish_reason\":null}],\"usage\":null}")
-							      : SLICE("\",\"finish_reason\":null}],\"usage\":null}"));
+							       : SLICE("\",\"finish_reason\":null}],\"usage\":null}"));
 	end_event(body);
 }
 
-static void stream_body(struct scenario *s, const struct call *call, struct attempt *attempt, struct body *body, enum day day)
+static void stream_body(
+	struct scenario *s, const struct call *call, struct attempt *attempt, struct body *body, enum day day)
 {
 	unsigned error_at;
 
@@ -146,7 +149,8 @@ static void stream_body(struct scenario *s, const struct call *call, struct atte
 	error_at = (unsigned)pick(s, 0, attempt->deltas);
 	if (call->kind == CALL_CHAT_STREAM) {
 		begin_event(body, attempt);
-		bytes_add(&body->bytes, SLICE("\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}"));
+		bytes_add(&body->bytes,
+			SLICE("\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}"));
 		end_event(body);
 	}
 	for (unsigned k = 0; k < attempt->deltas; k++) {
@@ -159,12 +163,15 @@ static void stream_body(struct scenario *s, const struct call *call, struct atte
 		content_event(call, attempt, body, k);
 	}
 	if (day == DAY_ERROR_EVENT) {
-		bytes_add(&body->bytes, SLICE("data: {\"error\":{\"message\":\"It broke.\",\"type\":\"server_error\"}}"));
+		bytes_add(
+			&body->bytes, SLICE("data: {\"error\":{\"message\":\"It broke.\",\"type\":\"server_error\"}}"));
 		end_event(body);
 	}
 	begin_event(body, attempt);
-	bytes_add(&body->bytes, call->kind == CALL_CHAT_STREAM ? SLICE("\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}")
-							      : SLICE("\"choices\":[{\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\"}]}"));
+	bytes_add(
+		&body->bytes, call->kind == CALL_CHAT_STREAM
+				      ? SLICE("\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}")
+				      : SLICE("\"choices\":[{\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\"}]}"));
 	end_event(body);
 	begin_event(body, attempt);
 	bytes_add(&body->bytes, SLICE("\"choices\":[],\"usage\":"));
@@ -179,7 +186,8 @@ static void stream_body(struct scenario *s, const struct call *call, struct atte
 
 static unsigned bad_status(struct scenario *s)
 {
-	static const unsigned statuses[] = { 400, 401, 403, 404, 408, 409, 413, 422, 429, 429, 500, 502, 503, 504, 529, 302 };
+	static const unsigned statuses[] = {
+		400, 401, 403, 404, 408, 409, 413, 422, 429, 429, 500, 502, 503, 504, 529, 302};
 
 	return statuses[pick(s, 0, sizeof(statuses) / sizeof(*statuses) - 1)];
 }
@@ -189,15 +197,17 @@ static void error_body(struct scenario *s, const struct attempt *attempt, struct
 	if (chance(s, 16384))
 		bytes_add(&body->bytes, SLICE("<html><body>Bad gateway</body></html>"));
 	else if (chance(s, 60000))
-		bytes_print(&body->bytes, "{\"error\":{\"message\":\"Refused sim-%u-%u.\",\"type\":\"sim\",\"param\":null,\"code\":\"sim\"}}",
-			    attempt->call, attempt->number);
+		bytes_print(&body->bytes,
+			"{\"error\":{\"message\":\"Refused "
+			"sim-%u-%u.\",\"type\":\"sim\",\"param\":null,\"code\":\"sim\"}}",
+			attempt->call, attempt->number);
 	end_piece(body);
 }
 
 static void nonsense_body(struct scenario *s, struct body *body)
 {
-	static const char *const bodies[] = { "", "{\"id\":", "[]", "null", "{\"error\":{\"message\":\"no\"}}",
-					      "data: {\"choices\":[}\n\n", "{\"choices\":[{\"text\":\"\xff\xfe\"}]}" };
+	static const char *const bodies[] = {"", "{\"id\":", "[]", "null", "{\"error\":{\"message\":\"no\"}}",
+		"data: {\"choices\":[}\n\n", "{\"choices\":[{\"text\":\"\xff\xfe\"}]}"};
 
 	bytes_add(&body->bytes, slice_of_string(bodies[pick(s, 0, sizeof(bodies) / sizeof(*bodies) - 1)]));
 	end_piece(body);
@@ -236,12 +246,13 @@ static void note_whole(struct plan *plan, bool stream)
 	plan->whole_at = done ? (size_t)(done - plan->bytes.data) + 8 : plan->bytes.size; /* with its empty line */
 }
 
-static void write_answer(struct plan *plan, struct scenario *s, const struct call *call, struct attempt *attempt, enum day day)
+static void write_answer(
+	struct plan *plan, struct scenario *s, const struct call *call, struct attempt *attempt, enum day day)
 {
 	unsigned status = day == DAY_STATUS ? bad_status(s) : 200;
 	bool stream = call_is_stream(call) && status == 200;
 	enum framing framing = stream ? FRAMED_CHUNKS : FRAMED_LENGTH;
-	struct body body = { 0 };
+	struct body body = {0};
 
 	if (chance(s, 10000))
 		framing = chance(s, 32768) ? FRAMED_CLOSE : FRAMED_CHUNKS;
@@ -256,7 +267,7 @@ static void write_answer(struct plan *plan, struct scenario *s, const struct cal
 	if (chance(s, 1500))
 		bytes_add(&plan->bytes, SLICE("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"));
 	bytes_print(&plan->bytes, "HTTP/1.1 %u Whatever\r\nServer: sim\r\nContent-Type: %s\r\n", status,
-		    stream ? "text/event-stream" : "application/json");
+		stream ? "text/event-stream" : "application/json");
 	if (status != 200 && chance(s, 32768))
 		bytes_print(&plan->bytes, "Retry-After: %u\r\n", (unsigned)pick(s, 0, 200));
 	frame(plan, &body, framing);
@@ -298,7 +309,7 @@ static void cut(struct plan *plan, struct scenario *s, enum day day)
 	default:
 		return;
 	}
-	plan->end = day == DAY_SILENT || day == DAY_STALLS       ? PLAN_STALL
+	plan->end = day == DAY_SILENT || day == DAY_STALLS        ? PLAN_STALL
 		    : day == DAY_HANGS_UP || day == DAY_TRUNCATES ? PLAN_CLOSE
 								  : PLAN_RESET;
 }
@@ -313,11 +324,12 @@ void plan_draw(struct plan *plan, struct scenario *s, const struct call *call, s
 {
 	enum day day = draw_day(s, call);
 
-	*plan = (struct plan){ .piece_max_bytes = 1 };
+	*plan = (struct plan){.piece_max_bytes = 1};
 	draw_figures(s, attempt);
 	attempt->good = day == DAY_GOOD;
 	if (day == DAY_NO_HTTP) {
-		bytes_add(&plan->bytes, chance(s, 32768) ? SLICE("SSH-2.0-OpenSSH_9.2\r\n\r\n") : SLICE("HTTP/1.1 200\x01OK\r\n\r\n"));
+		bytes_add(&plan->bytes,
+			chance(s, 32768) ? SLICE("SSH-2.0-OpenSSH_9.2\r\n\r\n") : SLICE("HTTP/1.1 200\x01OK\r\n\r\n"));
 		plan->end = PLAN_CLOSE;
 	} else {
 		write_answer(plan, s, call, attempt, day);
@@ -326,7 +338,8 @@ void plan_draw(struct plan *plan, struct scenario *s, const struct call *call, s
 	attempt->good = attempt->good || (plan->done && plan->end_at >= plan->whole_at);
 	if (day == DAY_TRUNCATES && ends_with_connection(plan))
 		plan->end = PLAN_RESET;
-	/* A call that is sent before these have come takes them for its answer; so they are the connection's last ones. */
+	/* A call that is sent before these have come takes them for its answer; so they are the connection's last ones.
+	 */
 	if (day == DAY_GOOD && s->terms.misery && chance(s, 600)) {
 		bytes_add(&plan->bytes, SLICE("HTTP/1.1 200 Surplus\r\nContent-Length: 0\r\n\r\n"));
 		plan->end_at = plan->bytes.size;

@@ -19,8 +19,8 @@ struct upstream { /* one connection */
 	struct bytes body;
 	uint32_t attempt; /* index in the book, or NO_ATTEMPT */
 	struct plan plan;
-	size_t sent;      /* of the plan's bytes */
-	bool asked;       /* a request is whole, its answer is not */
+	size_t sent; /* of the plan's bytes */
+	bool asked;  /* a request is whole, its answer is not */
 };
 
 struct provider {
@@ -79,7 +79,7 @@ static struct sim_peer *on_accept(struct sim_listener *listener, const struct so
 	if (s->terms.resets && chance(s, s->terms.misery / 16))
 		return NULL;
 	u = sim_grown(NULL, sizeof(*u));
-	*u = (struct upstream){ .provider = provider, .attempt = NO_ATTEMPT };
+	*u = (struct upstream){.provider = provider, .attempt = NO_ATTEMPT};
 	u->wire.requests = true;
 	u->peer.received = on_received;
 	u->peer.closed = on_closed;
@@ -93,9 +93,15 @@ static struct sim_peer *on_accept(struct sim_listener *listener, const struct so
 
 static void listen_again(struct provider *provider)
 {
-	provider->listener = (struct sim_listener){ .accept = on_accept, .user = provider };
-	if (sim_listen(&provider->listener, provider->host, PROVIDER_PORT) < 0)
-		assert(!"a provider's port is its own");
+	int rc;
+
+	provider->listener = (struct sim_listener){.accept = on_accept, .user = provider};
+	rc = sim_listen(&provider->listener, provider->host, PROVIDER_PORT);
+	assert(rc == 0); /* a provider's port is its own */
+}
+
+if (sim_listen(&provider->listener, provider->host, PROVIDER_PORT) < 0)
+	assert(!"a provider's port is its own");
 }
 
 struct provider *provider_open(struct scenario *s, unsigned index)
@@ -103,7 +109,7 @@ struct provider *provider_open(struct scenario *s, unsigned index)
 	struct provider *provider = sim_grown(NULL, sizeof(*provider));
 	char name[16], address[16];
 
-	*provider = (struct provider){ .scenario = s, .index = index };
+	*provider = (struct provider){.scenario = s, .index = index};
 	snprintf(name, sizeof(name), "provider%u", index);
 	snprintf(address, sizeof(address), "10.0.2.%u", index + 1);
 	provider->host = sim_host_add(s->sim, name, address);
@@ -158,7 +164,8 @@ uint64_t provider_sent_bytes(const struct provider *provider, uint32_t call)
 
 static void wrong(const struct upstream *u, const char *what)
 {
-	scenario_break(u->provider->scenario, "requests to providers are whole", "provider %u: %s", u->provider->index, what);
+	scenario_break(
+		u->provider->scenario, "requests to providers are whole", "provider %u: %s", u->provider->index, what);
 }
 
 static bool has_credential(const struct upstream *u)
@@ -173,7 +180,7 @@ static bool has_credential(const struct upstream *u)
 /* The client's text, to the byte. */
 static bool text_is_whole(uint32_t call, struct slice text)
 {
-	struct bytes wanted = { 0 };
+	struct bytes wanted = {0};
 	bool same;
 
 	scenario_text(&wanted, call, text.size);
@@ -226,7 +233,7 @@ static struct call *read_request(struct upstream *u, unsigned *model)
 	if (call_is_stream(call) != slice_equal(stream, SLICE("true")))
 		return wrong(u, "a request that streams where the client's does not, or the other way"), NULL;
 	if (call_is_stream(call) &&
-	    !slice_equal(look_member(look_member(body, "stream_options"), "include_usage"), SLICE("true")))
+		!slice_equal(look_member(look_member(body, "stream_options"), "include_usage"), SLICE("true")))
 		return wrong(u, "a stream for which usage was not asked"), NULL;
 	return call;
 }

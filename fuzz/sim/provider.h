@@ -1,6 +1,6 @@
 /*
- * A provider as an actor: speaks HTTP/1.1 and the OpenAI API as real ones do, on good and on bad days. It checks that what
- * comes is well-formed and the client's own text, and echoes its marker.
+ * A provider as an actor: speaks HTTP/1.1 and the OpenAI API as real ones do, on good and on bad days. It checks that
+ * what comes is well-formed and the client's own text, and echoes its marker.
  */
 #ifndef FUZZ_SIM_PROVIDER_H
 #define FUZZ_SIM_PROVIDER_H

@@ -30,17 +30,17 @@ static int64_t cost_of(const struct receipt *receipt)
 
 static void check_cost(struct scenario *s, const struct call *call, const struct receipt *receipt)
 {
-	struct figures figures = { .prompt = (int64_t)receipt->prompt_tokens,
-				   .completion = (int64_t)receipt->completion_tokens,
-				   .cached = (int64_t)receipt->cached_tokens,
-				   .reasoning = (int64_t)receipt->reasoning_tokens };
+	struct figures figures = {.prompt = (int64_t)receipt->prompt_tokens,
+		.completion = (int64_t)receipt->completion_tokens,
+		.cached = (int64_t)receipt->cached_tokens,
+		.reasoning = (int64_t)receipt->reasoning_tokens};
 
 	for (unsigned i = 0; i < MODELS; i++) {
 		int64_t due = scenario_cost_nusd(s, i, &figures);
 
 		if (slice_equal(receipt->model, slice_of_string(model_terms[i].id)) && cost_of(receipt) != due)
-			WRONG(s, "call %u: it costs %lld nano-USD, its tokens %lld", call->id, (long long)cost_of(receipt),
-			      (long long)due);
+			WRONG(s, "call %u: it costs %lld nano-USD, its tokens %lld", call->id,
+				(long long)cost_of(receipt), (long long)due);
 	}
 }
 
@@ -51,18 +51,22 @@ static void check_served(struct scenario *s, const struct call *call, const stru
 	const struct figures *f = &attempt->figures;
 
 	if (!slice_equal(receipt->model, slice_of_string(model_terms[attempt->model].id)))
-		WRONG(s, "call %u: its receipt names the model %.*s", call->id, (int)receipt->model.size, receipt->model.data);
+		WRONG(s, "call %u: its receipt names the model %.*s", call->id, (int)receipt->model.size,
+			receipt->model.data);
 	if (call->cost_nusd != cost_of(receipt))
-		WRONG(s, "call %u: the client was told %lld nano-USD, the receipt says %lld", call->id, (long long)call->cost_nusd,
-		      (long long)cost_of(receipt));
+		WRONG(s, "call %u: the client was told %lld nano-USD, the receipt says %lld", call->id,
+			(long long)call->cost_nusd, (long long)cost_of(receipt));
 	if (receipt->tokens_estimated == attempt->usage_known)
-		WRONG(s, "call %u: its tokens are %s", call->id, attempt->usage_known ? "estimated, though they were told"
-										      : "not estimated, though nothing credible was told");
-	if (attempt->usage_known && ((int64_t)receipt->prompt_tokens != f->prompt || (int64_t)receipt->completion_tokens != f->completion ||
-				     (int64_t)receipt->cached_tokens != f->cached || (int64_t)receipt->reasoning_tokens != f->reasoning))
-		WRONG(s, "call %u: the provider told %lld and %lld tokens, the receipt %llu and %llu", call->id, (long long)f->prompt,
-		      (long long)f->completion, (unsigned long long)receipt->prompt_tokens,
-		      (unsigned long long)receipt->completion_tokens);
+		WRONG(s, "call %u: its tokens are %s", call->id,
+			attempt->usage_known ? "estimated, though they were told"
+					     : "not estimated, though nothing credible was told");
+	if (attempt->usage_known &&
+		((int64_t)receipt->prompt_tokens != f->prompt || (int64_t)receipt->completion_tokens != f->completion ||
+			(int64_t)receipt->cached_tokens != f->cached ||
+			(int64_t)receipt->reasoning_tokens != f->reasoning))
+		WRONG(s, "call %u: the provider told %lld and %lld tokens, the receipt %llu and %llu", call->id,
+			(long long)f->prompt, (long long)f->completion, (unsigned long long)receipt->prompt_tokens,
+			(unsigned long long)receipt->completion_tokens);
 }
 
 static void check(struct scenario *s, const struct gate *gate, const struct receipt *receipt)
@@ -77,7 +81,7 @@ static void check(struct scenario *s, const struct gate *gate, const struct rece
 	call->receipt_count++;
 	if (call->gate != gate->index || !same_id(call, receipt))
 		WRONG(s, "call %u (%s, got %u, outcome %d): its receipt (%u) is another request's", call->id,
-		      call_kind_name(call->kind), call->status, call->outcome, receipt->status);
+			call_kind_name(call->kind), call->status, call->outcome, receipt->status);
 	check_cost(s, call, receipt);
 	if (call->outcome != OUTCOME_WHOLE)
 		return;
@@ -123,7 +127,7 @@ static void on_finding(void *context, const char *line)
 
 uint64_t receipts_check(struct scenario *s, struct gate *gate)
 {
-	struct findings findings = { .scenario = s, .gate = gate };
+	struct findings findings = {.scenario = s, .gate = gate};
 	struct kv_walk *walk;
 	struct kv *kv;
 	char why[256];

@@ -3,8 +3,8 @@
 
 enum call_kind request_draw_kind(struct scenario *s)
 {
-	static const enum call_kind served[] = { CALL_CHAT, CALL_CHAT, CALL_CHAT, CALL_CHAT_STREAM, CALL_CHAT_STREAM, CALL_CHAT_STREAM,
-						 CALL_COMPLETION, CALL_COMPLETION_STREAM, CALL_EMBEDDING, CALL_MODERATION };
+	static const enum call_kind served[] = {CALL_CHAT, CALL_CHAT, CALL_CHAT, CALL_CHAT_STREAM, CALL_CHAT_STREAM,
+		CALL_CHAT_STREAM, CALL_COMPLETION, CALL_COMPLETION_STREAM, CALL_EMBEDDING, CALL_MODERATION};
 
 	if (chance(s, s->terms.mischief / 4))
 		return (enum call_kind)pick(s, CALL_SERVED, CALL_REFUSED - 1);
@@ -144,7 +144,7 @@ static void write_page(const struct call *call, const char *about, bool close, s
 	else
 		bytes_print(bytes, "GET %s", paths[call->kind]);
 	bytes_print(bytes, " HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer %s\r\n%s\r\n",
-		    call->kind == CALL_RECEIPTS ? MASTER_KEY : KEY_OF_ALL, close ? "Connection: close\r\n" : "");
+		call->kind == CALL_RECEIPTS ? MASTER_KEY : KEY_OF_ALL, close ? "Connection: close\r\n" : "");
 }
 
 static void write_key(const struct call *call, struct bytes *bytes)
@@ -156,29 +156,34 @@ static void write_key(const struct call *call, struct bytes *bytes)
 	else if (call->id % 2)
 		bytes_print(bytes, "x-api-key: %s\r\n", call->kind == CALL_NOT_ALLOWED ? KEY_OF_TWO : KEY_OF_ALL);
 	else
-		bytes_print(bytes, "authorization: Bearer %s\r\n", call->kind == CALL_NOT_ALLOWED ? KEY_OF_TWO : KEY_OF_ALL);
+		bytes_print(bytes, "authorization: Bearer %s\r\n",
+			call->kind == CALL_NOT_ALLOWED ? KEY_OF_TWO : KEY_OF_ALL);
 }
 
 void request_write(struct scenario *s, struct call *call, const char *about, bool close, struct bytes *bytes)
 {
-	struct bytes body = { 0 };
+	struct bytes body = {0};
 
 	if (call->kind >= CALL_REFUSED) {
 		write_page(call, about, close, bytes);
 		return;
 	}
 	if (call->kind == CALL_BAD_HTTP) {
-		bytes_add(bytes, chance(s, 32768) ? SLICE("POST /v1/chat/completions HTTP/1.1\r\nHost: gate\r\nContent-Length: 1x\r\n\r\n")
+		bytes_add(bytes, chance(s, 32768) ? SLICE("POST /v1/chat/completions HTTP/1.1\r\nHost: "
+							  "gate\r\nContent-Length: 1x\r\n\r\n")
 						  : SLICE("POST /v1/chat/completions HTTP/1.1\r\nHost gate\r\n\r\n"));
 		return;
 	}
 	write_body(s, call, &body);
-	bytes_print(bytes, "%s %s HTTP/1.1\r\nHost: gate\r\n", call->kind == CALL_WRONG_METHOD ? "PUT" : "POST", path_of(call->kind));
+	bytes_print(bytes, "%s %s HTTP/1.1\r\nHost: gate\r\n", call->kind == CALL_WRONG_METHOD ? "PUT" : "POST",
+		path_of(call->kind));
 	write_key(call, bytes);
 	bytes_print(bytes, "Content-Type: %s\r\nX-Gateway-Tags: sim=sim-%u\r\n%s",
-		    call->kind == CALL_WRONG_TYPE ? "text/plain" : "application/json", call->id, close ? "Connection: close\r\n" : "");
+		call->kind == CALL_WRONG_TYPE ? "text/plain" : "application/json", call->id,
+		close ? "Connection: close\r\n" : "");
 	if (call_is_served(call) && chance(s, 8000))
-		bytes_print(bytes, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n%.*s\r\n0\r\n\r\n", body.size, (int)body.size, body.data);
+		bytes_print(bytes, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n%.*s\r\n0\r\n\r\n", body.size,
+			(int)body.size, body.data);
 	else
 		bytes_print(bytes, "Content-Length: %zu\r\n\r\n%.*s", body.size, (int)body.size, body.data);
 	bytes_free(&body);

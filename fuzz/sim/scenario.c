@@ -11,19 +11,8 @@
 #include "fuzz/sim/gate.h"
 #include "fuzz/sim/invariants.h"
 #include "fuzz/sim/provider.h"
-#include "fuzz/sim/request.h"
 
-/* Of 65,536. */
-#define SELDOM 6000
-#define HALF 32768
-
-const struct model_terms model_terms[MODELS] = {
-	[MODEL_ONE] = { "sim/one", { "one-at-0", NULL }, 150000, 75000, 600000 },
-	[MODEL_TWO] = { "sim/two", { NULL, "two-at-1" }, 3000000, 3000000, 15000000 },
-	[MODEL_BOTH] = { "sim/both", { "both-at-0", "both-at-1" }, 100000, 100000, 400000 },
-	[MODEL_EMBED] = { "sim/embed", { NULL, "embed-at-1" }, 20000, 20000, 0 },
-	[MODEL_MODERATE] = { "sim/moderate", { "moderate-at-0", NULL }, 0, 0, 0 },
-};
+enum { HALF = 32768 }; /* of 65,536 */
 
 uint64_t pick(struct scenario *s, uint64_t least, uint64_t most)
 {
@@ -62,171 +51,28 @@ void scenario_text(struct bytes *text, uint32_t call, size_t bytes)
 	}
 }
 
-int64_t scenario_cost_nusd(const struct scenario *s, unsigned model, const struct figures *f)
-{
-	const struct model_terms *m = &model_terms[model];
-	__int128 pusd = (__int128)(f->prompt - f->cached) * m->input_pusd + (__int128)f->cached * m->cached_pusd +
-			(__int128)f->completion * m->output_pusd;
-	__int128 whole = pusd * (100 + s->terms.fee_percent);
-
-	return (int64_t)((whole + 99999) / 100000);
-}
-
-/* ---- Configuration ---- */
-
-static const char *durability_name(enum durability durability)
-{
-	return durability == DURABILITY_POWER ? "power" : durability == DURABILITY_RELAXED ? "relaxed" : "process";
-}
-
-static void print_provider(const struct scenario *s, unsigned index, const char *base_url, struct bytes *yaml)
-{
-	const struct terms *t = &s->terms;
-
-	bytes_print(yaml,
-		    "  - name: p%u\n    kind: openai_compatible\n    base_url: %s\n"
-		    "    credentials: [{ name: first, api_key: up-key-%u-a, weight: 3 }, { name: second, api_key: up-key-%u-b }]\n"
-		    "    timeouts: { connect_ms: %u, first_token_ms: %u, idle_ms: %u, total_ms: %u",
-		    index, base_url, index, index, t->connect_ms, t->first_token_ms, t->idle_ms, t->total_ms);
-	if (t->head_ms)
-		bytes_print(yaml, ", head_ms: %u", t->head_ms);
-	bytes_add(yaml, SLICE(" }\n"));
-}
-
-static void print_models(struct bytes *yaml)
-{
-	bytes_add(yaml, SLICE(
-		"models:\n"
-		"  - { id: sim/one, provider: p0, upstream_model: one-at-0, fallback: [sim/two], price: { input: 0.15, cached_input: 0.075, output: 0.60 } }\n"
-		"  - { id: sim/two, provider: p1, upstream_model: two-at-1, price: { input: 3, output: 15 } }\n"
-		"  - { id: sim/both, deployments: [{ provider: p0, upstream_model: both-at-0 }, { provider: p1, upstream_model: both-at-1, weight: 2 }],"
-		" price: { input: 0.1, output: 0.4 } }\n"
-		"  - { id: sim/embed, provider: p1, upstream_model: embed-at-1, price: { input: 0.02, output: 0 } }\n"
-		"  - { id: sim/moderate, provider: p0, upstream_model: moderate-at-0, price: { input: 0, output: 0 } }\n"));
-}
-
-void scenario_configuration(const struct scenario *s, unsigned gate, struct bytes *yaml)
-{
-	const struct terms *t = &s->terms;
-
-	(void)gate;
-	bytes_print(yaml,
-		    "listen: [{ address: 0.0.0.0:%u }]\nadmin: { master_key: %s }\ndata_dir: /data\ndurability: %s\nshards: %u\n"
-		    "log: { access: false }\ndrain_timeout_ms: %u\n",
-		    GATE_PORT, MASTER_KEY, durability_name(t->durability), t->shard_count, t->drain_ms);
-	bytes_print(yaml,
-		    "http: { max_body_bytes: %u, head_timeout_ms: %u, body_timeout_ms: %u, keepalive_timeout_ms: %u,"
-		    " write_stall_timeout_ms: %u, keepalive_ms: %u }\n",
-		    BODY_MAX_BYTES, t->client_head_ms, t->client_body_ms, t->keepalive_ms, t->write_stall_ms, t->comment_ms);
-	bytes_add(yaml, SLICE("providers:\n"));
-	print_provider(s, 0, "http://provider.sim:8000/v1", yaml);
-	print_provider(s, 1, "http://10.0.2.2:8000/v1", yaml);
-	print_models(yaml);
-	bytes_print(yaml,
-		    "workspaces: [{ id: default, plan: enterprise, platform_fee_percent: %u }]\n"
-		    "keys:\n  - { name: all, secret: %s }\n  - { name: two, secret: %s, models: [\"sim/two\"] }\n"
-		    "routing: { retries: { max_attempts: %u } }\n",
-		    t->fee_percent, KEY_OF_ALL, KEY_OF_TWO, t->attempts);
-}
-
-/* ---- What is drawn at the start ---- */
-
-static unsigned one_of(struct scenario *s, unsigned a, unsigned b, unsigned c)
-{
-	unsigned choices[] = { a, b, c };
-
-	return choices[pick(s, 0, 2)];
-}
-
-static void draw_timeouts(struct scenario *s)
-{
-	struct terms *t = &s->terms;
-
-	t->connect_ms = (unsigned)pick(s, 1000, 3000);
-	t->head_ms = chance(s, HALF) ? 0 : (unsigned)pick(s, 3000, 8000);
-	t->first_token_ms = (unsigned)pick(s, 3000, 20000);
-	t->idle_ms = (unsigned)pick(s, 2000, 20000);
-	t->total_ms = (unsigned)pick(s, 8000, 40000);
-	t->attempts = (unsigned)pick(s, 1, 4);
-	t->client_head_ms = one_of(s, 1500, 5000, 10000);
-	t->client_body_ms = one_of(s, 1500, 5000, 10000);
-	t->keepalive_ms = one_of(s, 1000, 5000, 75000);
-	t->comment_ms = one_of(s, 100, 1000, 15000);
-	t->write_stall_ms = one_of(s, 2000, 10000, 30000);
-	t->drain_ms = one_of(s, 500, 5000, 30000);
-}
-
-static void draw_terms(struct scenario *s)
-{
-	struct terms *t = &s->terms;
-	bool calm = chance(s, 10000);
-
-	t->gate_count = (unsigned)pick(s, 1, GATES_MAX);
-	t->client_count = (unsigned)pick(s, 1, CLIENTS_MAX);
-	t->shard_count = (unsigned)pick(s, 1, 3);
-	t->requests_each = (unsigned)pick(s, 5, 60);
-	t->durability = (enum durability)pick(s, DURABILITY_PROCESS, DURABILITY_RELAXED);
-	t->buffer_count = 64u << pick(s, 0, 3);
-	t->buffer_bytes = 2048u << pick(s, 0, 3);
-	t->journal_bytes = 256 << 10;
-	t->fee_percent = one_of(s, 0, 2, 7); /* not for a reload to change: what calls cost is worked out at the end */
-	t->misery = calm ? 0 : one_of(s, 0, 3000, 16000);
-	t->mischief = one_of(s, 0, 3000, 12000);
-	t->flood = chance(s, SELDOM) ? 8000 : 0;
-	t->resets = !calm && chance(s, HALF / 2);
-	t->stalls = !calm && chance(s, HALF / 2);
-	t->crashes = chance(s, HALF);
-	t->drains = chance(s, HALF);
-	t->reloads = chance(s, HALF);
-	t->full_disks = !calm && chance(s, SELDOM);
-	t->bad_names = !calm && chance(s, SELDOM * 2);
-	t->outages = !calm && chance(s, SELDOM * 2);
-	t->clock_steps = chance(s, SELDOM);
-	draw_timeouts(s);
-}
-
-static void draw_faults(struct scenario *s)
-{
-	struct sim_network_faults *network = sim_network_faults(s->sim);
-	struct sim_ring_faults *ring = sim_ring_faults(s->sim);
-
-	network->split = one_of(s, 0, 6000, 40000);
-	network->stall = s->terms.stalls ? 400 : 0;
-	network->stall_min_ns = NS_PER_MS;
-	network->stall_max_ns = 2 * NS_PER_S;
-	network->connect_timeout_ns = 20 * NS_PER_S;
-	if (s->terms.resets) {
-		network->reset = one_of(s, 0, 100, 1000);
-		network->reset_loses = HALF;
-		network->connect_refused = network->connect_timed_out = 300;
-		network->connect_reset = 600;
-		ring->accept_aborted = 600;
-	}
-	ring->shuffle = one_of(s, 0, HALF, SIM_ALWAYS);
-	ring->accept_no_files = one_of(s, 0, 0, 2000);
-	ring->receive_restart = one_of(s, 0, 3000, 20000);
-	ring->receive_short = one_of(s, 0, 3000, 20000);
-	ring->receive_starved = one_of(s, 0, 0, 3000);
-	ring->send_short = one_of(s, 0, 3000, 20000);
-	ring->send_late = one_of(s, 0, 3000, 30000);
-	ring->cancel_late = one_of(s, 0, HALF, SIM_ALWAYS);
-	ring->wake_spurious = one_of(s, 0, 1000, 20000);
-	ring->shard_late = one_of(s, 0, 0, 500);
-}
-
 /* ---- Weather: what befalls the world while it runs ---- */
 
-enum weather { WEATHER_CRASH, WEATHER_DRAIN, WEATHER_RELOAD, WEATHER_FULL_DISK, WEATHER_BAD_NAME, WEATHER_OUTAGE, WEATHER_CLOCK, WEATHERS };
+enum weather {
+	WEATHER_CRASH,
+	WEATHER_DRAIN,
+	WEATHER_RELOAD,
+	WEATHER_FULL_DISK,
+	WEATHER_BAD_NAME,
+	WEATHER_OUTAGE,
+	WEATHER_CLOCK,
+	WEATHERS
+};
 
 static void set_name(struct scenario *s, bool good)
 {
-	static const int results[] = { -ENOENT, -ETIMEDOUT, -EIO };
+	static const int results[] = {-ENOENT, -ETIMEDOUT, -EIO};
 	uint32_t ttl_s = (uint32_t)pick(s, 1, 30);
 
 	if (!good)
 		s->was_unresolved = true;
 	sim_name_set(s->sim, "provider.sim", good ? 0 : results[pick(s, 0, 2)],
-		     chance(s, HALF) ? "10.0.2.1" : "fd00::1 10.0.2.1", ttl_s);
+		chance(s, HALF) ? "10.0.2.1" : "fd00::1 10.0.2.1", ttl_s);
 }
 
 static void crash(struct scenario *s, struct gate *gate)
@@ -268,7 +114,7 @@ static void act(struct scenario *s, enum weather weather)
 		break;
 	case WEATHER_RELOAD:
 		if (t->reloads) {
-			draw_timeouts(s);
+			terms_draw_timeouts(s);
 			gate_reload(gate);
 		}
 		break;
@@ -286,7 +132,8 @@ static void act(struct scenario *s, enum weather weather)
 		break;
 	case WEATHER_CLOCK:
 		if (t->clock_steps)
-			sim_step_wall(gate->host, (int64_t)pick(s, 0, 7200) * (int64_t)NS_PER_S - 3600 * (int64_t)NS_PER_S);
+			sim_step_wall(
+				gate->host, (int64_t)pick(s, 0, 7200) * (int64_t)NS_PER_S - 3600 * (int64_t)NS_PER_S);
 		break;
 	case WEATHERS:
 		break;
@@ -310,12 +157,11 @@ static _Thread_local struct scenario *current;
 
 static void open_world(struct scenario *s)
 {
-	const struct sim_options options = { .entered = gate_entered };
+	const struct sim_options options = {.entered = gate_entered};
 
 	s->sim = sim_open(s->seed, &options);
 	assert(s->sim);
-	draw_terms(s);
-	draw_faults(s);
+	terms_draw(s);
 	set_name(s, true);
 	s->was_unresolved = false;
 	for (unsigned i = 0; i < PROVIDERS; i++)
@@ -429,9 +275,9 @@ static void say_waiting(struct scenario *s)
 		const struct call *call = client_waiting(s->clients[i]);
 
 		if (call)
-			scenario_break(s, "no exchange is lost", "client %u waits for call %u (%s), sent %llu ms ago", i, call->id,
-				       call_kind_name(call->kind),
-				       (unsigned long long)((sim_now_ns(s->sim) - call->sent_ns) / NS_PER_MS));
+			scenario_break(s, "no exchange is lost", "client %u waits for call %u (%s), sent %llu ms ago",
+				i, call->id, call_kind_name(call->kind),
+				(unsigned long long)((sim_now_ns(s->sim) - call->sent_ns) / NS_PER_MS));
 	}
 	scenario_break(s, "the world comes to rest", "clients do not get done");
 }
@@ -481,22 +327,10 @@ static void sum_up(const struct scenario *s, struct verdict *verdict)
 	snprintf(verdict->how, sizeof(verdict->how), "%s", s->how);
 }
 
-static void print_terms(const struct scenario *s, FILE *file)
-{
-	const struct terms *t = &s->terms;
-
-	fprintf(file,
-		"%u gates of %u shards, durability %s; %u clients with %u requests each; misery %u, mischief %u, flood %u;%s%s%s%s%s%s%s%s%s\n",
-		t->gate_count, t->shard_count, durability_name(t->durability), t->client_count, t->requests_each, t->misery,
-		t->mischief, t->flood, t->resets ? " resets" : "", t->stalls ? " stalls" : "", t->crashes ? " crashes" : "",
-		t->drains ? " drains" : "", t->reloads ? " reloads" : "", t->full_disks ? " full disks" : "",
-		t->bad_names ? " bad names" : "", t->outages ? " outages" : "", t->clock_steps ? " clock steps" : "");
-}
-
 struct verdict scenario_run(uint64_t seed, FILE *trace)
 {
 	struct scenario *s = sim_grown(NULL, sizeof(*s));
-	struct verdict verdict = { 0 };
+	struct verdict verdict = {0};
 
 	memset(s, 0, sizeof(*s));
 	s->seed = seed;
@@ -505,7 +339,7 @@ struct verdict scenario_run(uint64_t seed, FILE *trace)
 	verdict.receipts = live(s);
 	sum_up(s, &verdict);
 	if (trace) {
-		print_terms(s, trace);
+		terms_print(s, trace);
 		sim_trace_print(s->sim, trace);
 	}
 	close_world(s);

@@ -1,6 +1,6 @@
 /*
- * One seed's history: a world with gateways, clients and providers, what befalls them, and the book of it. All choices are
- * drawn from the seed.
+ * One seed's history: a world with gateways, clients and providers, what befalls them, and the book of it. All choices
+ * are drawn from the seed.
  */
 #ifndef FUZZ_SIM_SCENARIO_H
 #define FUZZ_SIM_SCENARIO_H
@@ -24,11 +24,11 @@ struct terms {
 	enum durability durability;
 	uint32_t buffer_count, buffer_bytes;
 	size_t journal_bytes;
-	uint32_t misery;    /* of 65,536: how often a provider does not serve */
-	uint32_t mischief;  /* of 65,536: how often a client leaves, dawdles or sends nonsense */
-	uint32_t flood;     /* of 65,536: how often a stream is long and its reader slow */
-	bool resets;        /* connections may break, so that an answer may be lost */
-	bool stalls;        /* the network may hold back bytes for longer than timeouts */
+	uint32_t misery;   /* of 65,536: how often a provider does not serve */
+	uint32_t mischief; /* of 65,536: how often a client leaves, dawdles or sends nonsense */
+	uint32_t flood;    /* of 65,536: how often a stream is long and its reader slow */
+	bool resets;       /* connections may break, so that an answer may be lost */
+	bool stalls;       /* the network may hold back bytes for longer than timeouts */
 	bool crashes, drains, reloads, full_disks, bad_names, outages, clock_steps;
 	/* Configuration. */
 	unsigned connect_ms, head_ms, first_token_ms, idle_ms, total_ms, attempts; /* head_ms 0: null */
@@ -46,9 +46,9 @@ struct scenario {
 	struct provider *providers[PROVIDERS];
 	struct sim_event weather;
 	unsigned weather_left, disks_full;
-	bool ending;         /* no new trouble */
-	bool closing;        /* gateways that end stay down */
-	struct { /* calls whose clients left, in the order of their times: invariants.c */
+	bool ending;  /* no new trouble */
+	bool closing; /* gateways that end stay down */
+	struct {      /* calls whose clients left, in the order of their times: invariants.c */
 		uint32_t *calls;
 		size_t count, capacity, looked_at;
 	} left;
@@ -76,12 +76,17 @@ void scenario_print_current(FILE *file);
 void scenario_break(struct scenario *s, const char *invariant, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* terms.c: what is drawn at the start, and once more for a reload; and the terms told. */
+void terms_draw(struct scenario *s);
+void terms_draw_timeouts(struct scenario *s);
+void terms_print(const struct scenario *s, FILE *file);
+
 /* The gateway's configuration as YAML, by the terms. */
 struct bytes;
 void scenario_configuration(const struct scenario *s, unsigned gate, struct bytes *yaml);
 
 struct model_terms {
-	const char *id, *upstream[PROVIDERS]; /* NULL: not at that provider */
+	const char *id, *upstream[PROVIDERS];         /* NULL: not at that provider */
 	int64_t input_pusd, cached_pusd, output_pusd; /* a token */
 };
 extern const struct model_terms model_terms[MODELS];

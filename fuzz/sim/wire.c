@@ -61,7 +61,8 @@ void wire_free(struct wire *wire)
 
 static bool is_token(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("!#$%&'*+-.^_`|~", c));
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
 static bool lines_are_good(struct slice head, size_t at)
@@ -186,8 +187,8 @@ static enum wire_found take_size(struct wire *wire)
 
 	bytes_add(&wire->line, slice_of("", 1));
 	wire->left = strtoul(wire->line.data, &end, 16);
-	if (end == wire->line.data || memcmp(end, "\r\n", 2) != 0 || wire->line.data[0] == '-' || wire->line.data[0] == '+' ||
-	    wire->line.data[0] == ' ')
+	if (end == wire->line.data || memcmp(end, "\r\n", 2) != 0 || wire->line.data[0] == '-' ||
+		wire->line.data[0] == '+' || wire->line.data[0] == ' ')
 		return bad(wire, "a chunk's size is malformed");
 	wire->state = wire->left ? WIRE_IN_CHUNK : WIRE_IN_TRAILER;
 	return WIRE_MORE;
