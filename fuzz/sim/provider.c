@@ -100,10 +100,6 @@ static void listen_again(struct provider *provider)
 	assert(rc == 0); /* a provider's port is its own */
 }
 
-if (sim_listen(&provider->listener, provider->host, PROVIDER_PORT) < 0)
-	assert(!"a provider's port is its own");
-}
-
 struct provider *provider_open(struct scenario *s, unsigned index)
 {
 	struct provider *provider = sim_grown(NULL, sizeof(*provider));
