@@ -29,9 +29,9 @@ struct slice api_error_type(unsigned status)
 	}
 }
 
-void api_error_print(const struct api_error *error, struct slice request_id, struct text *json)
+void api_error_print_member(const struct api_error *error, struct slice request_id, struct text *json)
 {
-	text_literal(json, "{\"error\":{\"type\":");
+	text_literal(json, "\"error\":{\"type\":");
 	text_json(json, error->type.data ? error->type : api_error_type(error->status));
 	text_literal(json, ",\"message\":");
 	text_json(json, error->message);
@@ -55,5 +55,12 @@ void api_error_print(const struct api_error *error, struct slice request_id, str
 		text_literal(json, ",\"upstream\":");
 		text_add(json, error->upstream);
 	}
-	text_literal(json, "}}");
+	text_char(json, '}');
+}
+
+void api_error_print(const struct api_error *error, struct slice request_id, struct text *json)
+{
+	text_char(json, '{');
+	api_error_print_member(error, request_id, json);
+	text_char(json, '}');
 }

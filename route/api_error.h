@@ -24,4 +24,7 @@ struct slice api_error_type(unsigned status);
 /* {"error":{...}}; request_id may be empty. */
 void api_error_print(const struct api_error *error, struct slice request_id, struct text *json);
 
+/* The member alone, `"error":{...}`, for another envelope. */
+void api_error_print_member(const struct api_error *error, struct slice request_id, struct text *json);
+
 #endif

@@ -1,49 +1,24 @@
-/* The table of provider dialects. */
+/* The table of dialects: OpenAI's row, and which row is whose. */
 #include "route/dialect.h"
 
-#include "core/text.h"
+#include "route/upstream.h"
+
+#include "core/kconfig.h"
 
 #include <assert.h>
 
-static void authorize_bearer(const struct credential_settings *credential, struct text *head)
+static void authorize_bearer(const struct upstream_request *request, struct text *head)
 {
-	if (!credential->api_key || !credential->api_key[0])
+	const struct credential_settings *credential = request->credential;
+
+	if (!credential || !credential->api_key || !credential->api_key[0])
 		return; /* a server of one's own may want none */
 	text_literal(head, "Authorization: Bearer ");
 	text_string(head, credential->api_key);
 	text_literal(head, "\r\n");
 }
 
-static const struct dialect openai = {
-	.name = "openai",
-	.paths =
-		{
-			[API_CHAT_COMPLETIONS] = "/chat/completions",
-			[API_COMPLETIONS] = "/completions",
-			[API_EMBEDDINGS] = "/embeddings",
-			[API_MODERATIONS] = "/moderations",
-		},
-	.authorize = authorize_bearer,
-	.edit_request = openai_edit_request,
-	.read_answer = openai_read_answer,
-	.read_chunk = openai_read_chunk,
-	.scan_chunk = openai_scan_chunk,
-	.read_error = openai_read_error,
-	.end_marker = {"[DONE]", 6},
-};
-
-const struct dialect *dialect_of(enum provider_kind kind)
-{
-	switch (kind) {
-	case PROVIDER_OPENAI:
-	case PROVIDER_OPENAI_COMPATIBLE:
-		return &openai;
-	default:
-		return NULL;
-	}
-}
-
-enum openai_api dialect_api(enum receipt_api api)
+static enum openai_api openai_api_of(enum receipt_api api)
 {
 	switch (api) {
 	case API_CHAT_COMPLETIONS:
@@ -56,4 +31,96 @@ enum openai_api dialect_api(enum receipt_api api)
 		assert(api == API_MODERATIONS); /* routes name no other */
 		return OPENAI_MODERATIONS;
 	}
+}
+
+static int read_request(const struct json_parser *p, enum receipt_api api, struct openai_request *request,
+	struct openai_problem *problem)
+{
+	return openai_read_request(p, openai_api_of(api), request, problem);
+}
+
+const struct dialect dialect_openai = {
+	.name = "openai",
+	.chat = &chat_openai,
+	.paths =
+		{
+			[API_CHAT_COMPLETIONS] = "/chat/completions",
+			[API_COMPLETIONS] = "/completions",
+			[API_EMBEDDINGS] = "/embeddings",
+			[API_MODERATIONS] = "/moderations",
+			[API_MESSAGES] = "/chat/completions",
+		},
+	.authorize = authorize_bearer,
+	.edit_request = openai_edit_request,
+	.read_answer = openai_read_answer,
+	.read_chunk = openai_read_chunk,
+	.scan_chunk = openai_scan_chunk,
+	.read_error = openai_read_error,
+	.end_marker = {"[DONE]", 6},
+	.read_request = read_request,
+	.print_error = api_error_print,
+	.error_event = {"data: ", 6},
+	.end_event = {"data: [DONE]\n\n", 14},
+};
+
+const struct dialect *dialect_of(enum provider_kind kind)
+{
+	switch (kind) {
+	case PROVIDER_OPENAI:
+	case PROVIDER_OPENAI_COMPATIBLE:
+		return &dialect_openai;
+	case PROVIDER_ANTHROPIC:
+		return CONFIG(ANTHROPIC) ? &dialect_anthropic : NULL;
+	default:
+		return NULL;
+	}
+}
+
+const struct dialect *dialect_of_api(enum receipt_api api)
+{
+	return CONFIG(ANTHROPIC) && api == API_MESSAGES ? &dialect_anthropic : &dialect_openai;
+}
+
+static bool model_lists(const struct model_settings *model, const char *capability)
+{
+	if (model->capabilities.count == 0)
+		return true;
+	for (unsigned i = 0; i < model->capabilities.count; i++)
+		if (strcmp(model->capabilities.list[i], capability) == 0)
+			return true;
+	return false;
+}
+
+/* Anthropic's newest version of its API has no sampling any more: all of its versions are dates. */
+static bool version_samples(const struct provider_settings *provider)
+{
+	return provider->kind != PROVIDER_ANTHROPIC || !provider->api_version ||
+	       strcmp(provider->api_version, "2026-10-21") < 0;
+}
+
+struct chat_target dialect_target(const struct model_settings *model, const struct deployment_settings *deployment,
+	const struct provider_settings *provider)
+{
+	enum { OUTPUT_TOKENS_DEFAULT = 4096 };
+
+	return (struct chat_target){
+		.model = slice_of_string(deployment->upstream_model),
+		.max_tokens_default = model->max_output_tokens ? model->max_output_tokens : OUTPUT_TOKENS_DEFAULT,
+		.sampling = model_lists(model, "sampling") && version_samples(provider),
+		.reasoning = model_lists(model, "reasoning"),
+		.max_completion_tokens = provider->kind == PROVIDER_OPENAI,
+	};
+}
+
+/* Where nothing is translated, what has no capability's name is between client and provider, and so is the last
+ * message's role. */
+uint32_t dialect_has(const struct dialect *dialect, const struct model_settings *model, bool translated)
+{
+	uint32_t has = translated ? dialect->chat->has : UINT32_MAX, listed = 0;
+
+	if (model->capabilities.count == 0)
+		return has;
+	for (unsigned i = 0; i < model->capabilities.count; i++)
+		listed |= chat_capability(slice_of_string(model->capabilities.list[i]));
+	return has & (listed | ~(uint32_t)CHAT_CAPABILITIES | (translated ? 0 : CHAT_PREFILL));
 }

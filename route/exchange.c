@@ -41,6 +41,7 @@ struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *re
 	e->config->exchanges++;
 	limit_request_init(&e->limit, gs, NULL);
 	e->request = request;
+	e->dialect = &dialect_openai;
 	e->holds = HOLD_REQUEST;
 	e->received_ns = request->received_ns;
 	e->received_wall_ns = shard_wall_ns(gs->shard);

@@ -93,6 +93,7 @@ struct exchange {
 	const struct key_settings *key;
 	const struct workspace_settings *workspace;
 	const struct service_route *route; /* NULL: no such path */
+	const struct dialect *dialect;     /* the client's */
 	const struct sockaddr_storage *client; /* the peer, or whom a trusted proxy names */
 	uint64_t received_ns, received_wall_ns;
 	struct slice route_argument; /* what follows a prefix route's path */
@@ -111,11 +112,17 @@ struct exchange {
 	bool stream;
 	bool view_lost;    /* since it was read, the shard's JSON view has gone to other documents */
 	bool limit_guessed, limit_letter_out;
+	struct chat *chat; /* of the body, once it was looked at; its texts are good while the view holds the body */
+	bool chat_read;
+	int chat_error;
+	struct openai_problem problem; /* why a candidate cannot serve it */
 	/* The plan. */
 	unsigned candidate_count, candidate_next; /* of candidates[] */
 	unsigned attempt_count; /* all; the receipt names the first few alone */
 	const struct exchange_candidate *candidate; /* being tried, then the winner */
 	struct slice model_json;                    /* its catalog id, quoted, and its length-checked copy */
+	bool translates;                            /* its provider speaks another dialect than the client */
+	struct slice dropped;                       /* names of fields that it did not get */
 	struct exchange_failure failure;
 	/* The call. */
 	uint64_t call_started_ns, overhead_ns, body_begun_ns;
@@ -128,6 +135,8 @@ struct exchange {
 	unsigned answer_iov_count;
 	/* The stream. */
 	struct sse_parser sse;
+	struct chat_reader reader;
+	struct chat_writer writer;
 	void *stream_memory;
 	struct timer first_token_timer, keepalive_timer;
 	struct text held; /* opening events that wait for the first content */
@@ -204,6 +213,20 @@ const char *attempt_failure_name(enum attempt_failure kind);
 void exchange_collect(struct exchange *exchange, struct slice data, struct buffer *buffer);
 void exchange_collected(struct exchange *exchange);
 void exchange_forget_answer(struct exchange *exchange);
+
+/* exchange_translate.c: between dialects. */
+struct exchange_event {
+	struct slice written; /* for the client, whole events; good until the next one */
+	bool content, ended;
+	json_ref error; /* the provider's own */
+};
+bool exchange_can_serve(struct exchange *exchange, const struct exchange_candidate *candidate); /* else ->problem */
+int exchange_translate_request(struct exchange *exchange, const struct exchange_candidate *candidate, size_t *size);
+int exchange_read_translated(struct exchange *exchange, struct chat_answer *whole, struct openai_answer *figures);
+int exchange_write_translated(struct exchange *exchange, const struct chat_answer *whole, struct slice members);
+int exchange_read_event(struct exchange *exchange, struct exchange_event *event); /* the view holds its data */
+int exchange_write_end(struct exchange *exchange, struct slice members, struct slice *written);
+enum attempt_failure exchange_stream_failure(const struct exchange *exchange, json_ref error);
 
 /* exchange_stream.c */
 int exchange_stream_prepare(struct exchange *exchange); /* timers, before the first attempt */

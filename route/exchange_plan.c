@@ -101,7 +101,7 @@ static void add_credentials(struct exchange *e, struct exchange_candidate *candi
 	}
 }
 
-static enum receipt_verdict judge(const struct exchange *e, const struct exchange_candidate *candidate)
+static enum receipt_verdict judge(struct exchange *e, const struct exchange_candidate *candidate)
 {
 	const struct provider_settings *provider = candidate->provider;
 
@@ -110,7 +110,9 @@ static enum receipt_verdict judge(const struct exchange *e, const struct exchang
 	if (e->workspace && e->workspace->residency &&
 		(!provider->region || strcmp(e->workspace->residency, provider->region) != 0))
 		return VERDICT_RESIDENCY;
-	return is_excluded(e, provider) ? VERDICT_EXCLUDED : VERDICT_CHOSEN;
+	if (is_excluded(e, provider))
+		return VERDICT_EXCLUDED;
+	return exchange_can_serve(e, candidate) ? VERDICT_CHOSEN : VERDICT_NO_CAPABILITY;
 }
 
 static void add_deployment(
@@ -296,7 +298,11 @@ static void refuse_all(struct exchange *e)
 	enum receipt_verdict verdict = e->receipt.candidate_count ? e->receipt.candidates[0].verdict : VERDICT_LIMITED;
 	struct api_error error = {.status = 400, .type = SLICE("invalid_request_error")};
 
-	if (verdict == VERDICT_NO_CAPABILITY) {
+	if (verdict == VERDICT_NO_CAPABILITY && e->problem.code.data) {
+		error.param = e->problem.param;
+		error.code = e->problem.code;
+		error.message = e->problem.message;
+	} else if (verdict == VERDICT_NO_CAPABILITY) {
 		error.param = SLICE("model");
 		error.code = SLICE("unsupported_feature");
 		error.message = SLICE("This model does not offer this API. Use another model.");

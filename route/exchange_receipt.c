@@ -227,8 +227,12 @@ void exchange_print_headers(struct exchange *e, struct text *headers, bool with_
 {
 	add_line(headers, SLICE("x-request-id: "), slice_of(e->id_text, sizeof(e->id_text)));
 	exchange_limit_print(e, headers);
+	if (e->dialect->id_header.data)
+		add_line(headers, e->dialect->id_header, slice_of(e->id_text, sizeof(e->id_text)));
 	if (!e->candidate)
 		return;
+	if (e->dropped.size)
+		add_line(headers, SLICE("X-Gateway-Dropped: "), e->dropped);
 	add_line(headers, SLICE("X-Gateway-Decision: "), slice_of_string(e->candidate->model->id));
 	text_literal(headers, "X-Gateway-Route-Bucket: direct\r\nX-Gateway-Cache: bypass\r\nX-Gateway-Retries: ");
 	/* Every attempt that failed was followed by another, but for the last one of a call that failed as a whole. */

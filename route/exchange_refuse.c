@@ -20,7 +20,7 @@ static bool render(struct exchange *e, const struct api_error *error, struct sli
 	if (!headers.data || !body.data)
 		return false;
 	whole.type = error_type(error);
-	api_error_print(&whole, slice_of(e->id_text, sizeof(e->id_text)), &body);
+	e->dialect->print_error(&whole, slice_of(e->id_text, sizeof(e->id_text)), &body);
 	text_literal(&headers, "Content-Type: application/json\r\n");
 	exchange_print_headers(e, &headers, false);
 	if (error->retry_after_s) {
@@ -50,13 +50,20 @@ static void error_settled(struct exchange *e, int result)
 
 static void respond_plainly(struct exchange *e)
 {
+	static const struct api_error error = {.status = 503,
+		.type = {"overloaded", 10},
+		.code = {"out_of_memory", 13},
+		.message = {"The gateway is out of memory. Try again in a moment.", 52},
+		.retry_after_s = 1};
+	char memory[512];
+	struct text body = text_over(memory, sizeof(memory));
+
 	e->answered = true;
 	e->status = 503;
-	if (!e->gone)
-		http_respond(e->request, 503, SLICE("Content-Type: application/json\r\nRetry-After: 1\r\n"),
-			SLICE("{\"error\":{\"type\":\"overloaded\",\"message\":\"The gateway is out of memory. Try "
-			      "again in a moment.\","
-			      "\"code\":\"out_of_memory\",\"param\":null,\"retry_after_seconds\":1}}"));
+	if (e->gone)
+		return;
+	e->dialect->print_error(&error, slice_of(NULL, 0), &body);
+	http_respond(e->request, 503, SLICE("Content-Type: application/json\r\nRetry-After: 1\r\n"), text_slice(&body));
 }
 
 void exchange_refuse(struct exchange *e, const struct api_error *error, struct slice more_headers)

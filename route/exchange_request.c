@@ -120,7 +120,7 @@ static bool read_body(struct exchange *e)
 
 	if (err)
 		return refuse_json(e, err, &json_error);
-	if (openai_read_request(json, dialect_api(e->api), &e->asked, &problem) == 0)
+	if (e->dialect->read_request(json, e->api, &e->asked, &problem) == 0)
 		return true;
 	error = (struct api_error){.status = 400,
 		.type = SLICE("invalid_request_error"),

@@ -121,6 +121,8 @@ void exchange_stream_stop(struct exchange *e)
 int exchange_stream_begin(struct exchange *e)
 {
 	sse_init(&e->sse, e->stream_memory, GATEWAY_STREAM_EVENT_BYTES);
+	e->reader = (struct chat_reader){0};
+	e->writer = (struct chat_writer){.open = -1};
 	e->state = EXCHANGE_STREAMING;
 	return 0;
 }
@@ -142,9 +144,9 @@ static void fail_stream(struct exchange *e, enum attempt_failure kind, struct sl
 }
 
 /* Keeps an opening event back. False when it does not fit: then it is time to let them go. */
-static bool hold_back(struct exchange *e, const struct iovec *iov, unsigned count, size_t size)
+static bool hold_back(struct exchange *e, struct slice lead, const struct iovec *iov, unsigned count, size_t size)
 {
-	size_t wanted = e->held.size + size + 8, capacity = HELD_BYTES;
+	size_t wanted = e->held.size + lead.size + size + 2, capacity = HELD_BYTES;
 	char *memory;
 
 	if (wanted > HELD_BYTES_MAX)
@@ -160,10 +162,11 @@ static bool hold_back(struct exchange *e, const struct iovec *iov, unsigned coun
 		e->held.data = memory;
 		e->held.capacity = capacity;
 	}
-	text_literal(&e->held, "data: ");
+	text_add(&e->held, lead);
 	for (unsigned i = 0; i < count; i++)
 		text_add(&e->held, slice_of(iov[i].iov_base, iov[i].iov_len));
-	text_literal(&e->held, "\n\n");
+	if (lead.size)
+		text_literal(&e->held, "\n\n");
 	return true;
 }
 
@@ -183,16 +186,19 @@ static int let_go(struct exchange *e)
 	return 0;
 }
 
-static int send_event(struct exchange *e, const struct iovec *iov, unsigned count, size_t size, bool content)
+/* `lead` goes before an event's data; empty: the bytes are whole events. */
+static int send_event(
+	struct exchange *e, struct slice lead, const struct iovec *iov, unsigned count, size_t size, bool content)
 {
-	if (!content && !e->content_sent && hold_back(e, iov, count, size))
+	if (!content && !e->content_sent && hold_back(e, lead, iov, count, size))
 		return 0;
 	if (let_go(e) < 0)
 		return -ENOMEM;
-	send_bytes(e, SLICE("data: "));
+	send_bytes(e, lead);
 	for (unsigned i = 0; i < count; i++)
 		send_bytes(e, slice_of(iov[i].iov_base, iov[i].iov_len));
-	send_bytes(e, SLICE("\n\n"));
+	if (lead.size)
+		send_bytes(e, SLICE("\n\n"));
 	e->last_write_ns = exchange_now_ns(e);
 	metric_add(&e->gateway_shard->metrics.stream_events, 1);
 	return 0;
@@ -216,12 +222,12 @@ static void take_figures(struct exchange *e, const struct openai_chunk *chunk)
 }
 
 /* What the client's own usage chunk carries besides; empty for other events. */
-static struct slice usage_members(struct exchange *e, const struct openai_chunk *chunk)
+static struct slice usage_members(struct exchange *e, bool wanted)
 {
 	enum { MEMBERS_BYTES = 768 };
 	struct text members;
 
-	if (!chunk->usage_only || !e->asked.include_usage)
+	if (!wanted || !e->asked.include_usage)
 		return slice_of(NULL, 0);
 	members = text_over(arena_alloc(&e->arena, MEMBERS_BYTES), MEMBERS_BYTES);
 	if (!members.data)
@@ -236,16 +242,17 @@ static void provider_error(struct exchange *e, json_ref error)
 {
 	struct slice raw = json_raw(e->gateway_shard->json, error);
 
-	exchange_set_failure(
-		e, ATTEMPT_STREAM_ERROR, e->call.head->status, SLICE("The provider reported an error in its stream."));
+	exchange_set_failure(e, exchange_stream_failure(e, error), e->call.head->status,
+		SLICE("The provider reported an error in its stream."));
 	if (raw.size <= EXCHANGE_ERROR_BYTES)
 		e->failure.upstream = arena_copy(&e->arena, raw);
 	exchange_attempt_failed(e);
 }
 
-static void pass_on(struct exchange *e, const struct iovec *iov, unsigned count, size_t size, bool content)
+static void pass_on(
+	struct exchange *e, struct slice lead, const struct iovec *iov, unsigned count, size_t size, bool content)
 {
-	if (send_event(e, iov, count, size, content) < 0)
+	if (send_event(e, lead, iov, count, size, content) < 0)
 		fail_stream(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
 }
 
@@ -258,7 +265,7 @@ static void forward_usual(struct exchange *e, struct slice data, const struct op
 
 	e->output_bytes += scan->output_bytes;
 	count = openai_scan_edit(scan, data, e->model_json, e->asked.include_usage, iov, &size);
-	pass_on(e, iov, count, size, scan->output_bytes > 0);
+	pass_on(e, SLICE("data: "), iov, count, size, scan->output_bytes > 0);
 }
 
 static void forward_viewed(struct exchange *e, struct slice data)
@@ -283,16 +290,71 @@ static void forward_viewed(struct exchange *e, struct slice data)
 	if (chunk.usage_only && !e->asked.include_usage)
 		return;
 	json_edits_init(&edits);
-	openai_edit_chunk(json, &chunk, e->model_json, e->asked.include_usage, usage_members(e, &chunk), &edits);
+	openai_edit_chunk(json, &chunk, e->model_json, e->asked.include_usage, usage_members(e, chunk.usage_only), &edits);
 	count = json_edited(&edits, data, iov, &size);
-	pass_on(e, iov, count, size, chunk.content || chunk.finish_reason.size);
+	pass_on(e, SLICE("data: "), iov, count, size, chunk.content || chunk.finish_reason.size);
+}
+
+static void end_marker(struct exchange *e);
+
+static void forward_written(struct exchange *e, struct slice written, bool content)
+{
+	struct iovec iov = {(void *)(uintptr_t)written.data, written.size};
+
+	if (written.size)
+		pass_on(e, SLICE(""), &iov, 1, written.size, content);
+}
+
+/* An event whose name clients go by: it says the name again, on a line of its own. */
+static void forward_named(struct exchange *e, struct slice data, bool content)
+{
+	enum { LEAD_BYTES = 128 };
+	const struct dialect *dialect = e->candidate->dialect;
+	struct json_parser *json = e->gateway_shard->json;
+	struct slice name = dialect->event_name(json);
+	struct iovec iov[2 * JSON_EDITS_MAX + 1];
+	char memory[LEAD_BYTES];
+	struct text lead = text_over(memory, sizeof(memory));
+	struct json_edits edits;
+	unsigned count;
+	size_t size;
+
+	if (!name.size || name.size > LEAD_BYTES - 16)
+		return; /* clients skip what has no name */
+	text_literal(&lead, "event: ");
+	text_add(&lead, name);
+	text_literal(&lead, "\ndata: ");
+	json_edits_init(&edits);
+	dialect->edit_event(json, e->model_json, &edits);
+	count = json_edited(&edits, data, iov, &size);
+	pass_on(e, text_slice(&lead), iov, count, size, content);
+}
+
+/* Streams whose events are taken apart: those to be translated, and those that tell their figures over several events. */
+static void forward_read(struct exchange *e, struct slice data)
+{
+	struct exchange_event event;
+	struct json_error json_error;
+
+	if (json_parse(e->gateway_shard->json, data, &json_error) || exchange_read_event(e, &event) < 0)
+		fail_stream(e, ATTEMPT_BROKEN_STREAM, SLICE("The provider's stream holds an event that is not its own."));
+	else if (event.error != JSON_NONE)
+		provider_error(e, event.error);
+	else if (event.ended)
+		end_marker(e);
+	else if (e->translates)
+		forward_written(e, event.written, event.content);
+	else
+		forward_named(e, data, event.content);
 }
 
 static void forward(struct exchange *e, struct slice data)
 {
 	struct openai_scan scan;
 
-	if (e->candidate->dialect->scan_chunk(data, &scan))
+	if (e->translates || !e->candidate->dialect->read_chunk)
+		forward_read(e, data);
+	else if (e->candidate->dialect->scan_chunk(data, &scan))
 		forward_usual(e, data, &scan);
 	else
 		forward_viewed(e, data);
@@ -325,8 +387,8 @@ static void write_error_event(struct exchange *e, const struct api_error *error)
 	e->end_event = slice_of(NULL, 0);
 	if (!event.data)
 		return;
-	text_literal(&event, "data: ");
-	api_error_print(error, slice_of(e->id_text, sizeof(e->id_text)), &event);
+	text_add(&event, e->dialect->error_event);
+	e->dialect->print_error(error, slice_of(e->id_text, sizeof(e->id_text)), &event);
 	text_literal(&event, "\n\n");
 	if (!event.full)
 		e->end_event = text_slice(&event);
@@ -363,11 +425,23 @@ static void stream_settled(struct exchange *e, int result)
 	finish(e);
 }
 
+/* What a translated stream says last: usage, where the client wants it there. */
+static int end_translated(struct exchange *e)
+{
+	struct slice written;
+
+	exchange_settle_usage(e);
+	if (exchange_write_end(e, usage_members(e, true), &written) < 0)
+		return -E2BIG;
+	send_bytes(e, written);
+	return 0;
+}
+
 static void end_marker(struct exchange *e)
 {
 	struct text event = text_over(arena_alloc(&e->arena, END_EVENT_BYTES), END_EVENT_BYTES);
 
-	if (!event.data || let_go(e) < 0) {
+	if (!event.data || let_go(e) < 0 || (e->translates && end_translated(e) < 0)) {
 		fail_stream(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
 		return;
 	}
@@ -379,7 +453,8 @@ static void end_marker(struct exchange *e)
 	exchange_settle_usage(e);
 	text_literal(&event, ": x-llm-gateway ");
 	exchange_print_summary(e, &event, true);
-	text_literal(&event, "\n\ndata: [DONE]\n\n");
+	text_literal(&event, "\n\n");
+	text_add(&event, e->dialect->end_event);
 	e->end_event = text_slice(&event);
 	e->state = EXCHANGE_SETTLING;
 	exchange_append_receipt(e, stream_settled);
@@ -393,7 +468,7 @@ static void on_event(struct exchange *e, const struct sse_event *event)
 		return;
 	while (data.size && data.data[data.size - 1] == ' ')
 		data.size--;
-	if (slice_equal(data, e->candidate->dialect->end_marker))
+	if (e->candidate->dialect->end_marker.data && slice_equal(data, e->candidate->dialect->end_marker))
 		end_marker(e);
 	else
 		forward(e, data);

@@ -194,7 +194,8 @@ static void answer_settled(struct exchange *e, int result)
 
 #define MEMBER "\"x-llm-gateway\":"
 
-static int render_answer(struct exchange *e, const struct openai_answer *answer)
+/* `whole` is the answer where it is translated. */
+static int render_answer(struct exchange *e, const struct openai_answer *answer, const struct chat_answer *whole)
 {
 	enum { MEMBERS_BYTES = 512, HEADERS_BYTES = 2048 };
 	struct text members = text_over(arena_alloc(&e->arena, MEMBERS_BYTES), MEMBERS_BYTES);
@@ -202,6 +203,7 @@ static int render_answer(struct exchange *e, const struct openai_answer *answer)
 	char *added = arena_alloc(&e->arena, MEMBERS_BYTES + e->model_json.size + OPENAI_ADDED_BYTES);
 	struct json_edits edits;
 	size_t size;
+	int err = 0;
 
 	if (!members.data || !headers.data || !added)
 		return -ENOMEM;
@@ -209,9 +211,15 @@ static int render_answer(struct exchange *e, const struct openai_answer *answer)
 	text_literal(&members, MEMBER);
 	exchange_print_summary(e, &members, false);
 	json_edits_init(&edits);
-	openai_edit_answer(
-		e->gateway_shard->json, answer, e->model_json, text_slice(&members), sizeof(MEMBER) - 1, added, &edits);
-	e->answer_iov_count = json_edited(&edits, e->answer, e->answer_iov, &size);
+	if (e->translates)
+		err = exchange_write_translated(e, whole, text_slice(&members));
+	else
+		openai_edit_answer(e->gateway_shard->json, answer, e->model_json, text_slice(&members),
+			sizeof(MEMBER) - 1, added, &edits);
+	if (err)
+		return err;
+	if (!e->translates)
+		e->answer_iov_count = json_edited(&edits, e->answer, e->answer_iov, &size);
 	text_literal(&headers, "Content-Type: application/json\r\n");
 	exchange_print_headers(e, &headers, true);
 	e->answer_headers = text_slice(&headers);
@@ -235,29 +243,44 @@ static void take_usage(struct exchange *e, const struct openai_answer *answer)
 	exchange_settle_usage(e);
 }
 
+static void fail_answer(struct exchange *e, int err)
+{
+	if (err == -EPROTO)
+		exchange_set_failure(e, ATTEMPT_BAD_ANSWER, e->call.head->status,
+			SLICE("The provider's answer is not the JSON that this API returns."));
+	else
+		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->call.head->status,
+			SLICE("The gateway is out of memory. Try again in a moment."));
+	exchange_attempt_failed(e);
+}
+
 void exchange_collected(struct exchange *e)
 {
 	struct json_parser *json = e->gateway_shard->json;
 	struct json_error json_error;
 	struct openai_answer answer;
+	struct chat_answer whole;
+	int err;
 
 	if (e->call.head->status / 100 != 2) {
 		judge_error(e);
 		return;
 	}
-	if (e->answer.size == 0 || json_parse(json, e->answer, &json_error) ||
-		e->candidate->dialect->read_answer(json, &answer) < 0) {
-		exchange_set_failure(e, ATTEMPT_BAD_ANSWER, e->call.head->status,
-			SLICE("The provider's answer is not the JSON that this API returns."));
-		exchange_attempt_failed(e);
+	if (e->answer.size == 0 || json_parse(json, e->answer, &json_error))
+		err = -EPROTO;
+	else if (e->translates)
+		err = exchange_read_translated(e, &whole, &answer);
+	else
+		err = e->candidate->dialect->read_answer(json, &answer);
+	if (err) {
+		fail_answer(e, err);
 		return;
 	}
 	e->status = 200;
 	take_usage(e, &answer);
-	if (render_answer(e, &answer) < 0) {
-		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->call.head->status,
-			SLICE("The gateway is out of memory. Try again in a moment."));
-		exchange_attempt_failed(e);
+	err = render_answer(e, &answer, &whole);
+	if (err) {
+		fail_answer(e, err);
 		return;
 	}
 	e->state = EXCHANGE_SETTLING;

@@ -80,11 +80,14 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 
 	if (!added)
 		return -ENOMEM;
+	e->dropped = slice_of(NULL, 0);
 	/* The view has gone to other documents while it waited, or since the first attempt. */
 	if ((e->view_lost || e->receipt.attempt_count > 0) &&
 		(json_parse(json, e->request->body, &json_error) ||
-			openai_read_request(json, dialect_api(e->api), &e->asked, &problem)))
+			e->dialect->read_request(json, e->api, &e->asked, &problem)))
 		return -ENOMEM;
+	if (e->translates)
+		return exchange_translate_request(e, candidate, size);
 	json_edits_init(&edits);
 	candidate->dialect->edit_request(json, &e->asked, model_json, added, &edits);
 	if (edits.full)
@@ -106,14 +109,22 @@ static int write_head(struct exchange *e, const struct exchange_candidate *candi
 		.traceparent = http_header(&e->request->head, SLICE("traceparent")),
 		.tracestate = http_header(&e->request->head, SLICE("tracestate")),
 	};
+	struct slice version = http_header(&e->request->head, SLICE("anthropic-version"));
+	struct slice beta = http_header(&e->request->head, SLICE("anthropic-beta"));
 	const char *key = candidate->credential ? candidate->credential->api_key : NULL;
 	const char *prefix = candidate->provider->path_prefix;
-	size_t capacity = 384 + strlen(candidate->provider->host) + (key ? strlen(key) : 0) +
-			  (prefix ? strlen(prefix) : 0) + request.traceparent.size + request.tracestate.size;
+	const char *own_version = candidate->provider->api_version;
+	size_t capacity = 448 + strlen(candidate->provider->host) + (key ? strlen(key) : 0) +
+			  (prefix ? strlen(prefix) : 0) + request.traceparent.size + request.tracestate.size +
+			  version.size + beta.size + (own_version ? strlen(own_version) : 0);
 	struct text head = text_over(arena_alloc(&e->arena, capacity), capacity);
 
 	if (!head.data)
 		return -ENOMEM;
+	if (!e->translates) {
+		request.anthropic_version = version;
+		request.anthropic_beta = beta;
+	}
 	upstream_head(&request, &head);
 	e->call.request_head = text_slice(&head);
 	return head.full ? -E2BIG : 0;
@@ -156,6 +167,7 @@ static int start_call(struct exchange *e, const struct exchange_candidate *candi
 
 	memset(&e->call, 0, sizeof(e->call));
 	e->candidate = candidate;
+	e->translates = candidate->dialect != e->dialect;
 	e->call_started_ns = exchange_now_ns(e);
 	e->model_json = quote(e, candidate->model->id);
 	err = e->model_json.data ? edit_body(e, candidate, &body_bytes) : -ENOMEM;
@@ -182,6 +194,7 @@ static int start_call(struct exchange *e, const struct exchange_candidate *candi
 void exchange_attempt(struct exchange *e)
 {
 	uint32_t attempts_max = e->config->config->settings->routing.max_attempts;
+	int err;
 
 	while (e->candidate_next < e->candidate_count && e->attempt_count < attempts_max) {
 		const struct exchange_candidate *candidate = &e->candidates[e->candidate_next++];
@@ -189,11 +202,13 @@ void exchange_attempt(struct exchange *e)
 		if (time_left_ns(e, candidate->provider) == 0)
 			continue;
 		e->attempt_count++;
-		if (start_call(e, candidate) == 0)
+		err = start_call(e, candidate);
+		if (err == 0)
 			return;
-		exchange_set_failure(
-			e, ATTEMPT_NO_MEMORY, 0, SLICE("The gateway is out of memory. Try again in a moment."));
-		exchange_note_attempt(e, 0, SLICE("no_memory"));
+		if (err != -EINVAL) /* else the failure is told */
+			exchange_set_failure(
+				e, ATTEMPT_NO_MEMORY, 0, SLICE("The gateway is out of memory. Try again in a moment."));
+		exchange_note_attempt(e, 0, slice_of_string(attempt_failure_name(e->failure.kind)));
 	}
 	exchange_give_up(e);
 }

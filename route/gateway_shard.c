@@ -377,7 +377,7 @@ static int open_parts(struct gateway_shard *gs, const struct settings *settings,
 	struct http_server_options options = server_options(gs, settings);
 	int err;
 
-	err = pool_open(&gs->streams, 2 * GATEWAY_STREAM_EVENT_BYTES + BUFFER_PADDING_BYTES, GATEWAY_STREAMS_KEPT);
+	err = pool_open(&gs->streams, GATEWAY_STREAM_PARSER_BYTES + GATEWAY_STREAM_SCRATCH_BYTES, GATEWAY_STREAMS_KEPT);
 	if (err)
 		return say_why(why, why_bytes, "cannot map memory for streams", err);
 	gs->json = json_parser_open(settings->http.max_body_bytes + JSON_DOCUMENT_SLACK_BYTES);

@@ -29,6 +29,9 @@
 /* The busiest first: it is searched in order. */
 static const struct service_route routes[] = {
 	API_ROUTE("/v1/chat/completions", SCOPE_CHAT, API_CHAT_COMPLETIONS),
+#ifdef CONFIG_ANTHROPIC
+	API_ROUTE("/v1/messages", SCOPE_CHAT, API_MESSAGES),
+#endif
 	API_ROUTE("/v1/embeddings", SCOPE_EMBEDDINGS, API_EMBEDDINGS),
 	API_ROUTE("/v1/completions", SCOPE_CHAT, API_COMPLETIONS),
 	API_ROUTE("/v1/moderations", SCOPE_MODERATIONS, API_MODERATIONS),
@@ -164,6 +167,7 @@ static void enter(struct gateway_shard *gs, enum service_door door, struct http_
 	}
 	e->is_api = e->route->is_api;
 	e->api = e->route->api;
+	e->dialect = dialect_of_api(e->api);
 	if (e->route->access == ACCESS_KEY && !exchange_authenticate(e, e->route->scope))
 		return;
 	if (e->route->access == ACCESS_ADMIN && !exchange_authenticate_admin(e))
@@ -237,6 +241,8 @@ static void write_error(void *context, struct http_request *request, unsigned st
 	struct slice message, struct text *headers, struct text *body)
 {
 	struct api_error error = {.status = status, .type = api_error_type(status), .code = code, .message = message};
+	const struct exchange *e = request ? request->user : NULL;
+	const struct dialect *dialect = e ? e->dialect : &dialect_openai;
 	char id_text[4 + ULID_TEXT_BYTES];
 
 	print_id(context, request, status, id_text);
@@ -247,7 +253,7 @@ static void write_error(void *context, struct http_request *request, unsigned st
 	text_literal(headers, "Content-Type: application/json\r\nx-request-id: ");
 	text_add(headers, slice_of(id_text, sizeof(id_text)));
 	text_literal(headers, "\r\n");
-	api_error_print(&error, slice_of(id_text, sizeof(id_text)), body);
+	dialect->print_error(&error, slice_of(id_text, sizeof(id_text)), body);
 }
 
 const struct http_service gateway_service = {

@@ -3,6 +3,7 @@
 #include "core/kconfig.h"
 #include "core/nearest.h"
 #include "core/text.h"
+#include "route/dialect.h"
 #include "route/settings_load.h"
 
 #include <stdlib.h>
@@ -150,10 +151,10 @@ static void check_credentials(
 static void check_provider(
 	struct settings_load *load, const struct provider_settings *provider, const struct config_node *node)
 {
-	if (provider->kind != PROVIDER_OPENAI && provider->kind != PROVIDER_OPENAI_COMPATIBLE)
-		settings_error(load, node, "kind",
-			"kind %s is not in this build (expected openai or openai_compatible)",
-			provider_kind_name(provider->kind));
+	if (!dialect_of(provider->kind))
+		settings_error(load, node, "kind", "kind %s is not in this build (expected %s)",
+			provider_kind_name(provider->kind),
+			CONFIG(ANTHROPIC) ? "openai, anthropic or openai_compatible" : "openai or openai_compatible");
 	if (!provider->base_url && config_is_null(config_member(node, "base_url")))
 		settings_error(load, node, NULL, "\"base_url\" is missing (kind %s has no default)",
 			provider_kind_name(provider->kind));

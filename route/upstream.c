@@ -38,8 +38,7 @@ void upstream_head(const struct upstream_request *request, struct text *head)
 	text_string(head, request->dialect->paths[request->api]);
 	text_literal(head, " HTTP/1.1\r\n");
 	add_host(request->provider, head);
-	if (request->credential)
-		request->dialect->authorize(request->credential, head);
+	request->dialect->authorize(request, head);
 	text_literal(head, "Content-Type: application/json\r\nContent-Length: ");
 	text_u64(head, request->body_bytes);
 	if (request->stream)

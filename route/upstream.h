@@ -14,6 +14,7 @@ struct upstream_request {
 	size_t body_bytes;
 	struct slice traceparent; /* passed on; empty when absent */
 	struct slice tracestate;
+	struct slice anthropic_version, anthropic_beta; /* the client's own, where its body goes on as it is */
 };
 
 enum { UPSTREAM_HEAD_BYTES = 4096 }; /* ends at `full` when names and keys are longer than anybody's */

@@ -21,13 +21,13 @@ struct slice mock_word(uint64_t hash, uint32_t index)
 	return slice_of(words + ((hash + index * 7u) & 15) * MOCK_WORD_BYTES, MOCK_WORD_BYTES);
 }
 
-static struct text open_body(struct mock_connection *c, size_t bound)
+struct text mock_body_open(struct mock_connection *c, size_t bound)
 {
 	assert(c->out_size == 0 && c->out_sent == 0);
 	return text_over(mock_out_reserve(c, HEAD_ROOM + bound) + HEAD_ROOM, bound);
 }
 
-static void finish_body(struct mock_connection *c, unsigned status, struct slice headers, const struct text *body)
+void mock_body_finish(struct mock_connection *c, unsigned status, struct slice headers, const struct text *body)
 {
 	char memory[HEAD_ROOM];
 	struct text t = text_over(memory, sizeof(memory));
@@ -53,10 +53,10 @@ static void finish_body(struct mock_connection *c, unsigned status, struct slice
 
 void mock_answer_whole(struct mock_connection *c, unsigned status, struct slice headers, struct slice body)
 {
-	struct text t = open_body(c, body.size);
+	struct text t = mock_body_open(c, body.size);
 
 	text_add(&t, body);
-	finish_body(c, status, headers, &t);
+	mock_body_finish(c, status, headers, &t);
 }
 
 static const char *error_type(unsigned status)
@@ -69,8 +69,13 @@ static const char *error_type(unsigned status)
 static void write_error(struct mock_connection *c, unsigned status, struct slice headers, struct slice message,
 			const char *param, const char *code)
 {
-	struct text t = open_body(c, FRAME_BYTES);
+	struct text t;
 
+	if (c->request.path == MOCK_MESSAGES) {
+		mock_messages_error(c, status, headers, message);
+		return;
+	}
+	t = mock_body_open(c, FRAME_BYTES);
 	text_literal(&t, "{\"error\":{\"message\":");
 	text_json(&t, message);
 	text_literal(&t, ",\"type\":");
@@ -80,7 +85,7 @@ static void write_error(struct mock_connection *c, unsigned status, struct slice
 	text_literal(&t, ",\"code\":");
 	text_json_or_null(&t, slice_of_string(code));
 	text_literal(&t, "}}");
-	finish_body(c, status, headers, &t);
+	mock_body_finish(c, status, headers, &t);
 }
 
 void mock_answer_error(struct mock_connection *c, unsigned status, struct slice message, const char *param,
@@ -146,7 +151,11 @@ static void write_choice(struct text *t, const struct mock_request *r, unsigned 
 					"\"tool_calls\":[{\"id\":\"call_");
 			text_hex(t, &r->hash, sizeof(r->hash));
 			text_literal(t, "\",\"type\":\"function\",\"function\":{\"name\":\"get_weather\",\"arguments\":"
-					"\"{\\\"city\\\":\\\"Bern\\\"}\"}}],\"refusal\":null,\"annotations\":[]}");
+					"\"{\\\"city\\\":\\\"Bern\\\"}\"}}");
+			if (r->plan.parallel)
+				text_literal(t, ",{\"id\":\"call_second\",\"type\":\"function\",\"function\":"
+						"{\"name\":\"get_time\",\"arguments\":\"\"}}");
+			text_literal(t, "],\"refusal\":null,\"annotations\":[]}");
 		} else {
 			text_literal(t, ",\"message\":{\"role\":\"assistant\",\"content\":\"");
 			write_words(t, r->content_hash + index, words);
@@ -164,7 +173,7 @@ static void write_generation(struct mock_connection *c)
 	bool chat = r->path == MOCK_CHAT, cut = !r->plan.words_fixed && r->plan.words > r->max_words;
 	uint32_t words = cut ? r->max_words : r->plan.words;
 	const char *finish = r->plan.tool && chat ? "tool_calls" : cut ? "length" : "stop";
-	struct text t = open_body(c, FRAME_BYTES + r->choices * ((size_t)words * MOCK_WORD_BYTES + FRAME_BYTES));
+	struct text t = mock_body_open(c, FRAME_BYTES + r->choices * ((size_t)words * MOCK_WORD_BYTES + FRAME_BYTES));
 
 	text_string(&t, chat ? "{\"id\":\"chatcmpl-" : "{\"id\":\"cmpl-");
 	text_hex(&t, &r->hash, sizeof(r->hash));
@@ -183,13 +192,13 @@ static void write_generation(struct mock_connection *c)
 		mock_usage(&t, r, words * r->choices);
 	}
 	text_literal(&t, "}");
-	finish_body(c, 200, slice_of(NULL, 0), &t);
+	mock_body_finish(c, 200, slice_of(NULL, 0), &t);
 }
 
 static void write_embeddings(struct mock_connection *c)
 {
 	const struct mock_request *r = &c->request;
-	struct text t = open_body(c, FRAME_BYTES + mock_vectors_bytes(r));
+	struct text t = mock_body_open(c, FRAME_BYTES + mock_vectors_bytes(r));
 
 	text_literal(&t, "{\"object\":\"list\",\"data\":[");
 	mock_vectors(&t, r);
@@ -204,7 +213,7 @@ static void write_embeddings(struct mock_connection *c)
 		text_literal(&t, "}");
 	}
 	text_literal(&t, "}");
-	finish_body(c, 200, slice_of(NULL, 0), &t);
+	mock_body_finish(c, 200, slice_of(NULL, 0), &t);
 }
 
 static const char *const categories[] = {
@@ -238,7 +247,7 @@ static void write_moderation(struct text *t, bool flagged)
 static void write_moderations(struct mock_connection *c)
 {
 	const struct mock_request *r = &c->request;
-	struct text t = open_body(c, FRAME_BYTES + (size_t)r->input_count * FRAME_BYTES);
+	struct text t = mock_body_open(c, FRAME_BYTES + (size_t)r->input_count * FRAME_BYTES);
 
 	text_literal(&t, "{\"id\":\"modr-");
 	text_hex(&t, &r->hash, sizeof(r->hash));
@@ -251,7 +260,7 @@ static void write_moderations(struct mock_connection *c)
 		write_moderation(&t, r->flagged);
 	}
 	text_literal(&t, "]}");
-	finish_body(c, 200, slice_of(NULL, 0), &t);
+	mock_body_finish(c, 200, slice_of(NULL, 0), &t);
 }
 
 /* Faults of a body are made on the finished bytes. */
@@ -280,6 +289,9 @@ static void spoil(struct mock_connection *c)
 void mock_answer(struct mock_connection *c)
 {
 	switch (c->request.path) {
+	case MOCK_MESSAGES:
+		mock_messages_write(c);
+		break;
 	case MOCK_EMBEDDINGS:
 		write_embeddings(c);
 		break;

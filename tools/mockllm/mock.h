@@ -7,7 +7,7 @@
  *   connection.c  a connection: requests in, `out` away, whole, dripped or split
  *   request.c     which path, what a strict provider refuses
  *   plan.c        the model's name -> what to do
- *   answer.c      whole answers;  vectors.c  embeddings;  stream.c  events
+ *   answer.c      whole answers;  vectors.c  embeddings;  stream.c  events;  anthropic.c  all of Messages
  *   record.c      what tests ask for: counters, the last bodies
  */
 #ifndef TOOLS_MOCKLLM_MOCK_H
@@ -27,8 +27,8 @@ enum {
 };
 
 enum mock_path {
-	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MODELS, MOCK_STATS, MOCK_LAST,
-	MOCK_UNKNOWN, MOCK_PATHS,
+	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_MODELS, MOCK_STATS,
+	MOCK_LAST, MOCK_UNKNOWN, MOCK_PATHS,
 };
 
 enum mock_fault {
@@ -56,7 +56,7 @@ struct mock_plan {
 	bool words_fixed;        /* by the model's name: max_tokens does not cut it */
 	uint64_t head_delay_ns;
 	uint64_t interval_ns;    /* between tokens; 0: as fast as it goes */
-	bool no_usage, tool;
+	bool no_usage, tool, parallel, empty_input, thinking, cached, error_first;
 };
 
 struct mock_options {
@@ -159,6 +159,17 @@ void mock_answer_planned_error(struct mock_connection *c);
 struct slice mock_word(uint64_t hash, uint32_t index);
 void mock_usage(struct text *t, const struct mock_request *r, uint32_t completion_tokens);
 
+/* A body that is written in place: room for it, then its head before it. */
+struct text mock_body_open(struct mock_connection *c, size_t bound);
+void mock_body_finish(struct mock_connection *c, unsigned status, struct slice headers, const struct text *body);
+
+/* anthropic.c: as the functions without "messages" do it for the others. */
+bool mock_messages_check(struct mock_connection *c, const struct json_parser *p); /* false: refused */
+void mock_messages_error(struct mock_connection *c, unsigned status, struct slice headers, struct slice message);
+void mock_messages_write(struct mock_connection *c);
+void mock_messages_begin(struct mock_connection *c);
+void mock_messages_fill(struct mock_connection *c);
+
 /* vectors.c: how many bytes it may write, and the array of embeddings. */
 size_t mock_vectors_bytes(const struct mock_request *r);
 void mock_vectors(struct text *t, const struct mock_request *r);
@@ -166,6 +177,9 @@ void mock_vectors(struct text *t, const struct mock_request *r);
 /* stream.c */
 void mock_stream_begin(struct mock_connection *c);
 void mock_stream_fill(struct mock_connection *c); /* appends events that are due */
+void mock_stream_head(struct mock_connection *c);
+void mock_stream_chunk(struct mock_connection *c, struct slice payload);
+uint32_t mock_stream_events_due(const struct mock_connection *c);
 uint64_t mock_stream_due_ns(const struct mock_connection *c); /* of the next event; 0: now */
 
 /* record.c: shared by all shards. */

@@ -8,7 +8,8 @@
 
 enum option {
 	EVENTS, PACED, STATUS, RETRY_AFTER, REFUSE, RESET, STALL_HEAD, STALL_BODY, TRUNCATED, INVALID_JSON, DRIP, CUT,
-	NO_DONE, ERROR_EVENT, LARGE, NO_USAGE, TOOL, SLOW, SPLIT,
+	NO_DONE, ERROR_EVENT, LARGE, NO_USAGE, TOOL, SLOW, SPLIT, PARALLEL,
+	EMPTY_INPUT, THINKING, CACHED, ERROR_FIRST,
 };
 
 static const struct {
@@ -35,6 +36,11 @@ static const struct {
 	{ SLICE("tool"), TOOL, false },
 	{ SLICE("slow-"), SLOW, true },
 	{ SLICE("split"), SPLIT, false },
+	{ SLICE("parallel"), PARALLEL, false },
+	{ SLICE("empty-input"), EMPTY_INPUT, false },
+	{ SLICE("thinking"), THINKING, false },
+	{ SLICE("cached"), CACHED, false },
+	{ SLICE("error-first"), ERROR_FIRST, false },
 };
 
 enum { NUMBER_MAX = 1000000, LARGE_MAX_KB = 65536 };
@@ -87,6 +93,21 @@ static void apply(struct mock_plan *plan, enum option option, unsigned number)
 		break;
 	case TOOL:
 		plan->tool = true;
+		break;
+	case PARALLEL:
+		plan->parallel = true;
+		break;
+	case EMPTY_INPUT:
+		plan->empty_input = true;
+		break;
+	case THINKING:
+		plan->thinking = true;
+		break;
+	case CACHED:
+		plan->cached = true;
+		break;
+	case ERROR_FIRST:
+		plan->error_first = true;
 		break;
 	case REFUSE:
 		plan->fault = MOCK_REFUSE;

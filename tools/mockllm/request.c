@@ -20,6 +20,7 @@ static const struct {
 	{ SLICE("/v1/completions"), MOCK_COMPLETIONS },
 	{ SLICE("/v1/embeddings"), MOCK_EMBEDDINGS },
 	{ SLICE("/v1/moderations"), MOCK_MODERATIONS },
+	{ SLICE("/v1/messages"), MOCK_MESSAGES },
 	{ SLICE("/v1/models"), MOCK_MODELS },
 	{ SLICE("/mock/stats"), MOCK_STATS },
 	{ SLICE("/mock/last"), MOCK_LAST },
@@ -39,9 +40,12 @@ static bool refuse(struct mock_connection *c, const char *message, const char *p
 	return false;
 }
 
-static bool authorized(const struct http_head *head)
+static bool authorized(const struct http_head *head, enum mock_path path)
 {
 	struct slice value = http_header(head, SLICE("authorization"));
+
+	if (path == MOCK_MESSAGES && http_header(head, SLICE("x-api-key")).size)
+		return true;
 
 	return value.size > 7 && slice_equal_nocase(slice_of(value.data, 7), SLICE("Bearer "));
 }
@@ -265,7 +269,10 @@ static bool read_body(struct mock_connection *c, struct slice body)
 		return refuse(c, "The JSON body of your request is not an object.", NULL);
 	if (!read_model(c, p, r->path != MOCK_MODERATIONS))
 		return false;
-	if (r->path == MOCK_CHAT || r->path == MOCK_COMPLETIONS) {
+	if (r->path == MOCK_MESSAGES) {
+		if (!mock_messages_check(c, p))
+			return false;
+	} else if (r->path == MOCK_CHAT || r->path == MOCK_COMPLETIONS) {
 		if (!check_generation(c, p))
 			return false;
 	} else if (!check_input(c, p)) {
@@ -278,9 +285,10 @@ static bool read_body(struct mock_connection *c, struct slice body)
 bool mock_request_read(struct mock_connection *c, struct slice body)
 {
 	struct mock_request *r = &c->request;
-	bool bearer = authorized(&c->head), get;
+	bool bearer, get;
 
 	r->path = find_path(c->head.path);
+	bearer = authorized(&c->head, r->path);
 	get = r->path == MOCK_MODELS || r->path == MOCK_STATS || r->path == MOCK_LAST;
 	if (r->path != MOCK_STATS && r->path != MOCK_LAST)
 		mock_record_request(c->mock->record, r, bearer);

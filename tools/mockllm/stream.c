@@ -11,7 +11,7 @@ enum {
 	FAULT_EVENTS = 3,    /* events before a fault */
 };
 
-static void add_chunk(struct mock_connection *c, struct slice payload)
+void mock_stream_chunk(struct mock_connection *c, struct slice payload)
 {
 	char memory[32];
 	struct text t = text_over(memory, sizeof(memory));
@@ -74,7 +74,7 @@ static void add_event(struct mock_connection *c, unsigned choice, struct slice m
 	text_add(&t, middle);
 	write_suffix(&t, &c->request, finish);
 	assert(!t.full);
-	add_chunk(c, text_slice(&t));
+	mock_stream_chunk(c, text_slice(&t));
 }
 
 static void make_template(struct mock_connection *c)
@@ -93,7 +93,7 @@ static void make_template(struct mock_connection *c)
 	text_string(&t, r->path == MOCK_CHAT ? "\"}" : "\"");
 	write_suffix(&t, r, NULL);
 	assert(!t.full);
-	add_chunk(c, text_slice(&t));
+	mock_stream_chunk(c, text_slice(&t));
 	s->event_bytes = (uint32_t)(c->out_size - out_before);
 	assert(s->event_bytes <= sizeof(s->event));
 	memcpy(s->event, c->out + out_before, s->event_bytes);
@@ -127,9 +127,12 @@ static void add_tool_call(struct mock_connection *c, unsigned choice)
 				   "\"function\":{\"arguments\":\"{\\\"city\\\":\"}}]}"), NULL);
 	add_event(c, choice, SLICE(",\"delta\":{\"tool_calls\":[{\"index\":0,"
 				   "\"function\":{\"arguments\":\"\\\"Bern\\\"}\"}}]}"), NULL);
+	if (c->request.plan.parallel)
+		add_event(c, choice, SLICE(",\"delta\":{\"tool_calls\":[{\"index\":1,\"id\":\"call_second\",\"type\":"
+					   "\"function\",\"function\":{\"name\":\"get_time\",\"arguments\":\"\"}}]}"), NULL);
 }
 
-static void add_head(struct mock_connection *c)
+void mock_stream_head(struct mock_connection *c)
 {
 	char memory[512];
 	struct text t = text_over(memory, sizeof(memory));
@@ -152,12 +155,16 @@ void mock_stream_begin(struct mock_connection *c)
 	const struct mock_request *r = &c->request;
 	bool chat = r->path == MOCK_CHAT, cut;
 
+	if (r->path == MOCK_MESSAGES) {
+		mock_messages_begin(c);
+		return;
+	}
 	c->streaming = true;
 	c->events.next = 0;
 	c->events.total = r->plan.tool && chat ? 0 : words_wanted(r, &cut);
 	c->events.started_ns = shard_now_ns(&c->mock->shard);
 	make_template(c);
-	add_head(c);
+	mock_stream_head(c);
 	for (unsigned i = 0; chat && i < r->choices; i++)
 		add_event(c, i, SLICE(",\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}"), NULL);
 	for (unsigned i = 0; chat && r->plan.tool && i < r->choices; i++)
@@ -176,7 +183,7 @@ static void add_usage(struct mock_connection *c)
 	mock_usage(&t, r, c->events.total * r->choices);
 	text_literal(&t, "}\n\n");
 	assert(!t.full);
-	add_chunk(c, text_slice(&t));
+	mock_stream_chunk(c, text_slice(&t));
 }
 
 static void add_tail(struct mock_connection *c)
@@ -192,7 +199,7 @@ static void add_tail(struct mock_connection *c)
 	if (r->include_usage && !r->plan.no_usage)
 		add_usage(c);
 	if (r->plan.fault != MOCK_NO_DONE)
-		add_chunk(c, SLICE("data: [DONE]\n\n"));
+		mock_stream_chunk(c, SLICE("data: [DONE]\n\n"));
 	mock_out_add(c, SLICE("0\r\n\r\n"));
 	c->streaming = false;
 }
@@ -213,7 +220,7 @@ static bool add_fault(struct mock_connection *c)
 		c->close_after = true;
 		break;
 	case MOCK_ERROR_EVENT:
-		add_chunk(c, SLICE("data: {\"error\":{\"message\":\"The server had an error while processing "
+		mock_stream_chunk(c, SLICE("data: {\"error\":{\"message\":\"The server had an error while processing "
 				   "your request\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"));
 		mock_out_add(c, SLICE("0\r\n\r\n"));
 		c->close_after = true;
@@ -229,7 +236,7 @@ static bool add_fault(struct mock_connection *c)
 	return true;
 }
 
-static uint32_t events_due(const struct mock_connection *c)
+uint32_t mock_stream_events_due(const struct mock_connection *c)
 {
 	const struct mock_stream *s = &c->events;
 	uint64_t interval_ns = c->request.plan.interval_ns, due;
@@ -243,8 +250,12 @@ static uint32_t events_due(const struct mock_connection *c)
 void mock_stream_fill(struct mock_connection *c)
 {
 	struct mock_stream *s = &c->events;
-	uint32_t due = events_due(c);
+	uint32_t due = mock_stream_events_due(c);
 
+	if (c->request.path == MOCK_MESSAGES) {
+		mock_messages_fill(c);
+		return;
+	}
 	while (s->next < due && c->out_size < FILL_BYTES) {
 		for (unsigned i = 0; i < c->request.choices; i++)
 			add_token(c, i);

@@ -1,0 +1,27 @@
+/* OpenAI's chat completions over the form of a chat: the functions of its row, each in a file of its own. */
+#ifndef PROTO_CHAT_OPENAI_H
+#define PROTO_CHAT_OPENAI_H
+
+#include "proto/chat.h"
+
+/* A request as it is read. */
+struct chat_reading {
+	const struct json_parser *p;
+	struct chat *chat;
+	struct openai_problem *problem;
+};
+int chat_openai_read_messages(struct chat_reading *r, json_ref value);
+
+int chat_openai_read_request(const struct json_parser *p, struct chat *chat, struct openai_problem *problem);
+int chat_openai_write_request(
+	struct chat *chat, const struct chat_target *target, struct text *body, struct openai_problem *problem);
+int chat_openai_read_answer(const struct json_parser *p, struct chat *chat, struct chat_answer *answer);
+int chat_openai_write_answer(const struct chat_answer *answer, const struct chat_frame *frame, struct text *body);
+int chat_openai_read_event(struct chat_reader *reader, const struct json_parser *p, struct chat_sink *sink);
+void chat_openai_write_event(
+	struct chat_writer *writer, const struct chat_event *event, const struct chat_frame *frame, struct text *out);
+
+/* `"usage":{...}` as answers and the last chunk carry it. */
+void chat_openai_write_usage(const struct openai_usage *usage, struct text *t);
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * Between dialects: a request is read into the form of a chat and written for the provider, its answer comes back the
+ * same way, and a stream event by event. The form is good until the JSON view's next parse, so each of these is done in
+ * one go.
+ */
+#include "route/exchange.h"
+
+#include "core/clock.h"
+
+#include <errno.h>
+
+static bool is_chat(const struct exchange *e)
+{
+	return e->api == API_CHAT_COMPLETIONS || e->api == API_MESSAGES;
+}
+
+/* Reads the client's request, which the view holds. 0; -EINVAL with e->problem; -ENOMEM. */
+static int read_chat(struct exchange *e)
+{
+	if (!e->chat)
+		e->chat = arena_alloc(&e->arena, sizeof(*e->chat));
+	if (!e->chat)
+		return -ENOMEM;
+	chat_init(e->chat, &e->arena);
+	return e->dialect->chat->read_request(e->gateway_shard->json, e->chat, &e->problem);
+}
+
+/* What the request needs is looked at where somebody may lack it: a foreign provider, or a model that lists what it can
+ * do. */
+bool exchange_can_serve(struct exchange *e, const struct exchange_candidate *candidate)
+{
+	bool translated = candidate->dialect != e->dialect;
+
+	if (!is_chat(e) || (!translated && candidate->model->capabilities.count == 0))
+		return true;
+	if (!e->chat_read) {
+		e->chat_read = true;
+		e->chat_error = read_chat(e);
+	}
+	if (e->chat_error)
+		return !translated; /* the provider will say what is wrong with it */
+	return chat_check(e->chat, dialect_has(candidate->dialect, candidate->model, translated), &e->problem) == 0;
+}
+
+static int write_request(struct exchange *e, const struct exchange_candidate *candidate, struct text *body)
+{
+	struct chat_target target = dialect_target(candidate->model, candidate->deployment, candidate->provider);
+	size_t capacity = e->request->body.size + e->request->body.size / 4 + 4096;
+	int err;
+
+	/* Few requests grow by more than that: many tiny parts, arguments that are escaped. */
+	for (unsigned tries = 0; tries < 5; tries++, capacity *= 2) {
+		*body = text_over(arena_alloc(&e->arena, capacity), capacity);
+		if (!body->data)
+			return -ENOMEM;
+		err = candidate->dialect->chat->write_request(e->chat, &target, body, &e->problem);
+		if (err || !body->full)
+			return err;
+	}
+	return -ENOMEM;
+}
+
+static void note_dropped(struct exchange *e)
+{
+	enum { DROPPED_BYTES = 256 };
+	struct text list = text_over(arena_alloc(&e->arena, DROPPED_BYTES), DROPPED_BYTES);
+
+	if (!list.data)
+		return;
+	chat_print_dropped(e->chat, &list);
+	e->dropped = text_slice(&list);
+}
+
+/* A request that the provider's dialect cannot say is its complaint, made here. */
+static int refuse_here(struct exchange *e)
+{
+	exchange_set_failure(e, ATTEMPT_REFUSED_REQUEST, 400, e->problem.message);
+	e->failure.code = e->problem.code;
+	e->failure.param = e->problem.param;
+	return -EINVAL;
+}
+
+int exchange_translate_request(struct exchange *e, const struct exchange_candidate *candidate, size_t *size)
+{
+	struct text body;
+	int err = 0;
+
+	if (!e->chat_read || e->view_lost || e->receipt.attempt_count > 0)
+		err = read_chat(e);
+	e->chat_read = true;
+	if (!err)
+		err = write_request(e, candidate, &body);
+	if (err)
+		return err == -EINVAL ? refuse_here(e) : err;
+	note_dropped(e);
+	e->body_iov[0] = (struct iovec){body.data, body.size};
+	e->call.body = e->body_iov;
+	e->call.body_count = 1;
+	*size = body.size;
+	return 0;
+}
+
+/* ---- answers ------------------------------------------------------------------------------------------------ */
+
+static struct chat_frame make_frame(const struct exchange *e, struct slice members)
+{
+	enum { BYTES_PER_TOKEN = 4 };
+
+	return (struct chat_frame){
+		.model_json = e->model_json,
+		.members = members,
+		.created_s = e->received_wall_ns / NS_PER_S,
+		.prompt_tokens_estimate = e->request ? e->request->body.size / BYTES_PER_TOKEN + 1 : 1,
+		.include_usage = e->asked.include_usage,
+		.usage = {.present = true,
+			.prompt_tokens = e->usage.prompt_tokens,
+			.completion_tokens = e->usage.completion_tokens,
+			.cached_tokens = e->usage.cached_tokens,
+			.cache_write_tokens = e->usage.cache_write_tokens,
+			.reasoning_tokens = e->usage.reasoning_tokens},
+	};
+}
+
+int exchange_read_translated(struct exchange *e, struct chat_answer *whole, struct openai_answer *figures)
+{
+	struct chat *chat = arena_alloc(&e->arena, sizeof(*chat));
+	int err;
+
+	if (!chat)
+		return -ENOMEM;
+	chat_init(chat, &e->arena);
+	err = e->candidate->dialect->chat->read_answer(e->gateway_shard->json, chat, whole);
+	*figures = (struct openai_answer){.model = JSON_NONE,
+		.gateway = JSON_NONE,
+		.finish_reason = chat_finish_name(whole->finish),
+		.usage = whole->usage,
+		.output_bytes = whole->output_bytes};
+	return err;
+}
+
+int exchange_write_translated(struct exchange *e, const struct chat_answer *whole, struct slice members)
+{
+	struct chat_frame frame = make_frame(e, members);
+	size_t capacity = e->answer.size + e->answer.size / 4 + members.size + 2048;
+	struct text body;
+	int err;
+
+	for (unsigned tries = 0; tries < 5; tries++, capacity *= 2) {
+		body = text_over(arena_alloc(&e->arena, capacity), capacity);
+		if (!body.data)
+			return -ENOMEM;
+		err = e->dialect->chat->write_answer(whole, &frame, &body);
+		if (err)
+			return err;
+		if (body.full)
+			continue;
+		e->answer_iov[0] = (struct iovec){body.data, body.size};
+		e->answer_iov_count = 1;
+		return 0;
+	}
+	return -ENOMEM;
+}
+
+/* ---- streams ------------------------------------------------------------------------------------------------ */
+
+struct watch {
+	struct chat_sink sink;
+	struct exchange *e;
+	struct chat_frame frame;
+	struct text out;
+	struct exchange_event *event;
+};
+
+static void watch_event(struct chat_sink *sink, const struct chat_event *event)
+{
+	struct watch *watch = container_of(sink, struct watch, sink);
+	struct exchange *e = watch->e;
+	struct slice name = chat_finish_name(event->finish);
+
+	switch (event->kind) {
+	case CHAT_EVENT_START:
+		break;
+	case CHAT_EVENT_FINISH:
+		watch->event->content = true;
+		if (name.size)
+			memcpy(e->finish_reason, name.data, name.size);
+		e->finish_reason_size = (unsigned)name.size;
+		break;
+	case CHAT_EVENT_END:
+		watch->event->ended = true;
+		return;
+	case CHAT_EVENT_ERROR:
+		watch->event->error = event->error;
+		return;
+	default:
+		watch->event->content = true;
+		e->output_bytes += event->text.size + event->name.size;
+		break;
+	}
+	if (e->translates)
+		e->dialect->chat->write_event(&e->writer, event, &watch->frame, &watch->out);
+}
+
+static void take_usage(struct exchange *e)
+{
+	const struct openai_usage *usage = &e->reader.usage;
+
+	e->usage_known = usage->present;
+	e->usage = (struct usage){.prompt_tokens = usage->prompt_tokens,
+		.completion_tokens = usage->completion_tokens,
+		.cached_tokens = usage->cached_tokens,
+		.cache_write_tokens = usage->cache_write_tokens,
+		.reasoning_tokens = usage->reasoning_tokens};
+}
+
+static struct text scratch(struct exchange *e)
+{
+	return text_over((char *)e->stream_memory + GATEWAY_STREAM_PARSER_BYTES, GATEWAY_STREAM_SCRATCH_BYTES);
+}
+
+int exchange_read_event(struct exchange *e, struct exchange_event *event)
+{
+	struct watch watch = {.sink.event = watch_event,
+		.e = e,
+		.frame = make_frame(e, slice_of(NULL, 0)),
+		.out = scratch(e),
+		.event = event};
+	int err;
+
+	*event = (struct exchange_event){.error = JSON_NONE};
+	err = e->candidate->dialect->chat->read_event(&e->reader, e->gateway_shard->json, &watch.sink);
+	take_usage(e);
+	event->written = text_slice(&watch.out);
+	return watch.out.full ? -E2BIG : err;
+}
+
+int exchange_write_end(struct exchange *e, struct slice members, struct slice *written)
+{
+	const struct chat_event end = {.kind = CHAT_EVENT_END, .error = JSON_NONE};
+	struct chat_frame frame = make_frame(e, members);
+	struct text out = scratch(e);
+
+	e->dialect->chat->write_event(&e->writer, &end, &frame, &out);
+	*written = text_slice(&out);
+	return out.full ? -E2BIG : 0;
+}
+
+/* What an error in a stream means, where its kind is told by name. */
+enum attempt_failure exchange_stream_failure(const struct exchange *e, json_ref error)
+{
+	struct slice type = chat_member_text(e->gateway_shard->json, error, SLICE("type"));
+
+	if (slice_equal(type, SLICE("overloaded_error")))
+		return ATTEMPT_OVERLOADED;
+	if (slice_equal(type, SLICE("rate_limit_error")))
+		return ATTEMPT_RATE_LIMITED;
+	if (slice_equal(type, SLICE("timeout_error")))
+		return ATTEMPT_STATUS_TIMEOUT;
+	return ATTEMPT_STREAM_ERROR;
+}
