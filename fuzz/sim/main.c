@@ -16,7 +16,7 @@
 
 #include "fuzz/sim/scenario.h"
 
-enum { WORKERS_MAX = 64, FAILURES_SHOWN = 10 };
+enum { WORKERS_MAX = 64, FAILURES_SHOWN = 10, LAST_EVENTS = 24 };
 
 struct options {
 	uint64_t from, to;
@@ -147,7 +147,7 @@ static _Noreturn void run_one(const char *program, const struct options *options
 	struct verdict verdict;
 
 	catch_crashes();
-	verdict = scenario_run(options->from, options->trace ? stdout : NULL);
+	verdict = scenario_run(options->from, options->trace ? stdout : NULL, true);
 	if (verdict.broken[0])
 		say_failed(program, options->from, &verdict);
 	printf("seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " served, %" PRIu64 " receipts, %" PRIu64
@@ -158,6 +158,32 @@ static _Noreturn void run_one(const char *program, const struct options *options
 }
 
 /* ---- Many ---- */
+
+/* Where the last `lines` lines of a text begin. */
+static const char *last_lines(const char *text, size_t size, unsigned lines)
+{
+	const char *at = text + size;
+
+	for (; at > text && lines > 0; lines -= at > text && at[-1] == '\n')
+		at--;
+	return at;
+}
+
+static struct verdict run_quietly(uint64_t seed)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *trace = open_memstream(&text, &size);
+	struct verdict verdict = scenario_run(seed, trace, false);
+
+	if (trace)
+		fclose(trace);
+	if (size)
+		printf("the last events of seed %" PRIu64 ":\n%s", seed, last_lines(text, size, LAST_EVENTS + 1));
+	free(text);
+	fflush(stdout);
+	return verdict;
+}
 
 static void start_worker(struct worker *worker, uint64_t seed)
 {
@@ -177,7 +203,7 @@ static void start_worker(struct worker *worker, uint64_t seed)
 	close(ends[0]);
 	if (!freopen("/dev/null", "w", stderr)) /* what crashes is told by its parent, and replayed to be seen */
 		_exit(1);
-	verdict = scenario_run(seed, NULL);
+	verdict = run_quietly(seed);
 	leave(&verdict, write(ends[1], &verdict, sizeof(verdict)) == sizeof(verdict) ? 0 : 1);
 }
 

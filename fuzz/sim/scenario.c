@@ -327,7 +327,7 @@ static void sum_up(const struct scenario *s, struct verdict *verdict)
 	snprintf(verdict->how, sizeof(verdict->how), "%s", s->how);
 }
 
-struct verdict scenario_run(uint64_t seed, FILE *trace)
+struct verdict scenario_run(uint64_t seed, FILE *trace, bool always)
 {
 	struct scenario *s = sim_grown(NULL, sizeof(*s));
 	struct verdict verdict = {0};
@@ -338,7 +338,7 @@ struct verdict scenario_run(uint64_t seed, FILE *trace)
 	open_world(s);
 	verdict.receipts = live(s);
 	sum_up(s, &verdict);
-	if (trace) {
+	if (trace && (always || s->broken)) {
 		terms_print(s, trace);
 		sim_trace_print(s->sim, trace);
 	}

@@ -66,8 +66,9 @@ struct verdict {
 	char how[BROKEN_BYTES];
 };
 
-/* Runs a seed; its terms and last events are printed to `trace`, unless that is NULL. */
-struct verdict scenario_run(uint64_t seed, FILE *trace);
+/* Runs a seed. Its terms and last events are printed to `trace` (NULL: not at all) when an invariant broke, or
+ * `always`. */
+struct verdict scenario_run(uint64_t seed, FILE *trace, bool always);
 
 /* For a crash of the simulation itself: the history of the seed that runs. */
 void scenario_print_current(FILE *file);
