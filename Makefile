@@ -374,7 +374,7 @@ compile_commands.json: $(auto_conf)
 	done; printf '\n]\n'; } >$@
 
 clean:
-	$(Q)rm -rf $(addprefix $B/,$(rooms) fuzz-gcc fuzz-clang profile llhttp include flags packages unit-tests $(programs) sim libtollgate.a)
+	$(Q)rm -rf $(addprefix $B/,$(rooms) fuzz-gcc fuzz-clang profile llhttp include flags packages unit-tests $(programs) sim plants libtollgate.a)
 
 distclean: clean
 	$(Q)rm -rf $B/.config $B/.config.old $B/defconfig $(DEPS)
