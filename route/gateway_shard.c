@@ -327,7 +327,8 @@ static void look_at_drain(struct gateway_shard *gs)
 			return;
 		close_doors(gs);
 	}
-	if (!servers_are_idle(gs) || gs->exchange_count > 0 || any_config_is_asking(gs))
+	if (!servers_are_idle(gs) || gs->exchange_count > 0 || any_config_is_asking(gs) ||
+		!list_empty(&gs->limits.leases))
 		return;
 	if (!gs->client_closed) {
 		gs->client_closed = true;
