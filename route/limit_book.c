@@ -50,6 +50,16 @@ void limit_book_close(struct limit_book *book)
 	free(book);
 }
 
+uint64_t limit_book_in_flight(const struct limit_book *book)
+{
+	uint64_t in_flight = 0;
+
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (const struct entry *entry = book->buckets[i]; entry; entry = entry->next)
+			in_flight += entry->meter.in_flight;
+	return in_flight;
+}
+
 static struct limit_debtor *make_debtors(unsigned count)
 {
 	struct limit_debtor *debtors = aligned_alloc(_Alignof(struct limit_debtor), count * sizeof(*debtors));

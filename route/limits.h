@@ -37,6 +37,9 @@ struct limit_table {
 struct limit_book *limit_book_open(unsigned shard_count); /* NULL when memory is out */
 void limit_book_close(struct limit_book *book);           /* after the last shard */
 
+/* Over all meters; when no shard runs any more. */
+uint64_t limit_book_in_flight(const struct limit_book *book);
+
 /* The table of a configuration, to be freed with it. What `store` counted before the start is brought back (NULL:
  * nothing). */
 struct limit_table *limit_book_bind(

@@ -143,6 +143,19 @@ static bool exchanges_are_home(struct scenario *s, struct gate *gate, char *how,
 	return true;
 }
 
+/* What was counted as in flight has ended. */
+static bool limits_are_home(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	uint64_t in_flight = limit_book_in_flight(node_gateway(gate->node)->limits);
+
+	(void)s;
+	if (in_flight == 0)
+		return true;
+	snprintf(how, how_bytes, "%s: a limit counts %llu requests in flight", gate->name,
+		(unsigned long long)in_flight);
+	return false;
+}
+
 static bool process_is_clean(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
 {
 	unsigned sockets = sim_process_sockets(gate->process), rings = sim_process_rings(gate->process),
@@ -260,6 +273,7 @@ static const struct invariant invariants[] = {
 	{"every buffer comes home", AT_REST, buffers_are_home},
 	{"every timer comes home", AT_REST, timers_are_disarmed},
 	{"every request comes home", AT_REST, exchanges_are_home},
+	{"every limit's place comes home", AT_REST, limits_are_home},
 	{"sockets and rings are closed", CLOSED, process_is_clean},
 	{"upstream connections are closed", AT_END, upstreams_are_closed},
 	{"no exchange is lost", AT_END, no_exchange_is_lost},
@@ -344,6 +358,8 @@ static bool status_is_explained(const struct scenario *s, const struct call *cal
 		return true;
 	if (call->status == 408)
 		return t->stalls || call->spoilt;
+	if (call->status == 429 && t->calls_a_day && call->attempt_count == 0)
+		return call_is_served(call);
 	if (call->kind == CALL_RECEIPT && call->status == 404)
 		return s->was_full || gate_was_disturbed(s, call) || call->life > 1;
 	return call_is_served(call) && trouble && is_trouble(call->status);

@@ -69,6 +69,20 @@ static void check_served(struct scenario *s, const struct call *call, const stru
 			(unsigned long long)receipt->completion_tokens);
 }
 
+/* Over restarts and over shards: no more calls reach a provider on one day than the limit says. */
+static void count(struct scenario *s, const struct gate *gate, const struct receipt *receipt)
+{
+	uint64_t day = receipt->wall_ns / (86400 * NS_PER_S);
+
+	if (!s->terms.calls_a_day || !receipt->provider.data || day < s->counted.day)
+		return;
+	s->counted.calls = day > s->counted.day ? 1 : s->counted.calls + 1;
+	s->counted.day = day;
+	if (s->counted.calls > s->terms.calls_a_day)
+		scenario_break(s, "limits hold", "%s has receipts of more than %u calls on one day", gate->name,
+			       s->terms.calls_a_day);
+}
+
 static void check(struct scenario *s, const struct gate *gate, const struct receipt *receipt)
 {
 	struct call *call = call_of(s, receipt);
@@ -79,6 +93,7 @@ static void check(struct scenario *s, const struct gate *gate, const struct rece
 		return;
 	}
 	call->receipt_count++;
+	count(s, gate, receipt);
 	if (call->gate != gate->index || !same_id(call, receipt))
 		WRONG(s, "call %u (%s, got %u, outcome %d): its receipt (%u) is another request's", call->id,
 			call_kind_name(call->kind), call->status, call->outcome, receipt->status);
@@ -133,6 +148,7 @@ uint64_t receipts_check(struct scenario *s, struct gate *gate)
 	char why[256];
 	uint64_t count = 0;
 
+	s->counted.day = s->counted.calls = 0;
 	sim_disk_use(gate->disk);
 	if (store_check("/data", on_finding, &findings) != 0)
 		scenario_break(s, "spend is the sum of the receipts", "%s: %s", gate->name, findings.first);

@@ -34,6 +34,7 @@ struct terms {
 	unsigned connect_ms, head_ms, first_token_ms, idle_ms, total_ms, attempts; /* head_ms 0: null */
 	unsigned client_head_ms, client_body_ms, keepalive_ms, comment_ms, write_stall_ms, drain_ms;
 	uint32_t fee_percent;
+	unsigned calls_a_day, calls_at_once; /* limits of the key that most calls use; 0: none */
 };
 
 struct scenario {
@@ -53,6 +54,9 @@ struct scenario {
 		size_t count, capacity, looked_at;
 	} left;
 	bool was_full, was_unresolved;
+	struct { /* while a store is read: calls to providers on the last day in it */
+		uint64_t day, calls;
+	} counted;
 	uint64_t ended_ns;
 	/* The first invariant that was broken, by name. */
 	const char *broken;

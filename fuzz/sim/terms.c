@@ -84,9 +84,9 @@ void scenario_configuration(const struct scenario *s, unsigned gate, struct byte
 	print_models(yaml);
 	bytes_print(yaml,
 		"workspaces: [{ id: default, plan: enterprise, platform_fee_percent: %u }]\n"
-		"keys:\n  - { name: all, secret: %s }\n  - { name: two, secret: %s, models: [\"sim/two\"] }\n"
+		"keys:\n  - { name: all, secret: %s, limits: { rpd: %u, concurrency: %u } }\n  - { name: two, secret: %s, models: [\"sim/two\"] }\n"
 		"routing: { retries: { max_attempts: %u } }\n",
-		t->fee_percent, KEY_OF_ALL, KEY_OF_TWO, t->attempts);
+		t->fee_percent, KEY_OF_ALL, t->calls_a_day, t->calls_at_once, KEY_OF_TWO, t->attempts);
 }
 
 /* ---- What is drawn at the start ---- */
@@ -116,6 +116,21 @@ void terms_draw_timeouts(struct scenario *s)
 	t->drain_ms = one_of(s, 500, 5000, 30000);
 }
 
+/*
+ * Some seeds have limits. They are drawn from the seed alone, so that the histories of the others are what they were. A
+ * clock that steps makes days of its own.
+ */
+static void draw_limits(struct scenario *s)
+{
+	struct rand rand;
+
+	rand_seed(&rand, ~s->seed);
+	if (s->seed % 8 != 5 || s->terms.clock_steps)
+		return;
+	s->terms.calls_a_day = 20 + (unsigned)rand_below(&rand, 400);
+	s->terms.calls_at_once = 1 + (unsigned)rand_below(&rand, CLIENTS_MAX);
+}
+
 static void draw_terms(struct scenario *s)
 {
 	struct terms *t = &s->terms;
@@ -143,6 +158,7 @@ static void draw_terms(struct scenario *s)
 	t->outages = !calm && chance(s, SELDOM * 2);
 	t->clock_steps = chance(s, SELDOM);
 	terms_draw_timeouts(s);
+	draw_limits(s);
 }
 
 static void draw_faults(struct scenario *s)
