@@ -80,7 +80,7 @@ static void count(struct scenario *s, const struct gate *gate, const struct rece
 	s->counted.day = day;
 	if (s->counted.calls > s->terms.calls_a_day)
 		scenario_break(s, "limits hold", "%s has receipts of more than %u calls on one day", gate->name,
-			       s->terms.calls_a_day);
+			s->terms.calls_a_day);
 }
 
 static void check(struct scenario *s, const struct gate *gate, const struct receipt *receipt)

@@ -84,7 +84,8 @@ void scenario_configuration(const struct scenario *s, unsigned gate, struct byte
 	print_models(yaml);
 	bytes_print(yaml,
 		"workspaces: [{ id: default, plan: enterprise, platform_fee_percent: %u }]\n"
-		"keys:\n  - { name: all, secret: %s, limits: { rpd: %u, concurrency: %u } }\n  - { name: two, secret: %s, models: [\"sim/two\"] }\n"
+		"keys:\n  - { name: all, secret: %s, limits: { rpd: %u, concurrency: %u } }\n  - { name: two, secret: "
+		"%s, models: [\"sim/two\"] }\n"
 		"routing: { retries: { max_attempts: %u } }\n",
 		t->fee_percent, KEY_OF_ALL, t->calls_a_day, t->calls_at_once, KEY_OF_TWO, t->attempts);
 }

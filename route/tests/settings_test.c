@@ -646,8 +646,10 @@ static void test_no_warnings(void **state)
 		"workspaces: [{ id: default, plan: free, budget: { daily_usd: null, reserve_output_tokens: 1024 },\n"
 		"  retention: { receipts_days: 90, store_prompts: false }, alerts: { threshold_percent: 80 } }]\n"
 		"plans: { free: { rpm: 20, tpm: 40000, rpd: 1000 }, enterprise: { rpm: 0 } }\n"
-		"keys: [{ name: k, secret: a, limits: { rpm: 6, tpm: 100, concurrency: 2, smooth: true }, budget: {} }]\n"
-		"routing: { default_model: auto, default_priority: cost, quality_threshold: 0.800, max_latency_ms: 3000,\n"
+		"keys: [{ name: k, secret: a, limits: { rpm: 6, tpm: 100, concurrency: 2, smooth: true }, budget: {} "
+		"}]\n"
+		"routing: { default_model: auto, default_priority: cost, quality_threshold: 0.800, max_latency_ms: "
+		"3000,\n"
 		"  breaker: { consecutive_failures: 5, error_rate: 0.5 }, retries: { budget_percent: 20 } }\n"
 		"lockout: { failures: 10, window_s: 60, lock_s: 900 }\n";
 	struct told told = {.first_line = 1};
