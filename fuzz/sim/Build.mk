@@ -1,2 +1,5 @@
 # The simulation: its actors and scenarios. The world and its twins are in core/ and store/.
 sim-y += main.o scenario.o terms.o invariants.o receipts.o gate.o client.o request.o answer.o provider.o plan.o book.o wire.o look.o bytes.o
+test-y += look_test wire_test
+look_test-y := look.o
+wire_test-y := wire.o bytes.o
