@@ -4,7 +4,7 @@ import fs from "node:fs";
 import path from "node:path";
 import OpenAI from "openai";
 import {
-  KEY, chat, configuration, eventually, freePort, openWorld, post, startGateway, startMock, temporaryFolder,
+  KEY, MASTER_KEY, chat, configuration, eventually, freePort, openWorld, post, startGateway, startMock, temporaryFolder,
 } from "./harness.mjs";
 
 const keys = `  - { name: few, secret: few-key, limits: { rpm: 5, rph: 100 } }
@@ -260,10 +260,11 @@ const restarting = {
       port, mockPort: mock.port, dataDir: path.join(dataDir, "data"), shards: 2,
       extra: `  - { name: daily, secret: daily-key, limits: { rpd: 40 } }
   - { name: hourly, secret: hourly-key, limits: { rph: 30 } }
+  - { name: loaded, secret: loaded-key, limits: { rpd: 900 }, tags: { of: loaded } }
 `,
     });
     return {
-      mock, base: `http://127.0.0.1:${port}`, start: () => startGateway(build, { dataDir, config }),
+      mock, config, base: `http://127.0.0.1:${port}`, start: () => startGateway(build, { dataDir, config }),
       close: async () => {
         await mock.stop();
         fs.rmSync(dataDir, { recursive: true, force: true });
@@ -286,6 +287,62 @@ const restarting = {
       const gateway = await world.start();
       assert.equal(await race(world, "daily-key", "rpd", 30, 8).catch((error) => error.message), 40 - admitted);
       assert.equal(await race(world, "hourly-key", "rph", 10, 8).catch((error) => error.message), 30 - admitted);
+      await gateway.stop();
+    },
+
+    async "a day's limit under load: with SIGKILL in the middle of it, exactly as many have receipts"(world) {
+      let answered = 0;
+      for (let round = 0; round < 3; round++) {
+        const gateway = await world.start(), before = answered;
+        const one = async () => {
+          try {
+            for (;;) if ((await call(world, "loaded-key")).status === 200) answered++;
+          } catch {
+            // the gateway is gone
+          }
+        };
+        const clients = Array.from({ length: 32 }, one);
+        await eventually(() => answered >= before + 150, "some were answered");
+        await gateway.kill();
+        await Promise.all(clients);
+      }
+      const gateway = await world.start();
+      const { number } = await call(world, "loaded-key");
+      const left = number("x-ratelimit-remaining");
+      assert.ok(answered + 1 + left <= 900, `${answered} answered, ${left} left`);
+      assert.equal(await race(world, "loaded-key", "rpd", left + 100, 32), left);
+      const admin = { headers: { authorization: `Bearer ${MASTER_KEY}` } };
+      let receipts = 0, cursor = "";
+      do {
+        const page = await (await fetch(`${world.base}/admin/receipts?limit=1000${cursor}`, admin)).json();
+        receipts += page.data.filter((one) => one.tags.of === "loaded" && one.execution.provider).length;
+        cursor = page.next_cursor ? `&cursor=${page.next_cursor}` : "";
+      } while (cursor);
+      assert.equal(receipts, 900);
+      await gateway.stop();
+    },
+
+    async "a reload changes a limit, and not what was used"(world) {
+      const gateway = await world.start();
+      const reload = (limit) => {
+        fs.writeFileSync(gateway.file, `${world.config}  - { name: changing, secret: changing-key, limits: { rpm: ${limit} } }\n`);
+        gateway.child.kill("SIGHUP");
+      };
+      reload(3);
+      // Each shard takes the new configuration in its own time.
+      const known = () => eventually(async () => {
+        const answer = await call(world, "changing-key");
+        return answer.status !== 401 && answer;
+      }, "the key is known");
+      for (let i = 0; i < 3; i++) assert.equal((await known()).status, 200);
+      expectRefused(await known(), "rpm", 50, 62);
+      reload(6);
+      const more = await eventually(async () => {
+        const answer = await call(world, "changing-key");
+        return answer.status === 200 && answer;
+      }, "the new limit is in force");
+      assert.equal(more.header("x-ratelimit-limit"), "6");
+      assert.equal(more.number("x-ratelimit-remaining"), 2);
       await gateway.stop();
     },
   },
