@@ -1,6 +1,6 @@
 /*
- * Fuzzes what reads the first bytes on a TLS port. The bytes are looked at after each of them: what one look says for good, the
- * looks that follow say as well; and the same message in records of another size says the same.
+ * Fuzzes what reads the first bytes on a TLS port. The bytes are looked at after each of them: what one look says for
+ * good, the looks that follow say as well; and the same message in records of another size says the same.
  *
  * An input: a byte that sizes the records, then the bytes.
  */
@@ -40,11 +40,11 @@ static void split(struct slice body, size_t record_bytes)
 	struct tls_hello whole, hello;
 	size_t capacity = (body.size + 4) * 6 + 16, size = 0;
 	char *records = malloc(capacity), *handshake = malloc(body.size + 4);
-	char one[TLS_RECORD_MAX_BYTES + 16] = { 0x16, 3, 1, (char)((body.size + 4) >> 8), (char)(body.size + 4) };
+	char one[TLS_RECORD_MAX_BYTES + 16] = {0x16, 3, 1, (char)((body.size + 4) >> 8), (char)(body.size + 4)};
 	enum tls_hello_verdict verdict;
 
 	assert(records && handshake);
-	memcpy(handshake, (char[]){ 1, 0, (char)(body.size >> 8), (char)body.size }, 4);
+	memcpy(handshake, (char[]){1, 0, (char)(body.size >> 8), (char)body.size}, 4);
 	if (body.size)
 		memcpy(handshake + 4, body.data, body.size);
 	memcpy(one + 5, handshake, body.size + 4);
@@ -52,7 +52,7 @@ static void split(struct slice body, size_t record_bytes)
 	for (size_t at = 0; at < body.size + 4; at += record_bytes) {
 		size_t n = body.size + 4 - at < record_bytes ? body.size + 4 - at : record_bytes;
 
-		memcpy(records + size, (char[]){ 0x16, 3, 3, (char)(n >> 8), (char)n }, 5);
+		memcpy(records + size, (char[]){0x16, 3, 3, (char)(n >> 8), (char)n}, 5);
 		memcpy(records + size + 5, handshake + at, n);
 		size += n + 5;
 	}
@@ -65,7 +65,7 @@ static void split(struct slice body, size_t record_bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = { data, data + size };
+	struct input input = {data, data + size};
 	size_t record_bytes = 1 + input_byte(&input) % 64;
 	struct slice bytes = input_take(&input, 2048);
 	struct tls_hello hello;

@@ -1,6 +1,6 @@
 /*
- * Fuzzes TLS sessions: wolfSSL as it is driven here, from records that come in any pieces. Two sessions, a client's and a server's,
- * without a socket between them; entropy and time stand still, so that an input does the same each time.
+ * Fuzzes TLS sessions: wolfSSL as it is driven here, from records that come in any pieces. Two sessions, a client's and
+ * a server's, without a socket between them; entropy and time stand still, so that an input does the same each time.
  *
  * An input: a letter for what is done, a byte that seeds the pieces, then bytes:
  *   a  they come to a server;  b  they come to a client;  c, d  the same, after a handshake
@@ -62,14 +62,15 @@ static void make_certificates(void)
 	struct authority *authority = authority_open();
 	struct tls_tickets *tickets = tls_tickets_make();
 	struct tls_key_pair key_pair;
-	struct tls_server_options options = { .pairs = &key_pair, .pair_count = 1, .tickets = tickets };
+	struct tls_server_options options = {.pairs = &key_pair, .pair_count = 1, .tickets = tickets};
 	struct tls_client_options client_options;
 	char why[256];
 
 	assert(tickets);
 	authority_issue(authority, "a.example");
-	key_pair = (struct tls_key_pair){ authority_path(authority, "a.example", ".pem"), authority_path(authority, "a.example", ".key") };
-	client_options = (struct tls_client_options){ .ca = authority_path(authority, "issuer", ".pem") };
+	key_pair = (struct tls_key_pair){
+		authority_path(authority, "a.example", ".pem"), authority_path(authority, "a.example", ".key")};
+	client_options = (struct tls_client_options){.ca = authority_path(authority, "issuer", ".pem")};
 	assert(tls_server_make(&server, &options, why, sizeof(why)) == 0);
 	assert(tls_client_make(&client, &client_options, why, sizeof(why)) == 0);
 	authority_close(authority);
@@ -83,7 +84,7 @@ static void open_pair(void)
 	chance = 1000;
 	list_init(&pair.shard.turn_end);
 	assert(tls_worker_open(&pair.worker, &pair.shard) == 0);
-	pair.listener = (struct tls_listener){ pair.worker, server };
+	pair.listener = (struct tls_listener){pair.worker, server};
 	assert(tls_target_set(&pair.target, client, SLICE("a.example")) == 0);
 	tls_session_accept(&pair.server, &pair.listener);
 	assert(tls_session_connect(&pair.client, pair.worker, &pair.target) == 0);
@@ -186,8 +187,8 @@ static void talk(struct tls_session *from, struct tls_session *to, bool unchange
 {
 	static char plain[40000], read[sizeof(plain) + 1];
 	struct text record = text_over(read, sizeof(read));
-	struct iovec iov[] = { { plain, 1 }, { plain + 1, 99 }, { plain + 100, sizeof(plain) - 100 } };
-	struct tls_cursor cursor = { iov, 3, 0 };
+	struct iovec iov[] = {{plain, 1}, {plain + 1, 99}, {plain + 100, sizeof(plain) - 100}};
+	struct tls_cursor cursor = {iov, 3, 0};
 
 	for (size_t i = 0; i < sizeof(plain); i++)
 		plain[i] = (char)(i * 7 + (i >> 8));
@@ -201,7 +202,7 @@ static void talk(struct tls_session *from, struct tls_session *to, bool unchange
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = { data, data + size };
+	struct input input = {data, data + size};
 	unsigned what = input_byte(&input) % 6; /* 'a' is 1 */
 	uint8_t seed = input_byte(&input);
 

@@ -18,8 +18,8 @@ struct gateway_tls {
 	struct tls_client **clients;
 };
 
-static int make_server(struct tls_server **server, const struct listener_settings *listener, const struct tls_tickets *tickets,
-	char *why, size_t why_bytes)
+static int make_server(struct tls_server **server, const struct listener_settings *listener,
+	const struct tls_tickets *tickets, char *why, size_t why_bytes)
 {
 	struct tls_server_options options = {.pair_count = 1 + listener->tls_more_count,
 		.allow_12 = listener->tls_min_version && strcmp(listener->tls_min_version, "1.2") == 0,
@@ -41,8 +41,8 @@ static int make_server(struct tls_server **server, const struct listener_setting
 	return rc;
 }
 
-static int make_servers(struct gateway_tls *tls, const struct settings *settings, const struct tls_tickets *tickets, char *why,
-	size_t why_bytes)
+static int make_servers(struct gateway_tls *tls, const struct settings *settings, const struct tls_tickets *tickets,
+	char *why, size_t why_bytes)
 {
 	char reason[512] = "";
 
@@ -103,8 +103,8 @@ static int make_clients(struct gateway_tls *tls, const struct settings *settings
 	return 0;
 }
 
-int gateway_tls_make(struct gateway_tls **out, const struct settings *settings, const struct tls_tickets *tickets, char *why,
-	size_t why_bytes)
+int gateway_tls_make(struct gateway_tls **out, const struct settings *settings, const struct tls_tickets *tickets,
+	char *why, size_t why_bytes)
 {
 	struct gateway_tls *tls = calloc(1, sizeof(*tls));
 	int rc = -ENOMEM;
@@ -185,10 +185,11 @@ void gateway_tls_warn(const struct gateway_tls *tls, const struct settings *sett
 		if (left_s >= WARN_DAYS * DAY_S)
 			continue;
 		if (left_s < 0)
-			snprintf(line, sizeof(line), "tls of address %u of 'listen': a certificate has expired (%s)", i + 1,
-				settings->listeners[i].tls_cert);
+			snprintf(line, sizeof(line), "tls of address %u of 'listen': a certificate has expired (%s)",
+				i + 1, settings->listeners[i].tls_cert);
 		else
-			snprintf(line, sizeof(line), "tls of address %u of 'listen': a certificate expires in %d days (%s)", i + 1,
+			snprintf(line, sizeof(line),
+				"tls of address %u of 'listen': a certificate expires in %d days (%s)", i + 1,
 				(int)(left_s / DAY_S), settings->listeners[i].tls_cert);
 		say(context, line);
 	}
@@ -211,7 +212,8 @@ static uint64_t sum(const struct gateway *gateway, size_t offset)
 	return total;
 }
 
-static void add_sample(struct text *text, const char *name, const char *side, const char *label, const char *value, uint64_t number)
+static void add_sample(
+	struct text *text, const char *name, const char *side, const char *label, const char *value, uint64_t number)
 {
 	text_string(text, name);
 	text_literal(text, "{side=\"");
@@ -231,9 +233,10 @@ static void print_expiry(const struct gateway *gateway, struct text *text)
 
 	if (not_after_s == INT64_MAX)
 		return;
-	text_literal(text, "# HELP tollgate_tls_certificate_days_left Until the first of the listeners' certificates ends.\n"
-			   "# TYPE tollgate_tls_certificate_days_left gauge\n"
-			   "tollgate_tls_certificate_days_left ");
+	text_literal(text,
+		"# HELP tollgate_tls_certificate_days_left Until the first of the listeners' certificates ends.\n"
+		"# TYPE tollgate_tls_certificate_days_left gauge\n"
+		"tollgate_tls_certificate_days_left ");
 	if (not_after_s < now_s)
 		text_char(text, '-');
 	text_u64(text, (uint64_t)llabs(not_after_s - now_s) / DAY_S);
@@ -254,7 +257,8 @@ void gateway_tls_print(const struct gateway *gateway, struct text *text)
 			   "# TYPE tollgate_tls_failures_total counter\n");
 	for (unsigned side = 0; side < TLS_SIDE_COUNT; side++)
 		for (unsigned cause = 1; cause < TLS_CAUSE_COUNT; cause++)
-			add_sample(text, "tollgate_tls_failures_total", side_names[side], "cause", tls_cause_name(cause),
+			add_sample(text, "tollgate_tls_failures_total", side_names[side], "cause",
+				tls_cause_name(cause),
 				sum(gateway, offsetof(struct gateway_metrics, tls_failed) +
 						     (side * TLS_CAUSE_COUNT + cause) * sizeof(metric)));
 	print_expiry(gateway, text);

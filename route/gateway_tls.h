@@ -1,6 +1,6 @@
 /*
- * A configuration's TLS: what each listener shows, whom each provider's calls trust. Made on the control thread from files, read-only
- * afterwards. Not there without CONFIG_TLS.
+ * A configuration's TLS: what each listener shows, whom each provider's calls trust. Made on the control thread from
+ * files, read-only afterwards. Not there without CONFIG_TLS.
  */
 #ifndef ROUTE_GATEWAY_TLS_H
 #define ROUTE_GATEWAY_TLS_H
@@ -17,8 +17,8 @@ struct tls_tickets;
 enum { GATEWAY_TRUST_BYTES = 2 * 4096 + 64 };
 
 /* -errno and `why`, which names the listener or provider and the file. `tickets` outlive it; NULL: none. */
-int gateway_tls_make(struct gateway_tls **tls, const struct settings *settings, const struct tls_tickets *tickets, char *why,
-	size_t why_bytes);
+int gateway_tls_make(struct gateway_tls **tls, const struct settings *settings, const struct tls_tickets *tickets,
+	char *why, size_t why_bytes);
 void gateway_tls_free(struct gateway_tls *tls); /* NULL is let pass */
 
 /* Borrowed from it, by index in the settings; NULL: plain. */

@@ -27,7 +27,7 @@ static bool take(struct slice *der, struct element *element)
 	}
 	if (der->size - head < size)
 		return false;
-	*element = (struct element){ bytes[0], slice_of(der->data + head, size) };
+	*element = (struct element){bytes[0], slice_of(der->data + head, size)};
 	*der = slice_after(*der, head + size);
 	return true;
 }
@@ -58,12 +58,14 @@ bool tls_alt_name_has_address(struct slice extensions, struct slice address)
 {
 	struct element extension, part;
 
-	if (extensions.size && (unsigned char)extensions.data[0] == TAG_EXTENSIONS && !enter(&extensions, TAG_EXTENSIONS))
+	if (extensions.size && (unsigned char)extensions.data[0] == TAG_EXTENSIONS &&
+		!enter(&extensions, TAG_EXTENSIONS))
 		return false;
 	if (!enter(&extensions, TAG_SEQUENCE))
 		return false;
 	while (take(&extensions, &extension)) {
-		if (!take(&extension.content, &part) || !slice_equal(part.content, SLICE("\x55\x1d\x11"))) /* 2.5.29.17 */
+		if (!take(&extension.content, &part) ||
+			!slice_equal(part.content, SLICE("\x55\x1d\x11"))) /* 2.5.29.17 */
 			continue;
 		while (take(&extension.content, &part)) /* "critical" may stand between */
 			if (part.tag == TAG_OCTETS)

@@ -4,7 +4,10 @@
 
 #include "core/slice.h"
 
-/* `extensions` is a certificate's field of that name in DER (RFC 5280 section 4.1); `address` 4 or 16 bytes in network order. */
+/*
+ * `extensions` is a certificate's field of that name in DER (RFC 5280 section 4.1); `address` 4 or 16 bytes in network
+ * order.
+ */
 bool tls_alt_name_has_address(struct slice extensions, struct slice address);
 
 #endif

@@ -11,21 +11,21 @@
 static const struct {
 	const char *name, *text;
 } causes[] = {
-	[TLS_CAUSE_NONE] = { "none", "nothing failed" },
-	[TLS_CAUSE_PLAIN_HTTP] = { "plain_http", "plain HTTP came to a port that speaks TLS" },
-	[TLS_CAUSE_NOT_TLS] = { "not_tls", "what came is not TLS" },
-	[TLS_CAUSE_VERSION] = { "version", "the peer offers no TLS version that is allowed" },
-	[TLS_CAUSE_NOTHING_SHARED] = { "nothing_shared", "the peer offers no cipher, signature or protocol in common" },
-	[TLS_CAUSE_EXPIRED] = { "expired", "the peer's certificate has expired" },
-	[TLS_CAUSE_NOT_YET_VALID] = { "not_yet_valid", "the peer's certificate is not valid yet" },
-	[TLS_CAUSE_WRONG_HOST] = { "wrong_host", "the peer's certificate is for another host" },
-	[TLS_CAUSE_UNKNOWN_ISSUER] = { "unknown_issuer", "the peer's certificate was issued by nobody who is trusted" },
-	[TLS_CAUSE_BAD_CERTIFICATE] = { "bad_certificate", "the peer's certificate cannot be accepted" },
-	[TLS_CAUSE_NO_CERTIFICATE] = { "no_certificate", "the peer showed no certificate" },
-	[TLS_CAUSE_REFUSED] = { "refused", "the peer refused the TLS handshake" },
-	[TLS_CAUSE_CLOSED] = { "closed", "the peer closed the connection in the TLS handshake" },
-	[TLS_CAUSE_PROTOCOL] = { "protocol", "the peer broke the TLS protocol" },
-	[TLS_CAUSE_MEMORY] = { "memory", "out of memory" },
+	[TLS_CAUSE_NONE] = {"none", "nothing failed"},
+	[TLS_CAUSE_PLAIN_HTTP] = {"plain_http", "plain HTTP came to a port that speaks TLS"},
+	[TLS_CAUSE_NOT_TLS] = {"not_tls", "what came is not TLS"},
+	[TLS_CAUSE_VERSION] = {"version", "the peer offers no TLS version that is allowed"},
+	[TLS_CAUSE_NOTHING_SHARED] = {"nothing_shared", "the peer offers no cipher, signature or protocol in common"},
+	[TLS_CAUSE_EXPIRED] = {"expired", "the peer's certificate has expired"},
+	[TLS_CAUSE_NOT_YET_VALID] = {"not_yet_valid", "the peer's certificate is not valid yet"},
+	[TLS_CAUSE_WRONG_HOST] = {"wrong_host", "the peer's certificate is for another host"},
+	[TLS_CAUSE_UNKNOWN_ISSUER] = {"unknown_issuer", "the peer's certificate was issued by nobody who is trusted"},
+	[TLS_CAUSE_BAD_CERTIFICATE] = {"bad_certificate", "the peer's certificate cannot be accepted"},
+	[TLS_CAUSE_NO_CERTIFICATE] = {"no_certificate", "the peer showed no certificate"},
+	[TLS_CAUSE_REFUSED] = {"refused", "the peer refused the TLS handshake"},
+	[TLS_CAUSE_CLOSED] = {"closed", "the peer closed the connection in the TLS handshake"},
+	[TLS_CAUSE_PROTOCOL] = {"protocol", "the peer broke the TLS protocol"},
+	[TLS_CAUSE_MEMORY] = {"memory", "out of memory"},
 };
 
 const char *tls_cause_name(enum tls_cause cause)

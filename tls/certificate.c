@@ -1,4 +1,6 @@
-/* Reads certificates and keys through wolfSSL; the key's bytes are only ever in memory of secret.h, and in wolfSSL's. */
+/*
+ * Reads certificates and keys through wolfSSL; the key's bytes are only ever in memory of secret.h, and in wolfSSL's.
+ */
 #include "tls/certificate.h"
 
 #include "tls/entropy.h"
@@ -19,8 +21,8 @@ enum { VERSION_12 = 0x0303, NAMES_MAX = 128 };
 
 /* Forward secrecy and an authenticated cipher for all; the fastest here first. */
 #define CIPHERS_13 "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256"
-#define CIPHERS_12                                                                                 \
-	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:" \
+#define CIPHERS_12                                                                                                     \
+	"ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"                     \
 	"ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 
 static int read_all(int fd, char *to, size_t bytes)
@@ -66,7 +68,8 @@ char *tls_pem_read(const char *path, size_t *bytes, char *why, size_t why_bytes)
 static WOLFSSL_CTX *make_ctx(uint16_t min_version)
 {
 	/* Without finite fields, which cost a server many times more. */
-	static const int groups[] = { WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1, WOLFSSL_ECC_SECP521R1 };
+	static const int groups[] = {
+		WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1, WOLFSSL_ECC_SECP384R1, WOLFSSL_ECC_SECP521R1};
 	bool with_12 = min_version <= VERSION_12;
 	WOLFSSL_CTX *ctx;
 
@@ -77,8 +80,9 @@ static WOLFSSL_CTX *make_ctx(uint16_t min_version)
 	wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF);
 	wolfSSL_CTX_NoTicketTLSv12(ctx);
 	if (wolfSSL_CTX_set_cipher_list(ctx, with_12 ? CIPHERS_13 ":" CIPHERS_12 : CIPHERS_13) == WOLFSSL_SUCCESS &&
-	    wolfSSL_CTX_set_groups(ctx, (int *)(uintptr_t)groups, sizeof(groups) / sizeof(groups[0])) == WOLFSSL_SUCCESS &&
-	    (!with_12 || wolfSSL_CTX_SetMinVersion(ctx, WOLFSSL_TLSV1_2) == WOLFSSL_SUCCESS))
+		wolfSSL_CTX_set_groups(ctx, (int *)(uintptr_t)groups, sizeof(groups) / sizeof(groups[0])) ==
+			WOLFSSL_SUCCESS &&
+		(!with_12 || wolfSSL_CTX_SetMinVersion(ctx, WOLFSSL_TLSV1_2) == WOLFSSL_SUCCESS))
 		return ctx;
 	wolfSSL_CTX_free(ctx);
 	return NULL;
@@ -125,7 +129,8 @@ static int load_cert(struct tls_certificate *c, const char *path, char *why, siz
 	if (!pem)
 		return rc;
 	x509 = wolfSSL_X509_load_certificate_buffer((const byte *)pem, (int)bytes, WOLFSSL_FILETYPE_PEM);
-	if (!x509 || wolfSSL_CTX_use_certificate_chain_buffer(c->ctx, (const byte *)pem, (long)bytes) != WOLFSSL_SUCCESS)
+	if (!x509 ||
+		wolfSSL_CTX_use_certificate_chain_buffer(c->ctx, (const byte *)pem, (long)bytes) != WOLFSSL_SUCCESS)
 		snprintf(why, why_bytes, "%s holds no certificate in PEM form that can be used", path);
 	else if ((rc = read_facts(c, x509)) < 0)
 		snprintf(why, why_bytes, "out of memory");
@@ -142,8 +147,10 @@ static int load_key(struct tls_certificate *c, const char *cert_path, const char
 
 	if (!pem)
 		return rc;
-	if (wolfSSL_CTX_use_PrivateKey_buffer(c->ctx, (const byte *)pem, (long)bytes, WOLFSSL_FILETYPE_PEM) != WOLFSSL_SUCCESS)
-		snprintf(why, why_bytes, "%s holds no private key in PEM form, without a pass phrase, that can be used", path);
+	if (wolfSSL_CTX_use_PrivateKey_buffer(c->ctx, (const byte *)pem, (long)bytes, WOLFSSL_FILETYPE_PEM) !=
+		WOLFSSL_SUCCESS)
+		snprintf(why, why_bytes, "%s holds no private key in PEM form, without a pass phrase, that can be used",
+			path);
 	else if (wolfSSL_CTX_check_private_key(c->ctx) != WOLFSSL_SUCCESS)
 		snprintf(why, why_bytes, "the key in %s does not belong to the certificate in %s", path, cert_path);
 	else
@@ -152,12 +159,12 @@ static int load_key(struct tls_certificate *c, const char *cert_path, const char
 	return rc;
 }
 
-int tls_certificate_load(struct tls_certificate *c, const char *cert_path, const char *key_path, uint16_t min_version, char *why,
-			 size_t why_bytes)
+int tls_certificate_load(struct tls_certificate *c, const char *cert_path, const char *key_path, uint16_t min_version,
+	char *why, size_t why_bytes)
 {
 	int rc;
 
-	*c = (struct tls_certificate){ .ctx = make_ctx(min_version) };
+	*c = (struct tls_certificate){.ctx = make_ctx(min_version)};
 	if (!c->ctx) {
 		snprintf(why, why_bytes, "out of memory");
 		return -ENOMEM;
@@ -176,7 +183,7 @@ void tls_certificate_free(struct tls_certificate *c)
 		free(c->names[i]);
 	free(c->names);
 	wolfSSL_CTX_free(c->ctx);
-	*c = (struct tls_certificate){ 0 };
+	*c = (struct tls_certificate){0};
 }
 
 enum tls_match tls_name_match(struct slice pattern, struct slice host)

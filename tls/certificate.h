@@ -14,16 +14,19 @@ struct tls_certificate {
 	struct WOLFSSL_CTX *ctx; /* with both of them in it */
 	char **names;            /* that it is for: its DNS names, or else its common name; may begin with "*." */
 	unsigned name_count;
-	int64_t not_after_s;     /* Unix time */
+	int64_t not_after_s; /* Unix time */
 	bool ecdsa;
 };
 
 /* A file's bytes in memory of secret.h, `*bytes` long; NULL and `why`. */
 char *tls_pem_read(const char *path, size_t *bytes, char *why, size_t why_bytes);
 
-/* For a server that accepts `min_version` (0x0303: TLS 1.2, 0x0304: 1.3) and up. -errno and `why`, which names the file. */
-int tls_certificate_load(struct tls_certificate *certificate, const char *cert_path, const char *key_path, uint16_t min_version,
-			 char *why, size_t why_bytes);
+/*
+ * For a server that accepts `min_version` (0x0303: TLS 1.2, 0x0304: 1.3) and up. -errno and `why`, which names the
+ * file.
+ */
+int tls_certificate_load(struct tls_certificate *certificate, const char *cert_path, const char *key_path,
+	uint16_t min_version, char *why, size_t why_bytes);
 void tls_certificate_free(struct tls_certificate *certificate);
 
 enum tls_match { TLS_MATCH_NONE, TLS_MATCH_WILDCARD, TLS_MATCH_EXACT };

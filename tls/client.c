@@ -48,15 +48,16 @@ static int trust(WOLFSSL_CTX *ctx, const char *path, char *why, size_t why_bytes
 	int rc;
 
 	if (!store) {
-		snprintf(why, why_bytes, "the system has no store of trusted issuers (the package ca-certificates); name a file as ca");
+		snprintf(why, why_bytes,
+			"the system has no store of trusted issuers (the package ca-certificates); name a file as ca");
 		return -ENOENT;
 	}
 	pem = tls_pem_read(store, &bytes, why, why_bytes);
 	if (!pem)
 		return -EINVAL;
 	/* One certificate of many that cannot be read is not the store's end. */
-	rc = wolfSSL_CTX_load_verify_buffer_ex(ctx, (const byte *)pem, (long)bytes, WOLFSSL_FILETYPE_PEM, 0,
-					       path ? 0 : WOLFSSL_LOAD_FLAG_IGNORE_ERR);
+	rc = wolfSSL_CTX_load_verify_buffer_ex(
+		ctx, (const byte *)pem, (long)bytes, WOLFSSL_FILETYPE_PEM, 0, path ? 0 : WOLFSSL_LOAD_FLAG_IGNORE_ERR);
 	secret_give(pem, bytes);
 	if (rc == WOLFSSL_SUCCESS)
 		return 0;
@@ -78,7 +79,8 @@ int tls_client_make(struct tls_client **out, const struct tls_client_options *op
 	client->ctx = wolfSSL_CTX_new(wolfSSLv23_client_method());
 	if (client->ctx && wolfSSL_CTX_SetMinVersion(client->ctx, WOLFSSL_TLSV1_2) == WOLFSSL_SUCCESS) {
 		tls_session_set_up_client(client->ctx);
-		wolfSSL_CTX_set_verify(client->ctx, options->insecure ? WOLFSSL_VERIFY_NONE : WOLFSSL_VERIFY_PEER, NULL);
+		wolfSSL_CTX_set_verify(
+			client->ctx, options->insecure ? WOLFSSL_VERIFY_NONE : WOLFSSL_VERIFY_PEER, NULL);
 		wolfSSL_CTX_UseSessionTicket(client->ctx);
 		rc = options->insecure ? 0 : trust(client->ctx, options->ca, why, why_bytes);
 	}
@@ -172,8 +174,8 @@ static bool names_address(const unsigned char *der, int der_bytes, const unsigne
 
 	InitDecodedCert(&cert, der, (word32)der_bytes, NULL);
 	if (ParseCert(&cert, CERT_TYPE, NO_VERIFY, NULL) == 0 && cert.extensions)
-		found = tls_alt_name_has_address(slice_of(cert.extensions, (size_t)cert.extensionsSz),
-						 slice_of(address, (size_t)address_bytes));
+		found = tls_alt_name_has_address(
+			slice_of(cert.extensions, (size_t)cert.extensionsSz), slice_of(address, (size_t)address_bytes));
 	FreeDecodedCert(&cert);
 	return found;
 }

@@ -1,6 +1,7 @@
 /*
- * How we speak TLS to a peer that we call: whom we trust. Made on the control thread, read-only afterwards, shared by all shards by
- * reference. A `tls_target` is one host as one shard calls it: with the session that the next connection resumes.
+ * How we speak TLS to a peer that we call: whom we trust. Made on the control thread, read-only afterwards, shared by
+ * all shards by reference. A `tls_target` is one host as one shard calls it: with the session that the next connection
+ * resumes.
  */
 #ifndef TLS_CLIENT_H
 #define TLS_CLIENT_H
@@ -25,9 +26,9 @@ void tls_client_give(struct tls_client **client);
 enum { TLS_HOST_MAX_BYTES = 255 };
 
 struct tls_target {
-	struct tls_client *client; /* a reference */
+	struct tls_client *client;         /* a reference */
 	char host[TLS_HOST_MAX_BYTES + 1]; /* whose certificate it has to be: a name, or an address as text */
-	struct WOLFSSL_SESSION *session; /* NULL: none yet */
+	struct WOLFSSL_SESSION *session;   /* NULL: none yet */
 };
 
 /* Names whom to call; may be called again, for another client or host. `client` is borrowed. */
@@ -38,8 +39,8 @@ void tls_target_fini(struct tls_target *target);
 struct WOLFSSL *tls_target_open(const struct tls_target *target);
 
 /*
- * After the handshake: whether the peer's certificate is for the address that was called, which wolfSSL does not look at. True for
- * names, which it does.
+ * After the handshake: whether the peer's certificate is for the address that was called, which wolfSSL does not look
+ * at. True for names, which it does.
  */
 bool tls_target_is_met(const struct tls_target *target, struct WOLFSSL *ssl);
 

@@ -1,4 +1,7 @@
-/* See entropy.h. wolfSSL's callback knows no context, so the thread's current source is the one thing that is thread-local. */
+/*
+ * See entropy.h. wolfSSL's callback knows no context, so the thread's current source is the one thing that is
+ * thread-local.
+ */
 #include "tls/entropy.h"
 
 #include "core/rand.h"
@@ -34,7 +37,7 @@ static int give_seed(OS_Seed *os, byte *seed, word32 size)
 		return 0;
 	}
 	if (size > SEED_MAX_BYTES || wc_Chacha_SetKey(&e->cipher, e->key, KEY_BYTES) ||
-	    wc_Chacha_SetIV(&e->cipher, zeros, 0) || wc_Chacha_Process(&e->cipher, stream, zeros, KEY_BYTES + size))
+		wc_Chacha_SetIV(&e->cipher, zeros, 0) || wc_Chacha_Process(&e->cipher, stream, zeros, KEY_BYTES + size))
 		return RNG_FAILURE_E;
 	memcpy(e->key, stream, KEY_BYTES);
 	memcpy(seed, stream + KEY_BYTES, size);

@@ -1,7 +1,8 @@
 /*
- * Seeds for wolfSSL's generators, one for each connection, without a system call on the shard: a stream of ChaCha20 keyed once from
- * core/rand.h's rand_system(), whose key is replaced by its own output with each seed, so that what was given out cannot be
- * computed again later ("fast key erasure"). In a simulation rand_system() is the simulation's, and so is all of this.
+ * Seeds for wolfSSL's generators, one for each connection, without a system call on the shard: a stream of ChaCha20
+ * keyed once from core/rand.h's rand_system(), whose key is replaced by its own output with each seed, so that what was
+ * given out cannot be computed again later ("fast key erasure"). In a simulation rand_system() is the simulation's, and
+ * so is all of this.
  */
 #ifndef TLS_ENTROPY_H
 #define TLS_ENTROPY_H

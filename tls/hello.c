@@ -6,10 +6,14 @@
 
 enum {
 	CONTENT_HANDSHAKE = 22,
-	HANDSHAKE_CLIENT_HELLO = 1, HANDSHAKE_HEAD_BYTES = 4,
-	EXTENSION_SERVER_NAME = 0, EXTENSION_SIGNATURE_ALGORITHMS = 13, EXTENSION_SUPPORTED_VERSIONS = 43,
+	HANDSHAKE_CLIENT_HELLO = 1,
+	HANDSHAKE_HEAD_BYTES = 4,
+	EXTENSION_SERVER_NAME = 0,
+	EXTENSION_SIGNATURE_ALGORITHMS = 13,
+	EXTENSION_SUPPORTED_VERSIONS = 43,
 	SERVER_NAME_HOST = 0,
-	VERSION_12 = 0x0303, VERSION_13 = 0x0304,
+	VERSION_12 = 0x0303,
+	VERSION_13 = 0x0304,
 };
 
 /* What is left to read; `bad` once it was too short. */
@@ -22,7 +26,7 @@ static struct reader reader_of(struct slice bytes)
 {
 	const uint8_t *at = (const uint8_t *)bytes.data;
 
-	return (struct reader){ at, at + bytes.size, false };
+	return (struct reader){at, at + bytes.size, false};
 }
 
 static size_t left(const struct reader *r)
@@ -47,7 +51,7 @@ static uint32_t take_number(struct reader *r, unsigned bytes)
 static struct reader take_vector(struct reader *r, unsigned length_bytes)
 {
 	uint32_t size = take_number(r, length_bytes);
-	struct reader part = { r->at, r->at, false };
+	struct reader part = {r->at, r->at, false};
 
 	if (left(r) < size) {
 		r->bad = true;
@@ -82,7 +86,7 @@ static void read_signatures(struct reader *r, struct tls_hello *hello)
 		uint32_t scheme = take_number(&list, 2);
 
 		hello->takes_ecdsa |= scheme == 0x0403 || scheme == 0x0503 || scheme == 0x0603;
-		hello->takes_rsa |= scheme >= 0x0804 && scheme <= 0x0806;   /* PSS */
+		hello->takes_rsa |= scheme >= 0x0804 && scheme <= 0x0806;    /* PSS */
 		hello->takes_rsa |= (scheme & 0xff) == 1 && scheme > 0x0300; /* PKCS #1, for TLS 1.2 */
 	}
 	r->bad |= list.bad;
@@ -127,13 +131,13 @@ static enum tls_hello_verdict read_message(struct slice body, struct tls_hello *
 {
 	struct reader r = reader_of(body);
 
-	*hello = (struct tls_hello){ .takes_ecdsa = true, .takes_rsa = true };
+	*hello = (struct tls_hello){.takes_ecdsa = true, .takes_rsa = true};
 	hello->offers_12 = take_number(&r, 2) >= VERSION_12;
 	for (unsigned i = 0; i < 8; i++)
 		take_number(&r, 4); /* random */
-	take_vector(&r, 1); /* session id */
-	take_vector(&r, 2); /* cipher suites */
-	take_vector(&r, 1); /* compression */
+	take_vector(&r, 1);         /* session id */
+	take_vector(&r, 2);         /* cipher suites */
+	take_vector(&r, 1);         /* compression */
 	if (left(&r) && !r.bad)
 		read_extensions(&r, hello);
 	return r.bad ? TLS_HELLO_BAD : TLS_HELLO_WHOLE;

@@ -1,6 +1,6 @@
 /*
- * The first bytes of a connection to a TLS port: is it a ClientHello, and what does it ask for? Read before anything is set up
- * for the connection, so that the certificate is chosen once and what is no TLS costs nothing. Pure.
+ * The first bytes of a connection to a TLS port: is it a ClientHello, and what does it ask for? Read before anything is
+ * set up for the connection, so that the certificate is chosen once and what is no TLS costs nothing. Pure.
  */
 #ifndef TLS_HELLO_H
 #define TLS_HELLO_H
@@ -14,9 +14,9 @@ enum {
 };
 
 enum tls_hello_verdict {
-	TLS_HELLO_MORE,   /* so far it may become one */
+	TLS_HELLO_MORE, /* so far it may become one */
 	TLS_HELLO_WHOLE,
-	TLS_HELLO_HTTP,   /* a plain HTTP request */
+	TLS_HELLO_HTTP, /* a plain HTTP request */
 	TLS_HELLO_BAD,
 };
 
@@ -27,8 +27,8 @@ struct tls_hello {
 };
 
 /*
- * Looks at `bytes`, all that came so far. `message` is where the handshake message is put together when it came in several
- * records: TLS_HELLO_MAX_BYTES; the hello's slices lie in it or in `bytes`.
+ * Looks at `bytes`, all that came so far. `message` is where the handshake message is put together when it came in
+ * several records: TLS_HELLO_MAX_BYTES; the hello's slices lie in it or in `bytes`.
  */
 enum tls_hello_verdict tls_hello_read(struct slice bytes, char *message, struct tls_hello *hello);
 

@@ -52,7 +52,7 @@ void tls_output_pool_fini(struct tls_output_pool *pool)
 		next = chunk->next;
 		free(chunk);
 	}
-	*pool = (struct tls_output_pool){ 0 };
+	*pool = (struct tls_output_pool){0};
 }
 
 static int add_chunk(struct tls_output_pool *pool, struct tls_output *output)
@@ -99,7 +99,7 @@ unsigned tls_output_take(struct tls_output *output)
 	output->flying = output->first;
 	while (output->first && count < TLS_FLIGHT_CHUNKS) {
 		last = output->first;
-		output->vectors[count++] = (struct iovec){ last->bytes, last->size };
+		output->vectors[count++] = (struct iovec){last->bytes, last->size};
 		output->flying_bytes += last->size;
 		output->first = last->next;
 	}

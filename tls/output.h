@@ -1,6 +1,6 @@
 /*
- * Records on their way to the socket: sealed bytes in chunks that a shard's connections share. A connection holds chunks only while
- * something of its is unsent.
+ * Records on their way to the socket: sealed bytes in chunks that a shard's connections share. A connection holds
+ * chunks only while something of its is unsent.
  */
 #ifndef TLS_OUTPUT_H
 #define TLS_OUTPUT_H
@@ -18,7 +18,7 @@ struct tls_output_pool {
 
 enum {
 	TLS_CHUNK_BYTES = 16384 + 512, /* one full record with its head, type, tag, and room for a small one */
-	TLS_FLIGHT_CHUNKS = 4,         /* of one send: 64 KB amortise its completion; the reader's progress still shows */
+	TLS_FLIGHT_CHUNKS = 4, /* of one send: 64 KB amortise its completion; the reader's progress still shows */
 };
 
 struct tls_output {

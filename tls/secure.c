@@ -1,10 +1,10 @@
 /*
- * Between a stream's ring operations and its owner: a session. What was received is fed to it; what it has to say, the owner's bytes
- * sealed and its own, is gathered in its output and leaves in one send at a time.
+ * Between a stream's ring operations and its owner: a session. What was received is fed to it; what it has to say, the
+ * owner's bytes sealed and its own, is gathered in its output and leaves in one send at a time.
  *
- * A connection is in its handshake, then open, or it has failed: then its alert leaves first, and the owner is told when that is gone.
- * A server whose peer never came through the handshake then ends its side and drops what still comes until the peer ends its, for
- * a reset would overtake the alert; the owner's timeout bounds that.
+ * A connection is in its handshake, then open, or it has failed: then its alert leaves first, and the owner is told
+ * when that is gone. A server whose peer never came through the handshake then ends its side and drops what still comes
+ * until the peer ends its, for a reset would overtake the alert; the owner's timeout bounds that.
  */
 #include "tls/secure.h"
 
@@ -30,10 +30,10 @@ struct secure {
 	struct turn_hook hook;    /* tells what an owner's call met */
 	uint32_t dropped_bytes;
 	enum phase phase;
-	bool sending;             /* on_sent is due */
-	bool shutting;            /* the owner has ended its side: FIN when all has left */
-	bool peer_ended;          /* close_notify came */
-	bool broken;              /* sending failed */
+	bool sending;    /* on_sent is due */
+	bool shutting;   /* the owner has ended its side: FIN when all has left */
+	bool peer_ended; /* close_notify came */
+	bool broken;     /* sending failed */
 };
 
 static struct secure *secure_of(const struct stream *stream)
@@ -80,7 +80,7 @@ static void fill_output(struct secure *x)
 	struct tls_output *output = &x->session.output;
 
 	while (x->phase == PHASE_OPEN && x->cursor.count &&
-	       output->waiting_bytes < (TLS_FLIGHT_CHUNKS - 1) * (size_t)TLS_CHUNK_BYTES)
+		output->waiting_bytes < (TLS_FLIGHT_CHUNKS - 1) * (size_t)TLS_CHUNK_BYTES)
 		if (tls_session_seal(&x->session, &x->cursor) < 0)
 			x->phase = PHASE_FAILED;
 }
@@ -258,7 +258,7 @@ static void send_plain(struct stream *s, const struct iovec *iov, unsigned count
 
 	assert(!x->sending && count);
 	x->sending = true;
-	x->cursor = (struct tls_cursor){ iov, count, 0 };
+	x->cursor = (struct tls_cursor){iov, count, 0};
 	if (x->phase == PHASE_OPEN && !x->broken && !start_send(x))
 		shard_at_turn_end(s->shard, &x->hook);
 }
@@ -346,7 +346,7 @@ static void put(struct stream *s, struct secure *x)
 }
 
 int stream_accepted_secure(struct stream *s, struct shard *shard, int socket, const struct stream_handler *handler,
-			   struct tls_listener *listener)
+	struct tls_listener *listener)
 {
 	struct secure *x = make(s);
 
@@ -358,8 +358,9 @@ int stream_accepted_secure(struct stream *s, struct shard *shard, int socket, co
 	return 0;
 }
 
-int stream_connect_secure(struct stream *s, struct shard *shard, const struct sockaddr *address, socklen_t address_bytes,
-			  const struct stream_handler *handler, struct tls_worker *worker, struct tls_target *target)
+int stream_connect_secure(struct stream *s, struct shard *shard, const struct sockaddr *address,
+	socklen_t address_bytes, const struct stream_handler *handler, struct tls_worker *worker,
+	struct tls_target *target)
 {
 	struct secure *x = make(s);
 	int rc;

@@ -25,7 +25,8 @@ struct tls_server {
 };
 
 static int no_tickets(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ], unsigned char iv[WOLFSSL_TICKET_IV_SZ],
-		      unsigned char mac[WOLFSSL_TICKET_MAC_SZ], int seal, unsigned char *ticket, int size, int *out_size, void *context)
+	unsigned char mac[WOLFSSL_TICKET_MAC_SZ], int seal, unsigned char *ticket, int size, int *out_size,
+	void *context)
 {
 	(void)ssl, (void)name, (void)iv, (void)mac, (void)seal, (void)ticket, (void)size, (void)out_size, (void)context;
 	return WOLFSSL_TICKET_RET_REJECT;
@@ -58,7 +59,7 @@ static int set_up(WOLFSSL_CTX *ctx, const struct tls_server_options *options, ch
 	if (tickets && tls_tickets_use(tickets, ctx) < 0)
 		return -EINVAL;
 	if (!tickets && (wolfSSL_CTX_no_ticket_TLSv13(ctx) != 0 ||
-			 wolfSSL_CTX_set_TicketEncCb(ctx, no_tickets) != WOLFSSL_SUCCESS))
+				wolfSSL_CTX_set_TicketEncCb(ctx, no_tickets) != WOLFSSL_SUCCESS))
 		return -EINVAL;
 	return options->client_ca ? ask_for_certificate(ctx, options->client_ca, why, why_bytes) : 0;
 }
@@ -85,7 +86,8 @@ int tls_server_make(struct tls_server **out, const struct tls_server_options *op
 		const struct tls_key_pair *pair = &options->pairs[server->count];
 		struct tls_certificate *certificate = &server->certificates[server->count];
 
-		rc = tls_certificate_load(certificate, pair->cert, pair->key, options->allow_12 ? 0x0303 : 0x0304, why, why_bytes);
+		rc = tls_certificate_load(
+			certificate, pair->cert, pair->key, options->allow_12 ? 0x0303 : 0x0304, why, why_bytes);
 		if (!rc) {
 			server->count++;
 			rc = set_up(certificate->ctx, options, why, why_bytes);
@@ -118,7 +120,10 @@ bool tls_server_allows(const struct tls_server *server, const struct tls_hello *
 	return hello->offers_13 || (server->allow_12 && hello->offers_12);
 }
 
-/* The better name wins; among equals the first whose signature the client takes, and ECDSA before RSA, which costs ten times more. */
+/*
+ * The better name wins; among equals the first whose signature the client takes, and ECDSA before RSA, which costs ten
+ * times more.
+ */
 struct WOLFSSL_CTX *tls_server_choose(const struct tls_server *server, const struct tls_hello *hello)
 {
 	const struct tls_certificate *best = NULL;

@@ -1,6 +1,6 @@
 /*
- * What a listener shows and asks for: its certificates, versions, tickets, whom it lets in. Made on the control thread, read-only
- * afterwards, shared by all shards by reference.
+ * What a listener shows and asks for: its certificates, versions, tickets, whom it lets in. Made on the control thread,
+ * read-only afterwards, shared by all shards by reference.
  */
 #ifndef TLS_SERVER_H
 #define TLS_SERVER_H
@@ -17,10 +17,10 @@ struct WOLFSSL_CTX;
 struct tls_server_options {
 	const struct tls_key_pair {
 		const char *cert, *key; /* paths of PEM files; cert: with the chain behind it */
-	} *pairs;                   /* the first is shown to who asks for a name that none has */
-	unsigned pair_count;        /* at least 1 */
-	bool allow_12;              /* TLS 1.2 beside 1.3 */
-	const char *client_ca;      /* issuers of the certificates that clients must show; NULL: none is asked for */
+	} * pairs;                      /* the first is shown to who asks for a name that none has */
+	unsigned pair_count;            /* at least 1 */
+	bool allow_12;                  /* TLS 1.2 beside 1.3 */
+	const char *client_ca; /* issuers of the certificates that clients must show; NULL: none is asked for */
 	const struct tls_tickets *tickets; /* outlives all that use it; NULL: no tickets */
 };
 
@@ -29,7 +29,8 @@ int tls_server_make(struct tls_server **server, const struct tls_server_options 
 struct tls_server *tls_server_borrow(struct tls_server *server);
 void tls_server_give(struct tls_server **server);
 
-bool tls_server_allows(const struct tls_server *server, const struct tls_hello *hello); /* one of the versions it offers */
+bool tls_server_allows(
+	const struct tls_server *server, const struct tls_hello *hello); /* one of the versions it offers */
 
 /* With the certificate for the name that it asks for, of the kind that it takes. */
 struct WOLFSSL_CTX *tls_server_choose(const struct tls_server *server, const struct tls_hello *hello);

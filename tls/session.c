@@ -1,8 +1,8 @@
 /*
- * See session.h. Bytes are copied twice on their way in (into wolfSSL's record, and opened into the reader's buffer) and three times
- * out at most (gathered when a record's plaintext lies in pieces, sealed, and into the chunk that the ring sends): the
- * last, which wolfSSL could do without when each record were its own send, buys one completion for four records, and small
- * ones that leave together.
+ * See session.h. Bytes are copied twice on their way in (into wolfSSL's record, and opened into the reader's buffer)
+ * and three times out at most (gathered when a record's plaintext lies in pieces, sealed, and into the chunk that the
+ * ring sends): the last, which wolfSSL could do without when each record were its own send, buys one completion for
+ * four records, and small ones that leave together.
  */
 #include "tls/session.h"
 
@@ -18,12 +18,15 @@
 
 enum {
 	IN_MAX_BYTES = 256 * 1024, /* unused: some receive buffers of a connection whose handshake waits for its turn */
-	ALERT_RECORD = 21, ALERT_FATAL = 2,
-	ALERT_UNEXPECTED_MESSAGE = 10, ALERT_PROTOCOL_VERSION = 70, ALERT_INTERNAL_ERROR = 80,
+	ALERT_RECORD = 21,
+	ALERT_FATAL = 2,
+	ALERT_UNEXPECTED_MESSAGE = 10,
+	ALERT_PROTOCOL_VERSION = 70,
+	ALERT_INTERNAL_ERROR = 80,
 };
 
-#define PLAIN_HTTP_BODY                                                                                                   \
-	"{\"error\":{\"message\":\"This port speaks TLS, and plain HTTP came: use https://.\",\"type\":"                       \
+#define PLAIN_HTTP_BODY                                                                                                \
+	"{\"error\":{\"message\":\"This port speaks TLS, and plain HTTP came: use https://.\",\"type\":"               \
 	"\"invalid_request_error\",\"param\":null,\"code\":\"plain_http_to_tls_port\",\"request_id\":null}}"
 
 static const char plain_http_answer[] = "HTTP/1.1 400 Bad Request\r\n"
@@ -102,8 +105,9 @@ static int adopt(struct tls_session *s, WOLFSSL *ssl)
 	s->ssl = ssl;
 	wolfSSL_SetIOReadCtx(ssl, s);
 	wolfSSL_SetIOWriteCtx(ssl, s);
-	if (wolfSSL_UseALPN(ssl, http, sizeof(http) - 1, s->listener ? WOLFSSL_ALPN_FAILED_ON_MISMATCH :
-								 WOLFSSL_ALPN_CONTINUE_ON_MISMATCH) != WOLFSSL_SUCCESS)
+	if (wolfSSL_UseALPN(ssl, http, sizeof(http) - 1,
+		    s->listener ? WOLFSSL_ALPN_FAILED_ON_MISMATCH : WOLFSSL_ALPN_CONTINUE_ON_MISMATCH) !=
+		WOLFSSL_SUCCESS)
 		return -ENOMEM;
 	return 0;
 }
@@ -112,14 +116,14 @@ static int adopt(struct tls_session *s, WOLFSSL *ssl)
 
 void tls_session_accept(struct tls_session *s, struct tls_listener *listener)
 {
-	*s = (struct tls_session){ .worker = listener->worker, .listener = listener };
+	*s = (struct tls_session){.worker = listener->worker, .listener = listener};
 }
 
 int tls_session_connect(struct tls_session *s, struct tls_worker *worker, struct tls_target *target)
 {
 	int rc;
 
-	*s = (struct tls_session){ .worker = worker, .target = target };
+	*s = (struct tls_session){.worker = worker, .target = target};
 	tls_entropy_use(worker->entropy);
 	rc = adopt(s, tls_target_open(target));
 	tls_entropy_use(NULL);
@@ -199,7 +203,7 @@ static void say(struct tls_session *s, struct slice bytes)
 
 static void say_alert(struct tls_session *s, char alert)
 {
-	const char record[] = { ALERT_RECORD, 3, 3, 0, 2, ALERT_FATAL, alert };
+	const char record[] = {ALERT_RECORD, 3, 3, 0, 2, ALERT_FATAL, alert};
 
 	say(s, slice_of(record, sizeof(record)));
 }
@@ -343,7 +347,8 @@ static struct slice next_piece(struct tls_worker *w, struct tls_cursor *c)
 		return first;
 	}
 	while (c->count && size < TLS_RECORD_MAX_BYTES) {
-		size_t left = c->iov->iov_len - c->offset, room = TLS_RECORD_MAX_BYTES - size, n = left < room ? left : room;
+		size_t left = c->iov->iov_len - c->offset, room = TLS_RECORD_MAX_BYTES - size,
+		       n = left < room ? left : room;
 
 		memcpy(w->gather + size, (const char *)c->iov->iov_base + c->offset, n);
 		size += n;

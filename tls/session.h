@@ -1,8 +1,9 @@
 /*
- * One TLS connection as an engine without I/O: sealed bytes are fed in and taken out, plain bytes are read and written. Server or
- * client; wolfSSL does the work, through callbacks that move bytes between its memory and ours.
+ * One TLS connection as an engine without I/O: sealed bytes are fed in and taken out, plain bytes are read and written.
+ * Server or client; wolfSSL does the work, through callbacks that move bytes between its memory and ours.
  *
- *   feed what came, then handshake until TLS_STEP_DONE, then feed and read; after each, `output` holds what is to be sent
+ *   feed what came, then handshake until TLS_STEP_DONE, then feed and read; after each, `output` holds what is to be
+ *   sent
  */
 #ifndef TLS_SESSION_H
 #define TLS_SESSION_H
@@ -19,9 +20,9 @@ struct tls_session {
 	struct tls_target *target;     /* client */
 	struct WOLFSSL *ssl;           /* NULL: the hello is not there yet, or it was none */
 	struct tls_output output;
-	enum tls_cause cause;          /* what made it fail */
+	enum tls_cause cause; /* what made it fail */
 	bool established;
-	bool learnt;                   /* client: the target has its session */
+	bool learnt; /* client: the target has its session */
 	/* The session's own: sealed bytes that were not used yet. */
 	struct buffer *in_first, *in_last;
 	size_t in_offset; /* of in_first, used already */
@@ -35,11 +36,16 @@ struct tls_cursor {
 	size_t offset; /* of the first, used already */
 };
 
-enum tls_step { TLS_STEP_WAIT /* for more bytes */, TLS_STEP_DONE, TLS_STEP_FAILED /* see cause; an alert waits in output */ };
+enum tls_step {
+	TLS_STEP_WAIT /* for more bytes */,
+	TLS_STEP_DONE,
+	TLS_STEP_FAILED /* see cause; an alert waits in output */
+};
 
 void tls_session_accept(struct tls_session *session, struct tls_listener *listener);
-int tls_session_connect(struct tls_session *session, struct tls_worker *worker, struct tls_target *target); /* -ENOMEM */
-void tls_session_fini(struct tls_session *session); /* no send is in flight */
+int tls_session_connect(
+	struct tls_session *session, struct tls_worker *worker, struct tls_target *target); /* -ENOMEM */
+void tls_session_fini(struct tls_session *session);                                         /* no send is in flight */
 
 /* Borrows the buffer until its bytes are used. False: there are more than a peer may leave unused. */
 bool tls_session_feed(struct tls_session *session, struct buffer *buffer);
@@ -53,8 +59,8 @@ void tls_session_forget(struct tls_session *session);
 enum tls_step tls_session_handshake(struct tls_session *session);
 
 /*
- * Plain bytes into `buffer`, as many as there are and fit: > 0. 0: the peer has said that it ends. -EAGAIN: more has to be fed.
- * Other -errno: the session has failed, see cause.
+ * Plain bytes into `buffer`, as many as there are and fit: > 0. 0: the peer has said that it ends. -EAGAIN: more has to
+ * be fed. Other -errno: the session has failed, see cause.
  */
 int tls_session_read(struct tls_session *session, struct buffer *buffer);
 

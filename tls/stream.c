@@ -1,13 +1,13 @@
 /*
- * The stream: receive and send operations on the ring. Between them and the owner is nothing, or a layer (tls/layer.h), which turns
- * what was received into what is told, and what is to be told into what is sent.
+ * The stream: receive and send operations on the ring. Between them and the owner is nothing, or a layer (tls/layer.h),
+ * which turns what was received into what is told, and what is to be told into what is sent.
  *
- * Receiving is one multishot operation. Pausing cancels it; what the kernel had delivered by then is held as a list of buffers
- * and told on resume, before more is received, so that no byte is lost, order is kept, and the list does not grow. `ended`
- * remembers what ended receiving until it can be told.
+ * Receiving is one multishot operation. Pausing cancels it; what the kernel had delivered by then is held as a list of
+ * buffers and told on resume, before more is received, so that no byte is lost, order is kept, and the list does not
+ * grow. `ended` remembers what ended receiving until it can be told.
  *
- * Closing: everything in flight is cancelled; the last operation to come home closes the socket, and on_closed is told at the
- * end of that turn, when no frame below uses the stream any more.
+ * Closing: everything in flight is cancelled; the last operation to come home closes the socket, and on_closed is told
+ * at the end of that turn, when no frame below uses the stream any more.
  */
 #include "tls/stream.h"
 
@@ -274,8 +274,8 @@ void stream_resume(struct stream *s)
 		return;
 	s->paused = false;
 	/*
-	 * What is held is told first: were more received meanwhile, an owner that pauses over each piece would hold ever more of
-	 * the shard's buffers. A receive that is still being cancelled starts again when it has come home.
+	 * What is held is told first: were more received meanwhile, an owner that pauses over each piece would hold
+	 * ever more of the shard's buffers. A receive that is still being cancelled starts again when it has come home.
 	 */
 	if (s->held_first || s->ended)
 		shard_at_turn_end(s->shard, &s->resume_hook);

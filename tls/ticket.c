@@ -1,6 +1,6 @@
 /*
- * A ticket is AES-256-GCM over wolfSSL's session: key name (a tag of ours, then the key's number in time), nonce, text, tag. Its
- * name is authenticated with it.
+ * A ticket is AES-256-GCM over wolfSSL's session: key name (a tag of ours, then the key's number in time), nonce, text,
+ * tag. Its name is authenticated with it.
  */
 #include "tls/ticket.h"
 
@@ -51,7 +51,8 @@ static int derive(const struct tls_tickets *tickets, uint64_t number, uint8_t ke
 	return rc;
 }
 
-static int code(const uint8_t *key, int seal, const uint8_t *name, const uint8_t *nonce, uint8_t *tag, uint8_t *text, word32 size)
+static int code(const uint8_t *key, int seal, const uint8_t *name, const uint8_t *nonce, uint8_t *tag, uint8_t *text,
+	word32 size)
 {
 	Aes aes;
 	int rc = wc_AesInit(&aes, NULL, INVALID_DEVID);
@@ -59,15 +60,17 @@ static int code(const uint8_t *key, int seal, const uint8_t *name, const uint8_t
 	if (!rc)
 		rc = wc_AesGcmSetKey(&aes, key, SECRET_BYTES);
 	if (!rc && seal)
-		rc = wc_AesGcmEncrypt(&aes, text, text, size, nonce, NONCE_BYTES, tag, TAG_BYTES, name, WOLFSSL_TICKET_NAME_SZ);
+		rc = wc_AesGcmEncrypt(
+			&aes, text, text, size, nonce, NONCE_BYTES, tag, TAG_BYTES, name, WOLFSSL_TICKET_NAME_SZ);
 	else if (!rc)
-		rc = wc_AesGcmDecrypt(&aes, text, text, size, nonce, NONCE_BYTES, tag, TAG_BYTES, name, WOLFSSL_TICKET_NAME_SZ);
+		rc = wc_AesGcmDecrypt(
+			&aes, text, text, size, nonce, NONCE_BYTES, tag, TAG_BYTES, name, WOLFSSL_TICKET_NAME_SZ);
 	wc_AesFree(&aes);
 	return rc;
 }
 
-static int seal_ticket(const struct tls_tickets *tickets, WOLFSSL *ssl, uint64_t now, unsigned char *name, unsigned char *iv,
-		       unsigned char *mac, unsigned char *ticket, int size)
+static int seal_ticket(const struct tls_tickets *tickets, WOLFSSL *ssl, uint64_t now, unsigned char *name,
+	unsigned char *iv, unsigned char *mac, unsigned char *ticket, int size)
 {
 	uint8_t key[SECRET_BYTES];
 	int rc = wc_RNG_GenerateBlock(wolfSSL_GetRNG(ssl), iv, WOLFSSL_TICKET_IV_SZ);
@@ -83,8 +86,8 @@ static int seal_ticket(const struct tls_tickets *tickets, WOLFSSL *ssl, uint64_t
 	return rc ? WOLFSSL_TICKET_RET_FATAL : WOLFSSL_TICKET_RET_OK;
 }
 
-static int open_ticket(const struct tls_tickets *tickets, uint64_t now, unsigned char *name, unsigned char *iv, unsigned char *mac,
-		       unsigned char *ticket, int size)
+static int open_ticket(const struct tls_tickets *tickets, uint64_t now, unsigned char *name, unsigned char *iv,
+	unsigned char *mac, unsigned char *ticket, int size)
 {
 	uint8_t key[SECRET_BYTES];
 	uint64_t number;
@@ -101,7 +104,8 @@ static int open_ticket(const struct tls_tickets *tickets, uint64_t now, unsigned
 }
 
 static int on_ticket(WOLFSSL *ssl, unsigned char name[WOLFSSL_TICKET_NAME_SZ], unsigned char iv[WOLFSSL_TICKET_IV_SZ],
-		     unsigned char mac[WOLFSSL_TICKET_MAC_SZ], int seal, unsigned char *ticket, int size, int *out_size, void *context)
+	unsigned char mac[WOLFSSL_TICKET_MAC_SZ], int seal, unsigned char *ticket, int size, int *out_size,
+	void *context)
 {
 	const struct tls_tickets *tickets = context;
 	uint64_t now = clock_wall_ns() / NS_PER_S / TLS_TICKET_ROTATION_S;

@@ -1,6 +1,6 @@
 /*
- * What wolfSSL asks the program for, because it is built with TIME_OVERRIDES: the time comes from core/clock.h like everybody
- * else's, so that a simulation owns it. The names are wolfSSL's.
+ * What wolfSSL asks the program for, because it is built with TIME_OVERRIDES: the time comes from core/clock.h like
+ * everybody else's, so that a simulation owns it. The names are wolfSSL's.
  */
 #include <stddef.h>
 #include <stdint.h>

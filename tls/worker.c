@@ -99,11 +99,11 @@ struct buffer *tls_worker_buffer(struct tls_worker *w)
 		if (!buffer)
 			return NULL;
 	}
-	*buffer = (struct buffer){ .data = (char *)(buffer + 1),
-				   .capacity_bytes = TLS_RECORD_MAX_BYTES,
-				   .references = 1,
-				   .release = release,
-				   .pool = w };
+	*buffer = (struct buffer){.data = (char *)(buffer + 1),
+		.capacity_bytes = TLS_RECORD_MAX_BYTES,
+		.references = 1,
+		.release = release,
+		.pool = w};
 	w->buffers_out++;
 	return buffer;
 }

@@ -1,6 +1,6 @@
 /*
- * What the TLS connections of one shard share: memory for bytes on their way, entropy, counts, and the turn's ration of handshakes.
- * Belongs to the shard's thread.
+ * What the TLS connections of one shard share: memory for bytes on their way, entropy, counts, and the turn's ration of
+ * handshakes. Belongs to the shard's thread.
  */
 #ifndef TLS_WORKER_H
 #define TLS_WORKER_H
@@ -17,8 +17,8 @@ enum tls_side { TLS_SERVER_SIDE, TLS_CLIENT_SIDE, TLS_SIDE_COUNT };
 
 enum {
 	/*
-	 * A full handshake costs 100 to 200 us with a P-256 key and over 1 ms with an RSA one: what runs beside waits for this many at
-	 * most, and the flood's rest for the turns that follow.
+	 * A full handshake costs 100 to 200 us with a P-256 key and over 1 ms with an RSA one: what runs beside waits
+	 * for this many at most, and the flood's rest for the turns that follow.
 	 */
 	TLS_HANDSHAKES_A_TURN = 8,
 	TLS_GATHER_BYTES = 24 * 1024,

@@ -10,13 +10,15 @@
 /* basicConstraints, critical; then subjectAltName: DNS:a, IP:127.0.0.1, IP:::1 */
 static const char extensions[] = "\xa3\x36\x30\x34"
 				 "\x30\x0c\x06\x03\x55\x1d\x13\x01\x01\xff\x04\x02\x30\x00"
-				 "\x30\x24\x06\x03\x55\x1d\x11\x04\x1d\x30\x1b\x82\x01" "a" "\x87\x04\x7f\x00\x00\x01"
+				 "\x30\x24\x06\x03\x55\x1d\x11\x04\x1d\x30\x1b\x82\x01"
+				 "a"
+				 "\x87\x04\x7f\x00\x00\x01"
 				 "\x87\x10\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01";
 enum { BYTES = sizeof(extensions) - 1 };
 
 static void test_addresses(void **state)
 {
-	static const char six[16] = { [15] = 1 };
+	static const char six[16] = {[15] = 1};
 
 	(void)state;
 	assert_true(tls_alt_name_has_address(slice_of(extensions, BYTES), SLICE("\x7f\x00\x00\x01")));

@@ -35,7 +35,8 @@ const char *authority_path(struct authority *a, const char *name, const char *su
 	return path;
 }
 
-static void write_pem(struct authority *a, const char *name, const char *suffix, const byte *der, int der_bytes, int type)
+static void write_pem(
+	struct authority *a, const char *name, const char *suffix, const byte *der, int der_bytes, int type)
 {
 	byte pem[FILE_BYTES];
 	int bytes = wc_DerToPem(der, (word32)der_bytes, pem, sizeof(pem), type);

@@ -1,6 +1,6 @@
 /*
- * TLS streams on real loopback sockets, both ends on one shard that the test turns by hand; a plain stream plays who does not
- * speak TLS, or hangs up without saying so.
+ * TLS streams on real loopback sockets, both ends on one shard that the test turns by hand; a plain stream plays who
+ * does not speak TLS, or hangs up without saying so.
  */
 #include "tls/secure.h"
 
@@ -92,7 +92,7 @@ static void on_closed(struct stream *s)
 	e->closed = true;
 }
 
-static const struct stream_handler handler = { on_connected, on_received, on_sent, on_failed, on_closed };
+static const struct stream_handler handler = {on_connected, on_received, on_sent, on_failed, on_closed};
 
 static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer *buffer)
 {
@@ -110,33 +110,34 @@ static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer
 		stream_send(&e->stream, &w->greeting, 1);
 }
 
-#define turn_until(w, condition)                                            \
-	do {                                                                \
-		int turns_ = 0;                                             \
-		while (!(condition) && turns_++ < TURNS_MAX)                \
-			shard_turn(&(w)->shard, 0);                     \
-		assert_true(condition);                                     \
+#define turn_until(w, condition)                                                                                       \
+	do {                                                                                                           \
+		int turns_ = 0;                                                                                        \
+		while (!(condition) && turns_++ < TURNS_MAX)                                                           \
+			shard_turn(&(w)->shard, 0);                                                                    \
+		assert_true(condition);                                                                                \
 	} while (0)
 
 static int world_open(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct shard_options options = { .name = "test",
-					 .cpu = -1,
-					 .seed = 1,
-					 .ring = { .entry_count = 64, .buffer_count = 8, .buffer_bytes = 2048 },
-					 .arena_blocks_kept = 4 };
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct shard_options options = {.name = "test",
+		.cpu = -1,
+		.seed = 1,
+		.ring = {.entry_count = 64, .buffer_count = 8, .buffer_bytes = 2048},
+		.arena_blocks_kept = 4};
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct tls_key_pair pair;
-	struct tls_server_options server = { .pairs = &pair, .pair_count = 1 };
+	struct tls_server_options server = {.pairs = &pair, .pair_count = 1};
 	struct tls_client_options client;
 	socklen_t size = sizeof(w->address);
 	char why[256] = "";
 
 	w->authority = authority_open();
 	authority_issue(w->authority, "a.example");
-	pair = (struct tls_key_pair){ authority_path(w->authority, "a.example", ".pem"), authority_path(w->authority, "a.example", ".key") };
-	client = (struct tls_client_options){ .ca = authority_path(w->authority, "issuer", ".pem") };
+	pair = (struct tls_key_pair){
+		authority_path(w->authority, "a.example", ".pem"), authority_path(w->authority, "a.example", ".key")};
+	client = (struct tls_client_options){.ca = authority_path(w->authority, "issuer", ".pem")};
 	assert_int_equal(shard_open(&w->shard, &options, why, sizeof(why)), 0);
 	assert_int_equal(ring_enable(w->shard.ring), 0);
 	assert_int_equal(tls_worker_open(&w->worker, &w->shard), 0);
@@ -191,10 +192,12 @@ static void start_client(struct world *w, unsigned i, bool plain)
 	const struct sockaddr *address = (const struct sockaddr *)&w->address;
 
 	if (plain)
-		assert_int_equal(stream_connect(&e->stream, &w->shard, address, sizeof(struct sockaddr_in), &handler), 0);
+		assert_int_equal(
+			stream_connect(&e->stream, &w->shard, address, sizeof(struct sockaddr_in), &handler), 0);
 	else
-		assert_int_equal(stream_connect_secure(&e->stream, &w->shard, address, sizeof(struct sockaddr_in), &handler, w->worker,
-						       &w->target), 0);
+		assert_int_equal(stream_connect_secure(&e->stream, &w->shard, address, sizeof(struct sockaddr_in),
+					 &handler, w->worker, &w->target),
+			0);
 	e->open = true;
 }
 
@@ -219,7 +222,7 @@ static void test_a_megabyte_each_way_at_once(void **state)
 	struct world *w = *state;
 	struct end *client = &w->clients[0], *server = &w->servers[0];
 	char *bytes = pattern(RECEIVED_MAX);
-	struct iovec up[] = { { bytes, 1 }, { bytes + 1, RECEIVED_MAX - 1 } }, down[] = { { bytes, RECEIVED_MAX } };
+	struct iovec up[] = {{bytes, 1}, {bytes + 1, RECEIVED_MAX - 1}}, down[] = {{bytes, RECEIVED_MAX}};
 
 	connect_client(w, false);
 	turn_until(w, w->worker->counts.full[TLS_SERVER_SIDE] == 1);
@@ -239,7 +242,7 @@ static void test_pausing_over_each_piece(void **state)
 	struct world *w = *state;
 	struct end *client = &w->clients[0], *server = &w->servers[0];
 	char *bytes = pattern(200000);
-	struct iovec all[] = { { bytes, 200000 } };
+	struct iovec all[] = {{bytes, 200000}};
 
 	connect_client(w, false);
 	server->pause_after_each = true;
@@ -262,7 +265,7 @@ static void test_what_is_sent_first_waits_for_the_handshake(void **state)
 {
 	struct world *w = *state;
 
-	w->greeting = (struct iovec){ "early", 5 };
+	w->greeting = (struct iovec){"early", 5};
 	connect_client(w, false);
 	turn_until(w, w->clients[0].received_bytes == 5 && w->servers[0].sent_count == 1);
 	assert_memory_equal(w->clients[0].received, "early", 5);
@@ -271,7 +274,7 @@ static void test_what_is_sent_first_waits_for_the_handshake(void **state)
 static void test_an_end_that_is_said(void **state)
 {
 	struct world *w = *state;
-	struct iovec late[] = { { "late", 4 } };
+	struct iovec late[] = {{"late", 4}};
 
 	connect_client(w, false);
 	stream_shutdown(&w->clients[0].stream);
@@ -287,7 +290,7 @@ static void test_an_end_that_is_said(void **state)
 static void test_an_end_that_is_not_said(void **state)
 {
 	struct world *w = *state;
-	struct iovec some[] = { { "half an ans", 11 } };
+	struct iovec some[] = {{"half an ans", 11}};
 
 	connect_client(w, false);
 	turn_until(w, w->worker->counts.full[TLS_SERVER_SIDE] == 1);
@@ -307,15 +310,15 @@ static void test_strangers(void **state)
 		const char *answer;
 		size_t answer_bytes;
 	} table[] = {
-		{ "GET / HTTP/1.1\r\n\r\n", 18, "HTTP/1.1 400 Bad Request\r\n", 26 },
-		{ "\x05\x01\x00", 3, "\x15\x03\x03\x00\x02\x02\x0a", 7 },
-		{ "\x16\x03\x01\x40\x01\x01", 6, "\x15\x03\x03\x00\x02\x02\x0a", 7 },
+		{"GET / HTTP/1.1\r\n\r\n", 18, "HTTP/1.1 400 Bad Request\r\n", 26},
+		{"\x05\x01\x00", 3, "\x15\x03\x03\x00\x02\x02\x0a", 7},
+		{"\x16\x03\x01\x40\x01\x01", 6, "\x15\x03\x03\x00\x02\x02\x0a", 7},
 	};
 	struct world *w = *state;
 
 	for (unsigned i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct end *client = &w->clients[i], *server = &w->servers[i];
-		struct iovec bytes[] = { { (void *)(uintptr_t)table[i].bytes, table[i].size } };
+		struct iovec bytes[] = {{(void *)(uintptr_t)table[i].bytes, table[i].size}};
 
 		start_client(w, i, true);
 		turn_until(w, client->connected && w->server_count == i + 1);
@@ -366,12 +369,13 @@ static void test_closing_at_any_turn(void **state)
 	char *bytes = pattern(300000);
 
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
-		struct iovec all[] = { { bytes, 300000 } };
+		struct iovec all[] = {{bytes, 300000}};
 
 		start_client(w, i, false);
 		for (unsigned turns = 0; turns < i; turns++) {
 			shard_turn(&w->shard, 0);
-			if (w->clients[i].connected && !stream_sending(&w->clients[i].stream) && !w->clients[i].sent_count)
+			if (w->clients[i].connected && !stream_sending(&w->clients[i].stream) &&
+				!w->clients[i].sent_count)
 				stream_send(&w->clients[i].stream, all, 1);
 		}
 		stream_close(&w->clients[i].stream, i % 2);

@@ -1,6 +1,6 @@
 /*
- * Two sessions without a socket between them: bytes are carried by hand, in pieces of any size. The clock is the test's, so that
- * certificates expire when it says.
+ * Two sessions without a socket between them: bytes are carried by hand, in pieces of any size. The clock is the
+ * test's, so that certificates expire when it says.
  */
 #include "tls/session.h"
 
@@ -45,9 +45,10 @@ struct world {
 
 static struct tls_server *make_server(struct world *w, const char *name, const char *client_ca, bool allow_12)
 {
-	struct tls_key_pair pair = { authority_path(w->authority, name, ".pem"), authority_path(w->authority, name, ".key") };
-	struct tls_server_options options = { .pairs = &pair, .pair_count = 1, .client_ca = client_ca, .tickets = w->tickets,
-					      .allow_12 = allow_12 };
+	struct tls_key_pair pair = {
+		authority_path(w->authority, name, ".pem"), authority_path(w->authority, name, ".key")};
+	struct tls_server_options options = {
+		.pairs = &pair, .pair_count = 1, .client_ca = client_ca, .tickets = w->tickets, .allow_12 = allow_12};
 	struct tls_server *server = NULL;
 	char why[256];
 
@@ -58,7 +59,7 @@ static struct tls_server *make_server(struct world *w, const char *name, const c
 static struct world *world_open(void)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct tls_client_options options = { .ca = NULL };
+	struct tls_client_options options = {.ca = NULL};
 	char why[256];
 
 	w->authority = authority_open();
@@ -66,7 +67,7 @@ static struct world *world_open(void)
 	list_init(&w->shard.turn_end);
 	assert_int_equal(tls_worker_open(&w->worker, &w->shard), 0);
 	w->tickets = tls_tickets_make();
-	w->listener = (struct tls_listener){ w->worker, make_server(w, "a.example", NULL, false) };
+	w->listener = (struct tls_listener){w->worker, make_server(w, "a.example", NULL, false)};
 	options.ca = authority_path(w->authority, "issuer", ".pem");
 	assert_int_equal(tls_client_make(&w->client, &options, why, sizeof(why)), 0);
 	assert_int_equal(tls_target_set(&w->target, w->client, SLICE("a.example")), 0);
@@ -174,7 +175,7 @@ static size_t read_all(struct world *w, struct tls_session *to, char *plain, siz
 
 static void test_any_splitting(void **state)
 {
-	static const size_t pieces[] = { 1, 2, 5, 6, 100, 1400, TLS_RECORD_MAX_BYTES };
+	static const size_t pieces[] = {1, 2, 5, 6, 100, 1400, TLS_RECORD_MAX_BYTES};
 	static char plain[100000], got[100000];
 	struct world *w = world_open();
 
@@ -182,8 +183,9 @@ static void test_any_splitting(void **state)
 	for (size_t i = 0; i < sizeof(plain); i++)
 		plain[i] = (char)(i * 31 + (i >> 9));
 	for (size_t i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-		struct iovec iov[] = { { plain, 3 }, { plain + 3, 0 }, { plain + 3, 40000 }, { plain + 40003, sizeof(plain) - 40003 } };
-		struct tls_cursor cursor = { iov, 4, 0 };
+		struct iovec iov[] = {
+			{plain, 3}, {plain + 3, 0}, {plain + 3, 40000}, {plain + 40003, sizeof(plain) - 40003}};
+		struct tls_cursor cursor = {iov, 4, 0};
 		unsigned records = 0;
 		size_t size;
 		int end;
@@ -216,8 +218,8 @@ static void test_resumes_on_any_worker_until_keys_are_gone(void **state)
 
 	(void)state;
 	for (int i = 0; i < 4; i++) {
-		struct iovec iov = { "x", 1 };
-		struct tls_cursor cursor = { &iov, 1, 0 };
+		struct iovec iov = {"x", 1};
+		struct tls_cursor cursor = {&iov, 1, 0};
 
 		if (i == 3)
 			wall_ns += 2ull * TLS_TICKET_ROTATION_S * NS_PER_S;
@@ -243,23 +245,24 @@ static void test_who_is_not_trusted(void **state)
 		enum tls_cause cause;
 		bool told;
 	} table[] = {
-		{ "b.example", false, 0, TLS_CAUSE_WRONG_HOST, true },
-		{ "127.0.0.1", false, 0, TLS_CAUSE_WRONG_HOST, false }, /* seen when all has been said */
-		{ "a.example", true, 0, TLS_CAUSE_UNKNOWN_ISSUER, true },
-		{ "a.example", false, 40, TLS_CAUSE_EXPIRED, true },
+		{"b.example", false, 0, TLS_CAUSE_WRONG_HOST, true},
+		{"127.0.0.1", false, 0, TLS_CAUSE_WRONG_HOST, false}, /* seen when all has been said */
+		{"a.example", true, 0, TLS_CAUSE_UNKNOWN_ISSUER, true},
+		{"a.example", false, 40, TLS_CAUSE_EXPIRED, true},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct world *w = world_open();
 		struct authority *other = authority_open();
-		struct tls_client_options options = { .ca = authority_path(other, "issuer", ".pem") };
+		struct tls_client_options options = {.ca = authority_path(other, "issuer", ".pem")};
 		struct tls_client *stranger;
 		char why[256];
 
 		assert_int_equal(tls_client_make(&stranger, &options, why, sizeof(why)), 0);
 		assert_int_equal(tls_target_set(&w->target, table[i].other_issuer ? stranger : w->client,
-						slice_of_string(table[i].host)), 0);
+					 slice_of_string(table[i].host)),
+			0);
 		wall_ns += table[i].days_later * 86400ull * NS_PER_S;
 		assert_int_equal(shake_hands(w, 1400), TLS_STEP_FAILED);
 		assert_string_equal(tls_cause_name(w->here.cause), tls_cause_name(table[i].cause));
@@ -278,7 +281,7 @@ static void test_who_is_not_trusted(void **state)
 static void test_insecure_trusts_anybody(void **state)
 {
 	struct world *w = world_open();
-	struct tls_client_options options = { .insecure = true };
+	struct tls_client_options options = {.insecure = true};
 	struct tls_client *anybody;
 	char why[256];
 
@@ -313,8 +316,8 @@ static void test_certificates_change_under_a_connection(void **state)
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		struct iovec iov = { "x", 1 };
-		struct tls_cursor cursor = { &iov, 1, 0 };
+		struct iovec iov = {"x", 1};
+		struct tls_cursor cursor = {&iov, 1, 0};
 
 		assert_int_equal(shake_hands(w, 1400), TLS_STEP_DONE);
 		authority_issue(w->authority, "a.example");
@@ -334,7 +337,7 @@ static void test_certificate_files(void **state)
 	struct tls_server *server;
 	char why[256], cert[128], key[128], other_key[128];
 	struct tls_key_pair pair;
-	struct tls_server_options options = { .pairs = &pair, .pair_count = 1 };
+	struct tls_server_options options = {.pairs = &pair, .pair_count = 1};
 
 	(void)state;
 	authority_issue(w->authority, "b.example");
@@ -344,16 +347,16 @@ static void test_certificate_files(void **state)
 	const struct {
 		const char *cert, *key, *why;
 	} table[] = {
-		{ cert, other_key, "does not belong to the certificate" },
-		{ key, key, "holds no certificate" },
-		{ cert, cert, "holds no private key" },
-		{ "/nonexistent.pem", key, "No such file" },
-		{ "/tmp", key, "no PEM file" },
-		{ cert, "/dev/null", "no PEM file" },
+		{cert, other_key, "does not belong to the certificate"},
+		{key, key, "holds no certificate"},
+		{cert, cert, "holds no private key"},
+		{"/nonexistent.pem", key, "No such file"},
+		{"/tmp", key, "no PEM file"},
+		{cert, "/dev/null", "no PEM file"},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		pair = (struct tls_key_pair){ table[i].cert, table[i].key };
+		pair = (struct tls_key_pair){table[i].cert, table[i].key};
 		assert_true(tls_server_make(&server, &options, why, sizeof(why)) < 0);
 		if (!strstr(why, table[i].why))
 			fail_msg("%s instead of %s", why, table[i].why);
@@ -370,10 +373,12 @@ static void test_broken_records(void **state)
 		size_t size;
 		bool alert; /* wolfSSL just closes over a head that is wrong */
 	} table[] = {
-		{ "\x17\x03\x03\x00\x20" "0123456789abcdef0123456789abcdef", 37, true }, /* its tag is wrong */
-		{ "\x17\x03\x03\xff\xff", 5, false },                                   /* too long */
-		{ "\x16\x03\x03\x00\x04\x01\x00\x00\x00", 9, true },                    /* another hello in clear text */
-		{ "GET / HTTP/1.1\r\n\r\n", 18, false },
+		{"\x17\x03\x03\x00\x20"
+		 "0123456789abcdef0123456789abcdef",
+			37, true},                                 /* its tag is wrong */
+		{"\x17\x03\x03\xff\xff", 5, false},                /* too long */
+		{"\x16\x03\x03\x00\x04\x01\x00\x00\x00", 9, true}, /* another hello in clear text */
+		{"GET / HTTP/1.1\r\n\r\n", 18, false},
 	};
 
 	(void)state;
