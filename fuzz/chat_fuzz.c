@@ -1,0 +1,266 @@
+/*
+ * Fuzzes what goes between dialects: requests, whole answers and streams, each from either dialect to the other. What
+ * is written must be JSON (of a stream: each of its events), what is refused must say why, and a request that was
+ * written must be read by the other dialect's own reader and, where nothing was dropped, stay the same when it is
+ * written back and forth once more. A stream is read again in pieces and must give the same.
+ *
+ * An input: a byte that chooses, a byte of choices, a seed of cuts, then the document.
+ */
+#include "fuzz/document.h"
+#include "proto/chat.h"
+#include "proto/sse.h"
+
+enum { ARENA_BYTES = 1 << 23, OUT_BYTES = 1 << 18 };
+
+enum choices { CHOICE_SAMPLING = 1, CHOICE_REASONING = 2, CHOICE_NEW_LIMIT = 4, CHOICE_USAGE = 8 };
+
+struct room {
+	struct json_parser *parser;
+	struct arena_pool pool;
+	struct arena arena;
+};
+
+static struct text open_out(struct room *room)
+{
+	struct text out = text_over(arena_alloc(&room->arena, OUT_BYTES), OUT_BYTES);
+
+	assert(out.data);
+	return out;
+}
+
+/* Parses in memory of its own size. The caller frees it; NULL: no JSON. */
+static char *parse(struct room *room, struct slice bytes)
+{
+	struct json_error error;
+	char *document = padded_copy(bytes);
+
+	if (json_parse(room->parser, slice_of(document, bytes.size), &error) == 0)
+		return document;
+	free(document);
+	return NULL;
+}
+
+/* ---- requests ----------------------------------------------------------------------------------------------- */
+
+static void check_problem(int err, const struct openai_problem *problem)
+{
+	assert(err == -EINVAL && problem->code.size && problem->message.size);
+}
+
+/* What the view holds, in the other dialect; false when it is refused. Counts what was dropped. */
+static bool rewrite(struct room *room, const struct chat_dialect *from, const struct chat_dialect *to,
+	const struct chat_target *target, struct text *out, unsigned *dropped_count)
+{
+	struct openai_problem problem = {0};
+	char header[64];
+	struct text dropped = text_over(header, sizeof(header));
+	struct chat *chat = arena_alloc(&room->arena, sizeof(*chat));
+	int err;
+
+	assert(chat);
+	chat_init(chat, &room->arena);
+	err = from->read_request(room->parser, chat, &problem);
+	if (!err)
+		err = chat_check(chat, to->has, &problem);
+	*out = open_out(room);
+	if (!err)
+		err = to->write_request(chat, target, out, &problem);
+	if (err) {
+		check_problem(err, &problem);
+		return false;
+	}
+	assert(!out->full);
+	*dropped_count += chat->dropped_count;
+	chat_print_dropped(chat, &dropped);
+	assert(!dropped.full);
+	for (size_t i = 0; i < dropped.size; i++)
+		assert(dropped.data[i] > ' ' && dropped.data[i] <= '~');
+	return true;
+}
+
+static void fuzz_request(
+	struct room *room, const struct chat_dialect *from, const struct chat_dialect *to, unsigned choices)
+{
+	struct chat_target target = {.model = SLICE("m"),
+		.max_tokens_default = 4096,
+		.sampling = choices & CHOICE_SAMPLING,
+		.reasoning = choices & CHOICE_REASONING,
+		.max_completion_tokens = choices & CHOICE_NEW_LIMIT};
+	struct text first, back, again;
+	unsigned dropped = 0;
+	char *document;
+
+	if (json_type(room->parser, 0) != JSON_OBJECT || !rewrite(room, from, to, &target, &first, &dropped))
+		return;
+	document = parse(room, text_slice(&first));
+	assert(document);
+	if (rewrite(room, to, from, &target, &back, &dropped)) {
+		free(document);
+		document = parse(room, text_slice(&back));
+		assert(document);
+		if (rewrite(room, from, to, &target, &again, &dropped) && dropped == 0)
+			expect_same(&first, &again);
+	}
+	free(document);
+}
+
+/* ---- answers ------------------------------------------------------------------------------------------------ */
+
+static struct chat_frame make_frame(unsigned choices, const struct openai_usage *usage)
+{
+	return (struct chat_frame){.model_json = SLICE("\"m\""),
+		.members = SLICE("\"x-llm-gateway\":{}"),
+		.created_s = 5,
+		.include_usage = choices & CHOICE_USAGE,
+		.usage = *usage};
+}
+
+static void check_usage(const struct openai_usage *usage)
+{
+	assert(usage->present || usage->prompt_tokens + usage->completion_tokens == 0);
+	assert(usage->cached_tokens + usage->cache_write_tokens <= usage->prompt_tokens);
+	assert(usage->reasoning_tokens <= usage->completion_tokens);
+}
+
+static void fuzz_answer(
+	struct room *room, const struct chat_dialect *from, const struct chat_dialect *to, unsigned choices)
+{
+	struct chat *chat = arena_alloc(&room->arena, sizeof(*chat));
+	struct text out = open_out(room);
+	struct chat_answer answer, again;
+	struct chat_frame frame;
+	char *document;
+
+	assert(chat);
+	chat_init(chat, &room->arena);
+	if (from->read_answer(room->parser, chat, &answer) < 0)
+		return;
+	check_usage(&answer.usage);
+	frame = make_frame(choices, &answer.usage);
+	if (to->write_answer(&answer, &frame, &out) < 0)
+		return;
+	assert(!out.full);
+	document = parse(room, text_slice(&out));
+	assert(document && to->read_answer(room->parser, chat, &again) == 0);
+	assert(answer.usage.prompt_tokens == again.usage.prompt_tokens);
+	assert(answer.usage.completion_tokens == again.usage.completion_tokens);
+	free(document);
+}
+
+/* ---- streams ------------------------------------------------------------------------------------------------ */
+
+struct relay {
+	struct chat_sink sink;
+	const struct chat_dialect *to;
+	struct chat_writer writer;
+	struct chat_frame frame;
+	struct text out;
+};
+
+static void relay_event(struct chat_sink *sink, const struct chat_event *event)
+{
+	struct relay *relay = (struct relay *)sink;
+
+	relay->to->write_event(&relay->writer, event, &relay->frame, &relay->out);
+}
+
+static struct text relay_stream(struct room *room, const struct chat_dialect *from, const struct chat_dialect *to,
+	unsigned choices, struct slice stream, struct cuts cuts)
+{
+	static const struct openai_usage nothing;
+	struct relay relay = {.sink.event = relay_event,
+		.to = to,
+		.writer.open = -1,
+		.frame = make_frame(choices, &nothing),
+		.out = open_out(room)};
+	char *memory = malloc(2 * DOCUMENT_MAX_BYTES), *piece, *document;
+	struct chat_reader reader = {0};
+	struct sse_parser sse;
+	struct sse_event event;
+	enum sse_result result;
+	int err = 0;
+
+	assert(memory);
+	sse_init(&sse, memory, DOCUMENT_MAX_BYTES);
+	while (stream.size && !err) {
+		struct slice bytes = slice_of(stream.data, cuts_next(&cuts, stream.size));
+
+		stream = slice_after(stream, bytes.size);
+		piece = copy_of(bytes);
+		bytes.data = piece;
+		while (!err && (result = sse_next(&sse, &bytes, &event)) != SSE_MORE) {
+			document = result == SSE_EVENT && event.data.size ? parse(room, event.data) : NULL;
+			if (result == SSE_TOO_LARGE || (event.data.size && !event.comment && !document))
+				err = -EPROTO;
+			else if (document && !event.comment)
+				err = from->read_event(&reader, room->parser, &relay.sink);
+			free(document);
+		}
+		free(piece);
+	}
+	free(memory);
+	check_usage(&reader.usage);
+	assert(!relay.out.full);
+	return relay.out;
+}
+
+/* Whole events, each of them JSON. */
+static void check_stream(struct room *room, struct slice stream)
+{
+	char *memory = malloc(OUT_BYTES * 2), *document;
+	struct sse_parser sse;
+	struct sse_event event;
+
+	assert(memory);
+	sse_init(&sse, memory, OUT_BYTES);
+	while (sse_next(&sse, &stream, &event) == SSE_EVENT) {
+		assert(!event.comment && event.data.size);
+		document = parse(room, event.data);
+		assert(document);
+		free(document);
+	}
+	assert(sse_at_boundary(&sse));
+	free(memory);
+}
+
+static void fuzz_stream(struct room *room, const struct chat_dialect *from, const struct chat_dialect *to,
+	unsigned choices, struct slice stream, uint8_t seed)
+{
+	struct text whole = relay_stream(room, from, to, choices, stream, cuts_none());
+	struct text pieces = relay_stream(room, from, to, choices, stream, seed ? cuts_drawn(seed) : cuts_bytes());
+
+	expect_same(&whole, &pieces);
+	check_stream(room, text_slice(&whole));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input input = {data, data + size};
+	unsigned kind = input_byte(&input), choices = input_byte(&input);
+	uint8_t seed = input_byte(&input);
+	const struct chat_dialect *from = kind & 1 ? &chat_anthropic : &chat_openai;
+	const struct chat_dialect *to = kind & 1 ? &chat_openai : &chat_anthropic;
+	struct slice rest = input_rest(&input);
+	struct room room;
+	char *document;
+
+	if (rest.size > DOCUMENT_MAX_BYTES)
+		return 0;
+	room.parser = json_parser_open(OUT_BYTES);
+	assert(room.parser);
+	arena_pool_init(&room.pool, 0);
+	arena_init(&room.arena, &room.pool, ARENA_BYTES);
+	if (kind % 6 >= 4) {
+		fuzz_stream(&room, from, to, choices, rest, seed);
+	} else if ((document = parse(&room, rest))) {
+		if (kind % 6 >= 2)
+			fuzz_answer(&room, from, to, choices);
+		else
+			fuzz_request(&room, from, to, choices);
+		free(document);
+	}
+	arena_fini(&room.arena);
+	arena_pool_fini(&room.pool);
+	json_parser_close(room.parser);
+	return 0;
+}
