@@ -1,5 +1,6 @@
 obj-y += api_error.o price.o keys.o key_match.o catalog.o client_address.o
 obj-$(CONFIG_ANTHROPIC) += dialect_anthropic.o
+test-$(CONFIG_ANTHROPIC) += dialect_test
 obj-y += dialect.o upstream.o node.o gateway.o gateway_shard.o gateway_metrics.o service.o pages.o admin.o
 obj-y += exchange.o exchange_request.o exchange_plan.o exchange_refuse.o exchange_upstream.o exchange_unary.o
 obj-y += limit_window.o limit_meter.o limit_lease.o limit_book.o limits.o exchange_limit.o

@@ -135,8 +135,6 @@ struct exchange {
 	unsigned answer_iov_count;
 	/* The stream. */
 	struct sse_parser sse;
-	struct chat_reader reader;
-	struct chat_writer writer;
 	void *stream_memory;
 	struct timer first_token_timer, keepalive_timer;
 	struct text held; /* opening events that wait for the first content */
@@ -158,6 +156,8 @@ struct exchange {
 	 */
 	struct receipt receipt;
 	struct http_call call;
+	struct chat_reader reader; /* of a stream */
+	struct chat_writer writer;
 	struct limit_request limit; /* exchange_open() begins it */
 	struct exchange_candidate candidates[EXCHANGE_CANDIDATES_MAX];
 	struct iovec body_iov[2 * JSON_EDITS_MAX + 1];

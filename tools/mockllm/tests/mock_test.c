@@ -38,6 +38,9 @@ static const struct {
 	{ "mock-slow-0-drip", { .words = WORDS, .pieces = MOCK_DRIP } },
 	{ "mock-slow-0-split", { .words = WORDS, .pieces = MOCK_SPLIT } },
 	{ "mock-slow-0-tool", { .words = WORDS, .tool = true } },
+	{ "mock-slow-0-tool-parallel-empty-input", { .words = WORDS, .tool = true, .parallel = true, .empty_input = true } },
+	{ "mock-slow-0-thinking-cached", { .words = WORDS, .thinking = true, .cached = true } },
+	{ "mock-slow-0-error-first", { .words = WORDS, .error_first = true } },
 	{ "mock-slow-0-large-6", { .words = 1025, .words_fixed = true } },
 	{ "mock-slow-0-events-99999999999999999999", { .words = 1000000, .words_fixed = true } },
 };
@@ -64,6 +67,11 @@ static void test_names(void **state)
 		assert_int_equal(got.interval_ns, want->interval_ns);
 		assert_int_equal(got.no_usage, want->no_usage);
 		assert_int_equal(got.tool, want->tool);
+		assert_int_equal(got.parallel, want->parallel);
+		assert_int_equal(got.empty_input, want->empty_input);
+		assert_int_equal(got.thinking, want->thinking);
+		assert_int_equal(got.cached, want->cached);
+		assert_int_equal(got.error_first, want->error_first);
 	}
 }
 
