@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 CALL_TOLERANCE = 0.10
+BUSY_TOLERANCE = 0.20  # of calls, when other programs kept the machine busy in one of the two runs
 STEP_TOLERANCE = 0.30
 NAME = re.compile(r"(\d{4}-\d{2}-\d{2})(?:-(\d+))?\.json")
 
@@ -44,13 +45,22 @@ def change(name, kept, now, least, tolerance):
     return Change(name, kept, now, slower, faster=now < kept * (1 - tolerance))
 
 
+def busy(table):
+    return table["machine"]["load"] > table["machine"]["cores"] / 2
+
+
+def call_tolerance(kept, now):
+    return BUSY_TOLERANCE if busy(kept) or busy(now) else CALL_TOLERANCE
+
+
 def compare(kept, now):
     """Changes of what both tables hold, in their order."""
     found = []
+    tolerance = call_tolerance(kept, now)
     for name, row in now["calls"].items():
         if name in kept["calls"]:
             then = kept["calls"][name]["by_nginx"]
-            found.append(change(name, then, row["by_nginx"], row["by_nginx_least"], CALL_TOLERANCE))
+            found.append(change(name, then, row["by_nginx"], row["by_nginx_least"], tolerance))
     if kept["machine"]["processor"] != now["machine"]["processor"]:
         return found
     for name, row in now["steps"].items():

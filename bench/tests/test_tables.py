@@ -15,7 +15,7 @@ def measured(*processor_us):
 
 
 def kept():
-    return {"machine": {"processor": "one"},
+    return {"machine": {"processor": "one", "cores": 2, "load": 0.4},
             "calls": {"unary": {"by_nginx": 0.80, "by_nginx_least": 0.78},
                       "gone": {"by_nginx": 1, "by_nginx_least": 1}},
             "steps": {"yardstick": {"by_yardstick": 1.0, "by_yardstick_least": 1.0},
@@ -44,6 +44,13 @@ class Compare(unittest.TestCase):
         for ratio, least, expected in rows:
             with self.subTest(ratio=ratio, least=least):
                 self.assertEqual(told(self.now(by_nginx=ratio, by_nginx_least=least))["unary"], expected)
+
+    def test_a_busy_machine_is_given_more_room(self):
+        for which, load, expected in [("now", 1.0, "slower"), ("now", 1.1, "same"), ("kept", 9.0, "same")]:
+            then, table = kept(), self.now(by_nginx=0.95, by_nginx_least=0.95)
+            {"now": table, "kept": then}[which]["machine"]["load"] = load
+            with self.subTest(which=which, load=load):
+                self.assertEqual(tables.compare(then, table)[0].slower, expected == "slower")
 
     def test_steps_have_their_own_tolerance(self):
         for ratio, expected in [(0.25, "same"), (0.27, "slower"), (0.13, "faster")]:
