@@ -266,6 +266,33 @@ const tests = {
     assert.equal(back.model, "claude/mock");
   },
 
+  // What the tests above rest on: a translation that the real API would refuse does not pass here either.
+  async "the simulator refuses what Anthropic refuses"(world) {
+    const ask = (body, headers = {}) => fetch(`${world.mock.base}/v1/messages`, { method: "POST", body: JSON.stringify({
+      model: "mock", max_tokens: 5, messages, ...body }), headers: { "x-api-key": "k", "anthropic-version": "2023-06-01", ...headers } });
+    const user = (...content) => ({ messages: [{ role: "user", content }] });
+    const call = { role: "assistant", content: [{ type: "tool_use", id: "1", name: "f", input: {} }] };
+    const text = { type: "text", text: "x" };
+    assert.equal((await ask({})).status, 200);
+    assert.equal((await ask({}, { "x-api-key": "" })).status, 401);
+    for (const [body, headers] of [[{}, { "anthropic-version": "" }], [{ max_tokens: undefined }], [{ max_tokens: -1 }], [{ seed: 1 }], [{ n: 1 }],
+      [{ temperature: 1.5 }], [{ output_config: { effort: "minimal" } }], [{ messages: [] }], [{ messages: [{ role: "system", content: "x" }] }],
+      [{ messages: [{ role: "user", content: "" }] }], [{ messages: [{ role: "user", content: [] }] }], [user({ type: "text", text: "" })],
+      [user({ type: "image_url" })], [user({ type: "image", source: { type: "base64", data: "AAAA" } })], [user({ ...call.content[0] })],
+      [{ messages: [{ role: "assistant", content: [{ ...call.content[0], input: "{}" }] }] }],
+      [{ messages: [{ role: "assistant", content: [{ type: "thinking", thinking: "x" }] }] }],
+      [{ messages: [...messages, call, ...messages.map((m) => ({ ...m, content: [text] }))] }],
+      [{ messages: [...messages, call, { role: "user", content: [text, { type: "tool_result", tool_use_id: "1" }] }] }],
+      [{ tools: [{ name: "f" }] }], [{ tools: [{ name: "f", input_schema: {} }] }], [{ tool_choice: { type: "auto" } }],
+      [{ tools: [{ name: "f", input_schema: { type: "object" } }], tool_choice: { type: "required" } }]]) {
+      const response = await ask(body, headers);
+      const answer = await response.json();
+      assert.equal(response.status, 400, JSON.stringify(body));
+      assert.equal(answer.type, "error");
+      assert.equal(answer.error.type, "invalid_request_error");
+    }
+  },
+
   async "a provider without usage is estimated"(world) {
     const answer = await openai(world).chat.completions.create({ model: "claude/mock-no-usage", messages });
     assert.ok(answer.usage.completion_tokens > 0);
