@@ -137,6 +137,18 @@ static void escape(struct text *t, uint8_t byte)
 	}
 }
 
+/* Whether eight bytes are ASCII that stands in JSON as it is: no control, quote, backslash ("Bit Twiddling Hacks"). */
+static bool eight_are_plain(const uint8_t *p)
+{
+	const uint64_t ones = 0x0101010101010101, highs = 0x8080808080808080;
+	uint64_t v, quote, backslash;
+
+	memcpy(&v, p, sizeof(v));
+	quote = v ^ ones * '"';
+	backslash = v ^ ones * '\\';
+	return !((v | ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & highs);
+}
+
 /* How many bytes from `p` on stand in JSON as they are. */
 static size_t plain_bytes(const uint8_t *p, size_t size)
 {
@@ -145,6 +157,10 @@ static size_t plain_bytes(const uint8_t *p, size_t size)
 	while (plain < size) {
 		size_t bytes = 1;
 
+		if (size - plain >= 8 && eight_are_plain(p + plain)) {
+			plain += 8;
+			continue;
+		}
 		if (p[plain] >= 0x80)
 			bytes = text_utf8_bytes(p + plain, size - plain);
 		else if (p[plain] < 0x20 || p[plain] == '"' || p[plain] == '\\')

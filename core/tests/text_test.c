@@ -95,6 +95,31 @@ static void test_dates(void **state)
 	}
 }
 
+/* Every byte at every place of a long text is written as it is alone: eight are looked at at once. */
+static void test_json_places(void **state)
+{
+	enum { LONG = 19 };
+	char in[LONG], alone_memory[16], long_memory[64];
+
+	(void)state;
+	for (int byte = 0; byte < 0x100; byte++)
+		for (int at = 0; at < LONG; at++) {
+			struct text alone = text_over(alone_memory, sizeof(alone_memory));
+			struct text whole = text_over(long_memory, sizeof(long_memory));
+			size_t size;
+
+			memset(in, '~', sizeof(in));
+			in[at] = (char)byte;
+			text_json(&alone, slice_of(&in[at], 1));
+			text_json(&whole, slice_of(in, sizeof(in)));
+			size = alone.size - 2;
+			assert_int_equal(whole.size, LONG - 1 + size + 2);
+			assert_memory_equal(whole.data + 1 + at, alone.data + 1, size);
+			for (int i = 0; i < LONG - 1; i++)
+				assert_int_equal(whole.data[1 + (i < at ? (size_t)i : (size_t)i + size)], '~');
+		}
+}
+
 static void test_json(void **state)
 {
 	static const struct {
@@ -168,6 +193,7 @@ int main(void)
 		cmocka_unit_test(test_milli),
 		cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_json_places),
 		cmocka_unit_test(test_full),
 	};
 
