@@ -59,6 +59,7 @@ static void exchange_free(struct exchange *e)
 {
 	struct gateway_shard *gs = e->gateway_shard;
 
+	exchange_call_done(e);
 	exchange_stream_stop(e);
 	exchange_forget_answer(e);
 	arena_fini(&e->arena);

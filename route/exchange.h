@@ -16,6 +16,7 @@
 #include "route/api_error.h"
 #include "route/dialect.h"
 #include "route/gateway_shard.h"
+#include "route/plan.h"
 #include "route/price.h"
 
 #include <stddef.h>
@@ -60,17 +61,8 @@ enum attempt_failure {
 };
 
 enum {
-	EXCHANGE_CANDIDATES_MAX = RECEIPT_CANDIDATES_MAX,
 	EXCHANGE_ERROR_BYTES = 4096,
 	EXCHANGE_ARENA_BYTES_MAX = 160 * 1024 * 1024
-};
-
-struct exchange_candidate {
-	const struct model_settings *model;
-	const struct deployment_settings *deployment;
-	const struct provider_settings *provider;
-	const struct credential_settings *credential; /* NULL: none needed */
-	const struct dialect *dialect;
 };
 
 /* Why the last attempt failed, kept until another takes its place or the client is told. Texts in the arena. */
@@ -117,7 +109,7 @@ struct exchange {
 	int chat_error;
 	struct openai_problem problem; /* why a candidate cannot serve it */
 	/* The plan. */
-	unsigned candidate_count, candidate_next; /* of candidates[] */
+	unsigned candidate_next; /* of plan.candidates */
 	unsigned attempt_count; /* all; the receipt names the first few alone */
 	const struct exchange_candidate *candidate; /* being tried, then the winner */
 	struct slice model_json;                    /* its catalog id, quoted, and its length-checked copy */
@@ -126,6 +118,7 @@ struct exchange {
 	struct exchange_failure failure;
 	/* The call. */
 	uint64_t call_started_ns, overhead_ns, body_begun_ns;
+	struct fleet_call fleet_call; /* of the attempt under way */
 	/* The answer to the client while it waits for its receipt. */
 	struct slice answer_headers;
 	/* The provider's answer, collected. */
@@ -159,7 +152,7 @@ struct exchange {
 	struct chat_reader reader; /* of a stream */
 	struct chat_writer writer;
 	struct limit_request limit; /* exchange_open() begins it */
-	struct exchange_candidate candidates[EXCHANGE_CANDIDATES_MAX];
+	struct plan plan;
 	struct iovec body_iov[2 * JSON_EDITS_MAX + 1];
 	struct iovec answer_iov[2 * JSON_EDITS_MAX + 1];
 	struct http_head answer_head;
@@ -201,6 +194,15 @@ void exchange_limit_print(struct exchange *exchange, struct text *headers);
 
 /* exchange_plan.c: the candidates of a model. False: refused. */
 bool exchange_plan(struct exchange *exchange);
+
+/* exchange_fleet.c: what attempts mean for the deployments, and these for attempts. */
+uint64_t exchange_tokens_about(const struct exchange *exchange);  /* that the call takes */
+uint32_t exchange_retry_after_s(const struct exchange *exchange); /* until a candidate may be back */
+bool exchange_may_call(struct exchange *exchange);                /* false: the retry budget is used up */
+bool exchange_call_take(struct exchange *exchange, const struct exchange_candidate *candidate); /* false: not it, now */
+void exchange_read_room(struct exchange *exchange);   /* what the answer's head says of the provider's limits */
+void exchange_call_failed(struct exchange *exchange); /* as exchange->failure says */
+void exchange_call_done(struct exchange *exchange);   /* by exchange->status; nothing when no call is under way */
 
 /* exchange_upstream.c: attempts. */
 void exchange_attempt(struct exchange *exchange); /* the next candidate, or fail */

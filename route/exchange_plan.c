@@ -1,28 +1,12 @@
 /*
- * The plan of an exchange: which deployments with which credentials may serve the model that was named, in the order in
- * which they are tried. The first of a group is drawn by weight, the others follow as declared; within a model, those
- * of the providers that the request prefers come first.
+ * The plan of an exchange: from the model that was named, its fallbacks or the request's own chain, and the request's
+ * hints, to candidates and verdicts (route/plan.h), and the refusal when none is left.
  */
 #include "route/exchange.h"
 
 #include <limits.h>
 
 #define NONE slice_of(NULL, 0)
-
-static void add_verdict(struct exchange *e, const struct model_settings *model, enum receipt_verdict verdict)
-{
-	struct receipt *receipt = &e->receipt;
-
-	if (receipt->candidate_count < RECEIPT_CANDIDATES_MAX)
-		receipt->candidates[receipt->candidate_count++] =
-			(struct receipt_candidate){slice_of_string(model->id), verdict};
-}
-
-static void add_candidate(struct exchange *e, const struct exchange_candidate *candidate)
-{
-	if (e->candidate_count < EXCHANGE_CANDIDATES_MAX)
-		e->candidates[e->candidate_count++] = *candidate;
-}
 
 /* A list in the request's hints; JSON_NONE: not given. */
 static json_ref hint(const struct exchange *e, struct slice name)
@@ -49,129 +33,34 @@ static unsigned place_in(const struct json_parser *json, json_ref list, const ch
 	return UINT_MAX;
 }
 
-static bool is_excluded(const struct exchange *e, const struct provider_settings *provider)
+/*
+ * The providers' ranks: what is preferred in its order, then all others; what the hints or the routing exclude not at
+ * all. *ranks is NULL where that says nothing. False when memory is out.
+ */
+static bool rank_providers(struct exchange *e, const uint8_t **ranks)
 {
-	return place_in(e->gateway_shard->json, hint(e, SLICE("exclude_providers")), provider->name) != UINT_MAX ||
-	       !routing_allows_provider(e->config->config->settings, provider->name);
-}
-
-/* Stable: what is preferred alike, or not at all, stays in its order. At most 16 candidates. */
-static void put_preferred_first(struct exchange *e, unsigned first)
-{
+	const struct settings *settings = e->config->config->settings;
 	const struct json_parser *json = e->gateway_shard->json;
-	json_ref prefer = hint(e, SLICE("prefer_providers"));
-	unsigned at;
+	json_ref exclude = hint(e, SLICE("exclude_providers")), prefer = hint(e, SLICE("prefer_providers"));
+	uint8_t *made;
 
-	if (prefer == JSON_NONE)
-		return;
-	for (unsigned i = first + 1; i < e->candidate_count; i++) {
-		struct exchange_candidate moved = e->candidates[i];
-		unsigned place = place_in(json, prefer, moved.provider->name);
-
-		for (at = i; at > first && place_in(json, prefer, e->candidates[at - 1].provider->name) > place; at--)
-			e->candidates[at] = e->candidates[at - 1];
-		e->candidates[at] = moved;
-	}
-}
-
-/* The credentials of one deployment: the named one, or all of the provider's. */
-static void add_credentials(struct exchange *e, struct exchange_candidate *candidate)
-{
-	const struct provider_settings *provider = candidate->provider;
-	const char *named = candidate->deployment->credential;
-	uint64_t weights = 0, drawn;
-	unsigned first = 0;
-
-	if (provider->credential_count == 0) {
-		add_candidate(e, candidate);
-		return;
-	}
-	for (unsigned i = 0; i < provider->credential_count; i++)
-		weights += provider->credentials[i].weight;
-	drawn = weights ? rand_below(&e->gateway_shard->shard->rand, weights) : 0;
-	while (first + 1 < provider->credential_count && drawn >= provider->credentials[first].weight)
-		drawn -= provider->credentials[first++].weight;
-	for (unsigned i = 0; i < provider->credential_count; i++) {
-		/* The drawn one, then the others in order. */
-		unsigned at = i == 0 ? first : i <= first ? i - 1 : i;
-
-		candidate->credential = &provider->credentials[at];
-		if (!named || strcmp(named, candidate->credential->name) == 0)
-			add_candidate(e, candidate);
-	}
-}
-
-static enum receipt_verdict judge(struct exchange *e, const struct exchange_candidate *candidate)
-{
-	const struct provider_settings *provider = candidate->provider;
-
-	if (!candidate->dialect || !candidate->dialect->paths[e->api])
-		return VERDICT_NO_CAPABILITY;
-	if (e->workspace && e->workspace->residency &&
-		(!provider->region || strcmp(e->workspace->residency, provider->region) != 0))
-		return VERDICT_RESIDENCY;
-	if (is_excluded(e, provider))
-		return VERDICT_EXCLUDED;
-	return exchange_can_serve(e, candidate) ? VERDICT_CHOSEN : VERDICT_NO_CAPABILITY;
-}
-
-static void add_deployment(
-	struct exchange *e, const struct model_settings *model, const struct deployment_settings *deployment)
-{
-	struct exchange_candidate candidate = {.model = model, .deployment = deployment};
-	enum receipt_verdict verdict;
-
-	candidate.provider = &e->config->config->settings->providers[deployment->provider];
-	candidate.dialect = dialect_of(candidate.provider->kind);
-	verdict = judge(e, &candidate);
-	if (verdict == VERDICT_CHOSEN)
-		add_credentials(e, &candidate);
-	else
-		add_verdict(e, model, verdict);
-}
-
-static const char *api_capability(enum receipt_api api)
-{
-	switch (api) {
-	case API_COMPLETIONS:
-		return "completions";
-	case API_EMBEDDINGS:
-		return "embeddings";
-	case API_MODERATIONS:
-		return "moderations";
-	default:
-		return "chat";
-	}
-}
-
-/* A model that says nothing of its capabilities has all that its provider's kind has. */
-static bool model_can(const struct model_settings *model, const char *capability)
-{
-	if (model->capabilities.count == 0)
+	*ranks = NULL;
+	if (exclude == JSON_NONE && prefer == JSON_NONE && settings->routing.more.allowed_providers.count == 0 &&
+		settings->routing.more.blocked_providers.count == 0)
 		return true;
-	for (unsigned i = 0; i < model->capabilities.count; i++)
-		if (strcmp(model->capabilities.list[i], capability) == 0)
-			return true;
-	return false;
-}
+	made = arena_alloc(&e->arena, settings->provider_count);
+	if (!made)
+		return false;
+	for (unsigned i = 0; i < settings->provider_count; i++) {
+		const char *name = settings->providers[i].name;
+		unsigned place = place_in(json, prefer, name);
 
-static void add_model(struct exchange *e, const struct model_settings *model)
-{
-	uint64_t weights = 0, drawn;
-	unsigned first = 0, before = e->candidate_count;
-
-	if (!model_can(model, api_capability(e->api)) || (e->stream && !model_can(model, "streaming"))) {
-		add_verdict(e, model, VERDICT_NO_CAPABILITY);
-		return;
+		made[i] = place < PLAN_PROVIDER_UNRANKED ? (uint8_t)place : PLAN_PROVIDER_UNRANKED;
+		if (place_in(json, exclude, name) != UINT_MAX || !routing_allows_provider(settings, name))
+			made[i] = PLAN_PROVIDER_EXCLUDED;
 	}
-	for (unsigned i = 0; i < model->deployment_count; i++)
-		weights += model->deployments[i].weight;
-	drawn = weights ? rand_below(&e->gateway_shard->shard->rand, weights) : 0;
-	while (first + 1 < model->deployment_count && drawn >= model->deployments[first].weight)
-		drawn -= model->deployments[first++].weight;
-	for (unsigned i = 0; i < model->deployment_count; i++)
-		add_deployment(e, model, &model->deployments[i == 0 ? first : i <= first ? i - 1 : i]);
-	put_preferred_first(e, before);
+	*ranks = made;
+	return true;
 }
 
 static bool refuse_unknown(struct exchange *e, struct slice name, struct slice param)
@@ -220,7 +109,7 @@ static bool refuse_not_allowed(struct exchange *e, struct slice param)
 }
 
 /* Fallbacks of the configuration: those that this key may not use are left out, and say so on the receipt. */
-static void add_declared(struct exchange *e, const struct strings *names)
+static void add_declared(struct exchange *e, const struct plan_request *request, const struct strings *names)
 {
 	for (unsigned i = 0; i < names->count; i++) {
 		const struct model_settings *model =
@@ -229,14 +118,14 @@ static void add_declared(struct exchange *e, const struct strings *names)
 		if (!model)
 			continue;
 		if (may_use(e, model))
-			add_model(e, model);
+			plan_model(&e->plan, request, model);
 		else
-			add_verdict(e, model, VERDICT_NOT_ALLOWED);
+			plan_verdict(&e->plan, model, VERDICT_NOT_ALLOWED);
 	}
 }
 
 /* The request's own chain: what it names has to exist and to be allowed. */
-static bool add_chain(struct exchange *e)
+static bool add_chain(struct exchange *e, const struct plan_request *request)
 {
 	const struct json_parser *json = e->gateway_shard->json;
 
@@ -248,22 +137,22 @@ static bool add_chain(struct exchange *e)
 			return refuse_unknown(e, name, SLICE("x-fallback-chain"));
 		if (!may_use(e, model))
 			return refuse_not_allowed(e, SLICE("x-fallback-chain"));
-		add_model(e, model);
+		plan_model(&e->plan, request, model);
 	}
 	return true;
 }
 
-static bool add_fallbacks(struct exchange *e, const struct model_settings *model)
+static bool add_fallbacks(struct exchange *e, const struct plan_request *request, const struct model_settings *model)
 {
 	const struct settings *settings = e->config->config->settings;
 	const struct json_parser *json = e->gateway_shard->json;
 
 	if (e->asked.chain != JSON_NONE && json_type(json, e->asked.chain) == JSON_ARRAY)
-		return add_chain(e);
+		return add_chain(e, request);
 	if (!settings->routing.fallback_enabled)
 		return true;
-	add_declared(e, &model->fallback);
-	add_declared(e, &settings->routing.fallback_chain);
+	add_declared(e, request, &model->fallback);
+	add_declared(e, request, &settings->routing.fallback_chain);
 	return true;
 }
 
@@ -290,14 +179,54 @@ static bool check_hint(struct exchange *e, struct slice name, struct slice param
 static const struct slice exclude_param = {"x-routing-hints.exclude_providers", 33};
 static const struct slice prefer_param = {"x-routing-hints.prefer_providers", 32};
 
-/* Says why no candidate is left, by the verdict on the first. */
+static const struct slice no_deployment = {"No deployment of this model can serve the call at the moment.", 61};
+
+#define FOR_NOW(verdict) (1u << (verdict))
+#define LIMITED_FOR_NOW (FOR_NOW(VERDICT_COOLING) | FOR_NOW(VERDICT_LIMITED))
+#define ANY_FOR_NOW                                                                                                    \
+	(LIMITED_FOR_NOW | FOR_NOW(VERDICT_BREAKER_OPEN) | FOR_NOW(VERDICT_NO_CREDENTIAL) | FOR_NOW(VERDICT_DISABLED))
+
+/* Nobody is left for reasons that pass: what a call would have come to, had it been made. */
+static void refuse_for_now(struct exchange *e)
+{
+	uint32_t given = e->plan.verdicts_given & ANY_FOR_NOW;
+	struct api_error error = {.status = 503,
+		.type = SLICE("overloaded"),
+		.code = SLICE("no_deployment"),
+		.message = no_deployment,
+		.retry_after_s = exchange_retry_after_s(e)};
+
+	if (given == FOR_NOW(VERDICT_NO_CREDENTIAL)) {
+		error.status = 502;
+		error.type = SLICE("upstream_error");
+		error.code = SLICE("upstream_auth_error");
+		error.retry_after_s = 0;
+		error.message =
+			SLICE("The provider did not accept the gateway's credential. Tell the gateway's operator.");
+		exchange_refuse(e, &error, SLICE("x-should-retry: false\r\n"));
+		return;
+	}
+	if (e->plan.again_ns && !(given & ~LIMITED_FOR_NOW)) {
+		error.status = 429;
+		error.type = SLICE("rate_limit_exceeded");
+		error.code = SLICE("upstream_rate_limited");
+		error.message = SLICE("The provider's rate limit is reached. Try again later.");
+	}
+	exchange_refuse(e, &error, NONE);
+}
+
+/* Says why no candidate is left: what passes first, else by the verdict on the first. */
 static void refuse_all(struct exchange *e)
 {
 	const struct json_parser *json = e->gateway_shard->json;
 	json_ref exclude = hint(e, SLICE("exclude_providers"));
-	enum receipt_verdict verdict = e->receipt.candidate_count ? e->receipt.candidates[0].verdict : VERDICT_LIMITED;
+	enum receipt_verdict verdict = e->plan.verdict_count ? e->plan.verdicts[0].verdict : VERDICT_LIMITED;
 	struct api_error error = {.status = 400, .type = SLICE("invalid_request_error")};
 
+	if (e->plan.verdicts_given & ANY_FOR_NOW) {
+		refuse_for_now(e);
+		return;
+	}
 	if (verdict == VERDICT_NO_CAPABILITY && e->problem.code.data) {
 		error.param = e->problem.param;
 		error.code = e->problem.code;
@@ -317,17 +246,42 @@ static void refuse_all(struct exchange *e)
 		error.message = SLICE("The hints exclude every provider of this model. Exclude fewer, or use another "
 				      "model.");
 	} else {
-		exchange_refuse_overloaded(e, SLICE("no_deployment"),
-			SLICE("No deployment of this model can serve the call at the moment."));
+		exchange_refuse_overloaded(e, SLICE("no_deployment"), no_deployment);
 		return;
 	}
 	exchange_refuse(e, &error, NONE);
 }
 
+static void tell_verdicts(struct exchange *e)
+{
+	for (unsigned i = 0; i < e->plan.verdict_count; i++)
+		e->receipt.candidates[i] = e->plan.verdicts[i];
+	e->receipt.candidate_count = e->plan.verdict_count;
+}
+
+static bool can_serve(void *context, const struct exchange_candidate *candidate)
+{
+	return exchange_can_serve(context, candidate);
+}
+
 bool exchange_plan(struct exchange *e)
 {
 	const struct model_settings *model = catalog_find(e->config->config->catalog, e->model_name);
+	struct shard *shard = e->gateway_shard->shard;
+	struct plan_request request = {
+		.view = e->config->config->fleet,
+		.shard = shard->index,
+		.now_ns = shard_now_ns(shard),
+		.rand = &shard->rand,
+		.api = e->api,
+		.stream = e->stream,
+		.tokens = exchange_tokens_about(e),
+		.residency = e->workspace ? e->workspace->residency : NULL,
+		.can_serve = can_serve,
+		.context = e,
+	};
 
+	plan_begin(&e->plan);
 	if (!check_hint(e, SLICE("exclude_providers"), exclude_param) ||
 		!check_hint(e, SLICE("prefer_providers"), prefer_param))
 		return false;
@@ -335,10 +289,17 @@ bool exchange_plan(struct exchange *e)
 		return refuse_unknown(e, e->model_name, SLICE("model"));
 	if (!may_use(e, model))
 		return refuse_not_allowed(e, SLICE("model"));
-	add_model(e, model);
-	if (!add_fallbacks(e, model))
+	if (!rank_providers(e, &request.provider_ranks)) {
+		exchange_refuse_overloaded(
+			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
 		return false;
-	if (e->candidate_count == 0)
+	}
+	plan_model(&e->plan, &request, model);
+	if (!add_fallbacks(e, &request, model))
+		return false;
+	plan_end(&e->plan);
+	tell_verdicts(e);
+	if (e->plan.candidate_count == 0)
 		refuse_all(e);
-	return e->candidate_count > 0;
+	return e->plan.candidate_count > 0;
 }

@@ -172,6 +172,7 @@ int exchange_append_receipt(struct exchange *e, void (*settled)(struct exchange 
 	assert(!e->receipt_done);
 	e->receipt_done = true;
 	exchange_limit_settle(e);
+	exchange_call_done(e);
 	fill(e);
 	e->ticket.shard = gs->shard;
 	e->ticket.done = ticket_done;

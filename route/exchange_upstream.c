@@ -196,10 +196,14 @@ void exchange_attempt(struct exchange *e)
 	uint32_t attempts_max = e->config->config->settings->routing.max_attempts;
 	int err;
 
-	while (e->candidate_next < e->candidate_count && e->attempt_count < attempts_max) {
-		const struct exchange_candidate *candidate = &e->candidates[e->candidate_next++];
+	while (e->candidate_next < e->plan.candidate_count && e->attempt_count < attempts_max) {
+		const struct exchange_candidate *candidate = &e->plan.candidates[e->candidate_next++];
 
 		if (time_left_ns(e, candidate->provider) == 0)
+			continue;
+		if (!exchange_may_call(e))
+			break;
+		if (!exchange_call_take(e, candidate))
 			continue;
 		e->attempt_count++;
 		err = start_call(e, candidate);
@@ -208,9 +212,14 @@ void exchange_attempt(struct exchange *e)
 		if (err != -EINVAL) /* else the failure is told */
 			exchange_set_failure(
 				e, ATTEMPT_NO_MEMORY, 0, SLICE("The gateway is out of memory. Try again in a moment."));
+		exchange_call_done(e);
 		exchange_note_attempt(e, 0, slice_of_string(attempt_failure_name(e->failure.kind)));
 	}
-	exchange_give_up(e);
+	if (e->attempt_count)
+		exchange_give_up(e);
+	else
+		exchange_refuse_overloaded(e, SLICE("no_deployment"),
+			SLICE("No deployment of this model can serve the call at the moment."));
 }
 
 /* In the arena; cut short, to the first part, when memory is out. */
@@ -236,6 +245,7 @@ void exchange_attempt_failed(struct exchange *e)
 	if (CONFIG(TLS) && e->failure.kind == ATTEMPT_TLS)
 		name = compose(e, "tls", "_", tls_cause_name(e->call.tls_cause));
 	exchange_cancel_call(e);
+	exchange_call_failed(e);
 	timer_disarm(&e->gateway_shard->shard->timers, &e->first_token_timer);
 	exchange_note_attempt(e, e->failure.status, name);
 	metric_add(&e->gateway_shard->metrics.failures[e->failure.kind], 1);
@@ -272,6 +282,7 @@ static void on_head(struct http_call *call)
 
 	if (e->state != EXCHANGE_CALLING)
 		return;
+	exchange_read_room(e);
 	if (encoding.size && !slice_equal_nocase(encoding, SLICE("identity"))) {
 		fail_answer(e, ATTEMPT_BAD_ANSWER,
 			SLICE("The provider sent a compressed answer, which was not asked for."));

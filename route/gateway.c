@@ -11,7 +11,7 @@
 #include <stdlib.h>
 
 struct gateway_config *gateway_config_make(
-	struct settings *settings, const struct tls_tickets *tickets, char *why, size_t why_bytes)
+	struct settings *settings, struct fleet *fleet, const struct tls_tickets *tickets, char *why, size_t why_bytes)
 {
 	struct gateway_config *config = calloc(1, sizeof(*config));
 
@@ -24,7 +24,8 @@ struct gateway_config *gateway_config_make(
 	config->references = 1;
 	config->keys = key_index_make(settings);
 	config->catalog = catalog_make(settings);
-	if (!config->keys || !config->catalog ||
+	config->fleet = fleet_view_make(fleet, settings);
+	if (!config->keys || !config->catalog || !config->fleet ||
 		(CONFIG(TLS) && gateway_tls_make(&config->tls, settings, tickets, why, why_bytes) < 0))
 		gateway_config_give(&config);
 	return config;
@@ -43,6 +44,7 @@ void gateway_config_give(struct gateway_config **config)
 	*config = NULL;
 	if (!c || atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) != 1)
 		return;
+	fleet_view_free(c->fleet);
 	if (c->catalog)
 		catalog_free(c->catalog);
 	if (c->keys)

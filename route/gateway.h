@@ -11,6 +11,7 @@
 
 #include "core/resolve.h"
 #include "route/catalog.h"
+#include "route/fleet.h"
 #include "route/keys.h"
 #include "route/settings.h"
 #include "store/store.h"
@@ -32,6 +33,7 @@ struct gateway_config {
 	struct settings *settings;
 	struct key_index *keys;
 	struct catalog *catalog;
+	struct fleet_view *fleet;
 	struct gateway_tls *tls; /* NULL without CONFIG_TLS */
 	struct limit_table *limits; /* NULL: nothing is limited */
 	_Atomic uint32_t references;
@@ -48,6 +50,7 @@ struct gateway {
 	uint64_t started_wall_ns;
 	struct tls_tickets *tickets; /* NULL: no tickets for TLS clients */
 	_Atomic int64_t tls_not_after_s; /* when the first certificate in force ends; INT64_MAX: there is none */
+	struct fleet *fleet;
 	unsigned shard_count;
 	atomic_bool draining;
 	_Atomic(struct gateway_shard *) shards[GATEWAY_SHARDS_MAX]; /* by shard->index; set by gateway_shard_open() */
@@ -58,7 +61,7 @@ struct gateway {
  * NULL and `why`: memory is out, or a certificate cannot be used.
  */
 struct gateway_config *gateway_config_make(
-	struct settings *settings, const struct tls_tickets *tickets, char *why, size_t why_bytes);
+	struct settings *settings, struct fleet *fleet, const struct tls_tickets *tickets, char *why, size_t why_bytes);
 struct gateway_config *gateway_config_borrow(struct gateway_config *config);
 void gateway_config_give(struct gateway_config **config);
 

@@ -119,6 +119,8 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 #define ROW(n, t, h, f) {"tollgate_" n, t, h, offsetof(struct gateway_metrics, f)}
 		ROW("upstream_attempts_total", "counter", "Calls made to providers.", attempts),
 		ROW("retries_total", "counter", "Calls that needed more than one attempt.", retries),
+		ROW("retries_refused_total", "counter", "Calls that were not tried again for want of retry budget.",
+			retries_refused),
 		ROW("streams_total", "counter", "Calls answered as streams.", streams),
 		ROW("stream_events_total", "counter", "Events forwarded.", stream_events),
 		ROW("limit_letters_total", "counter", "Letters to other shards about limits.", limit_letters),

@@ -87,7 +87,11 @@ int node_open(struct node **node, const struct node_options *options, char *why,
 	made->gateway.started_wall_ns = clock_wall_ns();
 	if (CONFIG(TLS))
 		made->gateway.tickets = tls_tickets_make();
-	made->config = gateway_config_make(options->settings, made->gateway.tickets, why, why_bytes);
+	if (fleet_open(&made->gateway.fleet, options->shard_count) < 0) {
+		settings_free(options->settings);
+		return -ENOMEM;
+	}
+	made->config = gateway_config_make(options->settings, made->gateway.fleet, made->gateway.tickets, why, why_bytes);
 	made->shards = calloc(options->shard_count, sizeof(*made->shards));
 	if (!made->config || !made->shards)
 		return made->config ? -ENOMEM : -EINVAL;
@@ -150,7 +154,8 @@ const struct gateway_tls *node_tls(const struct node *node)
 
 int node_reload(struct node *node, struct settings *settings, char *why, size_t why_bytes)
 {
-	struct gateway_config *config = gateway_config_make(settings, node->gateway.tickets, why, why_bytes);
+	struct gateway_config *config = gateway_config_make(
+		settings, node->gateway.fleet, node->gateway.tickets, why, why_bytes);
 
 	if (!config)
 		return -EINVAL;
@@ -196,6 +201,7 @@ void node_close(struct node *node)
 			shard_close(&own->shard);
 	}
 	gateway_config_give(&node->config);
+	fleet_close(node->gateway.fleet);
 	if (node->gateway.limits)
 		limit_book_close(node->gateway.limits);
 	if (CONFIG(TLS))

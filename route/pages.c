@@ -63,6 +63,7 @@ void page_readyz(struct exchange *e)
 static void print_metrics(const struct exchange *e, struct text *text)
 {
 	gateway_metrics_print(e->gateway_shard->gateway, text);
+	deployment_metrics_print(e, text);
 }
 
 void page_metrics(struct exchange *e)

@@ -14,6 +14,19 @@ void page_receipt(struct exchange *exchange);
 void admin_status(struct exchange *exchange);
 void admin_receipts(struct exchange *exchange);
 void admin_receipt(struct exchange *exchange);
+void admin_deployments(struct exchange *exchange);
+void admin_deployment_disable(struct exchange *exchange);
+void admin_deployment_enable(struct exchange *exchange);
+
+/* A deployment over all shards: counts are sums, the rest is the worst of them. Any thread of the gateway. */
+struct deployment_figures {
+	bool disabled;
+	enum breaker_state breaker;
+	uint64_t in_flight, attempts, failures, openings, cooling_until_ns, rejected_until_ns, ewma_ns[BALANCE_KINDS];
+};
+void deployment_sum(
+	const struct gateway *gateway, const struct fleet_deployment *deployment, struct deployment_figures *figures);
+void deployment_metrics_print(const struct exchange *exchange, struct text *text);
 
 /* Answers with text that is the exchange's or static; `type` is a media type. */
 void page_answer(struct exchange *exchange, unsigned status, struct slice type, struct slice body);

@@ -26,6 +26,14 @@
 		.path = PATH(p), .prefix = (pre), .method = HTTP_GET, .access = ACCESS_ADMIN, .handle = (h)            \
 	}
 
+#define ADMIN_ACTION(p, h)                                                                                             \
+	{                                                                                                              \
+		.path = PATH(p), .method = HTTP_POST, .access = ACCESS_ADMIN, .body_bytes_max = ADMIN_BODY_BYTES,      \
+		.handle = (h)                                                                                          \
+	}
+
+enum { ADMIN_BODY_BYTES = 65536 };
+
 /* The busiest first: it is searched in order. */
 static const struct service_route routes[] = {
 	API_ROUTE("/v1/chat/completions", SCOPE_CHAT, API_CHAT_COMPLETIONS),
@@ -44,6 +52,9 @@ static const struct service_route routes[] = {
 	ADMIN_PAGE("/admin/status", false, admin_status),
 	ADMIN_PAGE("/admin/receipts", false, admin_receipts),
 	ADMIN_PAGE("/admin/receipts/", true, admin_receipt),
+	ADMIN_PAGE("/admin/deployments", false, admin_deployments),
+	ADMIN_ACTION("/admin/deployments/disable", admin_deployment_disable),
+	ADMIN_ACTION("/admin/deployments/enable", admin_deployment_enable),
 };
 
 static bool route_matches(const struct service_route *route, struct slice path, struct slice *argument)
@@ -172,10 +183,10 @@ static void enter(struct gateway_shard *gs, enum service_door door, struct http_
 		return;
 	if (e->route->access == ACCESS_ADMIN && !exchange_authenticate_admin(e))
 		return;
-	if (e->is_api)
+	if (!e->is_api)
+		request->body_max_bytes = e->route->body_bytes_max;
+	if (e->is_api || e->route->body_bytes_max)
 		refuse_media(e);
-	else
-		request->body_max_bytes = 0;
 }
 
 static void on_head(void *context, struct http_request *request)

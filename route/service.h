@@ -17,6 +17,7 @@ struct service_route {
 	uint32_t scope;       /* enum key_scope; with ACCESS_KEY */
 	bool is_api;          /* a JSON call to a provider */
 	enum receipt_api api; /* with is_api */
+	uint64_t body_bytes_max; /* of a page; 0: it takes none. An API's is http.max_body_bytes */
 	void (*handle)(struct exchange *exchange);
 };
 

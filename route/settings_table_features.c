@@ -79,8 +79,7 @@ static const struct schema_field retry_fields[] = {
 		.type = SCHEMA_INTEGER,
 		MEMBER(struct settings, routing.retry_budget_percent),
 		.max = 100,
-		.fallback = "20",
-		.build = SCHEMA_IGNORES},
+		.fallback = "20"},
 };
 static const struct schema retry_schema = SCHEMA(retry_fields);
 
@@ -168,7 +167,7 @@ static const struct schema_field routing_fields[] = {
 		.build = SCHEMA_LACKS},
 	ROW_NAMES("fallback_chain", struct settings, routing.fallback_chain),
 	ROW_PART("retries", retry_schema),
-	{.name = "breaker", .type = SCHEMA_OBJECT, .object = &breaker_schema, .build = SCHEMA_IGNORES},
+	ROW_PART("breaker", breaker_schema),
 	ROW_PART("hedge", hedge_schema),
 	{.name = "rules",
 		.type = SCHEMA_LIST,

@@ -97,7 +97,8 @@ static const struct schema_field gpu_fields[] = {
 		MEMBER(struct provider_settings, gpu_price_per_hour_nusd),
 		.digits = 9,
 		.max = INT64_C(1000000000000000),
-		.fallback = "0"},
+		.fallback = "0",
+		.build = SCHEMA_IGNORES},
 	ROW_INT("max_concurrency", struct provider_settings, gpu_max_concurrency, 0, 1000000, "0"),
 };
 static const struct schema gpu_schema = SCHEMA(gpu_fields);
@@ -132,14 +133,12 @@ static const struct schema_field provider_fields[] = {
 		.type = SCHEMA_INTEGER,
 		MEMBER(struct provider_settings, max_concurrency),
 		.max = 1000000,
-		.fallback = "0",
-		.build = SCHEMA_LACKS},
+		.fallback = "0"},
 	ROW_PART("tls", provider_tls_schema),
 	{.name = "gpu",
 		.type = SCHEMA_OBJECT,
 		.object = &gpu_schema,
-		PRESENT(struct provider_settings, has_gpu),
-		.build = SCHEMA_IGNORES},
+		PRESENT(struct provider_settings, has_gpu)},
 };
 const struct schema provider_schema = SCHEMA(provider_fields);
 

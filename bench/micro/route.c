@@ -40,16 +40,17 @@ static void keep_quiet(void *context, unsigned line, unsigned column, const char
 
 /* The exchange of a request that was read, with no more around it than its plan looks at. A plan that comes to look at
  * more needs it here: bench/tests/run, in `make test`, runs every step once. */
-struct plan {
+struct planning {
 	struct exchange exchange;
 	struct gateway_shard gateway_shard;
 	struct shard shard;
 	struct shard_config shard_config;
+	struct fleet *fleet;
 	struct gateway_config *config;
 	struct slice request;
 };
 
-static struct gateway_config *make_config(void)
+static struct gateway_config *make_config(struct fleet *fleet)
 {
 	char why[256];
 	struct text yaml = text_over(malloc(YAML_BYTES), YAML_BYTES);
@@ -70,21 +71,22 @@ static struct gateway_config *make_config(void)
 	if (!yaml.full)
 		settings = settings_parse(text_slice(&yaml), complain, keep_quiet, NULL);
 	free(yaml.data);
-	return settings ? gateway_config_make(settings, NULL, why, sizeof(why)) : NULL;
+	return settings ? gateway_config_make(settings, fleet, NULL, why, sizeof(why)) : NULL;
 }
 
 static void close_plan(void *state)
 {
-	struct plan *plan = state;
+	struct planning *plan = state;
 
 	if (plan->config)
 		gateway_config_give(&plan->config);
+	fleet_close(plan->fleet);
 	json_parser_close(plan->gateway_shard.json);
 	free((char *)plan->request.data);
 	free(plan);
 }
 
-static bool read_request(struct plan *plan)
+static bool read_request(struct planning *plan)
 {
 	struct exchange *e = &plan->exchange;
 	struct openai_problem problem;
@@ -99,12 +101,13 @@ static bool read_request(struct plan *plan)
 
 static void *open_plan(void)
 {
-	struct plan *plan = calloc(1, sizeof(*plan));
+	struct planning *plan = calloc(1, sizeof(*plan));
 	struct exchange *e;
 
 	if (!plan)
 		return NULL;
-	plan->config = make_config();
+	if (fleet_open(&plan->fleet, 1) == 0)
+		plan->config = make_config(plan->fleet);
 	plan->request = micro_request(REQUEST_BYTES);
 	plan->gateway_shard.json = json_parser_open(VIEW_BYTES_MAX);
 	if (!plan->config || !plan->request.data || !plan->gateway_shard.json || !read_request(plan)) {
@@ -125,14 +128,11 @@ static void *open_plan(void)
 
 static void run_plan(void *state, uint64_t times)
 {
-	struct plan *plan = state;
+	struct planning *plan = state;
 	struct exchange *e = &plan->exchange;
 
-	while (times--) {
-		e->candidate_count = 0;
-		e->receipt.candidate_count = 0;
-		micro_expect(exchange_plan(e) && e->candidate_count == 2, "planning");
-	}
+	while (times--)
+		micro_expect(exchange_plan(e) && e->plan.candidate_count == 2, "planning");
 }
 
 struct callers {

@@ -33,6 +33,9 @@ static void paths_lead_somewhere(void **state)
 		{HTTP_GET, "/admin/status", admin_status, NULL},
 		{HTTP_GET, "/admin/receipts", admin_receipts, NULL},
 		{HTTP_GET, "/admin/receipts/req_1", admin_receipt, "req_1"},
+		{HTTP_GET, "/admin/deployments", admin_deployments, NULL},
+		{HTTP_POST, "/admin/deployments/disable", admin_deployment_disable, NULL},
+		{HTTP_POST, "/admin/deployments/enable", admin_deployment_enable, NULL},
 	};
 
 	(void)state;

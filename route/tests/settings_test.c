@@ -223,7 +223,6 @@ static const struct wrong wrong_upstreams[] = {
 	{"providers:\n- &a { name: a, kind: openai_compatible, base_url: 'http://h' }\n- *a",
 		"2:14: provider \"a\" is already"},
 	{"providers: [{ name: a, timeouts: { connect_ms: null, idle_ms: 0 } }]", "1:63: idle_ms: \"0\" will not do"},
-	{"providers: [{ name: a, max_concurrency: 5 }]", "1:41: max_concurrency is not in this build"},
 #ifndef CONFIG_TLS
 	{"providers: [{ name: a, tls: { ca: ca.pem } }]", "1:35: ca is not in this build"},
 	{"providers: [{ name: a, tls: { server_name: h } }]", "1:44: server_name is not in this build"},
@@ -650,7 +649,7 @@ static void test_no_warnings(void **state)
 		"}]\n"
 		"routing: { default_model: auto, default_priority: cost, quality_threshold: 0.800, max_latency_ms: "
 		"3000,\n"
-		"  breaker: { consecutive_failures: 5, error_rate: 0.5 }, retries: { budget_percent: 20 } }\n"
+		"  breaker: { consecutive_failures: 6, error_rate: 0.4, open_ms: 5 }, retries: { budget_percent: 30 } }\n"
 		"lockout: { failures: 10, window_s: 60, lock_s: 900 }\n";
 	struct told told = {.first_line = 1};
 	char whole[4096];
@@ -674,11 +673,9 @@ static void test_warnings(void **state)
 		{"lockout: { failures: 5 }", "failures is accepted, but"},
 		{"workspaces: [{ id: w, residency: mars }]", "no provider has the region mars"},
 		{"workspaces: [{ id: w, retention: { store_prompts: true } }]", "retention is accepted, but"},
-		{"routing: { retries: { budget_percent: 30 } }", "budget_percent is accepted, but"},
 		{"routing: { default_priority: latency }", "default_priority is accepted, but"},
 		{"routing: { quality_threshold: 0.9 }", "quality_threshold is accepted, but"},
 		{"routing: { max_latency_ms: 5 }", "max_latency_ms is accepted, but"},
-		{"routing: { breaker: { open_ms: 5 } }", "breaker is accepted, but"},
 		{"routing: { hedge: { after_percentile: 90 } }", "after_percentile is accepted, but"},
 		{"routing: { baseline_model: m }", "baseline_model is accepted, but"},
 		{"routing: { baseline_model: x }", "there is no model x here"},

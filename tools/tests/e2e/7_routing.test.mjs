@@ -1,6 +1,6 @@
 // Which deployments a call is given to: the request's hints and chain, what the configuration leaves in use, attempts and total time.
 import assert from "node:assert/strict";
-import { KEY, MASTER_KEY, chat, openWorld, post } from "./harness.mjs";
+import { KEY, MASTER_KEY, PATIENT, chat, openWorld, post } from "./harness.mjs";
 
 const admin = { headers: { authorization: `Bearer ${MASTER_KEY}` } };
 
@@ -121,7 +121,7 @@ async function calls(world) {
 function attempts(most) {
   return {
     name: `routing.retries.max_attempts ${most}`,
-    open: (build) => openWorld(build, { extra: `routing: { retries: { max_attempts: ${most} } }\n`, extraModels: failing("test/failing", 12) }),
+    open: (build) => openWorld(build, { extra: `routing: { ${PATIENT.replace("{ budget", `{ max_attempts: ${most}, budget`)} }\n`, extraModels: failing("test/failing", 12) }),
     tests: {
       async "bounds the calls to providers"(world) {
         const before = await calls(world);
@@ -168,7 +168,7 @@ export const suites = [
     name: "routing.blocked",
     open: (build) => openWorld(build, {
       extraModels: `${two}  - { id: test/rescued-by-it, provider: nowhere, upstream_model: mock, fallback: [test/mock-tool], price: { input: 1, output: 1 } }\n`,
-      extra: "routing: { blocked_providers: [nowhere], blocked_models: ['*-tool'], allowed_models: ['test/*'] }\n",
+      extra: `routing: { ${PATIENT}, blocked_providers: [nowhere], blocked_models: ['*-tool'], allowed_models: ['test/*'] }\n`,
     }),
     tests: inUse,
   },

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
-import { KEY, MASTER_KEY, eventually, openWorld, post, sse } from "./harness.mjs";
+import { KEY, MASTER_KEY, eventually, forgive, openWorld, post, sse } from "./harness.mjs";
 
 const openai = (world) => new OpenAI({ apiKey: KEY, baseURL: `${world.base}/v1`, maxRetries: 0 });
 const anthropic = (world) => new Anthropic({ apiKey: KEY, authToken: null, baseURL: world.base, maxRetries: 0 });
@@ -220,6 +220,7 @@ const tests = {
       [529, 503, "overloaded_error"], [504, 504, "timeout_error"]];
     for (const [status, expected, type] of cases)
       for (const name of ANTHROPIC_CLIENT_MODELS) {
+        await forgive(world);
         const error = await refusal(anthropic(world).messages.create({ model: `${name}/mock-status-${status}`, max_tokens: 5, messages }));
         assert.equal(error.status, expected);
         assert.equal(error.error.type, "error");
@@ -227,12 +228,15 @@ const tests = {
         assert.match(error.error.request_id, /^req_/);
       }
     for (const [status, expected] of cases) {
+      await forgive(world);
       const error = await refusal(openai(world).chat.completions.create({ model: `claude/mock-status-${status}`, messages }));
       assert.equal(error.status, expected);
       if (status !== 401) assert.equal(typeof error.error.upstream.type, "string");
     }
+    await forgive(world);
     const limited = await refusal(openai(world).chat.completions.create({ model: "claude/mock-retry-after-7", messages }));
     assert.equal(limited.headers.get("retry-after"), "7");
+    await forgive(world);
     const unknown = await refusal(anthropic(world).messages.create({ model: "none", max_tokens: 5, messages }));
     assert.equal(unknown.status, 404);
     assert.equal(unknown.error.error.type, "not_found_error");

@@ -86,10 +86,19 @@ const FAULTS = ["mock", "mock-status-400", "mock-status-401", "mock-status-403",
   "mock-invalid-json", "mock-drip", "mock-cut", "mock-no-done", "mock-error-event", "mock-large-300", "mock-no-usage", "mock-tool",
   "mock-split", "mock-slow-150", "mock-events-100", "mock-events-1000-paced-20", "mock-events-20000", "mock-events-3-paced-600"];
 
+// What a provider says of a credential holds for all that uses it: these have one each.
+const OF_CREDENTIALS = ["mock-status-401", "mock-status-403", "mock-status-429", "mock-retry-after-7"];
+
+// Most tests look at one failure at a time, over and over: no breaker opens, and each call may be tried again.
+export const PATIENT = "retries: { budget_percent: 100 }, breaker: { consecutive_failures: 1000000, min_requests: 1000000 }";
+
 export function configuration({ port, mockPort, dataDir, durability = "process", shards = 1, admin = "", http = "", drainMs = 3000,
   extraProviders = "", extraModels = "", extra = "" }) {
+  const served = (name) => (OF_CREDENTIALS.includes(name)
+    ? `deployments: [{ provider: mock-credentials, credential: of-${name}, upstream_model: ${name} }]`
+    : `provider: mock, upstream_model: ${name}`);
   const models = FAULTS.map((name) =>
-    `  - { id: test/${name}, provider: mock, upstream_model: ${name}, aliases: [${name}], price: { input: 0.15, cached_input: 0.075, output: 0.60 } }`);
+    `  - { id: test/${name}, ${served(name)}, aliases: [${name}], price: { input: 0.15, cached_input: 0.075, output: 0.60 } }`);
   return `listen:
   - address: 127.0.0.1:${port}
 admin:
@@ -106,6 +115,11 @@ providers:
     base_url: http://127.0.0.1:${mockPort}/v1
     credentials: [{ name: primary, api_key: upstream-secret }]
     timeouts: { connect_ms: 500, head_ms: 1500, first_token_ms: 1500, idle_ms: 1500, total_ms: 10000 }
+  - name: mock-credentials
+    kind: openai_compatible
+    base_url: http://127.0.0.1:${mockPort}/v1
+    credentials: [${OF_CREDENTIALS.map((name) => `{ name: of-${name}, api_key: upstream-secret }`).join(", ")}]
+    timeouts: { connect_ms: 500, head_ms: 1500, first_token_ms: 1500, idle_ms: 1500, total_ms: 10000 }
   - name: nowhere
     kind: openai_compatible
     base_url: http://127.0.0.1:1/v1
@@ -120,7 +134,7 @@ ${models.join("\n")}
 ${extraModels}keys:
   - { name: demo, secret: ${KEY} }
   - { name: narrow, secret: ${OTHER_KEY}, models: ["test/mock"], scopes: [chat, models] }
-${extra}`;
+${extra}${/^routing:/m.test(extra) ? "" : `routing: { ${PATIENT} }\n`}`;
 }
 
 export async function startGateway(build, { dataDir, args = [], config, env = {} }) {
@@ -168,6 +182,15 @@ export function post(world, target, body, { key = KEY, headers = {}, ...rest } =
     body: typeof body === "string" ? body : JSON.stringify(body),
     ...rest,
   });
+}
+
+// Puts back into use what was learnt to be left alone, for the next call to meet the same provider as the last.
+export async function forgive(world) {
+  const headers = { authorization: `Bearer ${MASTER_KEY}`, "content-type": "application/json" };
+  const list = async () => (await (await fetch(`${world.base}/admin/deployments`, { headers })).json()).data;
+  for (const { deployment, state } of await list())
+    if (state !== "in_use") await fetch(`${world.base}/admin/deployments/enable`, { method: "POST", headers, body: JSON.stringify({ deployment }) });
+  await eventually(async () => (await list()).every(({ state }) => state === "in_use"), "all shards know");
 }
 
 export const chat = (model, more = {}) => ({ model, messages: [{ role: "user", content: "Say hello." }], ...more });

@@ -3,6 +3,8 @@ import { ask, inWords, parallel, receiptOf } from "./world.mjs";
 
 const WIDTH = 16;
 
+export const WAYS = ["unary", "stream", "unary2", "stream2"];
+
 const provider = (name, base, patienceMs = 1500) => `  - name: ${name}
     kind: openai_compatible
     base_url: ${base}
@@ -12,24 +14,21 @@ const provider = (name, base, patienceMs = 1500) => `  - name: ${name}
 const model = (id, from, upstream, more = "") =>
   `  - { id: ${id}, provider: ${from}, upstream_model: ${upstream}, price: { input: 1, output: 2 }${more} }\n`;
 
-// Each fault is a provider of its own, so that what the gateway learns of one does not show in another's case.
+// Each fault in each way is a provider of its own, so that what the gateway learns of one does not show in another's case.
 export function options(rows) {
   const base = (row) => (row.upstream === null ? "http://127.0.0.1:1/v1" : "http://127.0.0.1:MOCK/v1");
   return {
     extraProviders: provider("second", "http://127.0.0.1:MOCK/v1") +
-      rows.map((row) => provider(`p-${row.fault}`, base(row), row.patient ? 30000 : 1500)).join(""),
-    extraModels: model("second/mock", "second", "mock") + rows.map((row) => {
-      const upstream = row.upstream ?? "mock";
-      return model(`alone/${row.fault}`, `p-${row.fault}`, upstream) +
-        model(`backed/${row.fault}`, `p-${row.fault}`, upstream, ", fallback: [second/mock]");
-    }).join(""),
+      rows.flatMap((row) => WAYS.map((way) => provider(`p-${row.fault}-${way}`, base(row), row.patient ? 30000 : 1500))).join(""),
+    extraModels: model("second/mock", "second", "mock") + rows.flatMap((row) => WAYS.map((way) =>
+      model(`${way}/${row.fault}`, `p-${row.fault}-${way}`, row.upstream ?? "mock", way.endsWith("2") ? ", fallback: [second/mock]" : ""))).join(""),
   };
 }
 
 const attemptsOf = (receipt) => receipt?.fallback.attempts.map((attempt) => attempt.error).join(" ") || "none";
 
 async function one(world, row, way) {
-  const answer = await ask(world, `${way.endsWith("2") ? "backed" : "alone"}/${row.fault}`, { stream: way.startsWith("stream") });
+  const answer = await ask(world, `${way}/${row.fault}`, { stream: way.startsWith("stream") });
   const words = inWords(answer);
   if (answer.failure) return words;
   const receipt = await receiptOf(world, answer.headers["x-request-id"]);
@@ -37,8 +36,6 @@ async function one(world, row, way) {
   const retry = answer.headers["retry-after"] ? `, retry after ${answer.headers["retry-after"]}` : "";
   return `${words}${by}${retry} (${attemptsOf(receipt)})`;
 }
-
-export const WAYS = ["unary", "stream", "unary2", "stream2"];
 
 // The rows as seen: { fault: { unary, stream, unary2, stream2 } }, and whether the gateway served well after each.
 export async function observe(world, rows) {

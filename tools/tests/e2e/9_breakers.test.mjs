@@ -1,0 +1,398 @@
+// Breakers, cooldowns, credentials, the retry budget, bounds and balance, against a provider that does what the test tells it from one call to the next.
+import assert from "node:assert/strict";
+import http from "node:http";
+import { KEY, MASTER_KEY, chat, eventually, forgive, openWorld, post, sse } from "./harness.mjs";
+
+const admin = { headers: { authorization: `Bearer ${MASTER_KEY}` } };
+
+// A provider under each path /NAME/v1. `behave(name, key, body)` gives { status, headers, hold }: hold is a promise to wait for.
+function startProvider() {
+  const state = { behave: () => ({}), calls: [], most: {}, now: {} };
+  const server = http.createServer((request, response) => {
+    const name = request.url.split("/")[1], key = request.headers.authorization?.slice(7);
+    let text = "";
+    request.on("data", (data) => (text += data));
+    request.on("end", async () => {
+      const body = JSON.parse(text);
+      state.calls.push({ name, key, model: body.model });
+      state.now[name] = (state.now[name] ?? 0) + 1;
+      state.most[name] = Math.max(state.most[name] ?? 0, state.now[name]);
+      const { status = 200, headers = {}, hold } = state.behave(name, key, body);
+      await hold;
+      state.now[name]--;
+      const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
+      const common = { id: "chatcmpl-1", created: 1, model: body.model };
+      if (status === 200 && body.stream) {
+        response.writeHead(200, { "content-type": "text/event-stream", ...headers });
+        const choice = { index: 0, delta: { content: "hello" }, finish_reason: "stop" };
+        response.end(`data: ${JSON.stringify({ ...common, object: "chat.completion.chunk", choices: [choice], usage })}\n\ndata: [DONE]\n\n`);
+        return;
+      }
+      response.writeHead(status, { "content-type": "application/json", ...headers });
+      response.end(JSON.stringify(status === 200
+        ? { ...common, object: "chat.completion", choices: [{ index: 0, message: { role: "assistant", content: "hello" }, finish_reason: "stop" }], usage }
+        : { error: { message: "told to", type: "error", code: null, param: null } }));
+    });
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => {
+    state.port = server.address().port;
+    state.close = () => {
+      server.closeAllConnections();
+      return new Promise((done) => server.close(done));
+    };
+    resolve(state);
+  }));
+}
+
+const PROVIDERS = ["one", "two", "keys", "bounded", "gpu"];
+const CREDENTIALS = { keys: "[{ name: first, api_key: first }, { name: second, api_key: second, weight: 0 }]" };
+const MORE = { bounded: "max_concurrency: 2, ", gpu: "gpu: { max_concurrency: 1 }, " };
+
+const MODELS = `
+  - { id: t/one, provider: one, upstream_model: m }
+  - { id: t/both, deployments: [{ provider: one, upstream_model: m }, { provider: two, upstream_model: m, weight: 0 }] }
+  - { id: t/even, deployments: [{ provider: one, upstream_model: m }, { provider: two, upstream_model: m }] }
+  - { id: t/keys, provider: keys, upstream_model: m }
+  - { id: t/first, deployments: [{ provider: keys, credential: first, upstream_model: m }] }
+  - { id: t/other, provider: keys, upstream_model: other }
+  - { id: t/bounded, provider: bounded, upstream_model: m }
+  - { id: t/gpu, deployments: [{ provider: two, upstream_model: m, weight: 100 }, { provider: gpu, upstream_model: m }] }
+`;
+
+function world(routing, shards = 1) {
+  return async (build) => {
+    const provider = await startProvider();
+    const extraProviders = PROVIDERS.map((name) => `  - { name: ${name}, kind: openai_compatible, base_url: "http://127.0.0.1:${provider.port}/${name}/v1", `
+      + `${MORE[name] ?? ""}credentials: ${CREDENTIALS[name] ?? "[{ api_key: k }]"} }\n`).join("");
+    const opened = await openWorld(build, { shards, extraProviders, extraModels: MODELS.slice(1), extra: `routing: ${routing}\n` });
+    const { close } = opened;
+    return Object.assign(opened, {
+      provider,
+      close: async () => {
+        await close();
+        await provider.close();
+      },
+    });
+  };
+}
+
+// Each test begins with a provider that does well and deployments with nothing against them.
+async function fresh(world) {
+  world.provider.behave = () => ({});
+  await forgive(world);
+  Object.assign(world.provider, { calls: [], most: {}, now: {} });
+}
+
+async function deployments(world) {
+  return (await (await fetch(`${world.base}/admin/deployments`, admin)).json()).data;
+}
+
+const deployment = async (world, name) => (await deployments(world)).find(({ deployment: own }) => own === name);
+
+function act(world, action, name, body = JSON.stringify({ deployment: name })) {
+  return fetch(`${world.base}/admin/deployments/${action}`, { method: "POST", headers: { ...admin.headers, "content-type": "application/json" }, body });
+}
+
+async function ask(world, model, more = {}) {
+  const answer = await post(world, "/v1/chat/completions", chat(model, more));
+  const text = more.stream ? (await sse(answer)).text : await answer.text();
+  return { status: answer.status, error: text.startsWith("{") ? JSON.parse(text).error : undefined, headers: answer.headers, text };
+}
+
+async function receipt(world, { headers }) {
+  const own = await (await fetch(`${world.base}/admin/receipts/${headers.get("x-request-id")}`, admin)).json();
+  return { ...own, verdicts: own.routing.candidates.map(({ model, verdict }) => `${model} ${verdict}`) };
+}
+
+// On a connection of its own, so that one call after the other comes to every shard.
+function apart(world, model) {
+  const headers = { authorization: `Bearer ${KEY}`, "content-type": "application/json" };
+  return new Promise((resolve, reject) => {
+    const request = http.request(`${world.base}/v1/chat/completions`, { method: "POST", agent: false, headers }, (response) => {
+      response.resume();
+      response.on("end", () => resolve(response.statusCode));
+    });
+    request.on("error", reject);
+    request.end(JSON.stringify(chat(model)));
+  });
+}
+
+const times = async (count, call) => {
+  const results = [];
+  for (let i = 0; i < count; i++) results.push(await call());
+  return results;
+};
+
+const failing = (...names) => (name) => (names.includes(name) ? { status: 500 } : {});
+
+const breakers = {
+  async "opens at failures in a row, is left alone, probes, and closes"(world) {
+    await fresh(world);
+    world.provider.behave = failing("one");
+    for (const answer of await times(3, () => ask(world, "t/one"))) assert.equal(answer.status, 502);
+    assert.equal((await deployment(world, "one/default/m")).breaker, "open");
+    const refused = await ask(world, "t/one");
+    assert.equal(refused.status, 503);
+    assert.equal(refused.error.code, "no_deployment");
+    assert.ok(Number(refused.headers.get("retry-after")) >= 1);
+    assert.deepEqual((await receipt(world, refused)).verdicts, ["t/one breaker_open"]);
+    assert.equal(world.provider.calls.length, 3);
+    // It fails its probe, and is open again; then it is well, and two probes close it.
+    await eventually(async () => (await ask(world, "t/one")).status === 502, "a probe that fails");
+    assert.equal((await ask(world, "t/one")).status, 503);
+    world.provider.behave = () => ({});
+    await eventually(async () => (await ask(world, "t/one")).status === 200, "a probe that succeeds");
+    assert.equal((await deployment(world, "one/default/m")).breaker, "half_open");
+    assert.equal((await ask(world, "t/one")).status, 200);
+    assert.equal((await deployment(world, "one/default/m")).breaker, "closed");
+    const metrics = await (await fetch(`${world.base}/metrics`)).text();
+    assert.match(metrics, /^tollgate_deployment_breaker\{deployment="one\/default\/m"\} 0$/m);
+    assert.match(metrics, /^tollgate_deployment_breaker_openings_total\{deployment="one\/default\/m"\} 2$/m);
+  },
+
+  async "half open, one probe goes at a time"(world) {
+    await fresh(world);
+    world.provider.behave = failing("one");
+    await times(3, () => ask(world, "t/one"));
+    let release, reached;
+    const hold = new Promise((resolve) => (release = resolve)), there = new Promise((resolve) => (reached = resolve));
+    world.provider.behave = () => {
+      reached();
+      return { hold };
+    };
+    const answers = [];
+    const asking = eventually(async () => {
+      answers.push(await ask(world, "t/one"));
+      return answers.at(-1).status === 200;
+    }, "the probe");
+    await there;
+    const before = world.provider.calls.length;
+    for (const { status } of await times(4, () => ask(world, "t/one"))) assert.equal(status, 503);
+    assert.equal(world.provider.calls.length, before);
+    release();
+    await asking;
+  },
+
+  async "with another deployment no client sees a failure, and none is tried once the breaker is open"(world) {
+    await fresh(world);
+    world.provider.behave = failing("one");
+    for (const stream of [false, true]) for (const { status } of await times(5, () => ask(world, "t/both", { stream }))) assert.equal(status, 200);
+    const answer = await ask(world, "t/both");
+    const { verdicts, fallback, execution } = await receipt(world, answer);
+    if (fallback.attempts.length === 0) assert.deepEqual(verdicts, ["t/both breaker_open", "t/both chosen"]);
+    assert.equal(execution.provider, "two");
+    assert.equal((await deployment(world, "two/default/m")).failures, 0);
+  },
+
+  async "requests that a provider refuses are no failures"(world) {
+    await fresh(world);
+    for (const status of [400, 413, 422, 404]) {
+      world.provider.behave = () => ({ status });
+      await times(4, () => ask(world, "t/one"));
+    }
+    assert.equal((await deployment(world, "one/default/m")).breaker, "closed");
+  },
+
+  async "a client that leaves is no failure, and gives its place back"(world) {
+    await fresh(world);
+    let reached, release;
+    for (let i = 0; i < 4; i++) {
+      const there = new Promise((resolve) => (reached = resolve)), hold = new Promise((resolve) => (release = resolve));
+      world.provider.behave = () => {
+        reached();
+        return { hold };
+      };
+      const abort = new AbortController();
+      const call = post(world, "/v1/chat/completions", chat("t/bounded"), { signal: abort.signal }).catch(() => null);
+      await there;
+      abort.abort();
+      await call;
+      await eventually(async () => (await deployment(world, "bounded/default/m")).in_flight === 0, "its call ended");
+      release();
+    }
+    assert.equal((await deployment(world, "bounded/default/m")).failures, 0);
+    world.provider.behave = () => ({});
+    assert.equal((await ask(world, "t/bounded")).status, 200);
+  },
+};
+
+const credentials = {
+  async "429 with Retry-After cools the credential; the next one serves; it is no failure"(world) {
+    await fresh(world);
+    world.provider.behave = (name, key) => (key === "first" ? { status: 429, headers: { "retry-after": "60" } } : {});
+    const answer = await ask(world, "t/keys");
+    assert.equal(answer.status, 200);
+    assert.equal((await receipt(world, answer)).execution.credential, "second");
+    assert.deepEqual((await receipt(world, await ask(world, "t/keys"))).verdicts, ["t/keys cooling", "t/keys chosen"]);
+    // All models of the credential cool.
+    assert.deepEqual((await receipt(world, await ask(world, "t/other"))).verdicts, ["t/other cooling", "t/other chosen"]);
+    assert.equal(world.provider.calls.filter(({ key }) => key === "first").length, 1);
+    const alone = await ask(world, "t/first");
+    assert.equal(alone.status, 429);
+    assert.equal(alone.error.code, "upstream_rate_limited");
+    assert.ok(Number(alone.headers.get("retry-after")) > 30);
+    const own = await deployment(world, "keys/first/m");
+    assert.equal(own.state, "cooling");
+    assert.equal(own.breaker, "closed");
+    assert.equal(own.failures, 0);
+  },
+
+  async "401 and 403 fail over to the next credential, and leave the first alone"(world) {
+    for (const status of [401, 403]) {
+      await fresh(world);
+      world.provider.behave = (name, key) => (key === "first" ? { status } : {});
+      for (const { status: own } of await times(3, () => ask(world, "t/keys"))) assert.equal(own, 200);
+      assert.deepEqual(world.provider.calls.map(({ key }) => key), ["first", "second", "second", "second"], status);
+      const alone = await ask(world, "t/first");
+      assert.equal(alone.status, 502);
+      assert.equal(alone.error.code, "upstream_auth_error");
+      assert.deepEqual((await receipt(world, alone)).verdicts, ["t/first no_credential"]);
+      // 401 is about the credential, 403 about this model.
+      const [{ key }] = (world.provider.calls.length = 0, await ask(world, "t/other"), world.provider.calls);
+      assert.equal(key, status === 401 ? "second" : "first");
+    }
+  },
+
+  async "what a provider says is left keeps a call from a 429"(world) {
+    await fresh(world);
+    const headers = { "x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "30s" };
+    world.provider.behave = (name, key) => (key === "first" ? { headers } : {});
+    assert.equal((await ask(world, "t/keys")).status, 200);
+    const second = await ask(world, "t/keys");
+    assert.equal((await receipt(world, second)).execution.credential, "second");
+    assert.deepEqual((await receipt(world, second)).verdicts, ["t/keys limited", "t/keys chosen"]);
+    assert.equal((await ask(world, "t/first")).status, 429);
+  },
+};
+
+const balance = {
+  async "two deployments share the load"(world) {
+    await fresh(world);
+    for (let round = 0; round < 20; round++) {
+      const stream = round % 2 === 1;
+      const answers = await Promise.all(Array.from({ length: 10 }, () => ask(world, "t/even", { stream })));
+      for (const { status } of answers) assert.equal(status, 200);
+    }
+    const share = world.provider.calls.filter(({ name }) => name === "one").length;
+    assert.ok(share >= 20 && share <= 180, `${share} of 200`);
+  },
+
+  async "max_concurrency bounds a provider's calls over all shards"(world) {
+    await fresh(world);
+    let release;
+    const hold = new Promise((resolve) => (release = resolve));
+    world.provider.behave = () => ({ hold });
+    const refused = [];
+    const calls = Array.from({ length: 6 }, async () => {
+      const answer = await ask(world, "t/bounded");
+      if (answer.status === 503) refused.push(answer);
+      return answer;
+    });
+    await eventually(() => world.provider.calls.length === 2 && refused.length === 4, "two calls, and four that are refused");
+    assert.deepEqual((await receipt(world, refused[0])).verdicts, ["t/bounded limited"]);
+    release();
+    const statuses = (await Promise.all(calls)).map(({ status }) => status).sort();
+    assert.deepEqual(statuses, [200, 200, 503, 503, 503, 503]);
+    assert.equal(world.provider.most.bounded, 2);
+  },
+
+  async "own hardware is filled first, and flows over"(world) {
+    await fresh(world);
+    await times(3, () => ask(world, "t/gpu"));
+    assert.deepEqual(world.provider.calls.map(({ name }) => name), ["gpu", "gpu", "gpu"]);
+    let release;
+    const hold = new Promise((resolve) => (release = resolve));
+    world.provider.behave = (name) => (name === "gpu" ? { hold } : {});
+    const held = ask(world, "t/gpu");
+    await eventually(() => world.provider.calls.length === 4, "the first is there");
+    assert.equal((await receipt(world, await ask(world, "t/gpu"))).execution.provider, "two");
+    release();
+    assert.equal((await held).status, 200);
+  },
+};
+
+const operators = {
+  async "a deployment that an operator disables is not called, until it is enabled"(world) {
+    await fresh(world);
+    const disabled = await act(world, "disable", "one/default/m");
+    assert.equal(disabled.status, 200);
+    assert.equal((await disabled.json()).state, "disabled");
+    const answer = await ask(world, "t/both");
+    assert.equal(answer.status, 200);
+    assert.deepEqual((await receipt(world, answer)).verdicts, ["t/both disabled", "t/both chosen"]);
+    assert.equal((await ask(world, "t/one")).status, 503);
+    assert.equal((await act(world, "enable", "one/default/m")).status, 200);
+    assert.equal((await ask(world, "t/one")).status, 200);
+  },
+
+  async "enabling forgets what is held against it"(world) {
+    await fresh(world);
+    world.provider.behave = failing("one");
+    await eventually(async () => (await ask(world, "t/one")).status === 503, "a breaker that is open");
+    world.provider.behave = () => ({});
+    assert.equal((await act(world, "enable", "one/default/m")).status, 200);
+    await eventually(async () => (await deployment(world, "one/default/m")).breaker === "closed", "closed on both shards");
+    assert.equal((await ask(world, "t/one")).status, 200);
+  },
+
+  async "the list shows models, times and counts"(world) {
+    await fresh(world);
+    await ask(world, "t/one");
+    await ask(world, "t/one", { stream: true });
+    const own = await deployment(world, "one/default/m");
+    assert.deepEqual(own.models, ["t/one", "t/both", "t/even"]);
+    assert.equal(own.state, "in_use");
+    assert.equal(own.in_flight, 0);
+    assert.ok(own.ewma_ms.unary > 0 && own.ewma_ms.first_token > 0);
+  },
+
+  async "names that are none, bodies that are none, callers that may not"(world) {
+    for (const action of ["disable", "enable"]) {
+      assert.equal((await act(world, action, "one/default/other")).status, 404);
+      for (const body of ["", "[]", "{}", "{\"deployment\":5}", "{", "\"one\""]) assert.equal((await act(world, action, "", body)).status, 400, body);
+      assert.equal((await fetch(`${world.base}/admin/deployments/${action}`, { method: "POST", body: "{}" })).status, 401);
+      assert.equal((await fetch(`${world.base}/admin/deployments/${action}`, admin)).status, 405);
+    }
+    assert.equal((await fetch(`${world.base}/admin/deployments`)).status, 401);
+  },
+};
+
+const storm = {
+  async "under total failure providers get little more than clients send"(world) {
+    await fresh(world);
+    world.provider.behave = () => ({ status: 500 });
+    const count = 300;
+    for (let i = 0; i < count; i += 10) await Promise.all(Array.from({ length: 10 }, () => ask(world, "t/even")));
+    // A fifth more, and the few that a quiet gateway has; time may bring those few again.
+    const calls = world.provider.calls.length, metrics = await (await fetch(`${world.base}/metrics`)).text();
+    assert.ok(calls >= count * 1.1 && calls <= count * 1.2 + 30, `${calls} calls for ${count}`);
+    assert.match(metrics, /^tollgate_retries_refused_total [1-9]/m);
+  },
+};
+
+const told = {
+  async "a breaker that opened on one shard is open on the others"(world) {
+    await fresh(world);
+    world.provider.behave = failing("one");
+    let failed = 0;
+    const statuses = await times(40, async () => {
+      const status = await apart(world, "t/one");
+      failed += status === 502;
+      return status;
+    });
+    assert.ok(failed <= 6, `${failed} calls failed`);
+    assert.ok(statuses.slice(-10).every((status) => status === 503));
+  },
+};
+
+const QUICK = "{ breaker: { consecutive_failures: 3, open_ms: 300 } }";
+const SLOW = "{ breaker: { consecutive_failures: 3, open_ms: 60000 } }";
+
+export const suites = [
+  { name: "breakers", open: world(QUICK), tests: breakers },
+  { name: "breakers' credentials", open: world(SLOW), tests: credentials },
+  { name: "breakers' balance, 2 shards", open: world(SLOW, 2), tests: balance },
+  { name: "breakers' operators", open: world(SLOW, 2), tests: operators },
+  { name: "breakers' retry budget", open: world("{ breaker: { consecutive_failures: 1000000, min_requests: 1000000 } }"), tests: storm },
+  { name: "breakers over shards", open: world(SLOW, 2), tests: told },
+];
