@@ -109,7 +109,7 @@ shards: ${shards}
 log: { level: info, format: json, access: true }
 http: { keepalive_ms: 300${http} }
 drain_timeout_ms: ${drainMs}
-providers:
+${/^routing:/m.test(extra) ? "" : `routing: { ${PATIENT} }\n`}providers:
   - name: mock
     kind: openai_compatible
     base_url: http://127.0.0.1:${mockPort}/v1
@@ -134,7 +134,7 @@ ${models.join("\n")}
 ${extraModels}keys:
   - { name: demo, secret: ${KEY} }
   - { name: narrow, secret: ${OTHER_KEY}, models: ["test/mock"], scopes: [chat, models] }
-${extra}${/^routing:/m.test(extra) ? "" : `routing: { ${PATIENT} }\n`}`;
+${extra}`;
 }
 
 export async function startGateway(build, { dataDir, args = [], config, env = {} }) {
