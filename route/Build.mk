@@ -14,4 +14,4 @@ test-y += limit_window_test limit_lease_test
 route-tls-$(CONFIG_TLS) := gateway_tls.o
 obj-y += $(route-tls-y)
 obj-y += breaker.o balance.o retry_budget.o rate_room.o fleet.o fleet_call.o plan.o exchange_fleet.o admin_deployments.o deployment_metrics.o
-test-y += breaker_test balance_test retry_budget_test rate_room_test plan_test
+test-y += breaker_test balance_test retry_budget_test rate_room_test plan_test fleet_test
