@@ -150,8 +150,12 @@ const tests = {
   async "a failed call gives its tokens back"(world) {
     const before = (await call(world, "ample-key")).number("x-ratelimit-remaining-tokens");
     assert.equal((await call(world, "ample-key", { model: "test/mock-status-500", max_tokens: 100000 })).status, 502);
-    const after = (await call(world, "ample-key")).number("x-ratelimit-remaining-tokens");
-    assert.ok(before - after < 1000, `${before - after}`);
+    // What is settled goes to the owner shard by letter, which a call on it may overtake.
+    for (let calls = 1; ; calls++) {
+      const after = (await call(world, "ample-key")).number("x-ratelimit-remaining-tokens");
+      if (before - after < 10000) break;
+      assert.ok(calls < 50, `${before - after}`);
+    }
   },
 
   async "concurrency: one at a time, unary, streaming and broken off"(world) {
