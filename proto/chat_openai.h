@@ -24,4 +24,7 @@ void chat_openai_write_event(
 /* `"usage":{...}` as answers and the last chunk carry it. */
 void chat_openai_write_usage(const struct openai_usage *usage, struct text *t);
 
+/* `,"tool_calls":[...]` as messages of requests and answers carry it; nothing when there are none. */
+void chat_openai_write_calls(struct text *t, const struct chat_parts *parts);
+
 #endif

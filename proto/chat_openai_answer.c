@@ -136,27 +136,6 @@ static void write_thinking_blocks(struct text *t, const struct chat_parts *parts
 		text_char(t, ']');
 }
 
-static void write_calls(struct text *t, const struct chat_parts *parts)
-{
-	bool first = true;
-
-	for (const struct chat_part *part = parts->first; part; part = part->next) {
-		if (part->kind != CHAT_TOOL_CALL)
-			continue;
-		text_string(t, first ? ",\"tool_calls\":[" : ",");
-		first = false;
-		text_literal(t, "{\"id\":");
-		text_json(t, part->id);
-		text_literal(t, ",\"type\":\"function\",\"function\":{\"name\":");
-		text_json(t, part->name);
-		text_literal(t, ",\"arguments\":");
-		text_json(t, part->arguments);
-		text_literal(t, "}}");
-	}
-	if (!first)
-		text_char(t, ']');
-}
-
 int chat_openai_write_answer(const struct chat_answer *answer, const struct chat_frame *frame, struct text *body)
 {
 	enum chat_finish finish = answer->finish == CHAT_FINISH_NONE ? CHAT_FINISH_STOP : answer->finish;
@@ -174,7 +153,7 @@ int chat_openai_write_answer(const struct chat_answer *answer, const struct chat
 		text_literal(body, ",\"refusal\":null");
 	write_joined(body, &answer->parts, CHAT_THINKING, ",\"reasoning_content\":");
 	write_thinking_blocks(body, &answer->parts);
-	write_calls(body, &answer->parts);
+	chat_openai_write_calls(body, &answer->parts);
 	text_literal(body, "},\"logprobs\":null,\"finish_reason\":");
 	text_json(body, chat_finish_name(finish));
 	text_literal(body, "}],");

@@ -96,11 +96,11 @@ static unsigned write_content(struct chat *chat, struct text *t, const struct ch
 	return count;
 }
 
-static void write_calls(struct text *t, const struct chat_message *message)
+void chat_openai_write_calls(struct text *t, const struct chat_parts *parts)
 {
 	bool first = true;
 
-	for (const struct chat_part *part = message->parts.first; part; part = part->next) {
+	for (const struct chat_part *part = parts->first; part; part = part->next) {
 		if (part->kind != CHAT_TOOL_CALL)
 			continue;
 		text_string(t, first ? ",\"tool_calls\":[" : ",");
@@ -136,7 +136,7 @@ static void write_assistant(struct chat *chat, struct text *t, const struct chat
 		write_content(chat, t, &message->parts, false);
 	else
 		text_literal(t, "null");
-	write_calls(t, message);
+	chat_openai_write_calls(t, &message->parts);
 	text_char(t, '}');
 }
 
