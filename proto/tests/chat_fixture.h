@@ -13,7 +13,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-enum { FIXTURE_DOCUMENT_BYTES = 8192, FIXTURE_OUT_BYTES = 32768 };
+enum { FIXTURE_DOCUMENT_BYTES = 32768, FIXTURE_OUT_BYTES = 65536 };
 
 struct fixture {
 	struct json_parser *parser;
