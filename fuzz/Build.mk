@@ -10,7 +10,7 @@
 #
 # All are built with ASan and UBSan. fuzz/corpus/NAME/ holds hand-picked inputs, each for a path of its own, and every
 # input that once failed (find-*); fuzz/dictionary/NAME holds words for libFuzzer and AFL++. `make fuzz-smoke`, which
-# `make test` runs, replays the corpora under gcc and, where there is clang, fuzzes each target for ten seconds.
+# `make test` runs with a number of inputs, replays the corpora under gcc and, where there is clang, fuzzes each target.
 #
 # A new target is a file here, a line below and at least one input in its corpus.
 fuzz-y += http_request_fuzz.o http_response_fuzz.o chunked_fuzz.o sse_fuzz.o

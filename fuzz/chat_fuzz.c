@@ -1,7 +1,7 @@
 /*
  * Fuzzes what goes between dialects: requests, whole answers and streams, each from either dialect to the other. What
  * is written must be JSON (of a stream: each of its events), what is refused must say why, and a request that was
- * written must be read by the other dialect's own reader and, where nothing was dropped, stay the same when it is
+ * written must be read by the other dialect's own reader and, where nothing was dropped, say the same when it is
  * written back and forth once more. A stream is read again in pieces and must give the same.
  *
  * An input: a byte that chooses, a byte of choices, a seed of cuts, then the document.
@@ -78,6 +78,64 @@ static bool rewrite(struct room *room, const struct chat_dialect *from, const st
 	return true;
 }
 
+static void print_said(struct text *t, enum chat_role role, const struct chat_parts *parts, bool results)
+{
+	for (const struct chat_part *part = parts->first; part; part = part->next) {
+		const struct slice fields[] = {part->text, part->url, part->media_type, part->data, part->name,
+			part->id, part->arguments, part->signature, part->cache_control};
+
+		if ((part->kind == CHAT_TEXT && !part->text.size) || (part->kind == CHAT_TOOL_RESULT) != results)
+			continue;
+		text_char(t, '\n');
+		text_u64(t, role);
+		text_u64(t, part->kind);
+		text_u64(t, part->is_error);
+		for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+			text_char(t, ' ');
+			text_json(t, fields[i]);
+		}
+		print_said(t, role, &part->content, false);
+	}
+}
+
+static void print_turn(struct text *t, const struct chat_message *begin, const struct chat_message *end, bool results)
+{
+	for (; begin != end; begin = begin->next)
+		print_said(t, begin->role, &begin->parts, results);
+}
+
+/*
+ * What a request says: all but its messages as it stands, then who said what in which order, the results of tools
+ * before what else is in their turn. Where one message ends and the speaker's next begins is not in it, nor what is
+ * empty: not every dialect has either.
+ */
+static struct text meaning(struct room *room, const struct chat_dialect *dialect, const struct text *request)
+{
+	struct openai_problem problem = {0};
+	struct text said = open_out(room);
+	struct chat *chat = arena_alloc(&room->arena, sizeof(*chat));
+	char *document = parse(room, text_slice(request));
+	const struct chat_message *begin, *end;
+
+	assert(chat && document);
+	for (json_ref m = json_first(room->parser, 0); m != JSON_NONE; m = json_next(room->parser, m))
+		if (!slice_equal(json_key(room->parser, m), SLICE("messages"))) {
+			text_add(&said, json_raw(room->parser, m));
+			text_char(&said, '\n');
+		}
+	chat_init(chat, &room->arena);
+	assert(dialect->read_request(room->parser, chat, &problem) == 0);
+	for (begin = chat->messages; begin; begin = end) {
+		for (end = begin->next; end && end->role == begin->role;)
+			end = end->next;
+		print_turn(&said, begin, end, true);
+		print_turn(&said, begin, end, false);
+	}
+	assert(!said.full);
+	free(document);
+	return said;
+}
+
 static void fuzz_request(
 	struct room *room, const struct chat_dialect *from, const struct chat_dialect *to, unsigned choices)
 {
@@ -86,7 +144,7 @@ static void fuzz_request(
 		.sampling = choices & CHOICE_SAMPLING,
 		.reasoning = choices & CHOICE_REASONING,
 		.max_completion_tokens = choices & CHOICE_NEW_LIMIT};
-	struct text first, back, again;
+	struct text first, back, again, meant, kept;
 	unsigned dropped = 0;
 	char *document;
 
@@ -98,8 +156,11 @@ static void fuzz_request(
 		free(document);
 		document = parse(room, text_slice(&back));
 		assert(document);
-		if (rewrite(room, from, to, &target, &again, &dropped) && dropped == 0)
-			expect_same(&first, &again);
+		if (rewrite(room, from, to, &target, &again, &dropped) && dropped == 0) {
+			meant = meaning(room, to, &first);
+			kept = meaning(room, to, &again);
+			expect_same(&meant, &kept);
+		}
 	}
 	free(document);
 }

@@ -121,9 +121,17 @@ static bool goes_first(const struct chat_part *part)
 	return part->kind == CHAT_THINKING || part->kind == CHAT_REDACTED_THINKING || part->kind == CHAT_TOOL_RESULT;
 }
 
+static bool has_blocks(const struct chat_message *message)
+{
+	for (const struct chat_part *part = message->parts.first; part; part = part->next)
+		if (is_block(part))
+			return true;
+	return false;
+}
+
 static const struct chat_message *next_said(const struct chat_message *message)
 {
-	while (message && message->role == CHAT_SYSTEM)
+	while (message && (message->role == CHAT_SYSTEM || !has_blocks(message)))
 		message = message->next;
 	return message;
 }
@@ -138,29 +146,16 @@ static const struct chat_message *turn_end(const struct chat_message *message)
 	return message;
 }
 
-static unsigned write_turn_blocks(
+static void write_turn_blocks(
 	struct text *t, const struct chat_message *begin, const struct chat_message *end, bool leading, bool *first)
 {
-	unsigned count = 0;
-
 	for (const struct chat_message *message = begin; message != end; message = next_said(message->next))
 		for (const struct chat_part *part = message->parts.first; part; part = part->next) {
 			if (goes_first(part) != leading || !is_block(part))
 				continue;
 			separate(t, first);
 			write_block(t, part);
-			count++;
 		}
-	return count;
-}
-
-static bool turn_has_blocks(const struct chat_message *begin, const struct chat_message *end)
-{
-	for (const struct chat_message *message = begin; message != end; message = next_said(message->next))
-		for (const struct chat_part *part = message->parts.first; part; part = part->next)
-			if (is_block(part))
-				return true;
-	return false;
 }
 
 static unsigned write_messages(const struct chat *chat, struct text *t)
@@ -172,8 +167,6 @@ static unsigned write_messages(const struct chat *chat, struct text *t)
 	text_literal(t, ",\"messages\":[");
 	for (; message; message = end) {
 		end = turn_end(message);
-		if (!turn_has_blocks(message, end))
-			continue;
 		separate(t, &first_turn);
 		text_string(t, message->role == CHAT_USER ? "{\"role\":\"user\",\"content\":["
 							  : "{\"role\":\"assistant\",\"content\":[");

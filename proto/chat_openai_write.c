@@ -57,10 +57,20 @@ static void write_part(struct text *t, const struct chat_part *part)
 	}
 }
 
+/* An empty text says nothing: other dialects refuse it, so that it would not come back from them. */
 static bool is_content(const struct chat_part *part)
 {
-	return part->kind == CHAT_TEXT || part->kind == CHAT_REFUSAL || part->kind == CHAT_IMAGE ||
-	       part->kind == CHAT_FILE;
+	if (part->kind == CHAT_TEXT || part->kind == CHAT_REFUSAL)
+		return part->text.size > 0;
+	return part->kind == CHAT_IMAGE || part->kind == CHAT_FILE;
+}
+
+static bool has_content(const struct chat_parts *parts)
+{
+	for (const struct chat_part *part = parts->first; part; part = part->next)
+		if (is_content(part))
+			return true;
+	return false;
 }
 
 /* A single text as a string, which every server takes; else parts. Returns how many there were. */
@@ -125,14 +135,17 @@ static bool has_kind(const struct chat_parts *parts, enum chat_part_kind kind)
 	return false;
 }
 
-static void write_assistant(struct chat *chat, struct text *t, const struct chat_message *message)
+static void write_assistant(struct chat *chat, struct text *t, const struct chat_message *message, bool *first)
 {
-	bool content = has_kind(&message->parts, CHAT_TEXT) || has_kind(&message->parts, CHAT_REFUSAL);
+	bool content = has_content(&message->parts);
 
 	if (has_kind(&message->parts, CHAT_THINKING) || has_kind(&message->parts, CHAT_REDACTED_THINKING))
 		chat_drop(chat, SLICE("thinking"));
+	if (!content && !has_kind(&message->parts, CHAT_TOOL_CALL))
+		return;
+	separate(t, first);
 	text_literal(t, "{\"role\":\"assistant\",\"content\":");
-	if (content || !has_kind(&message->parts, CHAT_TOOL_CALL))
+	if (content)
 		write_content(chat, t, &message->parts, false);
 	else
 		text_literal(t, "null");
@@ -182,12 +195,10 @@ static bool has_result_images(const struct chat_message *message)
 
 static void write_user(struct chat *chat, struct text *t, const struct chat_message *message, bool *first)
 {
-	bool results = has_kind(&message->parts, CHAT_TOOL_RESULT), said = false, first_part = true;
+	bool first_part = true;
 
 	write_results(chat, t, message, first);
-	for (const struct chat_part *part = message->parts.first; part; part = part->next)
-		said |= is_content(part);
-	if (results && !said && !has_result_images(message))
+	if (!has_content(&message->parts) && !has_result_images(message))
 		return;
 	separate(t, first);
 	text_literal(t, "{\"role\":\"user\",\"content\":");
@@ -206,26 +217,37 @@ static void write_user(struct chat *chat, struct text *t, const struct chat_mess
 	text_char(t, '}');
 }
 
-static void write_messages(struct chat *chat, struct text *t)
+static void write_system(struct chat *chat, struct text *t, const struct chat_message *message, bool *first)
+{
+	if (!has_content(&message->parts))
+		return;
+	separate(t, first);
+	text_literal(t, "{\"role\":\"system\",\"content\":");
+	write_content(chat, t, &message->parts, true);
+	text_char(t, '}');
+}
+
+/* False when there was nothing to say. A message that holds nothing is left out. */
+static bool write_messages(struct chat *chat, struct text *t)
 {
 	bool first = true;
 
 	text_literal(t, ",\"messages\":[");
 	for (const struct chat_message *message = chat->messages; message; message = message->next) {
-		if (message->role == CHAT_USER) {
+		switch (message->role) {
+		case CHAT_SYSTEM:
+			write_system(chat, t, message, &first);
+			break;
+		case CHAT_USER:
 			write_user(chat, t, message, &first);
-			continue;
+			break;
+		case CHAT_ASSISTANT:
+			write_assistant(chat, t, message, &first);
+			break;
 		}
-		separate(t, &first);
-		if (message->role == CHAT_ASSISTANT) {
-			write_assistant(chat, t, message);
-			continue;
-		}
-		text_literal(t, "{\"role\":\"system\",\"content\":");
-		write_content(chat, t, &message->parts, true);
-		text_char(t, '}');
 	}
 	text_char(t, ']');
+	return !first;
 }
 
 static void write_tools(struct chat *chat, struct text *t)
@@ -315,10 +337,11 @@ static void write_options(struct chat *chat, const struct chat_target *target, s
 int chat_openai_write_request(
 	struct chat *chat, const struct chat_target *target, struct text *body, struct openai_problem *problem)
 {
-	(void)problem;
 	text_literal(body, "{\"model\":");
 	text_json(body, target->model);
-	write_messages(chat, body);
+	if (!write_messages(chat, body))
+		return chat_refuse(problem, SLICE("invalid_value"),
+			SLICE("This model needs at least one message that is not empty."), SLICE("messages"));
 	write_tools(chat, body);
 	write_format(chat, body);
 	write_options(chat, target, body);
