@@ -4,10 +4,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "core/kconfig.h"
 #include "fuzz/sim/answer.h"
 #include "fuzz/sim/gate.h"
 #include "fuzz/sim/invariants.h"
+#include "fuzz/sim/line.h"
 #include "fuzz/sim/request.h"
+#include "fuzz/sim/seal.h"
 
 enum { PIPELINE_MAX = 4, REFUSALS_MAX = 200, CONNECTED_MAX = 40 };
 
@@ -26,7 +29,8 @@ struct client {
 	struct scenario *scenario;
 	unsigned index;
 	struct sim_host *host;
-	struct sim_peer peer;
+	struct line line;
+	struct tls_target *targets[GATES_MAX];
 	struct sim_event next;    /* to connect or to ask */
 	struct sim_event conduct; /* of the misdeed */
 	bool connected, closing;  /* closing: no more requests on this connection */
@@ -44,9 +48,9 @@ struct client {
 
 static void on_next(struct sim_event *event);
 static void on_conduct(struct sim_event *event);
-static void on_connected(struct sim_peer *peer, int result);
-static void on_received(struct sim_peer *peer, const char *bytes, size_t size);
-static void on_closed(struct sim_peer *peer, int result);
+static void on_connected(struct line *line, int result);
+static void on_received(struct line *line, const char *bytes, size_t size);
+static void on_closed(struct line *line, int result);
 
 struct client *client_open(struct scenario *s, unsigned index)
 {
@@ -57,8 +61,8 @@ struct client *client_open(struct scenario *s, unsigned index)
 	snprintf(name, sizeof(name), "client%u", index);
 	snprintf(address, sizeof(address), "10.0.0.%u", index + 1);
 	client->host = sim_host_add(s->sim, name, address);
-	client->peer = (struct sim_peer){
-		.connected = on_connected, .received = on_received, .closed = on_closed, .user = client};
+	client->line =
+		(struct line){.connected = on_connected, .received = on_received, .closed = on_closed, .user = client};
 	client->next.run = on_next;
 	client->conduct.run = on_conduct;
 	return client;
@@ -68,8 +72,10 @@ void client_free(struct client *client)
 {
 	sim_event_cancel(client->scenario->sim, &client->next);
 	sim_event_cancel(client->scenario->sim, &client->conduct);
-	if (client->peer.end)
-		sim_peer_reset(&client->peer);
+	if (line_is_there(&client->line))
+		line_reset(&client->line);
+	for (unsigned i = 0; CONFIG(TLS) && i < GATES_MAX; i++)
+		trust_target_close(client->targets[i]);
 	wire_free(&client->wire);
 	answer_free(&client->answer);
 	bytes_free(&client->rest);
@@ -140,27 +146,31 @@ static void end_calls(struct client *client, enum call_outcome outcome)
 
 static void leave(struct client *client)
 {
-	if (chance(client->scenario, 32768))
-		sim_peer_reset(&client->peer);
+	struct scenario *s = client->scenario;
+
+	if (chance(s, 32768))
+		line_reset(&client->line);
+	else if (s->terms.client_tls && chance(s, 32768))
+		line_cut(&client->line);
 	else
-		sim_peer_close(&client->peer);
+		line_close(&client->line);
 	end_calls(client, OUTCOME_LEFT);
 }
 
-static void on_closed(struct sim_peer *peer, int result)
+static void on_closed(struct line *line, int result)
 {
-	struct client *client = peer->user;
+	struct client *client = line->user;
 
 	if (result == 0)
-		sim_peer_close(peer);
+		line_close(line);
 	end_calls(client, OUTCOME_BROKEN);
 }
 
 /* ---- Asking ---- */
 
-static void on_connected(struct sim_peer *peer, int result)
+static void on_connected(struct line *line, int result)
 {
-	struct client *client = peer->user;
+	struct client *client = line->user;
 
 	if (result < 0) {
 		if (++client->refusals >= REFUSALS_MAX)
@@ -175,6 +185,15 @@ static void on_connected(struct sim_peer *peer, int result)
 	sim_after(client->scenario->sim, &client->next, 0);
 }
 
+static struct tls_target *target_of(struct client *client)
+{
+	struct tls_target **target = &client->targets[client->gate];
+
+	if (!*target)
+		*target = trust_target_open(client->scenario->trust);
+	return *target;
+}
+
 static void connect_to_gate(struct client *client)
 {
 	struct scenario *s = client->scenario;
@@ -182,7 +201,9 @@ static void connect_to_gate(struct client *client)
 
 	client->gate = (unsigned)pick(s, 0, s->terms.gate_count - 1);
 	sim_host_address(s->gates[client->gate]->host, GATE_PORT, &address);
-	sim_peer_connect(&client->peer, client->host, &address);
+	if (CONFIG(TLS) && s->terms.client_tls)
+		client->line.seal = seal_connect(s->trust, target_of(client));
+	line_connect(&client->line, s->sim, client->host, &address);
 }
 
 static enum misdeed draw_misdeed(struct client *client, const struct call *call, unsigned count)
@@ -242,13 +263,13 @@ static void on_conduct(struct sim_event *event)
 		leave(client);
 		break;
 	case MISDEED_REST_LATER:
-		sim_peer_send(&client->peer, client->rest.data, client->rest.size);
+		line_send(&client->line, client->rest.data, client->rest.size);
 		client->rest.size = 0;
 		if (client->queued)
 			call_at(client, 0)->sent_whole = true;
 		break;
 	case MISDEED_READ_SLOWLY:
-		sim_peer_resume(&client->peer);
+		sim_peer_resume(&client->line.peer);
 		break;
 	default:
 		break;
@@ -299,7 +320,7 @@ static void ask(struct client *client)
 	client->misdeed = draw_misdeed(client, first, client->queued);
 	begin_misdeed(client, first, &bytes);
 	if (bytes.size)
-		sim_peer_send(&client->peer, bytes.data, bytes.size);
+		line_send(&client->line, bytes.data, bytes.size);
 	bytes_free(&bytes);
 }
 
@@ -310,14 +331,14 @@ static void on_next(struct sim_event *event)
 	if (client->queued)
 		return;
 	if (client->connected && (client->left == 0 || client->closing || client->on_connection >= CONNECTED_MAX)) {
-		sim_peer_close(&client->peer);
+		line_close(&client->line);
 		forget_connection(client);
 	}
 	if (client->left == 0)
 		return;
 	if (client->connected)
 		ask(client);
-	else if (!client->peer.end)
+	else if (!line_is_there(&client->line))
 		connect_to_gate(client);
 }
 
@@ -350,7 +371,7 @@ static void end_call(struct client *client)
 		return;
 	client->misdeed = MISDEED_NONE;
 	sim_event_cancel(s->sim, &client->conduct);
-	sim_peer_resume(&client->peer);
+	sim_peer_resume(&client->line.peer);
 	think(client);
 }
 
@@ -363,16 +384,16 @@ static bool after_piece(struct client *client)
 		return false;
 	}
 	if (client->misdeed == MISDEED_READ_SLOWLY && !sim_event_waits(&client->conduct)) {
-		sim_peer_pause(&client->peer);
+		sim_peer_pause(&client->line.peer);
 		sim_after(s->sim, &client->conduct,
 			pick(s, 0, chance(s, 4000) ? 2 * s->terms.write_stall_ms * NS_PER_MS : 30 * NS_PER_MS));
 	}
 	return true;
 }
 
-static void on_received(struct sim_peer *peer, const char *bytes, size_t size)
+static void on_received(struct line *line, const char *bytes, size_t size)
 {
-	struct client *client = peer->user;
+	struct client *client = line->user;
 	struct scenario *s = client->scenario;
 	struct slice rest = slice_of(bytes, size), piece;
 

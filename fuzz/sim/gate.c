@@ -253,15 +253,22 @@ void gate_reload(struct gate *gate)
 {
 	struct settings *settings;
 	char why[256];
+	int rc;
 
 	if (gate->state != GATE_UP)
 		return;
 	sim_note(world(gate), gate->host, "reload", 0, 0);
+	gate->wrong_key = gate->scenario->terms.client_tls && chance(gate->scenario, 16384);
+	gate->reload_count += !gate->wrong_key;
 	sim_process_enter(gate->process);
 	settings = settings_of(gate);
-	if (settings && node_reload(gate->node, settings, why, sizeof(why)) < 0)
+	rc = settings ? node_reload(gate->node, settings, why, sizeof(why)) : 0;
+	if (rc < 0 && !gate->wrong_key)
 		scenario_break(gate->scenario, "starts", "%s cannot reload: %s", gate->name, why);
+	if (rc == 0 && gate->wrong_key)
+		scenario_break(gate->scenario, "a certificate without its key is refused", "%s took it", gate->name);
 	sim_process_leave();
+	gate->wrong_key = false;
 }
 
 void gate_kill(struct gate *gate, bool power)

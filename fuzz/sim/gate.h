@@ -33,6 +33,8 @@ struct gate {
 	unsigned started_count;
 	struct sim_event look; /* starting, draining: is it done?; down: start */
 	uint64_t abort_ns;
+	unsigned reload_count;
+	bool wrong_key;      /* the configuration's certificate and key do not belong together */
 	bool cut_power;      /* when the disk stops, the machine does */
 	unsigned life_count; /* the last one is running, or over */
 	struct life lives[LIVES_MAX];

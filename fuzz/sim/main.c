@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/kconfig.h"
+#include "fuzz/sim/certificates.h"
 #include "fuzz/sim/scenario.h"
 
 enum { WORKERS_MAX = 64, FAILURES_SHOWN = 10, LAST_EVENTS = 24 };
@@ -22,6 +24,7 @@ struct options {
 	uint64_t from, to;
 	bool one, trace, until_broken;
 	unsigned workers;
+	struct certificates *certificates; /* NULL: the gateway was built without TLS */
 };
 
 struct worker {
@@ -147,7 +150,7 @@ static _Noreturn void run_one(const char *program, const struct options *options
 	struct verdict verdict;
 
 	catch_crashes();
-	verdict = scenario_run(options->from, options->trace ? stdout : NULL, true);
+	verdict = scenario_run(options->from, options->certificates, options->trace ? stdout : NULL, true);
 	if (verdict.broken[0])
 		say_failed(program, options->from, &verdict);
 	printf("seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " served, %" PRIu64 " receipts, %" PRIu64
@@ -169,12 +172,12 @@ static const char *last_lines(const char *text, size_t size, unsigned lines)
 	return at;
 }
 
-static struct verdict run_quietly(uint64_t seed)
+static struct verdict run_quietly(uint64_t seed, const struct certificates *certificates)
 {
 	char *text = NULL;
 	size_t size = 0;
 	FILE *trace = open_memstream(&text, &size);
-	struct verdict verdict = scenario_run(seed, trace, false);
+	struct verdict verdict = scenario_run(seed, certificates, trace, false);
 
 	if (trace)
 		fclose(trace);
@@ -185,7 +188,7 @@ static struct verdict run_quietly(uint64_t seed)
 	return verdict;
 }
 
-static void start_worker(struct worker *worker, uint64_t seed)
+static void start_worker(struct worker *worker, uint64_t seed, const struct certificates *certificates)
 {
 	struct verdict verdict;
 	int ends[2], rc = pipe(ends);
@@ -203,7 +206,7 @@ static void start_worker(struct worker *worker, uint64_t seed)
 	close(ends[0]);
 	if (!freopen("/dev/null", "w", stderr)) /* what crashes is told by its parent, and replayed to be seen */
 		_exit(1);
-	verdict = run_quietly(seed);
+	verdict = run_quietly(seed, certificates);
 	leave(&verdict, write(ends[1], &verdict, sizeof(verdict)) == sizeof(verdict) ? 0 : 1);
 }
 
@@ -288,7 +291,7 @@ static int run_many(const char *program, const struct options *options)
 		for (unsigned i = 0; more && i < options->workers; i++) {
 			if (workers[i].pid)
 				continue;
-			start_worker(&workers[i], next++);
+			start_worker(&workers[i], next++, options->certificates);
 			more = next <= options->to;
 		}
 		if (!count_running(workers, options->workers))
@@ -309,6 +312,7 @@ static int run_many(const char *program, const struct options *options)
 
 int main(int argc, char **argv)
 {
+	int rc;
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
 	struct options options = {.workers = processors > 0 && processors < WORKERS_MAX ? (unsigned)processors : 1};
 
@@ -316,7 +320,12 @@ int main(int argc, char **argv)
 		fputs(help, stderr);
 		return 2;
 	}
+	if (CONFIG(TLS))
+		options.certificates = certificates_make();
 	if (options.one)
 		run_one(argv[0], &options);
-	return run_many(argv[0], &options);
+	rc = run_many(argv[0], &options);
+	if (CONFIG(TLS))
+		certificates_free(options.certificates);
+	return rc;
 }

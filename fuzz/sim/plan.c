@@ -314,10 +314,26 @@ static void cut(struct plan *plan, struct scenario *s, enum day day)
 								  : PLAN_RESET;
 }
 
-/* An answer that ends with the connection and is cut is whole for its reader, so it is not cut by a mere close. */
 static bool ends_with_connection(const struct plan *plan)
 {
 	return memmem(plan->bytes.data, plan->bytes.size, "Connection: close\r\n", 19);
+}
+
+/*
+ * An answer that ends with the connection and is cut is whole for its reader, so it is not cut by a mere close; but
+ * over TLS, where an end has to be said: there it is cut even behind its last byte.
+ */
+static void end_too_early(struct plan *plan, struct scenario *s)
+{
+	bool endless = ends_with_connection(plan);
+
+	if (s->terms.provider_tls && chance(s, 40000)) {
+		plan->end = PLAN_CUT;
+		if (endless && !plan->done && chance(s, 32768))
+			plan->end_at = plan->bytes.size;
+	} else if (endless) {
+		plan->end = PLAN_RESET;
+	}
 }
 
 void plan_draw(struct plan *plan, struct scenario *s, const struct call *call, struct attempt *attempt)
@@ -336,8 +352,8 @@ void plan_draw(struct plan *plan, struct scenario *s, const struct call *call, s
 	}
 	cut(plan, s, day);
 	attempt->good = attempt->good || (plan->done && plan->end_at >= plan->whole_at);
-	if (day == DAY_TRUNCATES && ends_with_connection(plan))
-		plan->end = PLAN_RESET;
+	if (day == DAY_TRUNCATES)
+		end_too_early(plan, s);
 	/* A call that is sent before these have come takes them for its answer; so they are the connection's last ones.
 	 */
 	if (day == DAY_GOOD && s->terms.misery && chance(s, 600)) {

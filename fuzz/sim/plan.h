@@ -8,7 +8,7 @@
 #include "fuzz/sim/bytes.h"
 #include "fuzz/sim/scenario.h"
 
-enum plan_end { PLAN_KEEP, PLAN_CLOSE, PLAN_RESET, PLAN_STALL };
+enum plan_end { PLAN_KEEP, PLAN_CLOSE, PLAN_CUT /* as line_cut() */, PLAN_RESET, PLAN_STALL };
 
 struct plan {
 	struct bytes bytes;    /* the answer with its head and framing */

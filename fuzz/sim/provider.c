@@ -4,19 +4,33 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "core/kconfig.h"
+#include "fuzz/sim/line.h"
 #include "fuzz/sim/look.h"
 #include "fuzz/sim/plan.h"
+#include "fuzz/sim/seal.h"
 #include "fuzz/sim/wire.h"
 
 enum { NO_ATTEMPT = UINT32_MAX };
 
+/* How a provider that speaks TLS meets a connection. */
+enum greeting {
+	GREETING_TLS,
+	GREETING_STRANGER, /* shows a certificate that is another host's */
+	GREETING_PLAIN,    /* speaks HTTP */
+	GREETING_HANGS_UP, /* closes when the hello comes */
+	GREETING_SILENT,
+	GREETINGS
+};
+
 struct upstream { /* one connection */
 	struct list link;
 	struct provider *provider;
-	struct sim_peer peer;
+	struct line line;
 	struct sim_event event;
 	struct wire wire;
 	struct bytes body;
+	enum greeting greeting;
 	uint32_t attempt; /* index in the book, or NO_ATTEMPT */
 	struct plan plan;
 	size_t sent; /* of the plan's bytes */
@@ -34,8 +48,8 @@ struct provider {
 };
 
 static void on_event(struct sim_event *event);
-static void on_received(struct sim_peer *peer, const char *bytes, size_t size);
-static void on_closed(struct sim_peer *peer, int result);
+static void on_received(struct line *line, const char *bytes, size_t size);
+static void on_closed(struct line *line, int result);
 
 static struct book *book_of(const struct upstream *u)
 {
@@ -69,6 +83,13 @@ static void upstream_free(struct upstream *u)
 	free(u);
 }
 
+static enum greeting draw_greeting(struct scenario *s)
+{
+	if (!s->terms.provider_tls)
+		return GREETING_TLS;
+	return chance(s, s->terms.misery / 4) ? (enum greeting)pick(s, GREETING_TLS + 1, GREETINGS - 1) : GREETING_TLS;
+}
+
 static struct sim_peer *on_accept(struct sim_listener *listener, const struct sockaddr_storage *from)
 {
 	struct provider *provider = listener->user;
@@ -81,14 +102,17 @@ static struct sim_peer *on_accept(struct sim_listener *listener, const struct so
 	u = sim_grown(NULL, sizeof(*u));
 	*u = (struct upstream){.provider = provider, .attempt = NO_ATTEMPT};
 	u->wire.requests = true;
-	u->peer.received = on_received;
-	u->peer.closed = on_closed;
-	u->peer.user = u;
+	u->line.received = on_received;
+	u->line.closed = on_closed;
+	u->line.user = u;
+	u->greeting = draw_greeting(s);
+	if (CONFIG(TLS) && s->terms.provider_tls && u->greeting <= GREETING_STRANGER)
+		u->line.seal = seal_accept(s->trust, u->greeting == GREETING_STRANGER);
 	u->event.run = on_event;
 	list_init(&u->link);
 	list_append(&provider->upstreams, &u->link);
 	provider->count++;
-	return &u->peer;
+	return line_accept(&u->line, s->sim, provider->host);
 }
 
 static void listen_again(struct provider *provider)
@@ -119,7 +143,7 @@ void provider_free(struct provider *provider)
 	while (!list_empty(&provider->upstreams)) {
 		struct upstream *u = container_of(provider->upstreams.next, struct upstream, link);
 
-		sim_peer_reset(&u->peer);
+		line_reset(&u->line);
 		upstream_free(u);
 	}
 	if (!provider->down)
@@ -144,6 +168,14 @@ unsigned provider_connections(const struct provider *provider)
 	return provider->count;
 }
 
+/* Sealed, what is unsent is more than it was. */
+static uint64_t taken_bytes(const struct upstream *u)
+{
+	size_t unsent = sim_peer_unsent(&u->line.peer);
+
+	return u->sent > unsent ? u->sent - unsent : 0;
+}
+
 uint64_t provider_sent_bytes(const struct provider *provider, uint32_t call)
 {
 	for (struct list *link = provider->upstreams.next; link != &provider->upstreams; link = link->next) {
@@ -151,7 +183,7 @@ uint64_t provider_sent_bytes(const struct provider *provider, uint32_t call)
 		const struct attempt *attempt = attempt_of(u);
 
 		if (attempt && attempt->call == call)
-			return u->sent - sim_peer_unsent(&u->peer);
+			return taken_bytes(u);
 	}
 	return 0;
 }
@@ -260,11 +292,26 @@ static void take_request(struct upstream *u)
 	sim_after(s->sim, &u->event, u->plan.delay_ns);
 }
 
-static void on_received(struct sim_peer *peer, const char *bytes, size_t size)
+/* To a hello. */
+static void greet(struct upstream *u)
 {
-	struct upstream *u = peer->user;
+	if (u->greeting == GREETING_SILENT)
+		return;
+	if (u->greeting == GREETING_PLAIN)
+		line_send(&u->line, "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", 66);
+	line_close(&u->line);
+	upstream_free(u);
+}
+
+static void on_received(struct line *line, const char *bytes, size_t size)
+{
+	struct upstream *u = line->user;
 	struct slice rest = slice_of(bytes, size), piece;
 
+	if (u->greeting > GREETING_STRANGER) {
+		greet(u);
+		return;
+	}
 	for (;;) {
 		switch (wire_next(&u->wire, &rest, &piece)) {
 		case WIRE_MORE:
@@ -285,13 +332,13 @@ static void on_received(struct sim_peer *peer, const char *bytes, size_t size)
 }
 
 /* The gateway has no more to say, or is gone: neither does a real provider go on then. */
-static void on_closed(struct sim_peer *peer, int result)
+static void on_closed(struct line *line, int result)
 {
-	struct upstream *u = peer->user;
+	struct upstream *u = line->user;
 
 	sim_note(u->provider->scenario->sim, u->provider->host, "left by gate", u->attempt, (uint64_t)-result);
 	if (result == 0)
-		sim_peer_close(peer);
+		line_close(line);
 	upstream_free(u);
 }
 
@@ -305,11 +352,15 @@ static void end_answer(struct upstream *u)
 	case PLAN_STALL:
 		return; /* until the gateway has enough */
 	case PLAN_RESET:
-		sim_peer_reset(&u->peer);
+		line_reset(&u->line);
 		upstream_free(u);
 		return;
 	case PLAN_CLOSE:
-		sim_peer_close(&u->peer);
+		line_close(&u->line);
+		upstream_free(u);
+		return;
+	case PLAN_CUT:
+		line_cut(&u->line);
 		upstream_free(u);
 		return;
 	case PLAN_KEEP:
@@ -329,11 +380,13 @@ static void end_idle(struct upstream *u)
 		return;
 	/* As some servers say it; a call that crosses with it takes it for its answer. */
 	if (s->terms.misery && chance(s, 8000))
-		sim_peer_send(&u->peer, "HTTP/1.1 408 Idle\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", 59);
+		line_send(&u->line, "HTTP/1.1 408 Idle\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", 59);
 	if (s->terms.resets && chance(s, 16384))
-		sim_peer_reset(&u->peer);
+		line_reset(&u->line);
+	else if (s->terms.provider_tls && chance(s, 16384))
+		line_cut(&u->line);
 	else
-		sim_peer_close(&u->peer);
+		line_close(&u->line);
 	upstream_free(u);
 }
 
@@ -345,7 +398,7 @@ static void send_piece(struct upstream *u)
 
 	if (size > left)
 		size = left;
-	if (size && sim_peer_send(&u->peer, u->plan.bytes.data + u->sent, size) < 0)
+	if (size && line_send(&u->line, u->plan.bytes.data + u->sent, size) < 0)
 		return; /* closed() follows */
 	u->sent += size;
 	if (u->sent >= u->plan.whole_at && !attempt_of(u)->sent_whole) {

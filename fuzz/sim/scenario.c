@@ -6,11 +6,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 
+#include "core/kconfig.h"
 #include "fuzz/sim/bytes.h"
 #include "fuzz/sim/client.h"
 #include "fuzz/sim/gate.h"
+#include "fuzz/sim/intruder.h"
 #include "fuzz/sim/invariants.h"
 #include "fuzz/sim/provider.h"
+#include "fuzz/sim/seal.h"
 
 enum { HALF = 32768 }; /* of 65,536 */
 
@@ -162,6 +165,8 @@ static void open_world(struct scenario *s)
 	s->sim = sim_open(s->seed, &options);
 	assert(s->sim);
 	terms_draw(s);
+	if (CONFIG(TLS) && (s->terms.client_tls || s->terms.provider_tls))
+		s->trust = trust_open(s->sim, s->certificates);
 	set_name(s, true);
 	s->was_unresolved = false;
 	for (unsigned i = 0; i < PROVIDERS; i++)
@@ -174,6 +179,8 @@ static void open_world(struct scenario *s)
 		s->clients[i] = client_open(s, i);
 		client_start(s->clients[i]);
 	}
+	if (s->terms.client_tls)
+		s->intruder = intruder_open(s);
 	s->weather_left = (unsigned)pick(s, 0, 40);
 	s->weather.run = on_weather;
 	sim_after(s->sim, &s->weather, pick(s, 0, NS_PER_S));
@@ -183,6 +190,7 @@ static void close_world(struct scenario *s)
 {
 	for (unsigned i = 0; i < s->terms.client_count; i++)
 		client_free(s->clients[i]);
+	intruder_free(s->intruder);
 	for (unsigned i = 0; i < PROVIDERS; i++)
 		provider_free(s->providers[i]);
 	/* What still runs when an invariant was broken is of no more interest. */
@@ -192,6 +200,8 @@ static void close_world(struct scenario *s)
 	sim_event_cancel(s->sim, &s->weather);
 	for (unsigned i = 0; i < s->terms.gate_count; i++)
 		sim_event_cancel(s->sim, &s->gates[i]->look);
+	if (CONFIG(TLS))
+		trust_close(s->trust);
 	sim_close(s->sim);
 	for (unsigned i = 0; i < s->terms.gate_count; i++)
 		gate_free(s->gates[i]);
@@ -327,13 +337,14 @@ static void sum_up(const struct scenario *s, struct verdict *verdict)
 	snprintf(verdict->how, sizeof(verdict->how), "%s", s->how);
 }
 
-struct verdict scenario_run(uint64_t seed, FILE *trace, bool always)
+struct verdict scenario_run(uint64_t seed, const struct certificates *certificates, FILE *trace, bool always)
 {
 	struct scenario *s = sim_grown(NULL, sizeof(*s));
 	struct verdict verdict = {0};
 
 	memset(s, 0, sizeof(*s));
 	s->seed = seed;
+	s->certificates = certificates;
 	current = s;
 	open_world(s);
 	verdict.receipts = live(s);

@@ -12,9 +12,12 @@
 
 #include <stdio.h>
 
+struct certificates;
 struct gate;
 struct client;
+struct intruder;
 struct provider;
+struct trust;
 
 enum { GATES_MAX = 2, CLIENTS_MAX = 12, BROKEN_BYTES = 1024, BODY_MAX_BYTES = 128 << 10 };
 
@@ -29,6 +32,7 @@ struct terms {
 	uint32_t flood;    /* of 65,536: how often a stream is long and its reader slow */
 	bool resets;       /* connections may break, so that an answer may be lost */
 	bool stalls;       /* the network may hold back bytes for longer than timeouts */
+	bool client_tls, provider_tls;
 	bool crashes, drains, reloads, full_disks, bad_names, outages, clock_steps;
 	/* Configuration. */
 	unsigned connect_ms, head_ms, first_token_ms, idle_ms, total_ms, attempts; /* head_ms 0: null */
@@ -41,10 +45,13 @@ struct scenario {
 	uint64_t seed;
 	struct sim *sim;
 	struct terms terms;
+	const struct certificates *certificates;
+	struct trust *trust; /* NULL: nothing speaks TLS */
 	struct book book;
 	struct gate *gates[GATES_MAX];
 	struct client *clients[CLIENTS_MAX];
 	struct provider *providers[PROVIDERS];
+	struct intruder *intruder; /* NULL: none */
 	struct sim_event weather;
 	unsigned weather_left, disks_full;
 	bool ending;  /* no new trouble */
@@ -72,7 +79,8 @@ struct verdict {
 
 /* Runs a seed. Its terms and last events are printed to `trace` (NULL: not at all) when an invariant broke, or
  * `always`. */
-struct verdict scenario_run(uint64_t seed, FILE *trace, bool always);
+struct verdict scenario_run(
+	uint64_t seed, const struct certificates *certificates, FILE *trace, bool always); /* NULL: no TLS */
 
 /* For a crash of the simulation itself: the history of the seed that runs. */
 void scenario_print_current(FILE *file);

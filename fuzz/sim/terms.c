@@ -1,7 +1,9 @@
 /* A scenario's terms: what is drawn at its start, how it is told, and the gateway's configuration by it. */
 #include "fuzz/sim/scenario.h"
 
+#include "core/kconfig.h"
 #include "fuzz/sim/bytes.h"
+#include "fuzz/sim/certificates.h"
 #include "fuzz/sim/gate.h"
 #include "fuzz/sim/request.h"
 
@@ -32,19 +34,35 @@ static const char *durability_name(enum durability durability)
 	return durability == DURABILITY_POWER ? "power" : durability == DURABILITY_RELAXED ? "relaxed" : "process";
 }
 
-static void print_provider(const struct scenario *s, unsigned index, const char *base_url, struct bytes *yaml)
+static void print_provider(const struct scenario *s, unsigned index, const char *where, struct bytes *yaml)
 {
 	const struct terms *t = &s->terms;
 
 	bytes_print(yaml,
-		"  - name: p%u\n    kind: openai_compatible\n    base_url: %s\n"
+		"  - name: p%u\n    kind: openai_compatible\n    base_url: %s://%s\n"
 		"    credentials: [{ name: first, api_key: up-key-%u-a, weight: 3 }, { name: second, api_key: "
 		"up-key-%u-b }]\n"
 		"    timeouts: { connect_ms: %u, first_token_ms: %u, idle_ms: %u, total_ms: %u",
-		index, base_url, index, index, t->connect_ms, t->first_token_ms, t->idle_ms, t->total_ms);
+		index, t->provider_tls ? "https" : "http", where, index, index, t->connect_ms, t->first_token_ms,
+		t->idle_ms, t->total_ms);
 	if (t->head_ms)
 		bytes_print(yaml, ", head_ms: %u", t->head_ms);
 	bytes_add(yaml, SLICE(" }\n"));
+	if (CONFIG(TLS) && t->provider_tls)
+		bytes_print(yaml, "    tls: { ca: %s, server_name: " CERTIFIED_PROVIDER " }\n",
+			certificates_issuer(s->certificates));
+}
+
+static void print_listener(const struct scenario *s, const struct gate *gate, struct bytes *yaml)
+{
+	enum certificate_name shown = gate->reload_count % 2 ? CERTIFICATE_GATE_NEXT : CERTIFICATE_GATE;
+	enum certificate_name of_key = gate->wrong_key ? CERTIFICATE_STRANGER : shown;
+
+	bytes_print(yaml, "listen: [{ address: 0.0.0.0:%u", GATE_PORT);
+	if (CONFIG(TLS) && s->terms.client_tls)
+		bytes_print(yaml, ", tls: { cert: %s, key: %s }", certificates_chain(s->certificates, shown),
+			certificates_key(s->certificates, of_key));
+	bytes_add(yaml, SLICE(" }]\n"));
 }
 
 static void print_models(struct bytes *yaml)
@@ -67,20 +85,20 @@ void scenario_configuration(const struct scenario *s, unsigned gate, struct byte
 {
 	const struct terms *t = &s->terms;
 
-	(void)gate;
+	print_listener(s, s->gates[gate], yaml);
 	bytes_print(yaml,
-		"listen: [{ address: 0.0.0.0:%u }]\nadmin: { master_key: %s }\ndata_dir: /data\ndurability: "
+		"admin: { master_key: %s }\ndata_dir: /data\ndurability: "
 		"%s\nshards: %u\n"
 		"log: { access: false }\ndrain_timeout_ms: %u\n",
-		GATE_PORT, MASTER_KEY, durability_name(t->durability), t->shard_count, t->drain_ms);
+		MASTER_KEY, durability_name(t->durability), t->shard_count, t->drain_ms);
 	bytes_print(yaml,
 		"http: { max_body_bytes: %u, head_timeout_ms: %u, body_timeout_ms: %u, keepalive_timeout_ms: %u,"
 		" write_stall_timeout_ms: %u, keepalive_ms: %u }\n",
 		BODY_MAX_BYTES, t->client_head_ms, t->client_body_ms, t->keepalive_ms, t->write_stall_ms,
 		t->comment_ms);
 	bytes_add(yaml, SLICE("providers:\n"));
-	print_provider(s, 0, "http://provider.sim:8000/v1", yaml);
-	print_provider(s, 1, "http://10.0.2.2:8000/v1", yaml);
+	print_provider(s, 0, "provider.sim:8000/v1", yaml);
+	print_provider(s, 1, "10.0.2.2:8000/v1", yaml);
 	print_models(yaml);
 	bytes_print(yaml,
 		"workspaces: [{ id: default, plan: enterprise, platform_fee_percent: %u }]\n"
@@ -132,6 +150,15 @@ static void draw_limits(struct scenario *s)
 	s->terms.calls_at_once = 1 + (unsigned)rand_below(&rand, CLIENTS_MAX);
 }
 
+/* A quarter of the seeds; what of it comes from the seed alone, for the same reason. */
+static void draw_tls(struct scenario *s)
+{
+	if (!CONFIG(TLS) || s->seed % 4 != 2)
+		return;
+	s->terms.client_tls = s->seed / 4 % 3 != 0;
+	s->terms.provider_tls = s->seed / 4 % 3 != 1;
+}
+
 static void draw_terms(struct scenario *s)
 {
 	struct terms *t = &s->terms;
@@ -160,6 +187,7 @@ static void draw_terms(struct scenario *s)
 	t->clock_steps = chance(s, SELDOM);
 	terms_draw_timeouts(s);
 	draw_limits(s);
+	draw_tls(s);
 }
 
 static void draw_faults(struct scenario *s)
@@ -203,9 +231,10 @@ void terms_print(const struct scenario *s, FILE *file)
 
 	fprintf(file,
 		"%u gates of %u shards, durability %s; %u clients with %u requests each; misery %u, mischief %u, flood "
-		"%u;%s%s%s%s%s%s%s%s%s\n",
+		"%u;%s%s%s%s%s%s%s%s%s%s%s\n",
 		t->gate_count, t->shard_count, durability_name(t->durability), t->client_count, t->requests_each,
-		t->misery, t->mischief, t->flood, t->resets ? " resets" : "", t->stalls ? " stalls" : "",
+		t->misery, t->mischief, t->flood, t->client_tls ? " TLS of clients" : "",
+		t->provider_tls ? " TLS of providers" : "", t->resets ? " resets" : "", t->stalls ? " stalls" : "",
 		t->crashes ? " crashes" : "", t->drains ? " drains" : "", t->reloads ? " reloads" : "",
 		t->full_disks ? " full disks" : "", t->bad_names ? " bad names" : "", t->outages ? " outages" : "",
 		t->clock_steps ? " clock steps" : "");
