@@ -1,6 +1,6 @@
 /*
  * Fuzzes the parser of server-sent events: a stream read at once, byte by byte and in drawn pieces yields the same
- * events, each with the same fields. The capacity is ample, so that no event is too large in one way alone; with a
+ * events, each with the same fields, whether its memory is there or grows. The capacity is ample, so that no event is too large in one way alone; with a
  * small one, as a choice, nothing is compared and only memory is watched.
  *
  * An input: a byte of choices, a byte that seeds the pieces, then the stream.
@@ -19,14 +19,21 @@ static void note_event(struct text *record, const struct sse_event *event)
 }
 
 /* Each piece lies in memory of its own that is gone before the next. */
-static void read_stream(struct slice stream, struct cuts cuts, size_t capacity, struct text *record)
+static void read_stream(struct slice stream, struct cuts cuts, size_t capacity, bool growing, struct text *record)
 {
 	char *memory = malloc(2 * capacity);
 	enum sse_result result = SSE_MORE;
 	struct sse_parser parser;
+	struct arena_pool pool;
+	struct arena arena;
 
 	assert(memory);
-	sse_init(&parser, memory, capacity);
+	arena_pool_init(&pool, 0);
+	arena_init(&arena, &pool, SIZE_MAX);
+	if (growing)
+		sse_init_growing(&parser, &arena, memory, capacity);
+	else
+		sse_init(&parser, memory, capacity);
 	while (stream.size && result == SSE_MORE) {
 		struct slice piece = slice_of(stream.data, cuts_next(&cuts, stream.size)), bytes;
 		char *copy = copy_of(piece);
@@ -41,6 +48,7 @@ static void read_stream(struct slice stream, struct cuts cuts, size_t capacity, 
 	}
 	assert(result == SSE_MORE || capacity == SMALL_CAPACITY);
 	note(record, sse_at_boundary(&parser) ? SLICE("end") : SLICE("cut"));
+	arena_fini(&arena);
 	free(memory);
 }
 
@@ -57,12 +65,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	assert(memory);
 	if (stream.size && stream.size <= STREAM_MAX_BYTES) {
-		read_stream(stream, cuts_none(), capacity, &whole);
-		read_stream(stream, cuts_drawn(seed), capacity, &pieces);
+		read_stream(stream, cuts_none(), capacity, false, &whole);
+		read_stream(stream, cuts_drawn(seed), capacity, true, &pieces);
 		if (!small)
 			expect_same(&whole, &pieces);
 		pieces.size = 0;
-		read_stream(stream, cuts_bytes(), capacity, &pieces);
+		read_stream(stream, cuts_bytes(), capacity, true, &pieces);
 		if (!small)
 			expect_same(&whole, &pieces);
 	}

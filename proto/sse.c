@@ -4,6 +4,10 @@
  */
 #include "proto/sse.h"
 
+#include "core/buffer.h"
+
+enum { PENDING_FIRST_BYTES = 2048 };
+
 /* [begin, end) and where the next one begins. */
 struct line {
 	size_t begin, end, next;
@@ -82,19 +86,51 @@ static size_t skip_mark(struct sse_parser *parser, struct slice line)
 	return first && slice_starts_with(line, SLICE("\xef\xbb\xbf")) ? 3 : 0;
 }
 
+/* For so many more bytes, as far as an event may be large; what does not fit then sets `full`. */
+static void make_room(struct sse_parser *parser, size_t more)
+{
+	struct text *pending = &parser->pending;
+	size_t wanted = pending->size + more, capacity = pending->capacity ? pending->capacity : PENDING_FIRST_BYTES;
+	char *memory;
+
+	if (wanted > parser->event_max)
+		wanted = parser->event_max;
+	if (wanted <= pending->capacity)
+		return;
+	while (capacity < wanted)
+		capacity *= 2;
+	if (capacity > parser->event_max)
+		capacity = parser->event_max;
+	memory = arena_alloc(parser->arena, capacity + BUFFER_PADDING_BYTES);
+	if (!memory)
+		return;
+	if (pending->size)
+		memcpy(memory, pending->data, pending->size);
+	pending->data = memory;
+	pending->capacity = capacity;
+}
+
+static enum sse_result more_or_full(const struct sse_parser *parser)
+{
+	if (!parser->pending.full)
+		return SSE_MORE;
+	return parser->pending.capacity < parser->event_max ? SSE_NO_MEMORY : SSE_TOO_LARGE;
+}
+
 static enum sse_result keep(struct sse_parser *parser, struct slice bytes)
 {
 	struct text *pending = &parser->pending;
 	struct line line;
 	size_t at = 0;
 
+	make_room(parser, bytes.size); /* a line's end takes no more than it did */
 	for (; find_line(bytes, at, &line); at = line.next) {
 		text_add(pending, slice_of(bytes.data + at, line.end - at));
 		text_literal(pending, "\n");
 	}
 	parser->line = pending->size;
 	text_add(pending, slice_after(bytes, at));
-	return pending->full ? SSE_TOO_LARGE : SSE_MORE;
+	return more_or_full(parser);
 }
 
 /* Nothing is pending: events are read in place. */
@@ -108,6 +144,7 @@ static enum sse_result read_in_place(struct sse_parser *parser, struct slice *by
 	while (find_line(given, at, &line)) {
 		struct slice text = slice_of(given.data + at, line.end - at);
 		size_t mark = skip_mark(parser, text);
+		enum sse_result kept = SSE_MORE;
 
 		text = slice_after(text, mark);
 		if (!fields)
@@ -118,12 +155,12 @@ static enum sse_result read_in_place(struct sse_parser *parser, struct slice *by
 		if (text.size == 0) {
 			if (!fields)
 				continue;
-			return line.end - block > parser->pending.capacity ? SSE_TOO_LARGE : SSE_EVENT;
+			return line.end - block > parser->event_max ? SSE_TOO_LARGE : SSE_EVENT;
 		}
 		if (text.data[0] == ':') {
-			if (fields && keep(parser, slice_of(given.data + block, line.begin - block)) != SSE_MORE)
-				return SSE_TOO_LARGE;
-			return yield_comment(event, text);
+			if (fields)
+				kept = keep(parser, slice_of(given.data + block, line.begin - block));
+			return kept == SSE_MORE ? yield_comment(event, text) : kept;
 		}
 		fields = true;
 		if (!take_field(parser, event, text))
@@ -156,6 +193,7 @@ static void complete_line(struct sse_parser *parser, struct slice *bytes, const 
 	struct text *pending = &parser->pending;
 	size_t mark;
 
+	make_room(parser, line->end + 1);
 	text_add(pending, slice_of(bytes->data, line->end));
 	*bytes = slice_after(*bytes, line->next);
 	parser->skip_lf = line->cr_last;
@@ -176,7 +214,7 @@ static enum sse_result read_pending(struct sse_parser *parser, struct slice *byt
 
 		complete_line(parser, bytes, &line);
 		if (pending->full)
-			return SSE_TOO_LARGE;
+			return more_or_full(parser);
 		text = slice_of(pending->data + parser->line, pending->size - parser->line);
 		if (text.size == 0) {
 			if (parser->line > 0)
@@ -190,9 +228,10 @@ static enum sse_result read_pending(struct sse_parser *parser, struct slice *byt
 		text_literal(pending, "\n");
 		parser->line = pending->size;
 	}
+	make_room(parser, bytes->size);
 	text_add(pending, *bytes);
 	*bytes = slice_after(*bytes, bytes->size);
-	return pending->full ? SSE_TOO_LARGE : SSE_MORE;
+	return more_or_full(parser);
 }
 
 void sse_init(struct sse_parser *parser, char *memory, size_t capacity)
@@ -200,6 +239,16 @@ void sse_init(struct sse_parser *parser, char *memory, size_t capacity)
 	*parser = (struct sse_parser){
 		.pending = text_over(memory, capacity),
 		.joined = text_over(memory + capacity, capacity),
+		.event_max = capacity,
+	};
+}
+
+void sse_init_growing(struct sse_parser *parser, struct arena *arena, char *joined, size_t capacity)
+{
+	*parser = (struct sse_parser){
+		.joined = text_over(joined, capacity),
+		.arena = arena,
+		.event_max = capacity,
 	};
 }
 

@@ -128,7 +128,7 @@ struct exchange {
 	unsigned answer_iov_count;
 	/* The stream. */
 	struct sse_parser sse;
-	void *stream_memory;
+	bool streaming; /* its timers may be armed */
 	struct timer first_token_timer, keepalive_timer;
 	struct text held; /* opening events that wait for the first content */
 	bool head_sent, content_sent, done_seen, paused;
@@ -231,13 +231,13 @@ int exchange_write_end(struct exchange *exchange, struct slice members, struct s
 enum attempt_failure exchange_stream_failure(const struct exchange *exchange, json_ref error);
 
 /* exchange_stream.c */
-int exchange_stream_prepare(struct exchange *exchange); /* timers, before the first attempt */
+void exchange_stream_prepare(struct exchange *exchange); /* timers, before the first attempt */
 int exchange_stream_begin(struct exchange *exchange);   /* the provider's head is there */
 void exchange_stream_data(struct exchange *exchange, struct slice data);
 void exchange_stream_ended(struct exchange *exchange); /* the call's body ended */
 void exchange_stream_error(struct exchange *exchange, const struct api_error *error);
 void exchange_stream_forget(struct exchange *exchange); /* of an attempt: another follows */
-void exchange_stream_stop(struct exchange *exchange);   /* timers and memory */
+void exchange_stream_stop(struct exchange *exchange);   /* timers */
 
 /* exchange_receipt.c: settling, the receipt, headers and summaries. */
 void exchange_settle_usage(struct exchange *exchange); /* usage (or its estimate) and cost */

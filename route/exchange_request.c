@@ -167,10 +167,7 @@ void exchange_run(struct exchange *e)
 
 void exchange_go(struct exchange *e)
 {
-	if (e->stream && exchange_stream_prepare(e) < 0) {
-		exchange_refuse_overloaded(
-			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
-		return;
-	}
+	if (e->stream)
+		exchange_stream_prepare(e);
 	exchange_attempt(e);
 }

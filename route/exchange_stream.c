@@ -92,35 +92,31 @@ static void first_token_expired(struct timer *timer)
 	exchange_attempt_failed(e);
 }
 
-int exchange_stream_prepare(struct exchange *e)
+void exchange_stream_prepare(struct exchange *e)
 {
 	uint64_t keepalive_ns = e->config->config->settings->http.keepalive_ns;
 
-	e->stream_memory = pool_take(&e->gateway_shard->streams);
-	if (!e->stream_memory)
-		return -ENOMEM;
+	e->streaming = true;
 	timer_init(&e->first_token_timer, first_token_expired);
 	timer_init(&e->keepalive_timer, keepalive_expired);
 	e->last_write_ns = exchange_now_ns(e);
 	if (keepalive_ns)
 		timer_arm(&e->gateway_shard->shard->timers, &e->keepalive_timer, e->last_write_ns + keepalive_ns);
 	metric_add(&e->gateway_shard->metrics.streams, 1);
-	return 0;
 }
 
 void exchange_stream_stop(struct exchange *e)
 {
-	if (!e->stream_memory)
+	if (!e->streaming)
 		return;
+	e->streaming = false;
 	timer_disarm(&e->gateway_shard->shard->timers, &e->first_token_timer);
 	timer_disarm(&e->gateway_shard->shard->timers, &e->keepalive_timer);
-	pool_give(&e->gateway_shard->streams, e->stream_memory);
-	e->stream_memory = NULL;
 }
 
 int exchange_stream_begin(struct exchange *e)
 {
-	sse_init(&e->sse, e->stream_memory, GATEWAY_STREAM_EVENT_BYTES);
+	sse_init_growing(&e->sse, &e->arena, e->gateway_shard->event_joined, GATEWAY_STREAM_EVENT_BYTES);
 	e->reader = (struct chat_reader){0};
 	e->writer = (struct chat_writer){.open = -1};
 	e->state = EXCHANGE_STREAMING;
@@ -485,6 +481,8 @@ void exchange_stream_data(struct exchange *e, struct slice data)
 			break;
 		if (result == SSE_EVENT)
 			on_event(e, &event);
+		else if (result == SSE_NO_MEMORY)
+			fail_stream(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
 		else
 			fail_stream(e, ATTEMPT_BROKEN_STREAM, SLICE("The provider sent an event that is too large."));
 	}

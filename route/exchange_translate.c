@@ -215,7 +215,7 @@ static void take_usage(struct exchange *e)
 
 static struct text scratch(struct exchange *e)
 {
-	return text_over((char *)e->stream_memory + GATEWAY_STREAM_PARSER_BYTES, GATEWAY_STREAM_SCRATCH_BYTES);
+	return text_over(e->gateway_shard->event_written, GATEWAY_STREAM_WRITTEN_BYTES);
 }
 
 int exchange_read_event(struct exchange *e, struct exchange_event *event)

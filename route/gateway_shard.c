@@ -378,9 +378,10 @@ static int open_parts(struct gateway_shard *gs, const struct settings *settings,
 	struct http_server_options options = server_options(gs, settings);
 	int err;
 
-	err = pool_open(&gs->streams, GATEWAY_STREAM_PARSER_BYTES + GATEWAY_STREAM_SCRATCH_BYTES, GATEWAY_STREAMS_KEPT);
-	if (err)
-		return say_why(why, why_bytes, "cannot map memory for streams", err);
+	gs->event_joined = calloc(1, GATEWAY_STREAM_EVENT_BYTES + BUFFER_PADDING_BYTES);
+	gs->event_written = malloc(GATEWAY_STREAM_WRITTEN_BYTES);
+	if (!gs->event_joined || !gs->event_written)
+		return say_why(why, why_bytes, "cannot have memory for streams", -ENOMEM);
 	gs->json = json_parser_open(settings->http.max_body_bytes + JSON_DOCUMENT_SLACK_BYTES);
 	if (!gs->json)
 		return say_why(why, why_bytes, "cannot open the JSON parser", -ENOMEM);
@@ -464,7 +465,8 @@ static void free_all(struct gateway_shard *gs)
 	free(gs->listeners);
 	if (CONFIG(TLS))
 		tls_worker_close(gs->tls);
-	pool_close(&gs->streams);
+	free(gs->event_joined);
+	free(gs->event_written);
 	key_cache_wipe(&gs->keys);
 	if (gs->json)
 		json_parser_close(gs->json);

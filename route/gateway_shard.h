@@ -5,7 +5,6 @@
 #ifndef ROUTE_GATEWAY_SHARD_H
 #define ROUTE_GATEWAY_SHARD_H
 
-#include "core/pool.h"
 #include "core/shard.h"
 #include "proto/http_client.h"
 #include "proto/http_server.h"
@@ -46,10 +45,8 @@ struct gateway_listener {
 enum {
 	REFUSAL_SLOTS = 256,
 	GATEWAY_STREAM_EVENT_BYTES = 256 * 1024,
-	GATEWAY_STREAM_PARSER_BYTES = 2 * GATEWAY_STREAM_EVENT_BYTES + BUFFER_PADDING_BYTES,
-	GATEWAY_STREAM_SCRATCH_BYTES = 2 * GATEWAY_STREAM_EVENT_BYTES, /* an event as it is translated */
+	GATEWAY_STREAM_WRITTEN_BYTES = 2 * GATEWAY_STREAM_EVENT_BYTES, /* an event as it is translated */
 	GATEWAY_GATHERED_BYTES = 16384,
-	GATEWAY_STREAMS_KEPT = 256,
 	GATEWAY_EXCHANGES_KEPT = 1024
 };
 
@@ -77,7 +74,9 @@ struct gateway_shard {
 	struct exchange *free; /* kept for reuse */
 	uint32_t free_count, exchange_count;
 	uint32_t kept_answers; /* that lie in receive buffers, so far */
-	struct pool streams; /* memory for their events */
+	/* An event on its way through, of whichever stream; what they hold is gone when its callback returns. */
+	char *event_joined;  /* GATEWAY_STREAM_EVENT_BYTES, and the padding */
+	char *event_written; /* GATEWAY_STREAM_WRITTEN_BYTES */
 	char gathered[GATEWAY_GATHERED_BYTES]; /* events on their way out; empty between callbacks */
 	size_t gathered_size;
 	struct refusal_slot refusals[REFUSAL_SLOTS];

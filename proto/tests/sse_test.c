@@ -90,26 +90,49 @@ static const struct stream streams[] = {
 	STREAM("data: a:b: c\n\n", "=a:b: c;", true),
 };
 
-static void start(struct sse_parser *parser, char memory[2 * CAPACITY], struct record *r)
+/* With memory of its own, or that grows in an arena. */
+struct home {
+	char memory[2 * CAPACITY];
+	struct arena_pool pool;
+	struct arena arena;
+	bool growing;
+};
+
+static void open_home(struct home *home, bool growing)
 {
-	sse_init(parser, memory, CAPACITY);
+	arena_pool_init(&home->pool, 4);
+	arena_init(&home->arena, &home->pool, 64 * CAPACITY);
+	home->growing = growing;
+}
+
+static void close_home(struct home *home)
+{
+	arena_fini(&home->arena);
+	arena_pool_fini(&home->pool);
+}
+
+static void start(struct sse_parser *parser, struct home *home, struct record *r)
+{
+	arena_fini(&home->arena);
+	if (home->growing)
+		sse_init_growing(parser, &home->arena, home->memory, CAPACITY);
+	else
+		sse_init(parser, home->memory, CAPACITY);
 	r->size = 0;
 	r->text[0] = '\0';
 }
 
-static void every_cut_gives_the_same_events(void **state)
+static void check_every_cut(struct home *home)
 {
-	char memory[2 * CAPACITY];
 	struct sse_parser parser;
 	struct record r;
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(streams); i++) {
 		struct slice bytes = streams[i].bytes;
 
 		for (size_t a = 0; a <= bytes.size; a++) {
 			for (size_t b = a; b <= bytes.size; b++) {
-				start(&parser, memory, &r);
+				start(&parser, home, &r);
 				assert_int_equal(feed(&parser, slice_of(bytes.data, a), &r), SSE_MORE);
 				assert_int_equal(feed(&parser, slice_of(bytes.data + a, b - a), &r), SSE_MORE);
 				assert_int_equal(feed(&parser, slice_after(bytes, b), &r), SSE_MORE);
@@ -121,15 +144,13 @@ static void every_cut_gives_the_same_events(void **state)
 	}
 }
 
-static void bytes_one_by_one(void **state)
+static void check_bytes_one_by_one(struct home *home)
 {
-	char memory[2 * CAPACITY];
 	struct sse_parser parser;
 	struct record r;
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(streams); i++) {
-		start(&parser, memory, &r);
+		start(&parser, home, &r);
 		for (size_t at = 0; at < streams[i].bytes.size; at++)
 			assert_int_equal(feed(&parser, slice_of(streams[i].bytes.data + at, 1), &r), SSE_MORE);
 		assert_string_equal(r.text, streams[i].events);
@@ -154,17 +175,16 @@ static void whole_events_stay_in_place(void **state)
 }
 
 /* One event of data lines that fit or do not, whole and in two halves. */
-static void large_events_are_refused(void **state)
+static void check_large_events(struct home *home)
 {
 	static const struct { unsigned lines, line_bytes; enum sse_result result; } table[] = {
 		{ 1, CAPACITY - 1, SSE_MORE }, { 1, CAPACITY + 1, SSE_TOO_LARGE },
 		{ 2, CAPACITY / 2 - 1, SSE_MORE }, { 3, CAPACITY / 2, SSE_TOO_LARGE },
 	};
-	char memory[2 * CAPACITY], text[4 * CAPACITY];
+	char text[4 * CAPACITY];
 	struct sse_parser parser;
 	struct record r;
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
 		size_t size = 0;
 
@@ -178,7 +198,7 @@ static void large_events_are_refused(void **state)
 		for (size_t cut = 0; cut <= size; cut++) {
 			enum sse_result result;
 
-			start(&parser, memory, &r);
+			start(&parser, home, &r);
 			result = feed(&parser, slice_of(text, cut), &r);
 			if (result == SSE_MORE)
 				result = feed(&parser, slice_of(text + cut, size - cut), &r);
@@ -188,6 +208,78 @@ static void large_events_are_refused(void **state)
 	}
 }
 
+static void check_both(void (*check)(struct home *home))
+{
+	for (unsigned growing = 0; growing < 2; growing++) {
+		struct home home;
+
+		open_home(&home, growing);
+		check(&home);
+		close_home(&home);
+	}
+}
+
+static void every_cut_gives_the_same_events(void **state)
+{
+	(void)state;
+	check_both(check_every_cut);
+}
+
+static void bytes_one_by_one(void **state)
+{
+	(void)state;
+	check_both(check_bytes_one_by_one);
+}
+
+static void large_events_are_refused(void **state)
+{
+	(void)state;
+	check_both(check_large_events);
+}
+
+/* An event that lies whole in what came takes nothing; one that is split, about what it is long. */
+static void memory_is_what_an_event_needs(void **state)
+{
+	enum { EVENT_MAX = 1 << 18 };
+	static char text[3 * 4096], joined[EVENT_MAX];
+	struct slice whole = SLICE("data: a\n\n");
+	struct arena_pool pool;
+	struct arena arena;
+	struct sse_parser parser;
+	struct record r = { .size = 0 };
+
+	(void)state;
+	arena_pool_init(&pool, 4);
+	arena_init(&arena, &pool, 1 << 20);
+	sse_init_growing(&parser, &arena, joined, EVENT_MAX);
+	assert_int_equal(feed(&parser, whole, &r), SSE_MORE);
+	assert_int_equal(arena.used_bytes, 0);
+	memset(text, 'x', sizeof(text));
+	assert_int_equal(feed(&parser, slice_of(text, sizeof(text)), &r), SSE_MORE);
+	assert_in_range(arena.used_bytes, sizeof(text), 2 * sizeof(text));
+	arena_fini(&arena);
+	arena_pool_fini(&pool);
+}
+
+static void without_memory_it_says_so(void **state)
+{
+	char text[3 * 4096], joined[CAPACITY];
+	struct arena_pool pool;
+	struct arena arena;
+	struct sse_parser parser;
+	struct record r = { .size = 0 };
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	arena_pool_init(&pool, 4);
+	arena_init(&arena, &pool, 4096);
+	sse_init_growing(&parser, &arena, joined, 4 * sizeof(text));
+	assert_int_equal(feed(&parser, slice_of(text, 100), &r), SSE_MORE);
+	assert_int_equal(feed(&parser, slice_of(text, sizeof(text)), &r), SSE_NO_MEMORY);
+	arena_fini(&arena);
+	arena_pool_fini(&pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +287,8 @@ int main(void)
 		cmocka_unit_test(bytes_one_by_one),
 		cmocka_unit_test(whole_events_stay_in_place),
 		cmocka_unit_test(large_events_are_refused),
+		cmocka_unit_test(memory_is_what_an_event_needs),
+		cmocka_unit_test(without_memory_it_says_so),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
