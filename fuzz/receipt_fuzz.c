@@ -69,6 +69,7 @@ static void check_same(const struct receipt *before, const struct receipt *after
 	check_text(before->reason, after->reason);
 	check_text(before->credential, after->credential);
 	check_text(before->cache_status, after->cache_status);
+	check_text(before->client_certificate, after->client_certificate);
 	check_lists(before, after);
 }
 

@@ -108,6 +108,12 @@ void http_break(struct http_request *request);
 
 bool http_answered(const struct http_request *request); /* begin or respond was called */
 
+/*
+ * Who the client has proved to be by a certificate (tls/identity.h); empty when none was asked for, and when the
+ * connection is gone. Lives as long as the connection.
+ */
+struct slice http_client_certificate(const struct http_request *request);
+
 struct http_server_counts {
 	uint64_t accepted, requests, bad_requests, refused_connections, bytes_in, bytes_out;
 	uint32_t connections, connections_idle;

@@ -204,6 +204,13 @@ static void on_closed(struct stream *stream)
 	}
 }
 
+struct slice http_client_certificate(const struct http_request *request)
+{
+	const struct connection *c = exchange_of(request)->connection;
+
+	return CONFIG(TLS) && c ? stream_tls_identity(&c->stream) : slice_of(NULL, 0);
+}
+
 static const struct stream_handler stream_handler = {
 	.on_received = on_received,
 	.on_sent = on_sent,

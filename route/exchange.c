@@ -23,6 +23,15 @@ static void find_client(struct exchange *e)
 	e->client = client;
 }
 
+/* The connection may be gone when the receipt is written. */
+static void find_certificate(struct exchange *e)
+{
+	struct slice certificate = http_client_certificate(e->request);
+
+	if (certificate.size)
+		e->client_certificate = arena_copy(&e->arena, certificate);
+}
+
 struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *request)
 {
 	struct exchange *e = gs->free;
@@ -50,6 +59,7 @@ struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *re
 	ulid_print(&e->id, e->id_text + 4);
 	arena_init(&e->arena, &gs->shard->arenas, EXCHANGE_ARENA_BYTES_MAX);
 	find_client(e);
+	find_certificate(e);
 	gs->exchange_count++;
 	metric_add(&gs->metrics.in_flight, 1);
 	return e;

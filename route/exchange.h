@@ -87,6 +87,7 @@ struct exchange {
 	const struct service_route *route; /* NULL: no such path */
 	const struct dialect *dialect;     /* the client's */
 	const struct sockaddr_storage *client; /* the peer, or whom a trusted proxy names */
+	struct slice client_certificate;       /* who it proved to be (tls/identity.h); NULL data: none was asked for */
 	uint64_t received_ns, received_wall_ns;
 	struct slice route_argument; /* what follows a prefix route's path */
 	struct ulid id;

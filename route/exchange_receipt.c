@@ -150,6 +150,7 @@ static void fill(struct exchange *e)
 	receipt->platform_fee_nusd = e->cost.fee_nusd;
 	receipt->cache_status = SLICE("bypass");
 	receipt->client_gone = e->gone;
+	receipt->client_certificate = e->client_certificate;
 	fill_execution(e, receipt);
 	add_tags(e);
 }
@@ -319,7 +320,7 @@ void exchange_account(struct exchange *e)
 	struct gateway_shard *gs = e->gateway_shard;
 	char client_text[CLIENT_ADDRESS_TEXT_BYTES];
 	struct text client = text_over(client_text, sizeof(client_text));
-	struct log_field fields[10];
+	struct log_field fields[11];
 	unsigned n = 0;
 
 	count(e);
@@ -328,6 +329,8 @@ void exchange_account(struct exchange *e)
 	fields[n++] = LOG_TEXT("request_id", slice_of(e->id_text, sizeof(e->id_text)));
 	client_address_print(e->client, &client);
 	fields[n++] = LOG_TEXT("client", text_slice(&client));
+	if (e->client_certificate.data)
+		fields[n++] = LOG_TEXT("client_certificate", e->client_certificate);
 	fields[n++] = LOG_TEXT("method", e->request->head.method_name);
 	fields[n++] = LOG_TEXT("path", e->request->head.path);
 	fields[n++] = LOG_INT("status", e->status);

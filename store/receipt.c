@@ -1,9 +1,9 @@
 /*
- * The binary record of a receipt, version 1:
+ * The binary record of a receipt, version 2:
  *
  *   u8 version, 16 bytes request id, u64 wall time, u8 flags, u8 api, then varints and texts in the order of the walk below.
  *
- * A text is a varint of its size + 1 and its bytes; 0 is null. Reading and writing are two walks over the same fields, so
+ * Version 1 has no client_certificate, which comes last. A text is a varint of its size + 1 and its bytes; 0 is null. Reading and writing are two walks over the same fields, so
  * they sit side by side. A record needs no escape for growth: a new field is a new version, and both are read.
  */
 #include "store/receipt.h"
@@ -13,7 +13,7 @@
 
 #include "store/pack.h"
 
-enum { RECORD_VERSION = 1 };
+enum { RECORD_VERSION = 2, RECORD_VERSION_WITHOUT_CERTIFICATE = 1 };
 
 enum record_flags {
 	RECORD_STREAM = 1,
@@ -24,12 +24,12 @@ enum record_flags {
 };
 
 /*
- * Longer texts are cut. 16 texts and 2 long ones, 16 candidates (verdict, text), 8 attempts (3 texts, a long one, 13 bytes
+ * Longer texts are cut. 16 texts and 3 long ones, 16 candidates (verdict, text), 8 attempts (3 texts, a long one, 13 bytes
  * of numbers) and 16 tags (2 texts), each text with up to 2 bytes of size, beside 27 bytes of head and 15 varints.
  */
 enum { TEXT_BYTES_MAX = 140, LONG_TEXT_BYTES_MAX = 256 };
 
-static_assert(27 + 15 * 10 + 16 * (TEXT_BYTES_MAX + 2) + 2 * (LONG_TEXT_BYTES_MAX + 2) +
+static_assert(27 + 15 * 10 + 16 * (TEXT_BYTES_MAX + 2) + 3 * (LONG_TEXT_BYTES_MAX + 2) +
 		      RECEIPT_CANDIDATES_MAX * (TEXT_BYTES_MAX + 3) +
 		      RECEIPT_ATTEMPTS_MAX * (3 * (TEXT_BYTES_MAX + 2) + LONG_TEXT_BYTES_MAX + 2 + 13) +
 		      RECEIPT_TAGS_MAX * 2 * (TEXT_BYTES_MAX + 2) <= RECEIPT_BYTES_MAX, "the longest receipt fits");
@@ -236,6 +236,7 @@ int receipt_encode(const struct receipt *receipt, char *record, size_t capacity)
 	pack_numbers(&p, receipt);
 	pack_texts(&p, receipt);
 	pack_lists(&p, receipt);
+	pack_cut(&p, receipt->client_certificate, LONG_TEXT_BYTES_MAX);
 	return p.full ? -ENOSPC : (int)(p.at - record);
 }
 
@@ -243,10 +244,11 @@ int receipt_decode(struct slice record, struct receipt *receipt)
 {
 	struct unpacker u = { record.data, record.data + record.size, false };
 	const char *id;
-	unsigned flags, api;
+	unsigned version, flags, api;
 
 	receipt->candidate_count = receipt->attempt_count = receipt->tag_count = 0;
-	if (unpack_u8(&u) != RECORD_VERSION)
+	version = unpack_u8(&u);
+	if (version != RECORD_VERSION && version != RECORD_VERSION_WITHOUT_CERTIFICATE)
 		return -EBADMSG;
 	id = unpack_bytes(&u, sizeof(receipt->request_id.bytes));
 	if (!id)
@@ -264,5 +266,6 @@ int receipt_decode(struct slice record, struct receipt *receipt)
 	unpack_numbers(&u, receipt);
 	unpack_texts(&u, receipt);
 	unpack_lists(&u, receipt);
+	receipt->client_certificate = version == RECORD_VERSION ? unpack_text(&u) : slice_of(NULL, 0);
 	return u.bad || u.at != u.end ? -EBADMSG : 0;
 }

@@ -56,6 +56,7 @@ struct receipt {
 	uint64_t free_tokens;
 	struct slice cache_status; /* "miss", "hit", "semantic", "bypass" */
 	bool client_gone;          /* the client left before the end */
+	struct slice client_certificate; /* who the client proved to be (tls/identity.h); NULL data: none was asked for */
 	unsigned candidate_count, attempt_count, tag_count;
 	struct receipt_candidate candidates[RECEIPT_CANDIDATES_MAX];
 	struct receipt_attempt attempts[RECEIPT_ATTEMPTS_MAX];

@@ -78,6 +78,8 @@ static void print_head(const struct receipt *r, struct text *json)
 	FIELD(json, ",\"team\":", r->team);
 	FIELD(json, ",\"key_id\":", r->key_id);
 	FIELD(json, ",\"endpoint\":", r->endpoint);
+	if (r->client_certificate.data)
+		FIELD(json, ",\"client_certificate\":", r->client_certificate);
 	text_literal(json, ",\"tags\":{");
 	for (unsigned i = 0; i < r->tag_count; i++) {
 		if (i)

@@ -1,75 +1,55 @@
 /* Walks DER just as far as the names lie; what is malformed ends the walk. */
 #include "tls/alt_name.h"
 
-enum { TAG_OCTETS = 0x04, TAG_SEQUENCE = 0x30, TAG_EXTENSIONS = 0xa3, TAG_ADDRESS = 0x87 /* [7] of GeneralName */ };
+#include "tls/der.h"
 
-struct element {
-	unsigned tag;
-	struct slice content;
-};
+enum { TAG_EXTENSIONS = 0xa3 };
 
-/* Takes the next element off `der`; false at the end, or when what is there is none. */
-static bool take(struct slice *der, struct element *element)
+/* Of one extension, behind its object identifier. */
+static struct slice names_of(struct slice extension)
 {
-	const unsigned char *bytes = (const unsigned char *)der->data;
-	size_t head = 2, size;
+	struct der_element part;
 
-	if (der->size < head)
-		return false;
-	size = bytes[1];
-	if (size & 0x80) {
-		size_t count = size & 0x7f;
-
-		if (count == 0 || count > 3 || der->size < head + count)
-			return false;
-		for (size = 0; count; count--)
-			size = size << 8 | bytes[head++];
-	}
-	if (der->size - head < size)
-		return false;
-	*element = (struct element){bytes[0], slice_of(der->data + head, size)};
-	*der = slice_after(*der, head + size);
-	return true;
+	while (der_take(&extension, &part)) /* "critical" may stand before them */
+		if (part.tag == DER_OCTETS)
+			return der_enter(&part.content, DER_SEQUENCE) ? part.content : slice_of(NULL, 0);
+	return slice_of(NULL, 0);
 }
 
-static bool enter(struct slice *der, unsigned tag)
+struct slice tls_alt_names(struct slice extensions)
 {
-	struct element element;
+	struct der_element extension, part;
 
-	if (!take(der, &element) || element.tag != tag)
-		return false;
-	*der = element.content;
-	return true;
+	if (extensions.size && (unsigned char)extensions.data[0] == TAG_EXTENSIONS &&
+		!der_enter(&extensions, TAG_EXTENSIONS))
+		return slice_of(NULL, 0);
+	if (!der_enter(&extensions, DER_SEQUENCE))
+		return slice_of(NULL, 0);
+	while (der_take(&extensions, &extension))
+		if (der_take(&extension.content, &part) &&
+			slice_equal(part.content, SLICE("\x55\x1d\x11"))) /* 2.5.29.17 */
+			return names_of(extension.content);
+	return slice_of(NULL, 0);
 }
 
-static bool names_address(struct slice names, struct slice address)
+bool tls_alt_name_next(struct slice *names, unsigned *kind, struct slice *name)
 {
-	struct element name;
+	struct der_element element;
 
-	if (!enter(&names, TAG_SEQUENCE))
+	if (!der_take(names, &element))
 		return false;
-	while (take(&names, &name))
-		if (name.tag == TAG_ADDRESS && slice_equal(name.content, address))
-			return true;
-	return false;
+	*kind = element.tag;
+	*name = element.content;
+	return true;
 }
 
 bool tls_alt_name_has_address(struct slice extensions, struct slice address)
 {
-	struct element extension, part;
+	struct slice names = tls_alt_names(extensions), name;
+	unsigned kind;
 
-	if (extensions.size && (unsigned char)extensions.data[0] == TAG_EXTENSIONS &&
-		!enter(&extensions, TAG_EXTENSIONS))
-		return false;
-	if (!enter(&extensions, TAG_SEQUENCE))
-		return false;
-	while (take(&extensions, &extension)) {
-		if (!take(&extension.content, &part) ||
-			!slice_equal(part.content, SLICE("\x55\x1d\x11"))) /* 2.5.29.17 */
-			continue;
-		while (take(&extension.content, &part)) /* "critical" may stand between */
-			if (part.tag == TAG_OCTETS)
-				return names_address(part.content, address);
-	}
+	while (tls_alt_name_next(&names, &kind, &name))
+		if (kind == TLS_ALT_NAME_ADDRESS && slice_equal(name, address))
+			return true;
 	return false;
 }

@@ -1,9 +1,9 @@
 /* See client.h. */
 #include "tls/client.h"
 
-#include "tls/alt_name.h"
 #include "tls/certificate.h"
 #include "tls/entropy.h"
+#include "tls/peer.h"
 #include "tls/secret.h"
 #include "tls/session.h"
 
@@ -16,7 +16,6 @@
 
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
-#include <wolfssl/wolfcrypt/asn.h>
 
 struct tls_client {
 	_Atomic uint32_t references;
@@ -167,35 +166,15 @@ struct WOLFSSL *tls_target_open(const struct tls_target *target)
 	return ssl;
 }
 
-static bool names_address(const unsigned char *der, int der_bytes, const unsigned char *address, int address_bytes)
-{
-	DecodedCert cert;
-	bool found = false;
-
-	InitDecodedCert(&cert, der, (word32)der_bytes, NULL);
-	if (ParseCert(&cert, CERT_TYPE, NO_VERIFY, NULL) == 0 && cert.extensions)
-		found = tls_alt_name_has_address(
-			slice_of(cert.extensions, (size_t)cert.extensionsSz), slice_of(address, (size_t)address_bytes));
-	FreeDecodedCert(&cert);
-	return found;
-}
-
 bool tls_target_is_met(const struct tls_target *target, struct WOLFSSL *ssl)
 {
 	unsigned char address[sizeof(struct in6_addr)];
-	int bytes = read_address(target->host, address), der_bytes = 0;
-	const unsigned char *der;
-	WOLFSSL_X509 *x509;
-	bool met;
+	int bytes = read_address(target->host, address);
 
 	/* A resumed session's peer was met when the session was made. */
 	if (!bytes || target->client->insecure || wolfSSL_session_reused(ssl))
 		return true;
-	x509 = wolfSSL_get_peer_certificate(ssl);
-	der = x509 ? wolfSSL_X509_get_der(x509, &der_bytes) : NULL;
-	met = der && names_address(der, der_bytes, address, bytes);
-	wolfSSL_X509_free(x509);
-	return met;
+	return tls_peer_has_address(ssl, slice_of(address, (size_t)bytes));
 }
 
 void tls_target_learn(struct tls_target *target, struct WOLFSSL *ssl)

@@ -383,3 +383,8 @@ enum tls_cause stream_tls_cause(const struct stream *s)
 {
 	return s->layer ? secure_of(s)->session.cause : TLS_CAUSE_NONE;
 }
+
+struct slice stream_tls_identity(const struct stream *s)
+{
+	return s->layer ? secure_of(s)->session.identity : slice_of(NULL, 0);
+}

@@ -29,4 +29,10 @@ int stream_connect_secure(struct stream *stream, struct shard *shard, const stru
 /* Why TLS failed, until on_closed has returned; TLS_CAUSE_NONE also for a plain stream. */
 enum tls_cause stream_tls_cause(const struct stream *stream);
 
+/*
+ * Who a server's peer has proved to be by its certificate (tls/identity.h), until on_closed has returned; empty when
+ * none was asked for, before the handshake is done, and for a plain stream.
+ */
+struct slice stream_tls_identity(const struct stream *stream);
+
 #endif

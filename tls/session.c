@@ -7,10 +7,13 @@
 #include "tls/session.h"
 
 #include "tls/entropy.h"
+#include "tls/identity.h"
+#include "tls/peer.h"
 #include "tls/server.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 
 #include <wolfssl/options.h>
 #include <wolfssl/ssl.h>
@@ -141,6 +144,8 @@ void tls_session_fini(struct tls_session *s)
 {
 	wolfSSL_free(s->ssl);
 	s->ssl = NULL;
+	free((void *)s->identity.data);
+	s->identity = slice_of(NULL, 0);
 	tls_session_forget(s);
 	tls_output_drop(&s->worker->outputs, &s->output);
 }
@@ -260,6 +265,23 @@ static enum tls_step read_hello(struct tls_session *s)
 	return TLS_STEP_DONE;
 }
 
+static int note_identity(struct tls_session *s)
+{
+	char memory[TLS_IDENTITY_MAX_BYTES], *copy;
+	struct text text = text_over(memory, sizeof(memory));
+
+	if (s->listener)
+		tls_peer_print(s->ssl, &text);
+	if (!text.size)
+		return 0;
+	copy = malloc(text.size);
+	if (!copy)
+		return -ENOMEM;
+	memcpy(copy, memory, text.size);
+	s->identity = slice_of(copy, text.size);
+	return 0;
+}
+
 enum tls_step tls_session_handshake(struct tls_session *s)
 {
 	enum tls_side side = s->listener ? TLS_SERVER_SIDE : TLS_CLIENT_SIDE;
@@ -276,6 +298,8 @@ enum tls_step tls_session_handshake(struct tls_session *s)
 	tls_entropy_use(NULL);
 	if (rc == WOLFSSL_SUCCESS && s->target && !tls_target_is_met(s->target, s->ssl))
 		return fail(s, TLS_CAUSE_WRONG_HOST);
+	if (rc == WOLFSSL_SUCCESS && note_identity(s) < 0)
+		return fail(s, TLS_CAUSE_MEMORY);
 	if (rc == WOLFSSL_SUCCESS) {
 		s->established = true;
 		if (tls_session_is_resumed(s))

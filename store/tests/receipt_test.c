@@ -31,7 +31,7 @@ static void fill_longest(struct receipt *r)
 	test_receipt(r, UINT32_MAX);
 	r->node = r->region = r->workspace = r->team = r->key_id = r->endpoint = r->finish_reason = text;
 	r->strategy = r->requested_model = r->winner = r->reason = r->bucket = text;
-	r->provider = r->model = r->credential = r->cache_status = text;
+	r->provider = r->model = r->credential = r->cache_status = r->client_certificate = text;
 	r->stream = r->has_score = r->tokens_estimated = r->client_gone = true;
 	r->score_milli = UINT32_MAX;
 	r->status = UINT16_MAX;
@@ -106,6 +106,36 @@ static void keeps_every_field(void **state)
 	assert_true(slice_equal(receipt.tags[0].name, SLICE("team")));
 }
 
+/* A copy of its own size, so that the sanitizer sees a read past its end. */
+static int decode_exact(const char *record, size_t size)
+{
+	struct receipt *receipt = malloc(sizeof(*receipt));
+	char *copy = malloc(size ? size : 1);
+	int rc;
+
+	assert_true(receipt && copy);
+	memcpy(copy, record, size);
+	rc = receipt_decode(slice_of(copy, size), receipt);
+	free(copy);
+	free(receipt);
+	return rc;
+}
+
+/* As the first version wrote it: without what the second adds at the end. */
+static void reads_the_first_version(void **state)
+{
+	static char record[RECEIPT_BYTES_MAX];
+	struct receipt receipt = {.client_certificate = SLICE("not there")};
+	int size = encode_case(1, record);
+
+	(void)state;
+	record[0] = 1;
+	assert_int_equal(decode_exact(record, (size_t)size), -EBADMSG);
+	assert_int_equal(receipt_decode(slice_of(record, (size_t)size - 1), &receipt), 0);
+	assert_true(slice_equal(receipt.key_id, test_key(4711)));
+	assert_null(receipt.client_certificate.data);
+}
+
 static void cuts_between_characters(void **state)
 {
 	static char record[RECEIPT_BYTES_MAX];
@@ -125,21 +155,6 @@ static void cuts_between_characters(void **state)
 		assert_true(decoded.model.size > 130 && decoded.model.size < sizeof(text));
 		assert_int_equal((decoded.model.size - shift) % 4, 0);
 	}
-}
-
-/* A copy of its own size, so that the sanitizer sees a read past its end. */
-static int decode_exact(const char *record, size_t size)
-{
-	struct receipt *receipt = malloc(sizeof(*receipt));
-	char *copy = malloc(size ? size : 1);
-	int rc;
-
-	assert_true(receipt && copy);
-	memcpy(copy, record, size);
-	rc = receipt_decode(slice_of(copy, size), receipt);
-	free(copy);
-	free(receipt);
-	return rc;
 }
 
 static void refuses_what_is_cut_or_longer(void **state)
@@ -216,6 +231,11 @@ static void prints_the_documented_json(void **state)
 	assert_false(json.full);
 	memory[json.size] = '\0';
 	assert_string_equal(memory, expected);
+	r.client_certificate = SLICE("Hash=00;Subject=\"CN=a\"");
+	json.size = 0;
+	receipt_print(&r, &json);
+	memory[json.size] = '\0';
+	assert_non_null(strstr(memory, ",\"client_certificate\":\"Hash=00;Subject=\\\"CN=a\\\"\",\"tags\":"));
 }
 
 /* A record may hold any two amounts, such as no price makes: their sum is no more than can be said. */
@@ -252,6 +272,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comes_back_as_it_went),
 		cmocka_unit_test(keeps_every_field),
+		cmocka_unit_test(reads_the_first_version),
 		cmocka_unit_test(cuts_between_characters),
 		cmocka_unit_test(refuses_what_is_cut_or_longer),
 		cmocka_unit_test(survives_flipped_bytes),

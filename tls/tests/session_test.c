@@ -17,6 +17,9 @@
 
 #include <cmocka.h>
 
+#include <wolfssl/options.h>
+#include <wolfssl/ssl.h>
+
 enum { FLIGHT_BYTES = 1 << 20 };
 
 static uint64_t wall_ns = 1700000000 * NS_PER_S; /* the linker takes these clocks for the real ones */
@@ -40,6 +43,7 @@ struct world {
 	struct tls_client *client;
 	struct tls_target target;
 	struct tls_session here, there; /* client, server */
+	const char *shown; /* the client's certificate; NULL: none */
 	char bytes[FLIGHT_BYTES];
 };
 
@@ -136,12 +140,26 @@ static enum tls_step carry(struct world *w, struct tls_session *from, struct tls
 	return step;
 }
 
+static void show_certificate(struct world *w)
+{
+	WOLFSSL *ssl = w->here.ssl;
+
+	assert_int_equal(wolfSSL_use_certificate_file(
+				 ssl, authority_path(w->authority, w->shown, ".pem"), WOLFSSL_FILETYPE_PEM),
+		WOLFSSL_SUCCESS);
+	assert_int_equal(wolfSSL_use_PrivateKey_file(
+				 ssl, authority_path(w->authority, w->shown, ".key"), WOLFSSL_FILETYPE_PEM),
+		WOLFSSL_SUCCESS);
+}
+
 static enum tls_step shake_hands(struct world *w, size_t piece)
 {
 	enum tls_step step = TLS_STEP_WAIT;
 
 	tls_session_accept(&w->there, &w->listener);
 	assert_int_equal(tls_session_connect(&w->here, w->worker, &w->target), 0);
+	if (w->shown)
+		show_certificate(w);
 	assert_int_equal(tls_session_handshake(&w->here), TLS_STEP_WAIT);
 	for (int i = 0; i < 6 && step != TLS_STEP_FAILED && !(w->here.established && w->there.established); i++) {
 		step = carry(w, &w->here, &w->there, piece);
@@ -307,6 +325,23 @@ static void test_client_without_certificate_is_refused(void **state)
 	world_close(w);
 }
 
+static void test_a_client_certificate_says_who_it_is(void **state)
+{
+	struct world *w = world_open();
+
+	(void)state;
+	tls_server_give(&w->listener.server);
+	w->listener.server = make_server(w, "a.example", authority_path(w->authority, "issuer", ".pem"), false);
+	authority_issue(w->authority, "app.example");
+	w->shown = "app.example";
+	assert_int_equal(shake_hands(w, 1400), TLS_STEP_DONE);
+	assert_true(slice_starts_with(w->there.identity, SLICE("Hash=")));
+	assert_true(slice_equal(slice_after(w->there.identity, 69), SLICE(";Subject=\"CN=app.example\"")));
+	assert_int_equal(w->here.identity.size, 0); /* who a server is, its host's name tells */
+	end_sessions(w);
+	world_close(w);
+}
+
 /* Connections that stand, or are on their way, outlive the certificates they began with. */
 static void test_certificates_change_under_a_connection(void **state)
 {
@@ -435,6 +470,7 @@ int main(void)
 		cmocka_unit_test(test_resumes_on_any_worker_until_keys_are_gone),
 		cmocka_unit_test(test_who_is_not_trusted),
 		cmocka_unit_test(test_insecure_trusts_anybody),
+		cmocka_unit_test(test_a_client_certificate_says_who_it_is),
 		cmocka_unit_test(test_client_without_certificate_is_refused),
 		cmocka_unit_test(test_certificates_change_under_a_connection),
 		cmocka_unit_test(test_certificate_files),

@@ -217,6 +217,23 @@ const tests = {
       "failures by cause in the metrics");
   },
 
+  async "a client certificate's holder is on the receipt and in the access log"(world) {
+    const who = /^Hash=[0-9a-f]{64};Subject="CN=client";DNS="client"$/;
+    const call = (port, ...args) => curl(world, "--resolve", `soon.test:${port}:127.0.0.1`, "-H", `authorization: Bearer ${KEY}`, "-H", "content-type: application/json",
+      "-d", JSON.stringify(chat("test/mock")), ...args);
+    const receipt = async (answer) => (await fetch(`${world.base}/v1/receipts/${JSON.parse(answer.stdout)["x-llm-gateway"].request_id}`,
+      { headers: { authorization: `Bearer ${KEY}` } })).json();
+    const known = await receipt(await call(world.strictPort, `https://soon.test:${world.strictPort}/v1/chat/completions`,
+      "--cert", world.at("client.pem"), "--key", world.at("client.key")));
+    const fingerprint = execFileSync("openssl", ["x509", "-in", world.at("client.pem"), "-noout", "-fingerprint", "-sha256"], { encoding: "utf8" });
+    assert.match(known.client_certificate, who);
+    assert.ok(known.client_certificate.includes(fingerprint.split("=")[1].trim().replaceAll(":", "").toLowerCase()));
+    const stranger = await receipt(await call(world.tlsPort, `https://localhost:${world.tlsPort}/v1/chat/completions`));
+    assert.ok(!("client_certificate" in stranger));
+    const line = await eventually(() => world.gateway.child.output().split("\n").find((one) => one.includes(known.request_id)), "the access log");
+    assert.match(JSON.parse(line).client_certificate, who);
+  },
+
   async "renegotiation is refused"(world) {
     const client = spawn("openssl", ["s_client", "-tls1_2", "-connect", `127.0.0.1:${world.strictPort}`, "-cert", world.at("client.pem"),
       "-key", world.at("client.key")], { stdio: ["pipe", "pipe", "pipe"] });
