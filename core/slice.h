@@ -45,6 +45,11 @@ static inline bool slice_starts_with(struct slice s, struct slice prefix)
 	return s.size >= prefix.size && (prefix.size == 0 || memcmp(s.data, prefix.data, prefix.size) == 0);
 }
 
+static inline bool slice_ends_with(struct slice s, struct slice suffix)
+{
+	return s.size >= suffix.size && slice_equal(slice_of(s.data + (s.size - suffix.size), suffix.size), suffix);
+}
+
 /* What is left of `s` after its first `count` bytes; empty when there are fewer. */
 static inline struct slice slice_after(struct slice s, size_t count)
 {

@@ -79,6 +79,8 @@ void json_edits_init(struct json_edits *edits);
 void json_replace(struct json_edits *edits, const struct json_parser *p, json_ref value, struct slice with);
 /* Removes the member with its key and one comma; adjacent removals are merged. */
 void json_remove(struct json_edits *edits, const struct json_parser *p, json_ref object, json_ref member_value);
+/* Gives a member another key, quoted. */
+void json_rename(struct json_edits *edits, const struct json_parser *p, json_ref member_value, struct slice key);
 /* Inserts `"key": value` text (complete, without comma) as the object's last member. At most once per object: the caller
  * joins several with commas. */
 void json_insert(struct json_edits *edits, const struct json_parser *p, json_ref object, struct slice members);

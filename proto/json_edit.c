@@ -69,6 +69,14 @@ void json_replace(struct json_edits *edits, const struct json_parser *p, json_re
 	add(edits, (struct json_edit){ JSON_EDIT_REPLACE, begin, begin + raw.size, with });
 }
 
+void json_rename(struct json_edits *edits, const struct json_parser *p, json_ref member_value, struct slice key)
+{
+	struct slice raw = json_key_raw(p, member_value);
+	size_t begin = offset_in(p, raw.data);
+
+	add(edits, (struct json_edit){JSON_EDIT_REPLACE, begin, begin + raw.size, key});
+}
+
 void json_remove(struct json_edits *edits, const struct json_parser *p, json_ref object, json_ref member_value)
 {
 	struct slice key = json_key_raw(p, member_value), raw = json_raw(p, member_value);

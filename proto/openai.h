@@ -63,6 +63,7 @@ struct openai_chunk {
 	json_ref model, usage_value, error, gateway;
 	bool content;    /* holds something that a reader sees: text, reasoning, refusal, tool call, audio */
 	bool usage_only; /* the extra chunk: empty choices and usage */
+	bool empty;      /* says nothing to a client: no choice, or one with neither delta nor text nor a reason; no usage */
 	struct slice finish_reason;
 	struct openai_usage usage;
 	uint64_t output_bytes;

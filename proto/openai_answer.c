@@ -21,6 +21,23 @@ static bool read_figure(const struct json_parser *p, json_ref object, struct sli
 	return true;
 }
 
+/* llama.cpp's own figures: what was read anew and from its cache, and what was written. */
+static void read_timings(const struct json_parser *p, json_ref timings, struct openai_usage *usage)
+{
+	struct openai_usage u = {.present = true};
+	uint64_t anew = 0;
+
+	if (usage->present || timings == JSON_NONE || json_type(p, timings) != JSON_OBJECT)
+		return;
+	if (!read_figure(p, timings, SLICE("prompt_n"), &anew) ||
+		!read_figure(p, timings, SLICE("cache_n"), &u.cached_tokens) ||
+		!read_figure(p, timings, SLICE("predicted_n"), &u.completion_tokens))
+		return;
+	u.prompt_tokens = anew + u.cached_tokens;
+	if (u.prompt_tokens > 0)
+		*usage = u;
+}
+
 static void read_usage(const struct json_parser *p, json_ref value, struct openai_usage *usage)
 {
 	struct openai_usage u = {.present = true};
@@ -118,7 +135,7 @@ static bool is_true_like(const struct json_parser *p, json_ref value)
 
 int openai_read_answer(const struct json_parser *p, struct openai_answer *answer)
 {
-	json_ref error = JSON_NONE, usage = JSON_NONE, choices = JSON_NONE;
+	json_ref error = JSON_NONE, usage = JSON_NONE, choices = JSON_NONE, timings = JSON_NONE;
 
 	*answer = (struct openai_answer){.model = JSON_NONE, .gateway = JSON_NONE};
 	if (json_type(p, 0) != JSON_OBJECT)
@@ -134,6 +151,8 @@ int openai_read_answer(const struct json_parser *p, struct openai_answer *answer
 			choices = m;
 		else if (slice_equal(key, SLICE("error")))
 			error = m;
+		else if (slice_equal(key, SLICE("timings")))
+			timings = m;
 		else if (slice_equal(key, SLICE("x-llm-gateway")))
 			answer->gateway = m;
 	}
@@ -141,6 +160,7 @@ int openai_read_answer(const struct json_parser *p, struct openai_answer *answer
 		return -EPROTO;
 	answer->output_bytes = choices_bytes(p, choices, &answer->finish_reason);
 	read_usage(p, usage, &answer->usage);
+	read_timings(p, timings, &answer->usage);
 	return 0;
 }
 
@@ -168,9 +188,26 @@ void openai_edit_answer(const struct json_parser *p, const struct openai_answer 
 		json_insert(edits, p, 0, slice_of(added, size));
 }
 
+/* A choice that says nothing is one of a filter that reports beside the text: it has no delta. */
+static bool is_empty(const struct json_parser *p, json_ref choices)
+{
+	static const struct slice said[] = {{"delta", 5}, {"text", 4}, {"finish_reason", 13}};
+
+	if (choices == JSON_NONE || json_type(p, choices) != JSON_ARRAY)
+		return false;
+	for (json_ref c = json_first(p, choices); c != JSON_NONE; c = json_next(p, c))
+		for (size_t i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+			json_ref value = json_type(p, c) == JSON_OBJECT ? json_member(p, c, said[i]) : JSON_NONE;
+
+			if (value != JSON_NONE && json_type(p, value) != JSON_NULL)
+				return false;
+		}
+	return true;
+}
+
 int openai_read_chunk(const struct json_parser *p, struct openai_chunk *chunk)
 {
-	json_ref choices = JSON_NONE;
+	json_ref choices = JSON_NONE, groq = JSON_NONE, timings = JSON_NONE;
 
 	*chunk = (struct openai_chunk){
 		.model = JSON_NONE, .usage_value = JSON_NONE, .error = JSON_NONE, .gateway = JSON_NONE};
@@ -187,15 +224,26 @@ int openai_read_chunk(const struct json_parser *p, struct openai_chunk *chunk)
 			choices = m;
 		else if (slice_equal(key, SLICE("error")) && is_true_like(p, m))
 			chunk->error = m;
+		else if (slice_equal(key, SLICE("x_groq")) && json_type(p, m) == JSON_OBJECT)
+			groq = m;
+		else if (slice_equal(key, SLICE("timings")))
+			timings = m;
 		else if (slice_equal(key, SLICE("x-llm-gateway")))
 			chunk->gateway = m;
 	}
 	chunk->output_bytes = choices_bytes(p, choices, &chunk->finish_reason);
 	chunk->content = chunk->output_bytes > 0;
 	read_usage(p, chunk->usage_value, &chunk->usage);
+	if (groq != JSON_NONE && !chunk->usage.present)
+		read_usage(p, json_member(p, groq, SLICE("usage")), &chunk->usage);
+	if (groq != JSON_NONE && is_true_like(p, json_member(p, groq, SLICE("error"))))
+		chunk->error = json_member(p, groq, SLICE("error"));
+	read_timings(p, timings, &chunk->usage);
 	chunk->usage_only = chunk->usage_value != JSON_NONE && json_type(p, chunk->usage_value) == JSON_OBJECT &&
 			    choices != JSON_NONE && json_type(p, choices) == JSON_ARRAY &&
 			    json_first(p, choices) == JSON_NONE;
+	chunk->empty = !chunk->content && chunk->error == JSON_NONE && !chunk->usage.present && !chunk->usage_only &&
+		       is_empty(p, choices);
 	return 0;
 }
 

@@ -1,12 +1,12 @@
 obj-y += api_error.o price.o keys.o key_match.o catalog.o client_address.o
 obj-$(CONFIG_ANTHROPIC) += dialect_anthropic.o
 test-$(CONFIG_ANTHROPIC) += dialect_test
-obj-y += dialect.o upstream.o node.o gateway.o gateway_shard.o gateway_metrics.o service.o pages.o admin.o
+obj-y += dialect.o dialect_kinds.o dialect_fields.o dialect_errors.o upstream.o node.o gateway.o gateway_shard.o gateway_metrics.o service.o pages.o admin.o
 obj-y += exchange.o exchange_request.o exchange_plan.o exchange_refuse.o exchange_upstream.o exchange_unary.o
 obj-y += limit_window.o limit_meter.o limit_lease.o limit_book.o limits.o exchange_limit.o
 obj-y += exchange_stream.o exchange_receipt.o exchange_translate.o
 obj-y += settings.o settings_check.o settings_derive.o settings_table.o settings_table_features.o settings_table_tenants.o settings_table_upstream.o settings_text.o
-test-y += upstream_test service_test
+test-y += upstream_test service_test kinds_test
 test-y += api_error_test price_test keys_test catalog_test client_address_test
 test-y += settings_test
 test-y += limit_window_test limit_lease_test

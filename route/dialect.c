@@ -1,13 +1,14 @@
 /* The table of dialects: OpenAI's row, and which row is whose. */
 #include "route/dialect.h"
 
+#include "route/dialect_errors.h"
 #include "route/upstream.h"
 
 #include "core/kconfig.h"
 
 #include <assert.h>
 
-static void authorize_bearer(const struct upstream_request *request, struct text *head)
+void dialect_authorize_bearer(const struct upstream_request *request, struct text *head)
 {
 	const struct credential_settings *credential = request->credential;
 
@@ -50,12 +51,13 @@ const struct dialect dialect_openai = {
 			[API_MODERATIONS] = "/moderations",
 			[API_MESSAGES] = "/chat/completions",
 		},
-	.authorize = authorize_bearer,
+	.authorize = dialect_authorize_bearer,
 	.edit_request = openai_edit_request,
 	.read_answer = openai_read_answer,
 	.read_chunk = openai_read_chunk,
 	.scan_chunk = openai_scan_chunk,
 	.read_error = openai_read_error,
+	.errors = dialect_errors_openai,
 	.end_marker = {"[DONE]", 6},
 	.read_request = read_request,
 	.print_error = api_error_print,
@@ -71,6 +73,12 @@ const struct dialect *dialect_of(enum provider_kind kind)
 		return &dialect_openai;
 	case PROVIDER_ANTHROPIC:
 		return CONFIG(ANTHROPIC) ? &dialect_anthropic : NULL;
+	case PROVIDER_AZURE:
+		return &dialect_azure;
+	case PROVIDER_GROQ:
+		return &dialect_groq;
+	case PROVIDER_TOGETHER:
+		return &dialect_together;
 	default:
 		return NULL;
 	}
@@ -116,7 +124,7 @@ struct chat_target dialect_target(const struct model_settings *model, const stru
  * message's role. */
 uint32_t dialect_has(const struct dialect *dialect, const struct model_settings *model, bool translated)
 {
-	uint32_t has = translated ? dialect->chat->has : UINT32_MAX, listed = 0;
+	uint32_t has = (translated ? dialect->chat->has : UINT32_MAX) & ~dialect->lacks, listed = 0;
 
 	if (model->capabilities.count == 0)
 		return has;

@@ -14,11 +14,46 @@
 
 struct upstream_request;
 
+/* What becomes of a field of a request that passes as it is, where a provider knows it otherwise. */
+enum dialect_field_rule {
+	DIALECT_FIELD_DROPPED,
+	DIALECT_FIELD_RENAMED,
+	DIALECT_FIELD_LISTED,         /* a string becomes a list of one */
+	DIALECT_FIELD_MESSAGE_DROPPED /* in each message */
+};
+
+struct dialect_field {
+	struct slice name;
+	enum dialect_field_rule rule;
+	struct slice to; /* the new name */
+	uint32_t apis;   /* 1 << enum receipt_api */
+};
+
+/* What an error means where its status says something else: the contract's statuses, for what to do next. */
+struct dialect_error {
+	unsigned status;        /* 0: any */
+	const char *word;       /* its code or type; NULL: any */
+	const char *part;       /* a part of its message; NULL: any */
+	unsigned means;
+	uint32_t retry_after_s; /* where the provider does not say; 0: unknown */
+};
+
+/* A provider's word for why an answer ended, and OpenAI's. */
+struct dialect_finish {
+	struct slice theirs, ours;
+};
+
 struct dialect {
 	const char *name;
 	const struct chat_dialect *chat;
 	/* To providers. */
 	const char *paths[API_COUNT]; /* behind base_url; NULL: the provider lacks this API */
+	void (*write_path)(const struct upstream_request *request, struct text *head); /* NULL: just that */
+	uint32_t lacks; /* enum chat_need: what these providers refuse, though their dialect can say it */
+	/* Tables that end with a row of zeros; NULL: none. */
+	const struct dialect_field *fields;
+	const struct dialect_error *errors;
+	const struct dialect_finish *finishes;
 	/* Appends the credential's header lines and what else the provider wants in a head. */
 	void (*authorize)(const struct upstream_request *request, struct text *head);
 	void (*edit_request)(const struct json_parser *p, const struct openai_request *request, struct slice model_json,
@@ -43,12 +78,40 @@ struct dialect {
 };
 
 extern const struct dialect dialect_openai, dialect_anthropic;
+/* Providers that speak OpenAI with differences. */
+extern const struct dialect dialect_azure, dialect_groq, dialect_together;
 
 /* NULL for a kind that this build cannot speak to. */
 const struct dialect *dialect_of(enum provider_kind kind);
 
 /* That of the clients of an API. */
 const struct dialect *dialect_of_api(enum receipt_api api);
+
+/* Whether what passes between them is another chat, and not the same one edited. */
+static inline bool dialect_translates(const struct dialect *client, const struct dialect *provider)
+{
+	return client->chat != provider->chat;
+}
+
+/* "Authorization: Bearer" and the credential's key, if it has one. */
+void dialect_authorize_bearer(const struct upstream_request *request, struct text *head);
+
+/*
+ * dialect_fields.c: edits a request that passes as it is, by the rows of `fields` for its API, and notes in `dropped`
+ * what goes. The new bytes of edits are the arena's. 0; -ENOMEM.
+ */
+int dialect_edit_fields(const struct dialect_field *fields, enum receipt_api api, const struct json_parser *p,
+	struct arena *arena, struct json_edits *edits, struct text *dropped);
+/* For a model that takes no sampling: its fields go, and `max_tokens` has the name that such models know. */
+const struct dialect_field *dialect_unsampled_fields(bool max_completion_tokens);
+/* OpenAI's word for the provider's; any that no row of `finishes` names is the same. */
+struct slice dialect_finish(const struct dialect *dialect, struct slice theirs);
+/* Edits the reasons for which an answer's or an event's choices ended. */
+void dialect_edit_finish(const struct dialect *dialect, const struct json_parser *p, struct json_edits *edits);
+
+/* dialect_errors.c: the status that an error has in the contract's words. */
+unsigned dialect_error_means(const struct dialect *dialect, unsigned status, const struct openai_error *error,
+	uint32_t *retry_after_s);
 
 /* What a request in one dialect is written for when the provider speaks another. */
 struct chat_target dialect_target(const struct model_settings *model, const struct deployment_settings *deployment,

@@ -2,6 +2,7 @@
 #include "route/dialect.h"
 
 #include "proto/anthropic.h"
+#include "route/dialect_errors.h"
 #include "route/upstream.h"
 
 #define VERSION_DEFAULT SLICE("2023-06-01")
@@ -30,7 +31,14 @@ static void authorize(const struct upstream_request *request, struct text *head)
 
 static void read_error(const struct json_parser *p, struct openai_error *error)
 {
+	json_ref details;
+
 	openai_read_error(p, error); /* the same members, and one more around them */
+	details = json_member(p, 0, SLICE("error"));
+	if (details != JSON_NONE && json_type(p, details) == JSON_OBJECT)
+		details = json_member(p, details, SLICE("details"));
+	if (!error->code.data && details != JSON_NONE)
+		error->code = chat_member_text(p, details, SLICE("error_code"));
 	if (!error->code.data)
 		error->code = anthropic_error_code(error->message);
 }
@@ -92,6 +100,7 @@ const struct dialect dialect_anthropic = {
 	.edit_event = anthropic_edit_event,
 	.event_name = anthropic_event_name,
 	.read_error = read_error,
+	.errors = dialect_errors_anthropic,
 	.read_request = read_request,
 	.print_error = print_error,
 	.error_event = {"event: error\ndata: ", 19},

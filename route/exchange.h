@@ -223,6 +223,7 @@ struct exchange_event {
 	bool content, ended;
 	json_ref error; /* the provider's own */
 };
+bool exchange_is_chat(const struct exchange *exchange);
 bool exchange_can_serve(struct exchange *exchange, const struct exchange_candidate *candidate); /* else ->problem */
 int exchange_translate_request(struct exchange *exchange, const struct exchange_candidate *candidate, size_t *size);
 int exchange_read_translated(struct exchange *exchange, struct chat_answer *whole, struct openai_answer *figures);

@@ -202,6 +202,8 @@ static int send_event(
 
 static void take_figures(struct exchange *e, const struct openai_chunk *chunk)
 {
+	struct slice finish;
+
 	e->output_bytes += chunk->output_bytes;
 	if (chunk->usage.present) {
 		e->usage_known = true;
@@ -211,9 +213,10 @@ static void take_figures(struct exchange *e, const struct openai_chunk *chunk)
 			.cache_write_tokens = chunk->usage.cache_write_tokens,
 			.reasoning_tokens = chunk->usage.reasoning_tokens};
 	}
-	if (chunk->finish_reason.size && chunk->finish_reason.size <= sizeof(e->finish_reason)) {
-		memcpy(e->finish_reason, chunk->finish_reason.data, chunk->finish_reason.size);
-		e->finish_reason_size = (unsigned)chunk->finish_reason.size;
+	finish = dialect_finish(e->candidate->dialect, chunk->finish_reason);
+	if (finish.size && finish.size <= sizeof(e->finish_reason)) {
+		memcpy(e->finish_reason, finish.data, finish.size);
+		e->finish_reason_size = (unsigned)finish.size;
 	}
 }
 
@@ -283,10 +286,11 @@ static void forward_viewed(struct exchange *e, struct slice data)
 		return;
 	}
 	take_figures(e, &chunk);
-	if (chunk.usage_only && !e->asked.include_usage)
+	if (chunk.empty || (chunk.usage_only && !e->asked.include_usage))
 		return;
 	json_edits_init(&edits);
 	openai_edit_chunk(json, &chunk, e->model_json, e->asked.include_usage, usage_members(e, chunk.usage_only), &edits);
+	dialect_edit_finish(e->candidate->dialect, json, &edits);
 	count = json_edited(&edits, data, iov, &size);
 	pass_on(e, SLICE("data: "), iov, count, size, chunk.content || chunk.finish_reason.size);
 }

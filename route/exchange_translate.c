@@ -9,7 +9,7 @@
 
 #include <errno.h>
 
-static bool is_chat(const struct exchange *e)
+bool exchange_is_chat(const struct exchange *e)
 {
 	return e->api == API_CHAT_COMPLETIONS || e->api == API_MESSAGES;
 }
@@ -29,9 +29,9 @@ static int read_chat(struct exchange *e)
  * do. */
 bool exchange_can_serve(struct exchange *e, const struct exchange_candidate *candidate)
 {
-	bool translated = candidate->dialect != e->dialect;
+	bool translated = dialect_translates(e->dialect, candidate->dialect);
 
-	if (!is_chat(e) || (!translated && candidate->model->capabilities.count == 0))
+	if (!exchange_is_chat(e) || (!translated && candidate->model->capabilities.count == 0 && !candidate->dialect->lacks))
 		return true;
 	if (!e->chat_read) {
 		e->chat_read = true;

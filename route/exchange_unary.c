@@ -142,34 +142,37 @@ static struct slice kept(struct exchange *e, struct slice s)
 }
 
 /* The provider's own words, as far as they are JSON and short. */
-static void read_complaint(struct exchange *e)
+static void keep_complaint(struct exchange *e, const struct openai_error *complaint)
 {
-	struct json_parser *json = e->gateway_shard->json;
 	struct exchange_failure *failure = &e->failure;
-	struct openai_error complaint;
-	struct json_error json_error;
 
-	if (e->answer.size == 0 || json_parse(json, e->answer, &json_error))
-		return;
-	e->candidate->dialect->read_error(json, &complaint);
-	if (complaint.raw.size <= EXCHANGE_ERROR_BYTES)
-		failure->upstream = kept(e, complaint.raw);
+	if (complaint->raw.size <= EXCHANGE_ERROR_BYTES)
+		failure->upstream = kept(e, complaint->raw);
 	if (failure->kind != ATTEMPT_REFUSED_REQUEST)
 		return;
-	if (complaint.message.size && complaint.message.size <= EXCHANGE_ERROR_BYTES)
-		failure->message = kept(e, complaint.message);
-	failure->code = kept(e, complaint.code);
-	failure->param = kept(e, complaint.param);
+	if (complaint->message.size && complaint->message.size <= EXCHANGE_ERROR_BYTES)
+		failure->message = kept(e, complaint->message);
+	failure->code = kept(e, complaint->code);
+	failure->param = kept(e, complaint->param);
 }
 
 static void judge_error(struct exchange *e)
 {
-	unsigned status = e->call.head->status;
-	enum attempt_failure kind = status_failure(status);
+	struct json_parser *json = e->gateway_shard->json;
+	const struct dialect *dialect = e->candidate->dialect;
+	struct openai_error complaint = {0};
+	struct json_error json_error;
+	enum attempt_failure kind;
+	uint32_t wait_s;
 
-	exchange_set_failure(e, kind, status, status_message(kind));
+	if (e->answer.size && !json_parse(json, e->answer, &json_error))
+		dialect->read_error(json, &complaint);
+	kind = status_failure(dialect_error_means(dialect, e->call.head->status, &complaint, &wait_s));
+	exchange_set_failure(e, kind, e->call.head->status, status_message(kind));
 	e->failure.retry_after_s = read_retry_after(http_header(e->call.head, SLICE("retry-after")));
-	read_complaint(e);
+	if (!e->failure.retry_after_s)
+		e->failure.retry_after_s = wait_s;
+	keep_complaint(e, &complaint);
 	exchange_attempt_failed(e);
 }
 
@@ -194,6 +197,15 @@ static void answer_settled(struct exchange *e, int result)
 
 #define MEMBER "\"x-llm-gateway\":"
 
+static void edit_answer(
+	struct exchange *e, const struct openai_answer *answer, struct slice members, char *added, struct json_edits *edits)
+{
+	const struct json_parser *json = e->gateway_shard->json;
+
+	openai_edit_answer(json, answer, e->model_json, members, sizeof(MEMBER) - 1, added, edits);
+	dialect_edit_finish(e->candidate->dialect, json, edits);
+}
+
 /* `whole` is the answer where it is translated. */
 static int render_answer(struct exchange *e, const struct openai_answer *answer, const struct chat_answer *whole)
 {
@@ -214,8 +226,7 @@ static int render_answer(struct exchange *e, const struct openai_answer *answer,
 	if (e->translates)
 		err = exchange_write_translated(e, whole, text_slice(&members));
 	else
-		openai_edit_answer(e->gateway_shard->json, answer, e->model_json, text_slice(&members),
-			sizeof(MEMBER) - 1, added, &edits);
+		edit_answer(e, answer, text_slice(&members), added, &edits);
 	if (err)
 		return err;
 	if (!e->translates)
@@ -228,6 +239,9 @@ static int render_answer(struct exchange *e, const struct openai_answer *answer,
 
 static void take_usage(struct exchange *e, const struct openai_answer *answer)
 {
+	struct slice finish = e->translates ? answer->finish_reason
+					    : dialect_finish(e->candidate->dialect, answer->finish_reason);
+
 	e->output_bytes = answer->output_bytes;
 	e->usage_known = answer->usage.present;
 	e->usage = (struct usage){.prompt_tokens = answer->usage.prompt_tokens,
@@ -235,10 +249,10 @@ static void take_usage(struct exchange *e, const struct openai_answer *answer)
 		.cached_tokens = answer->usage.cached_tokens,
 		.cache_write_tokens = answer->usage.cache_write_tokens,
 		.reasoning_tokens = answer->usage.reasoning_tokens};
-	if (answer->finish_reason.size <= sizeof(e->finish_reason)) {
-		if (answer->finish_reason.size)
-			memcpy(e->finish_reason, answer->finish_reason.data, answer->finish_reason.size);
-		e->finish_reason_size = (unsigned)answer->finish_reason.size;
+	if (finish.size <= sizeof(e->finish_reason)) {
+		if (finish.size)
+			memcpy(e->finish_reason, finish.data, finish.size);
+		e->finish_reason_size = (unsigned)finish.size;
 	}
 	exchange_settle_usage(e);
 }

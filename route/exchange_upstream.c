@@ -69,6 +69,30 @@ static struct slice quote(struct exchange *e, const char *string)
 	return text_slice(&text);
 }
 
+/* What such a provider, or such a model, knows otherwise than the client. */
+static int edit_fields(struct exchange *e, const struct exchange_candidate *candidate, struct json_edits *edits)
+{
+	enum { DROPPED_BYTES = 256 };
+	struct chat_target target = dialect_target(candidate->model, candidate->deployment, candidate->provider);
+	const struct dialect_field *fields = candidate->dialect->fields;
+	const struct dialect_field *unsampled =
+		target.sampling ? NULL : dialect_unsampled_fields(target.max_completion_tokens);
+	struct json_parser *json = e->gateway_shard->json;
+	struct text dropped;
+	int err;
+
+	if (!fields && !unsampled)
+		return 0;
+	dropped = text_over(arena_alloc(&e->arena, DROPPED_BYTES), DROPPED_BYTES);
+	if (!dropped.data)
+		return -ENOMEM;
+	err = dialect_edit_fields(fields, e->api, json, &e->arena, edits, &dropped);
+	if (!err)
+		err = dialect_edit_fields(unsampled, e->api, json, &e->arena, edits, &dropped);
+	e->dropped = text_slice(&dropped);
+	return err;
+}
+
 static int edit_body(struct exchange *e, const struct exchange_candidate *candidate, size_t *size)
 {
 	struct json_parser *json = e->gateway_shard->json;
@@ -77,6 +101,7 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 	struct json_edits edits;
 	struct json_error json_error;
 	struct openai_problem problem;
+	int err;
 
 	if (!added)
 		return -ENOMEM;
@@ -90,8 +115,11 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 		return exchange_translate_request(e, candidate, size);
 	json_edits_init(&edits);
 	candidate->dialect->edit_request(json, &e->asked, model_json, added, &edits);
-	if (edits.full)
-		return -E2BIG;
+	err = edit_fields(e, candidate, &edits);
+	if (err)
+		return err;
+	if (edits.full) /* more than edits hold, as names in many messages: written anew */
+		return exchange_is_chat(e) ? exchange_translate_request(e, candidate, size) : -E2BIG;
 	e->call.body = e->body_iov;
 	e->call.body_count = json_edited(&edits, e->request->body, e->body_iov, size);
 	return 0;
@@ -104,6 +132,7 @@ static int write_head(struct exchange *e, const struct exchange_candidate *candi
 		.credential = candidate->credential,
 		.dialect = candidate->dialect,
 		.api = e->api,
+		.model = slice_of_string(candidate->deployment->upstream_model),
 		.stream = e->stream,
 		.body_bytes = body_bytes,
 		.traceparent = http_header(&e->request->head, SLICE("traceparent")),
@@ -114,7 +143,7 @@ static int write_head(struct exchange *e, const struct exchange_candidate *candi
 	const char *key = candidate->credential ? candidate->credential->api_key : NULL;
 	const char *prefix = candidate->provider->path_prefix;
 	const char *own_version = candidate->provider->api_version;
-	size_t capacity = 448 + strlen(candidate->provider->host) + (key ? strlen(key) : 0) +
+	size_t capacity = 448 + 3 * request.model.size + strlen(candidate->provider->host) + (key ? strlen(key) : 0) +
 			  (prefix ? strlen(prefix) : 0) + request.traceparent.size + request.tracestate.size +
 			  version.size + beta.size + (own_version ? strlen(own_version) : 0);
 	struct text head = text_over(arena_alloc(&e->arena, capacity), capacity);
@@ -167,7 +196,7 @@ static int start_call(struct exchange *e, const struct exchange_candidate *candi
 
 	memset(&e->call, 0, sizeof(e->call));
 	e->candidate = candidate;
-	e->translates = candidate->dialect != e->dialect;
+	e->translates = dialect_translates(e->dialect, candidate->dialect);
 	e->call_started_ns = exchange_now_ns(e);
 	e->model_json = quote(e, candidate->model->id);
 	err = e->model_json.data ? edit_body(e, candidate, &body_bytes) : -ENOMEM;

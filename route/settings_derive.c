@@ -111,12 +111,13 @@ static void derive_provider(struct settings_load *load, struct provider_settings
 
 	if (!provider->base_url)
 		provider->base_url = default_url(load, provider);
-	if (!provider->api_version && provider->kind == PROVIDER_AZURE)
-		provider->api_version = copy_string(load, "2024-10-21");
 	if (!provider->base_url || !url_split(slice_of_string(provider->base_url), &parts))
 		return;
 	if (parts.path.size && parts.path.data[parts.path.size - 1] == '/')
 		parts.path.size--;
+	/* Azure's surface of paths that end so has versions only for who asks for one. */
+	if (!provider->api_version && provider->kind == PROVIDER_AZURE && !slice_ends_with(parts.path, SLICE("/v1")))
+		provider->api_version = copy_string(load, "2024-10-21");
 	provider->host = config_copy(load->walk.memory, parts.host);
 	provider->path_prefix = config_copy(load->walk.memory, parts.path);
 	provider->port = parts.port;

@@ -30,12 +30,31 @@ static void add_line(struct text *head, struct slice name, struct slice value)
 	text_literal(head, "\r\n");
 }
 
+void upstream_add_segment(struct text *head, struct slice name)
+{
+	for (size_t i = 0; i < name.size; i++) {
+		unsigned char c = (unsigned char)name.data[i];
+
+		if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+			(c && strchr("-._~", c))) {
+			text_char(head, (char)c);
+			continue;
+		}
+		text_char(head, '%');
+		text_char(head, "0123456789ABCDEF"[c >> 4]);
+		text_char(head, "0123456789ABCDEF"[c & 15]);
+	}
+}
+
 void upstream_head(const struct upstream_request *request, struct text *head)
 {
 	text_literal(head, "POST ");
 	if (request->provider->path_prefix)
 		text_string(head, request->provider->path_prefix);
-	text_string(head, request->dialect->paths[request->api]);
+	if (request->dialect->write_path)
+		request->dialect->write_path(request, head);
+	else
+		text_string(head, request->dialect->paths[request->api]);
 	text_literal(head, " HTTP/1.1\r\n");
 	add_host(request->provider, head);
 	request->dialect->authorize(request, head);

@@ -10,6 +10,7 @@ struct upstream_request {
 	const struct credential_settings *credential; /* NULL: the provider has none */
 	const struct dialect *dialect;
 	enum receipt_api api;
+	struct slice model; /* the provider's name of it, where paths have it */
 	bool stream;
 	size_t body_bytes;
 	struct slice traceparent; /* passed on; empty when absent */
@@ -18,6 +19,9 @@ struct upstream_request {
 };
 
 enum { UPSTREAM_HEAD_BYTES = 4096 }; /* ends at `full` when names and keys are longer than anybody's */
+
+/* A name as a segment of a path: what is not unreserved (RFC 3986, 2.3) is percent-encoded. */
+void upstream_add_segment(struct text *head, struct slice name);
 
 /* Request line, headers and the empty line. */
 void upstream_head(const struct upstream_request *request, struct text *head);

@@ -1,0 +1,76 @@
+/*
+ * What errors of providers mean. A row says it where the status alone would be misread: a quota that is used up is a
+ * matter of the credential and passes with no wait (402), a key that is called invalid is one (401), a server that still
+ * loads its model is busy and no broken one (503). What no row names means its status.
+ */
+#include "route/dialect_errors.h"
+
+#define NOTHING                                                                                                        \
+	{                                                                                                              \
+		0                                                                                                      \
+	}
+
+enum { LOADING_S = 2 };
+
+/* OpenAI, Azure, Together, and the servers that speak as they do (llama.cpp loads models while it listens). */
+const struct dialect_error dialect_errors_openai[] = {
+	{429, "insufficient_quota", NULL, 402, 0},
+	{429, "billing_hard_limit_reached", NULL, 402, 0},
+	{400, "invalid_api_key", NULL, 401, 0},
+	{503, NULL, "oading model", 503, LOADING_S},
+	NOTHING,
+};
+
+/* A spending limit is told as a rate limit. */
+const struct dialect_error dialect_errors_anthropic[] = {
+	{429, "enforced_spend_limit_reached", NULL, 402, 0},
+	{0, "overloaded_error", NULL, 529, 0},
+	NOTHING,
+};
+
+/* 498: the tier's capacity is used up for now. */
+const struct dialect_error dialect_errors_groq[] = {
+	{498, NULL, NULL, 503, 0},
+	{429, "insufficient_quota", NULL, 402, 0},
+	{400, "invalid_api_key", NULL, 401, 0},
+	NOTHING,
+};
+
+const struct dialect_error dialect_errors_mistral[] = {
+	NOTHING,
+};
+
+/* 498: the token is no good; 499: the provider's own cancellation; 501: not by this deployment. */
+const struct dialect_error dialect_errors_cohere[] = {
+	{498, NULL, NULL, 401, 0},
+	{499, NULL, NULL, 500, 0},
+	NOTHING,
+};
+
+static bool is_word(const char *word, const struct openai_error *error)
+{
+	struct slice s = slice_of_string(word);
+
+	return !word || slice_equal(error->code, s) || slice_equal(error->type, s);
+}
+
+static bool has_part(const char *part, struct slice message)
+{
+	return !part || (message.size && memmem(message.data, message.size, part, strlen(part)));
+}
+
+unsigned dialect_error_means(const struct dialect *dialect, unsigned status, const struct openai_error *error,
+	uint32_t *retry_after_s)
+{
+	const struct dialect_error *rule = dialect->errors;
+
+	*retry_after_s = 0;
+	for (; rule && rule->means; rule++) {
+		if ((rule->status && rule->status != status) || !is_word(rule->word, error) ||
+			!has_part(rule->part, error->message))
+			continue;
+		*retry_after_s = rule->retry_after_s;
+		return rule->means;
+	}
+	return status;
+}

@@ -1,0 +1,115 @@
+/*
+ * Rows of the table of dialects for providers that speak OpenAI with differences: other paths and headers, fields that
+ * they refuse or call otherwise, reasons of their own. What they answer passes as it is, but for that.
+ */
+#include "route/dialect.h"
+
+#include "route/dialect_errors.h"
+#include "route/upstream.h"
+
+#define CHAT (1u << API_CHAT_COMPLETIONS)
+
+/* What the rows share: chats, streams and errors are OpenAI's. */
+#define SPEAKS_OPENAI                                                                                                  \
+	.chat = &chat_openai, .edit_request = openai_edit_request, .read_answer = openai_read_answer,                  \
+	.read_chunk = openai_read_chunk, .scan_chunk = openai_scan_chunk, .read_error = openai_read_error,             \
+	.end_marker = {"[DONE]", 6}
+
+/* ---- Azure -------------------------------------------------------------------------------------------------- */
+
+static void authorize_azure(const struct upstream_request *request, struct text *head)
+{
+	if (!request->credential || !request->credential->api_key)
+		return;
+	text_literal(head, "api-key: ");
+	text_string(head, request->credential->api_key);
+	text_literal(head, "\r\n");
+}
+
+/*
+ * The deployment stands in the path, under a dated version: RESOURCE/openai/deployments/NAME/chat/completions?api-version=DATE.
+ * A base URL that ends in /openai/v1 is the other surface, whose paths are OpenAI's and which needs no version.
+ */
+static void write_azure_path(const struct upstream_request *request, struct text *head)
+{
+	struct slice prefix = slice_of_string(request->provider->path_prefix);
+	const char *version = request->provider->api_version;
+
+	if (!slice_ends_with(prefix, SLICE("/v1"))) {
+		text_string(head, slice_ends_with(prefix, SLICE("/openai")) ? "/deployments/" : "/openai/deployments/");
+		upstream_add_segment(head, request->model);
+	}
+	text_string(head, request->dialect->paths[request->api]);
+	if (!version)
+		return;
+	text_literal(head, "?api-version=");
+	upstream_add_segment(head, slice_of_string(version));
+}
+
+const struct dialect dialect_azure = {
+	.name = "azure",
+	SPEAKS_OPENAI,
+	.paths =
+		{
+			[API_CHAT_COMPLETIONS] = "/chat/completions",
+			[API_COMPLETIONS] = "/completions",
+			[API_EMBEDDINGS] = "/embeddings",
+			[API_MESSAGES] = "/chat/completions",
+		},
+	.write_path = write_azure_path,
+	.authorize = authorize_azure,
+	.errors = dialect_errors_openai,
+};
+
+/* ---- Groq --------------------------------------------------------------------------------------------------- */
+
+/* Sent, each of these is a 400 there. */
+static const struct dialect_field groq_fields[] = {
+	{{"logit_bias", 10}, DIALECT_FIELD_DROPPED, {0}, CHAT},
+	{{"top_logprobs", 12}, DIALECT_FIELD_DROPPED, {0}, CHAT},
+	{{"logprobs", 8}, DIALECT_FIELD_DROPPED, {0}, CHAT}, /* false: true is refused before */
+	{{"name", 4}, DIALECT_FIELD_MESSAGE_DROPPED, {0}, CHAT},
+	{.name = {0}},
+};
+
+const struct dialect dialect_groq = {
+	.name = "groq",
+	SPEAKS_OPENAI,
+	.paths = {[API_CHAT_COMPLETIONS] = "/chat/completions", [API_MESSAGES] = "/chat/completions"},
+	.lacks = CHAT_N | CHAT_LOGPROBS,
+	.fields = groq_fields,
+	.authorize = dialect_authorize_bearer,
+	.errors = dialect_errors_groq,
+};
+
+/* ---- Together ----------------------------------------------------------------------------------------------- */
+
+/* Log probabilities are asked for by a number there, and answered in another shape: not as OpenAI's clients read them. */
+static const struct dialect_field together_fields[] = {
+	{{"stop", 4}, DIALECT_FIELD_LISTED, {0}, CHAT | 1u << API_COMPLETIONS},
+	{{"logprobs", 8}, DIALECT_FIELD_DROPPED, {0}, CHAT},
+	{{"top_logprobs", 12}, DIALECT_FIELD_DROPPED, {0}, CHAT},
+	{.name = {0}},
+};
+
+static const struct dialect_finish together_finishes[] = {
+	{{"eos", 3}, {"stop", 4}},
+	{{0}, {0}},
+};
+
+const struct dialect dialect_together = {
+	.name = "together",
+	SPEAKS_OPENAI,
+	.paths =
+		{
+			[API_CHAT_COMPLETIONS] = "/chat/completions",
+			[API_COMPLETIONS] = "/completions",
+			[API_EMBEDDINGS] = "/embeddings",
+			[API_MESSAGES] = "/chat/completions",
+		},
+	.lacks = CHAT_LOGPROBS,
+	.fields = together_fields,
+	.finishes = together_finishes,
+	.authorize = dialect_authorize_bearer,
+	.errors = dialect_errors_openai,
+};
