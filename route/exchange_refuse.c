@@ -68,6 +68,7 @@ static void respond_plainly(struct exchange *e)
 
 void exchange_refuse(struct exchange *e, const struct api_error *error, struct slice more_headers)
 {
+	exchange_stream_stop(e);
 	e->state = EXCHANGE_ENDED;
 	e->status = error->status;
 	if (!render(e, error, more_headers)) {
@@ -98,6 +99,7 @@ void exchange_refuse_overloaded(struct exchange *e, struct slice code, struct sl
 
 void exchange_answer_error(struct exchange *e, const struct api_error *error, struct slice more_headers)
 {
+	exchange_stream_stop(e); /* a keep-alive would begin an answer while the receipt is under way */
 	e->state = EXCHANGE_SETTLING;
 	e->status = error->status;
 	if (!render(e, error, more_headers)) {

@@ -428,8 +428,8 @@ bool invariants_receipt_due(const struct scenario *s, const struct call *call)
 	unsigned number = life_of(gate, call);
 	const struct life *life = &gate->lives[number - 1];
 
-	if ((call->status == 503 || call->error_event) && s->was_full)
-		return false; /* it was told that the store could not take it */
+	if ((call->status >= 400 || call->error_event) && s->was_full)
+		return false; /* it was told that the store could not take it, or of a failure, which it then stays */
 	if (s->terms.durability == DURABILITY_POWER)
 		return true;
 	if (power_was_cut_since(gate, number))

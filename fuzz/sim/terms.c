@@ -130,7 +130,7 @@ void terms_draw_timeouts(struct scenario *s)
 	t->client_head_ms = one_of(s, 1500, 5000, 10000);
 	t->client_body_ms = one_of(s, 1500, 5000, 10000);
 	t->keepalive_ms = one_of(s, 1000, 5000, 75000);
-	t->comment_ms = one_of(s, 100, 1000, 15000);
+	t->comment_ms = one_of(s, 5, 1000, 15000);
 	t->write_stall_ms = one_of(s, 2000, 10000, 30000);
 	t->drain_ms = one_of(s, 500, 5000, 30000);
 }
