@@ -75,7 +75,7 @@ struct chat_part {
 	struct slice name;             /* a tool's, a file's */
 	struct slice id;               /* a tool call's, also in its result */
 	struct slice arguments;        /* JSON of an object */
-	struct slice signature;        /* of thinking */
+	struct slice signature;        /* of thinking, or of the thought that led to a call */
 	struct slice cache_control;    /* JSON; NULL data: none */
 	struct chat_parts content;     /* of a tool's result: text and images */
 };
@@ -186,6 +186,7 @@ enum chat_event_kind {
 struct chat_event {
 	enum chat_event_kind kind;
 	struct slice id, name, text;
+	struct slice signature; /* of the thought that led to a call, where the provider tells it */
 	enum chat_finish finish;
 	json_ref error;
 };
@@ -198,6 +199,7 @@ struct chat_reader {
 	struct openai_usage usage; /* present: as far as it is known */
 	uint64_t raw[5];           /* the provider's own figures, cumulative */
 	bool started, in_tool, arguments_seen;
+	bool said; /* text or a call */
 	uint32_t tool_count; /* begun */
 	uint32_t tool_index; /* the provider's number of the last one, or of its block */
 };
@@ -239,7 +241,7 @@ struct chat_dialect {
 		struct text *out);
 };
 
-extern const struct chat_dialect chat_openai, chat_anthropic;
+extern const struct chat_dialect chat_openai, chat_anthropic, chat_gemini;
 
 /* For the dialects. */
 

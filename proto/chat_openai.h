@@ -24,6 +24,13 @@ void chat_openai_write_event(
 /* `"usage":{...}` as answers and the last chunk carry it. */
 void chat_openai_write_usage(const struct openai_usage *usage, struct text *t);
 
+/*
+ * The signature that a thinking model gives to a call and wants back with it: where Google's own servers of this dialect
+ * have it, extra_content.google.thought_signature. NULL data: none; then nothing is written.
+ */
+struct slice chat_openai_read_signature(const struct json_parser *p, json_ref call);
+void chat_openai_write_signature(struct text *t, struct slice signature);
+
 /* `,"tool_calls":[...]` as messages of requests and answers carry it; nothing when there are none. */
 void chat_openai_write_calls(struct text *t, const struct chat_parts *parts);
 

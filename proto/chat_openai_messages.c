@@ -171,6 +171,7 @@ static int read_tool_call(struct chat_reading *r, struct chat_message *message, 
 	part->id = chat_member_text(r->p, value, SLICE("id"));
 	part->name = chat_member_text(r->p, function, SLICE("name"));
 	part->arguments = chat_member_text(r->p, function, SLICE("arguments"));
+	part->signature = chat_openai_read_signature(r->p, value);
 	if (!part->id.size || !part->name.size)
 		return refuse_message(r, SLICE("Each of 'tool_calls' needs an id and a function with a name."));
 	if (!part->arguments.size)

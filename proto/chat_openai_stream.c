@@ -152,7 +152,9 @@ static void write_call(
 		text_json(out, event->id);
 		text_literal(out, ",\"type\":\"function\",\"function\":{\"name\":");
 		text_json(out, event->name);
-		text_literal(out, ",\"arguments\":\"\"}}]");
+		text_literal(out, ",\"arguments\":\"\"}");
+		chat_openai_write_signature(out, event->signature);
+		text_literal(out, "}]");
 	} else {
 		text_u64(out, w->tool_count ? w->tool_count - 1 : 0);
 		text_literal(out, ",\"function\":{\"arguments\":");

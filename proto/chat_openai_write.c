@@ -106,6 +106,22 @@ static unsigned write_content(struct chat *chat, struct text *t, const struct ch
 	return count;
 }
 
+struct slice chat_openai_read_signature(const struct json_parser *p, json_ref call)
+{
+	json_ref google = json_member(p, json_member(p, call, SLICE("extra_content")), SLICE("google"));
+
+	return chat_member_text(p, google, SLICE("thought_signature"));
+}
+
+void chat_openai_write_signature(struct text *t, struct slice signature)
+{
+	if (!signature.size)
+		return;
+	text_literal(t, ",\"extra_content\":{\"google\":{\"thought_signature\":");
+	text_json(t, signature);
+	text_literal(t, "}}");
+}
+
 void chat_openai_write_calls(struct text *t, const struct chat_parts *parts)
 {
 	bool first = true;
@@ -121,7 +137,9 @@ void chat_openai_write_calls(struct text *t, const struct chat_parts *parts)
 		text_json(t, part->name);
 		text_literal(t, ",\"arguments\":");
 		text_json(t, part->arguments);
-		text_literal(t, "}}");
+		text_char(t, '}');
+		chat_openai_write_signature(t, part->signature);
+		text_char(t, '}');
 	}
 	if (!first)
 		text_char(t, ']');
