@@ -55,6 +55,15 @@ struct chat_part *chat_add_part(struct chat *chat, struct chat_parts *parts, enu
 	return part;
 }
 
+struct chat_message *chat_results_message(struct chat *chat)
+{
+	struct chat_message *last = chat->last_message;
+
+	if (last && last->role == CHAT_USER && last->parts.last && last->parts.last->kind == CHAT_TOOL_RESULT)
+		return last;
+	return chat_add_message(chat, CHAT_USER);
+}
+
 struct chat_tool *chat_add_tool(struct chat *chat)
 {
 	struct chat_tool *tool = add(chat, sizeof(*tool));

@@ -119,6 +119,7 @@ struct chat {
 	struct slice thinking; /* JSON, in the words of Anthropic; NULL data: not said */
 	struct slice user;
 	bool stream;
+	struct slice echo;                    /* JSON members of the request that its answers repeat, in the arena */
 	uint32_t needs;                       /* enum chat_need */
 	struct slice need_params[CHAT_NEEDS]; /* static: the field of each */
 	unsigned dropped_count;
@@ -130,6 +131,8 @@ void chat_init(struct chat *chat, struct arena *arena);
 /* NULL: chat->err is set. What is appended is zeroed. */
 struct chat_message *chat_add_message(struct chat *chat, enum chat_role role);
 struct chat_part *chat_add_part(struct chat *chat, struct chat_parts *parts, enum chat_part_kind kind);
+/* For one more result: results of one turn are one message. */
+struct chat_message *chat_results_message(struct chat *chat);
 struct chat_tool *chat_add_tool(struct chat *chat);
 
 void chat_need(struct chat *chat, enum chat_need need, struct slice param);
@@ -166,6 +169,10 @@ struct chat_frame {
 	uint64_t created_s, prompt_tokens_estimate;
 	bool include_usage;
 	struct openai_usage usage; /* settled, for the end of a stream */
+	struct slice id;           /* the gateway's own of the request: letters and digits */
+	struct slice echo;         /* as struct chat has it */
+	struct slice previous_id;  /* the answer that the conversation continues; NULL data: none */
+	bool kept;                 /* the gateway keeps the conversation */
 };
 
 /* Streams: a reader takes a provider's events apart, a writer puts the client's together. */
@@ -206,6 +213,17 @@ struct chat_reader {
 
 enum { CHAT_ID_BYTES = 128 };
 
+/* What a stream's last events repeat of those before: see responses_stream.c. */
+struct chat_kept {
+	struct arena *arena;
+	struct text output;                           /* the items of the answer as JSON, the last one as far as it came */
+	size_t item_at, part_at, text_at;             /* in `output`: of the item and the part that are open */
+	size_t name_at, name_bytes;                   /* of a call's, quoted */
+	uint32_t part_count;                          /* of the open item */
+	uint64_t sequence;                            /* the next event's number */
+	bool sealed;                                  /* the open item's signature has begun */
+};
+
 struct chat_writer {
 	char id[CHAT_ID_BYTES];
 	unsigned id_size;
@@ -213,6 +231,8 @@ struct chat_writer {
 	int open; /* the kind of the block that is open; -1: none */
 	uint32_t block_count, tool_count;
 	enum chat_finish finish;
+	size_t last_bytes; /* of what the end wrote: the dialect's last event, which the receipt goes before; 0: none */
+	struct chat_kept kept;
 };
 
 /* What a request is written for. */
@@ -226,6 +246,7 @@ struct chat_target {
 struct chat_dialect {
 	const char *name;
 	uint32_t has; /* enum chat_need: what it can say */
+	/* Where no provider is spoken to in this dialect through the form, write_request and read_answer are NULL. */
 	/* 0; -EINVAL with *problem; -ENOMEM. */
 	int (*read_request)(const struct json_parser *p, struct chat *chat, struct openai_problem *problem);
 	/* 0; -EINVAL with *problem. The caller looks at body->full. */
@@ -239,9 +260,12 @@ struct chat_dialect {
 	int (*read_event)(struct chat_reader *reader, const struct json_parser *p, struct chat_sink *sink);
 	void (*write_event)(struct chat_writer *writer, const struct chat_event *event, const struct chat_frame *frame,
 		struct text *out);
+	/* Bytes that writing the event may take beside its own; NULL: none worth counting. */
+	size_t (*event_room)(
+		const struct chat_writer *writer, const struct chat_event *event, const struct chat_frame *frame);
 };
 
-extern const struct chat_dialect chat_openai, chat_anthropic, chat_gemini;
+extern const struct chat_dialect chat_openai, chat_anthropic, chat_gemini, chat_responses;
 
 /* For the dialects. */
 

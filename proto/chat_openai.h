@@ -12,6 +12,16 @@ struct chat_reading {
 };
 int chat_openai_read_messages(struct chat_reading *r, json_ref value);
 
+/* For both of OpenAI's APIs. An image's URL or a file's base64, `param`: the field that it came in. */
+int chat_openai_set_image(struct chat_reading *r, struct chat_part *part, struct slice url, struct slice param);
+int chat_openai_set_file(struct chat_reading *r, struct chat_part *part, struct slice data, struct slice param);
+void chat_openai_drop_detail(struct chat_reading *r, json_ref image);
+int chat_openai_read_choice(struct chat_reading *r, json_ref value);
+/* A JSON schema with its name: the object that holds both. */
+int chat_openai_read_schema(struct chat_reading *r, json_ref schema, struct slice param);
+/* A field of the request's root that has the same name and meaning in both; what neither knows is dropped by name. */
+int chat_openai_read_option(struct chat_reading *r, json_ref value);
+
 int chat_openai_read_request(const struct json_parser *p, struct chat *chat, struct openai_problem *problem);
 int chat_openai_write_request(
 	struct chat *chat, const struct chat_target *target, struct text *body, struct openai_problem *problem);

@@ -32,27 +32,52 @@ static int read_text_part(
 	return 0;
 }
 
+int chat_openai_set_image(struct chat_reading *r, struct chat_part *part, struct slice url, struct slice param)
+{
+	chat_need(r->chat, CHAT_VISION, param);
+	if (chat_data_url(url, &part->media_type, &part->data))
+		return 0;
+	if (slice_starts_with(url, SLICE("data:")))
+		return refuse(
+			r, INVALID, SLICE("An image's data URL has to be base64: data:image/png;base64,..."), param);
+	part->url = url;
+	return 0;
+}
+
+int chat_openai_set_file(struct chat_reading *r, struct chat_part *part, struct slice data, struct slice param)
+{
+	chat_need(r->chat, CHAT_FILES, param);
+	if (chat_data_url(data, &part->media_type, &part->data))
+		return 0;
+	if (slice_starts_with(data, SLICE("data:")))
+		return refuse(r, INVALID,
+			SLICE("A file's data URL has to be base64: data:application/pdf;base64,..."), param);
+	part->media_type = SLICE("application/pdf");
+	part->data = data;
+	return 0;
+}
+
+void chat_openai_drop_detail(struct chat_reading *r, json_ref image)
+{
+	struct slice detail = chat_member_text(r->p, image, SLICE("detail"));
+
+	if (detail.data && !slice_equal(detail, SLICE("auto")))
+		chat_drop(r->chat, SLICE("detail"));
+}
+
 static int read_image(struct chat_reading *r, struct chat_parts *parts, json_ref value)
 {
 	json_ref image = json_member(r->p, value, SLICE("image_url"));
-	struct slice url = chat_member_text(r->p, image, SLICE("url")), detail;
+	struct slice url = chat_member_text(r->p, image, SLICE("url"));
 	struct chat_part *part = chat_add_part(r->chat, parts, CHAT_IMAGE);
 
 	if (!part)
 		return r->chat->err;
 	if (!url.size)
 		return refuse_message(r, SLICE("A part of type image_url needs 'image_url.url'."));
-	detail = chat_member_text(r->p, image, SLICE("detail"));
-	if (detail.data && !slice_equal(detail, SLICE("auto")))
-		chat_drop(r->chat, SLICE("detail"));
-	chat_need(r->chat, CHAT_VISION, SLICE("messages"));
+	chat_openai_drop_detail(r, image);
 	part->cache_control = chat_member_json(r->p, value, SLICE("cache_control"));
-	if (chat_data_url(url, &part->media_type, &part->data))
-		return 0;
-	if (slice_starts_with(url, SLICE("data:")))
-		return refuse_message(r, SLICE("An image's data URL has to be base64: data:image/png;base64,..."));
-	part->url = url;
-	return 0;
+	return chat_openai_set_image(r, part, url, SLICE("messages"));
 }
 
 static int read_file(struct chat_reading *r, struct chat_parts *parts, json_ref value)
@@ -68,16 +93,9 @@ static int read_file(struct chat_reading *r, struct chat_parts *parts, json_ref 
 	part = chat_add_part(r->chat, parts, CHAT_FILE);
 	if (!part)
 		return r->chat->err;
-	chat_need(r->chat, CHAT_FILES, SLICE("messages"));
 	part->name = chat_member_text(r->p, file, SLICE("filename"));
 	part->cache_control = chat_member_json(r->p, value, SLICE("cache_control"));
-	if (chat_data_url(data, &part->media_type, &part->data))
-		return 0;
-	if (slice_starts_with(data, SLICE("data:")))
-		return refuse_message(r, SLICE("A file's data URL has to be base64: data:application/pdf;base64,..."));
-	part->media_type = SLICE("application/pdf");
-	part->data = data;
-	return 0;
+	return chat_openai_set_file(r, part, data, SLICE("messages"));
 }
 
 static int read_part(struct chat_reading *r, struct chat_parts *parts, json_ref value)
@@ -130,20 +148,10 @@ static int read_content(struct chat_reading *r, struct chat_parts *parts, json_r
 
 /* ---- messages ----------------------------------------------------------------------------------------------- */
 
-/* The results of one turn's calls are one message. */
-static struct chat_message *results_message(struct chat *chat)
-{
-	struct chat_message *last = chat->last_message;
-
-	if (last && last->role == CHAT_USER && last->parts.last && last->parts.last->kind == CHAT_TOOL_RESULT)
-		return last;
-	return chat_add_message(chat, CHAT_USER);
-}
-
 static int read_tool_result(struct chat_reading *r, json_ref value)
 {
 	struct slice id = chat_member_text(r->p, value, SLICE("tool_call_id"));
-	struct chat_message *message = results_message(r->chat);
+	struct chat_message *message = chat_results_message(r->chat);
 	struct chat_part *part = message ? chat_add_part(r->chat, &message->parts, CHAT_TOOL_RESULT) : NULL;
 
 	if (!part)

@@ -52,7 +52,7 @@ static int read_tools(struct chat_reading *r, json_ref value)
 	return err;
 }
 
-static int read_choice(struct chat_reading *r, json_ref value)
+int chat_openai_read_choice(struct chat_reading *r, json_ref value)
 {
 	struct slice word = json_type(r->p, value) == JSON_STRING ? json_string(r->p, value) : slice_of(NULL, 0);
 	struct chat *chat = r->chat;
@@ -88,6 +88,21 @@ static int read_parallel(struct chat_reading *r, json_ref value)
 	return 0;
 }
 
+int chat_openai_read_schema(struct chat_reading *r, json_ref schema, struct slice param)
+{
+	struct chat *chat = r->chat;
+
+	chat->format = CHAT_FORMAT_JSON_SCHEMA;
+	chat->schema_name = chat_member_text(r->p, schema, SLICE("name"));
+	chat->schema_description = chat_member_text(r->p, schema, SLICE("description"));
+	chat->schema = chat_member_json(r->p, schema, SLICE("schema"));
+	chat->schema_strict = chat_member_json(r->p, schema, SLICE("strict"));
+	chat_need(chat, CHAT_JSON_SCHEMA, param);
+	if (!chat->schema.data || chat->schema.data[0] != '{')
+		return refuse(r, INVALID, SLICE("A format of type json_schema needs a schema: an object."), param);
+	return 0;
+}
+
 static int read_format(struct chat_reading *r, json_ref value)
 {
 	struct slice type = chat_member_text(r->p, value, SLICE("type"));
@@ -104,16 +119,7 @@ static int read_format(struct chat_reading *r, json_ref value)
 	if (!slice_equal(type, SLICE("json_schema")))
 		return refuse(r, INVALID, SLICE("'response_format.type' has to be text, json_object or json_schema."),
 			SLICE("response_format"));
-	chat->format = CHAT_FORMAT_JSON_SCHEMA;
-	chat->schema_name = chat_member_text(r->p, schema, SLICE("name"));
-	chat->schema_description = chat_member_text(r->p, schema, SLICE("description"));
-	chat->schema = chat_member_json(r->p, schema, SLICE("schema"));
-	chat->schema_strict = chat_member_json(r->p, schema, SLICE("strict"));
-	chat_need(chat, CHAT_JSON_SCHEMA, SLICE("response_format"));
-	if (!chat->schema.data || chat->schema.data[0] != '{')
-		return refuse(r, INVALID, SLICE("'response_format.json_schema' needs a schema: an object."),
-			SLICE("response_format"));
-	return 0;
+	return chat_openai_read_schema(r, schema, SLICE("response_format"));
 }
 
 static int add_stop(struct chat_reading *r, json_ref value)
@@ -246,27 +252,43 @@ static int pass_over(struct chat_reading *r, json_ref value)
 	return 0;
 }
 
-/* What is not in this table is a knob: its name is dropped, and said. */
-static const struct {
+struct field {
 	const char *name;
 	int (*read)(struct chat_reading *r, json_ref value);
-} fields[] = {
+};
+
+static const struct field *find_field(const struct field *fields, size_t count, struct slice key)
+{
+	for (size_t i = 0; i < count; i++)
+		if (slice_equal(key, slice_of_string(fields[i].name)))
+			return &fields[i];
+	return NULL;
+}
+
+/* Those of both APIs. What is in no table is a knob: its name is dropped, and said. */
+static const struct field options[] = {
 	{"model", pass_over},
-	{"messages", chat_openai_read_messages},
 	{"stream", read_stream},
 	{"stream_options", pass_over},
-	{"max_tokens", read_limit},
-	{"max_completion_tokens", read_limit},
 	{"temperature", read_temperature},
 	{"top_p", read_top_p},
-	{"stop", read_stop},
-	{"tools", read_tools},
-	{"tool_choice", read_choice},
 	{"parallel_tool_calls", read_parallel},
-	{"response_format", read_format},
-	{"reasoning_effort", read_effort},
 	{"user", read_user},
 	{"safety_identifier", read_user},
+	{"moderation", need_moderation},
+	{"x-routing-hints", pass_over},
+	{"x-fallback-chain", pass_over},
+};
+
+static const struct field fields[] = {
+	{"messages", chat_openai_read_messages},
+	{"max_tokens", read_limit},
+	{"max_completion_tokens", read_limit},
+	{"stop", read_stop},
+	{"tools", read_tools},
+	{"tool_choice", chat_openai_read_choice},
+	{"response_format", read_format},
+	{"reasoning_effort", read_effort},
 	{"n", read_n},
 	{"logprobs", read_logprobs},
 	{"modalities", read_modalities},
@@ -274,23 +296,27 @@ static const struct {
 	{"functions", need_functions},
 	{"function_call", need_functions},
 	{"web_search_options", need_web_search},
-	{"moderation", need_moderation},
-	{"x-routing-hints", pass_over},
-	{"x-fallback-chain", pass_over},
 };
 
-static int read_field(struct chat_reading *r, json_ref value)
+int chat_openai_read_option(struct chat_reading *r, json_ref value)
 {
 	struct slice key = json_key(r->p, value);
+	const struct field *field = find_field(options, sizeof(options) / sizeof(options[0]), key);
 
-	if (json_type(r->p, value) == JSON_NULL)
-		return 0;
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (slice_equal(key, slice_of_string(fields[i].name)))
-			return fields[i].read(r, value);
+	if (field)
+		return field->read(r, value);
 	if (json_type(r->p, value) != JSON_FALSE) /* false is what all of them do unasked */
 		chat_drop(r->chat, key);
 	return 0;
+}
+
+static int read_field(struct chat_reading *r, json_ref value)
+{
+	const struct field *field = find_field(fields, sizeof(fields) / sizeof(fields[0]), json_key(r->p, value));
+
+	if (json_type(r->p, value) == JSON_NULL)
+		return 0;
+	return field ? field->read(r, value) : chat_openai_read_option(r, value);
 }
 
 int chat_openai_read_request(const struct json_parser *p, struct chat *chat, struct openai_problem *problem)

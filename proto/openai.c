@@ -40,6 +40,9 @@ static int refuse_duplicates(const struct json_parser *p, struct openai_problem 
 		TWICE("messages"),
 		TWICE("prompt"),
 		TWICE("input"),
+		TWICE("store"),
+		TWICE("previous_response_id"),
+		TWICE("background"),
 		TWICE("x-routing-hints"),
 		TWICE("x-fallback-chain"),
 	};
@@ -90,7 +93,7 @@ static int read_stream(const struct json_parser *p, enum openai_api api, struct 
 			return refuse(problem, MISTYPED, SLICE("'stream' has to be true or false."), SLICE("stream"));
 		request->stream = type == JSON_TRUE;
 	}
-	if (request->stream && api != OPENAI_CHAT && api != OPENAI_COMPLETIONS)
+	if (request->stream && api != OPENAI_CHAT && api != OPENAI_COMPLETIONS && api != OPENAI_RESPONSES)
 		return refuse(problem, SLICE("unsupported_feature"),
 			SLICE("This API does not stream. Leave 'stream' out."), SLICE("stream"));
 	if (!is_given(p, request->stream_options))

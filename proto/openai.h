@@ -7,7 +7,7 @@
 
 #include "proto/json.h"
 
-enum openai_api { OPENAI_CHAT, OPENAI_COMPLETIONS, OPENAI_EMBEDDINGS, OPENAI_MODERATIONS };
+enum openai_api { OPENAI_CHAT, OPENAI_COMPLETIONS, OPENAI_EMBEDDINGS, OPENAI_MODERATIONS, OPENAI_RESPONSES };
 
 struct openai_request {
 	struct slice model;   /* unescaped */
@@ -40,6 +40,10 @@ struct openai_usage {
 	bool present; /* there, and every figure credible */
 	uint64_t prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens;
 };
+
+/* The object of an answer or an event, by the names of the Responses API or else by those of all others. Leaves *usage when
+ * it says nothing, or nothing credible. */
+void openai_read_usage(const struct json_parser *p, json_ref value, bool responses, struct openai_usage *usage);
 
 /* A unary answer. */
 struct openai_answer {

@@ -38,8 +38,18 @@ static void read_timings(const struct json_parser *p, json_ref timings, struct o
 		*usage = u;
 }
 
-static void read_usage(const struct json_parser *p, json_ref value, struct openai_usage *usage)
+/* The APIs' names for the same figures. */
+static const struct usage_names {
+	struct slice input, output, input_details, output_details;
+} usage_names[] = {
+	{{"prompt_tokens", 13}, {"completion_tokens", 17}, {"prompt_tokens_details", 21},
+		{"completion_tokens_details", 25}},
+	{{"input_tokens", 12}, {"output_tokens", 13}, {"input_tokens_details", 20}, {"output_tokens_details", 21}},
+};
+
+void openai_read_usage(const struct json_parser *p, json_ref value, bool responses, struct openai_usage *usage)
 {
+	const struct usage_names *names = &usage_names[responses];
 	struct openai_usage u = {.present = true};
 	json_ref details;
 	bool credible;
@@ -47,20 +57,25 @@ static void read_usage(const struct json_parser *p, json_ref value, struct opena
 	if (value == JSON_NONE || json_type(p, value) != JSON_OBJECT)
 		return;
 	/* No figure of its own means that nothing is known, not that nothing was used. */
-	if (json_member(p, value, SLICE("prompt_tokens")) == JSON_NONE)
+	if (json_member(p, value, names->input) == JSON_NONE)
 		return;
-	credible = read_figure(p, value, SLICE("prompt_tokens"), &u.prompt_tokens) &&
-		   read_figure(p, value, SLICE("completion_tokens"), &u.completion_tokens);
-	details = json_member(p, value, SLICE("prompt_tokens_details"));
+	credible = read_figure(p, value, names->input, &u.prompt_tokens) &&
+		   read_figure(p, value, names->output, &u.completion_tokens);
+	details = json_member(p, value, names->input_details);
 	if (credible && details != JSON_NONE)
 		credible = read_figure(p, details, SLICE("cached_tokens"), &u.cached_tokens) &&
 			   read_figure(p, details, SLICE("cache_write_tokens"), &u.cache_write_tokens);
-	details = json_member(p, value, SLICE("completion_tokens_details"));
+	details = json_member(p, value, names->output_details);
 	if (credible && details != JSON_NONE)
 		credible = read_figure(p, details, SLICE("reasoning_tokens"), &u.reasoning_tokens);
 	if (credible && u.cached_tokens + u.cache_write_tokens <= u.prompt_tokens &&
 		u.reasoning_tokens <= u.completion_tokens && u.prompt_tokens > 0)
 		*usage = u;
+}
+
+static void read_usage(const struct json_parser *p, json_ref value, struct openai_usage *usage)
+{
+	openai_read_usage(p, value, false, usage);
 }
 
 static uint64_t text_bytes(const struct json_parser *p, json_ref value)
