@@ -209,6 +209,7 @@ struct chat_reader {
 	bool said; /* text or a call */
 	uint32_t tool_count; /* begun */
 	uint32_t tool_index; /* the provider's number of the last one, or of its block */
+	uint64_t sequence;   /* behind the last event's number, where events are numbered */
 };
 
 enum { CHAT_ID_BYTES = 128 };

@@ -91,15 +91,13 @@ struct slice responses_event_name(const struct json_parser *p)
 	return name;
 }
 
-bool responses_event_number(const struct json_parser *p, uint64_t *number)
+static void read_number(struct chat_reader *reader, const struct json_parser *p)
 {
 	json_ref value = json_member(p, 0, SLICE("sequence_number"));
-	int64_t said;
+	int64_t number;
 
-	if (value == JSON_NONE || !json_integer(p, value, &said) || said < 0)
-		return false;
-	*number = (uint64_t)said;
-	return true;
+	if (value != JSON_NONE && json_integer(p, value, &number) && number >= 0)
+		reader->sequence = (uint64_t)number + 1;
 }
 
 /* Events whose `delta` a reader sees, and as what. */
@@ -174,6 +172,7 @@ int responses_read_event(struct chat_reader *reader, const struct json_parser *p
 
 	if (json_type(p, 0) != JSON_OBJECT)
 		return -EPROTO;
+	read_number(reader, p);
 	for (size_t i = 0; i < sizeof(deltas) / sizeof(deltas[0]); i++) {
 		struct chat_event event = {.kind = deltas[i].kind, .error = JSON_NONE};
 

@@ -30,8 +30,6 @@ int responses_read_figures(const struct json_parser *p, struct openai_answer *an
 void responses_edit_event(const struct json_parser *p, struct slice model_json, struct json_edits *edits);
 /* Its name, as the line `event:` wants it; NULL data: none that can stand there. */
 struct slice responses_event_name(const struct json_parser *p);
-/* `sequence_number` of an event; false: it has none. */
-bool responses_event_number(const struct json_parser *p, uint64_t *number);
 
 /* The items of a request's input; read_request() has read all else. */
 int responses_read_input(struct chat_reading *r, json_ref value);

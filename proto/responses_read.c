@@ -219,17 +219,17 @@ static int read_instructions(struct chat_reading *r)
 static const struct {
 	struct slice name, unsaid;
 } echoed[] = {
-	{{"instructions", 12}, {"null", 4}},
-	{{"max_output_tokens", 17}, {"null", 4}},
-	{{"metadata", 8}, {"{}", 2}},
-	{{"parallel_tool_calls", 19}, {"true", 4}},
-	{{"reasoning", 9}, {"{\"effort\":null,\"summary\":null}", 30}},
-	{{"temperature", 11}, {"1", 1}},
-	{{"text", 4}, {"{\"format\":{\"type\":\"text\"}}", 26}},
-	{{"tool_choice", 11}, {"\"auto\"", 6}},
-	{{"tools", 5}, {"[]", 2}},
-	{{"top_p", 5}, {"1", 1}},
-	{{"truncation", 10}, {"\"disabled\"", 10}},
+	{SLICE("instructions"), SLICE("null")},
+	{SLICE("max_output_tokens"), SLICE("null")},
+	{SLICE("metadata"), SLICE("{}")},
+	{SLICE("parallel_tool_calls"), SLICE("true")},
+	{SLICE("reasoning"), SLICE("{\"effort\":null,\"summary\":null}")},
+	{SLICE("temperature"), SLICE("1")},
+	{SLICE("text"), SLICE("{\"format\":{\"type\":\"text\"}}")},
+	{SLICE("tool_choice"), SLICE("\"auto\"")},
+	{SLICE("tools"), SLICE("[]")},
+	{SLICE("top_p"), SLICE("1")},
+	{SLICE("truncation"), SLICE("\"disabled\"")},
 };
 
 enum { ECHOED = sizeof(echoed) / sizeof(echoed[0]) };

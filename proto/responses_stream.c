@@ -115,13 +115,13 @@ struct part_kind {
 
 static const struct part_kind kinds[] = {
 	[CHAT_TEXT] = {"response.content_part.added", "response.output_text.delta", "response.output_text.done",
-		"response.content_part.done", "text", {"{\"type\":\"output_text\",\"text\":\"", 30},
-		{"\",\"annotations\":[],\"logprobs\":[]}", 34}, true},
+		"response.content_part.done", "text", SLICE("{\"type\":\"output_text\",\"text\":\""),
+		SLICE("\",\"annotations\":[],\"logprobs\":[]}"), true},
 	[CHAT_REFUSAL] = {"response.content_part.added", "response.refusal.delta", "response.refusal.done",
-		"response.content_part.done", "refusal", {"{\"type\":\"refusal\",\"refusal\":\"", 29}, {"\"}", 2}, false},
+		"response.content_part.done", "refusal", SLICE("{\"type\":\"refusal\",\"refusal\":\""), SLICE("\"}"), false},
 	[CHAT_THINKING] = {"response.reasoning_summary_part.added", "response.reasoning_summary_text.delta",
 		"response.reasoning_summary_text.done", "response.reasoning_summary_part.done", "text",
-		{"{\"type\":\"summary_text\",\"text\":\"", 31}, {"\"}", 2}, false},
+		SLICE("{\"type\":\"summary_text\",\"text\":\""), SLICE("\"}"), false},
 };
 
 static bool is_said(int kind)

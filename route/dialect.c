@@ -86,6 +86,8 @@ const struct dialect *dialect_of(enum provider_kind kind)
 
 const struct dialect *dialect_of_api(enum receipt_api api)
 {
+	if (api == API_RESPONSES)
+		return &dialect_responses;
 	return CONFIG(ANTHROPIC) && api == API_MESSAGES ? &dialect_anthropic : &dialect_openai;
 }
 
@@ -97,6 +99,14 @@ static bool model_lists(const struct model_settings *model, const char *capabili
 		if (strcmp(model->capabilities.list[i], capability) == 0)
 			return true;
 	return false;
+}
+
+const struct dialect *dialect_of_call(
+	enum provider_kind kind, const struct model_settings *model, enum receipt_api api)
+{
+	if (api == API_RESPONSES && kind == PROVIDER_OPENAI && model_lists(model, "responses"))
+		return &dialect_responses;
+	return dialect_of(kind);
 }
 
 /* Anthropic's newest version of its API has no sampling any more: all of its versions are dates. */

@@ -73,19 +73,32 @@ struct dialect {
 		struct openai_problem *problem);
 	void (*print_error)(const struct api_error *error, struct slice request_id, struct text *json);
 	struct slice error_event; /* what goes before an error event's data */
-	struct slice end_event;   /* the last event, whole */
+	/* An error event whole, where it is not that and print_error()'s; NULL: it is. */
+	void (*print_stream_error)(const struct api_error *error, struct slice request_id,
+		const struct chat_frame *frame, struct chat_writer *writer, struct text *out);
+	struct slice end_event; /* the last event, whole; NULL data: it is the provider's own, or chat->write_event()'s */
 	struct slice id_header;   /* under which the client looks for the request's id; NULL data: x-request-id alone */
 };
 
-extern const struct dialect dialect_openai, dialect_anthropic;
+extern const struct dialect dialect_openai, dialect_anthropic, dialect_responses;
 /* Providers that speak OpenAI with differences. */
 extern const struct dialect dialect_azure, dialect_groq, dialect_together;
 
 /* NULL for a kind that this build cannot speak to. */
 const struct dialect *dialect_of(enum provider_kind kind);
 
+/* That of a call: providers of kind openai serve some APIs in a dialect of their own, if the model lists them. */
+const struct dialect *dialect_of_call(
+	enum provider_kind kind, const struct model_settings *model, enum receipt_api api);
+
 /* That of the clients of an API. */
 const struct dialect *dialect_of_api(enum receipt_api api);
+
+/* Behind base_url; NULL: the provider lacks this API. What is bridged goes where its chats go. */
+static inline const char *dialect_path(const struct dialect *provider, enum receipt_api api)
+{
+	return provider->paths[api == API_RESPONSES && !provider->paths[api] ? API_CHAT_COMPLETIONS : api];
+}
 
 /* Whether what passes between them is another chat, and not the same one edited. */
 static inline bool dialect_translates(const struct dialect *client, const struct dialect *provider)

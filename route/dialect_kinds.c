@@ -39,7 +39,7 @@ static void write_azure_path(const struct upstream_request *request, struct text
 		text_string(head, slice_ends_with(prefix, SLICE("/openai")) ? "/deployments/" : "/openai/deployments/");
 		upstream_add_segment(head, request->model);
 	}
-	text_string(head, request->dialect->paths[request->api]);
+	text_string(head, dialect_path(request->dialect, request->api));
 	if (!version)
 		return;
 	text_literal(head, "?api-version=");

@@ -229,7 +229,10 @@ int exchange_translate_request(struct exchange *exchange, const struct exchange_
 int exchange_read_translated(struct exchange *exchange, struct chat_answer *whole, struct openai_answer *figures);
 int exchange_write_translated(struct exchange *exchange, const struct chat_answer *whole, struct slice members);
 int exchange_read_event(struct exchange *exchange, struct exchange_event *event); /* the view holds its data */
-int exchange_write_end(struct exchange *exchange, struct slice members, struct slice *written);
+/* *last: the dialect's last event, which waits for the receipt; empty: it is the dialect's end_event. */
+int exchange_write_end(
+	struct exchange *exchange, struct slice members, struct slice *written, struct slice *last);
+struct chat_frame exchange_frame(const struct exchange *exchange, struct slice members);
 enum attempt_failure exchange_stream_failure(const struct exchange *exchange, json_ref error);
 
 /* exchange_stream.c */

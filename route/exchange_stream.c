@@ -118,7 +118,7 @@ int exchange_stream_begin(struct exchange *e)
 {
 	sse_init_growing(&e->sse, &e->arena, e->gateway_shard->event_joined, GATEWAY_STREAM_EVENT_BYTES);
 	e->reader = (struct chat_reader){0};
-	e->writer = (struct chat_writer){.open = -1};
+	e->writer = (struct chat_writer){.open = -1, .kept.arena = &e->arena};
 	e->state = EXCHANGE_STREAMING;
 	return 0;
 }
@@ -295,6 +295,7 @@ static void forward_viewed(struct exchange *e, struct slice data)
 	pass_on(e, SLICE("data: "), iov, count, size, chunk.content || chunk.finish_reason.size);
 }
 
+static void end_stream(struct exchange *e, struct slice last);
 static void end_marker(struct exchange *e);
 
 static void forward_written(struct exchange *e, struct slice written, bool content)
@@ -305,29 +306,68 @@ static void forward_written(struct exchange *e, struct slice written, bool conte
 		pass_on(e, SLICE(""), &iov, 1, written.size, content);
 }
 
-/* An event whose name clients go by: it says the name again, on a line of its own. */
+enum { LEAD_BYTES = 128 };
+
+/* The lines before an event's data, where clients go by its name: it says the name again. False: it has none. */
+static bool name_event(const struct exchange *e, struct text *lead)
+{
+	struct slice name = e->candidate->dialect->event_name(e->gateway_shard->json);
+
+	if (!name.size || name.size > LEAD_BYTES - 16)
+		return false; /* clients skip what has no name */
+	text_literal(lead, "event: ");
+	text_add(lead, name);
+	text_literal(lead, "\ndata: ");
+	return true;
+}
+
+static unsigned edit_named(struct exchange *e, struct slice data, struct iovec *iov, size_t *size)
+{
+	struct json_edits edits;
+
+	json_edits_init(&edits);
+	e->candidate->dialect->edit_event(e->gateway_shard->json, e->model_json, &edits);
+	return json_edited(&edits, data, iov, size);
+}
+
 static void forward_named(struct exchange *e, struct slice data, bool content)
 {
-	enum { LEAD_BYTES = 128 };
-	const struct dialect *dialect = e->candidate->dialect;
-	struct json_parser *json = e->gateway_shard->json;
-	struct slice name = dialect->event_name(json);
 	struct iovec iov[2 * JSON_EDITS_MAX + 1];
 	char memory[LEAD_BYTES];
 	struct text lead = text_over(memory, sizeof(memory));
-	struct json_edits edits;
 	unsigned count;
 	size_t size;
 
-	if (!name.size || name.size > LEAD_BYTES - 16)
-		return; /* clients skip what has no name */
-	text_literal(&lead, "event: ");
-	text_add(&lead, name);
-	text_literal(&lead, "\ndata: ");
-	json_edits_init(&edits);
-	dialect->edit_event(json, e->model_json, &edits);
-	count = json_edited(&edits, data, iov, &size);
+	if (!name_event(e, &lead))
+		return;
+	count = edit_named(e, data, iov, &size);
 	pass_on(e, text_slice(&lead), iov, count, size, content);
+}
+
+/* The provider's own last event, to be kept until the receipt is there; NULL data: no memory. */
+static struct slice keep_last(struct exchange *e, struct slice data)
+{
+	struct iovec iov[2 * JSON_EDITS_MAX + 1];
+	size_t size;
+	unsigned count = edit_named(e, data, iov, &size);
+	struct text last = text_over(arena_alloc(&e->arena, LEAD_BYTES + size + 2), LEAD_BYTES + size + 2);
+
+	if (!last.data || !name_event(e, &last))
+		return slice_of(NULL, 0);
+	for (unsigned i = 0; i < count; i++)
+		text_add(&last, slice_of(iov[i].iov_base, iov[i].iov_len));
+	text_literal(&last, "\n\n");
+	return text_slice(&last);
+}
+
+static void end_named(struct exchange *e, struct slice data)
+{
+	struct slice last = e->dialect->end_event.data ? e->dialect->end_event : keep_last(e, data);
+
+	if (last.data)
+		end_stream(e, last);
+	else
+		fail_stream(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
 }
 
 /* Streams whose events are taken apart: those to be translated, and those that tell their figures over several events. */
@@ -340,6 +380,8 @@ static void forward_read(struct exchange *e, struct slice data)
 		fail_stream(e, ATTEMPT_BROKEN_STREAM, SLICE("The provider's stream holds an event that is not its own."));
 	else if (event.error != JSON_NONE)
 		provider_error(e, event.error);
+	else if (event.ended && !e->translates)
+		end_named(e, data);
 	else if (event.ended)
 		end_marker(e);
 	else if (e->translates)
@@ -381,15 +423,21 @@ static void finish(struct exchange *e)
 
 static void write_error_event(struct exchange *e, const struct api_error *error)
 {
-	size_t capacity = 1024 + 6 * error->message.size + error->upstream.size;
+	struct chat_frame frame = exchange_frame(e, slice_of(NULL, 0));
+	struct slice id = slice_of(e->id_text, sizeof(e->id_text));
+	size_t capacity = 4096 + 6 * error->message.size + error->upstream.size + 3 * frame.echo.size;
 	struct text event = text_over(arena_alloc(&e->arena, capacity), capacity);
 
 	e->end_event = slice_of(NULL, 0);
 	if (!event.data)
 		return;
-	text_add(&event, e->dialect->error_event);
-	e->dialect->print_error(error, slice_of(e->id_text, sizeof(e->id_text)), &event);
-	text_literal(&event, "\n\n");
+	if (e->dialect->print_stream_error) {
+		e->dialect->print_stream_error(error, id, &frame, &e->writer, &event);
+	} else {
+		text_add(&event, e->dialect->error_event);
+		e->dialect->print_error(error, id, &event);
+		text_literal(&event, "\n\n");
+	}
 	if (!event.full)
 		e->end_event = text_slice(&event);
 }
@@ -425,23 +473,13 @@ static void stream_settled(struct exchange *e, int result)
 	finish(e);
 }
 
-/* What a translated stream says last: usage, where the client wants it there. */
-static int end_translated(struct exchange *e)
+/* `last`: the dialect's last event. */
+static void end_stream(struct exchange *e, struct slice last)
 {
-	struct slice written;
+	size_t capacity = END_EVENT_BYTES + last.size;
+	struct text event = text_over(arena_alloc(&e->arena, capacity), capacity);
 
-	exchange_settle_usage(e);
-	if (exchange_write_end(e, usage_members(e, true), &written) < 0)
-		return -E2BIG;
-	send_bytes(e, written);
-	return 0;
-}
-
-static void end_marker(struct exchange *e)
-{
-	struct text event = text_over(arena_alloc(&e->arena, END_EVENT_BYTES), END_EVENT_BYTES);
-
-	if (!event.data || let_go(e) < 0 || (e->translates && end_translated(e) < 0)) {
+	if (!event.data || let_go(e) < 0) {
 		fail_stream(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
 		return;
 	}
@@ -454,10 +492,27 @@ static void end_marker(struct exchange *e)
 	text_literal(&event, ": x-llm-gateway ");
 	exchange_print_summary(e, &event, true);
 	text_literal(&event, "\n\n");
-	text_add(&event, e->dialect->end_event);
+	text_add(&event, last);
 	e->end_event = text_slice(&event);
 	e->state = EXCHANGE_SETTLING;
 	exchange_append_receipt(e, stream_settled);
+}
+
+/* A translated stream says last what its dialect wants there: usage, and all that was told. */
+static void end_marker(struct exchange *e)
+{
+	struct slice written = slice_of(NULL, 0), last = slice_of(NULL, 0);
+
+	if (e->translates) {
+		exchange_settle_usage(e);
+		if (let_go(e) < 0 || exchange_write_end(e, usage_members(e, true), &written, &last) < 0) {
+			fail_stream(
+				e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
+			return;
+		}
+		send_bytes(e, written);
+	}
+	end_stream(e, last.size ? last : e->dialect->end_event);
 }
 
 static void on_event(struct exchange *e, const struct sse_event *event)

@@ -11,7 +11,7 @@
 
 bool exchange_is_chat(const struct exchange *e)
 {
-	return e->api == API_CHAT_COMPLETIONS || e->api == API_MESSAGES;
+	return e->api == API_CHAT_COMPLETIONS || e->api == API_MESSAGES || e->api == API_RESPONSES;
 }
 
 /* Reads the client's request, which the view holds. 0; -EINVAL with e->problem; -ENOMEM. */
@@ -102,7 +102,7 @@ int exchange_translate_request(struct exchange *e, const struct exchange_candida
 
 /* ---- answers ------------------------------------------------------------------------------------------------ */
 
-static struct chat_frame make_frame(const struct exchange *e, struct slice members)
+struct chat_frame exchange_frame(const struct exchange *e, struct slice members)
 {
 	enum { BYTES_PER_TOKEN = 4 };
 
@@ -118,6 +118,8 @@ static struct chat_frame make_frame(const struct exchange *e, struct slice membe
 			.cached_tokens = e->usage.cached_tokens,
 			.cache_write_tokens = e->usage.cache_write_tokens,
 			.reasoning_tokens = e->usage.reasoning_tokens},
+		.id = slice_of(e->id_text + sizeof(e->id_text) - ULID_TEXT_BYTES, ULID_TEXT_BYTES),
+		.echo = e->chat ? e->chat->echo : slice_of(NULL, 0),
 	};
 }
 
@@ -140,7 +142,7 @@ int exchange_read_translated(struct exchange *e, struct chat_answer *whole, stru
 
 int exchange_write_translated(struct exchange *e, const struct chat_answer *whole, struct slice members)
 {
-	struct chat_frame frame = make_frame(e, members);
+	struct chat_frame frame = exchange_frame(e, members);
 	size_t capacity = e->answer.size + e->answer.size / 4 + members.size + 2048;
 	struct text body;
 	int err;
@@ -171,6 +173,43 @@ struct watch {
 	struct exchange_event *event;
 };
 
+static struct text scratch(struct exchange *e)
+{
+	return text_over(e->gateway_shard->event_written, GATEWAY_STREAM_WRITTEN_BYTES);
+}
+
+/* What an event repeats of earlier ones may not fit the scratch: then it goes into the arena, with what is there. */
+static void make_room(struct exchange *e, const struct chat_event *event, const struct chat_frame *frame, struct text *out)
+{
+	const struct chat_dialect *chat = e->dialect->chat;
+	size_t room = chat->event_room ? chat->event_room(&e->writer, event, frame) : 0;
+	size_t capacity = out->size + room + GATEWAY_STREAM_WRITTEN_BYTES;
+	char *memory;
+
+	if (room <= (out->capacity - out->size) / 2)
+		return;
+	memory = arena_alloc(&e->arena, capacity);
+	if (!memory)
+		return; /* then it is full */
+	if (out->size)
+		memcpy(memory, out->data, out->size);
+	out->data = memory;
+	out->capacity = capacity;
+}
+
+/* Of a stream that stays as it is, what an error event of the gateway's own would need to know. */
+static void note_event(struct exchange *e, const struct chat_event *event)
+{
+	struct chat_writer *w = &e->writer;
+
+	w->started = true;
+	if (event->kind != CHAT_EVENT_START || event->id.size > sizeof(w->id))
+		return;
+	w->id_size = (unsigned)event->id.size;
+	if (w->id_size)
+		memcpy(w->id, event->id.data, w->id_size);
+}
+
 static void watch_event(struct chat_sink *sink, const struct chat_event *event)
 {
 	struct watch *watch = container_of(sink, struct watch, sink);
@@ -197,8 +236,12 @@ static void watch_event(struct chat_sink *sink, const struct chat_event *event)
 		e->output_bytes += event->text.size + event->name.size;
 		break;
 	}
-	if (e->translates)
-		e->dialect->chat->write_event(&e->writer, event, &watch->frame, &watch->out);
+	if (!e->translates) {
+		note_event(e, event);
+		return;
+	}
+	make_room(e, event, &watch->frame, &watch->out);
+	e->dialect->chat->write_event(&e->writer, event, &watch->frame, &watch->out);
 }
 
 static void take_usage(struct exchange *e)
@@ -213,16 +256,11 @@ static void take_usage(struct exchange *e)
 		.reasoning_tokens = usage->reasoning_tokens};
 }
 
-static struct text scratch(struct exchange *e)
-{
-	return text_over(e->gateway_shard->event_written, GATEWAY_STREAM_WRITTEN_BYTES);
-}
-
 int exchange_read_event(struct exchange *e, struct exchange_event *event)
 {
 	struct watch watch = {.sink.event = watch_event,
 		.e = e,
-		.frame = make_frame(e, slice_of(NULL, 0)),
+		.frame = exchange_frame(e, slice_of(NULL, 0)),
 		.out = scratch(e),
 		.event = event};
 	int err;
@@ -230,18 +268,22 @@ int exchange_read_event(struct exchange *e, struct exchange_event *event)
 	*event = (struct exchange_event){.error = JSON_NONE};
 	err = e->candidate->dialect->chat->read_event(&e->reader, e->gateway_shard->json, &watch.sink);
 	take_usage(e);
+	if (!e->translates)
+		e->writer.kept.sequence = e->reader.sequence;
 	event->written = text_slice(&watch.out);
 	return watch.out.full ? -E2BIG : err;
 }
 
-int exchange_write_end(struct exchange *e, struct slice members, struct slice *written)
+int exchange_write_end(struct exchange *e, struct slice members, struct slice *written, struct slice *last)
 {
 	const struct chat_event end = {.kind = CHAT_EVENT_END, .error = JSON_NONE};
-	struct chat_frame frame = make_frame(e, members);
+	struct chat_frame frame = exchange_frame(e, members);
 	struct text out = scratch(e);
 
+	make_room(e, &end, &frame, &out);
 	e->dialect->chat->write_event(&e->writer, &end, &frame, &out);
-	*written = text_slice(&out);
+	*written = slice_of(out.data, out.size - e->writer.last_bytes);
+	*last = slice_of(out.data + written->size, e->writer.last_bytes);
 	return out.full ? -E2BIG : 0;
 }
 

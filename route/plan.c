@@ -53,7 +53,7 @@ static enum receipt_verdict judge_settings(
 {
 	const struct provider_settings *provider = option->provider;
 
-	if (!dialect || !dialect->paths[r->api])
+	if (!dialect || !dialect_path(dialect, r->api))
 		return VERDICT_NO_CAPABILITY;
 	if (r->residency && (!provider->region || strcmp(r->residency, provider->region) != 0))
 		return VERDICT_RESIDENCY;
@@ -115,7 +115,7 @@ static void judge_option(
 		.deployment = option->deployment,
 		.provider = option->provider,
 		.credential = option->credential,
-		.dialect = dialect_of(option->provider->kind),
+		.dialect = dialect_of_call(option->provider->kind, choice->model, r->api),
 		.option = option};
 	enum receipt_verdict verdict = judge_settings(r, option, candidate.dialect);
 	uint64_t until_ns = 0;

@@ -37,6 +37,7 @@ enum { ADMIN_BODY_BYTES = 65536 };
 /* The busiest first: it is searched in order. */
 static const struct service_route routes[] = {
 	API_ROUTE("/v1/chat/completions", SCOPE_CHAT, API_CHAT_COMPLETIONS),
+	API_ROUTE("/v1/responses", SCOPE_RESPONSES, API_RESPONSES),
 #ifdef CONFIG_ANTHROPIC
 	API_ROUTE("/v1/messages", SCOPE_CHAT, API_MESSAGES),
 #endif

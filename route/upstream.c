@@ -54,7 +54,7 @@ void upstream_head(const struct upstream_request *request, struct text *head)
 	if (request->dialect->write_path)
 		request->dialect->write_path(request, head);
 	else
-		text_string(head, request->dialect->paths[request->api]);
+		text_string(head, dialect_path(request->dialect, request->api));
 	text_literal(head, " HTTP/1.1\r\n");
 	add_host(request->provider, head);
 	request->dialect->authorize(request, head);

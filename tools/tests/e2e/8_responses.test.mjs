@@ -1,0 +1,221 @@
+// The Responses API with the official SDK: bridged to providers that speak something else.
+import assert from "node:assert/strict";
+import OpenAI from "openai";
+import { KEY, MASTER_KEY, eventually, forgive, openWorld, post, sse } from "./harness.mjs";
+
+const openai = (world, key = KEY) => new OpenAI({ apiKey: key, baseURL: `${world.base}/v1`, maxRetries: 0 });
+const lastTo = async (world, path) => (await fetch(`${world.mock.base}/mock/last?path=${path}`)).json();
+const refusal = async (promise) => promise.then(() => assert.fail("it was not refused"), (error) => error);
+const weather = { type: "function", name: "get_weather", description: "The weather.", strict: true,
+  parameters: { type: "object", properties: { city: { type: "string" } }, required: ["city"], additionalProperties: false } };
+const input = "Say hello.";
+
+const receiptOf = (world, id) => eventually(async () => {
+  const answer = await fetch(`${world.base}/admin/receipts/${id}`, { headers: { authorization: `Bearer ${MASTER_KEY}` } });
+  return answer.ok && answer.json();
+}, `a receipt of ${id}`);
+
+// Every event of a stream as the wire has it, checked for what holds of all: its name twice, its number, one more than the last.
+async function events(world, body) {
+  const { text } = await sse(await post(world, "/v1/responses", { ...body, stream: true }));
+  const blocks = text.split("\n\n").filter((block) => block && !block.startsWith(":"));
+  return blocks.map((block, i) => {
+    const [, name, data] = block.match(/^event: (\S+)\ndata: (.*)$/);
+    const event = JSON.parse(data);
+    assert.equal(event.type, name);
+    assert.equal(event.sequence_number, i, name);
+    return event;
+  });
+}
+
+const names = (list) => list.map((event) => event.type.replace(/^response\./, "")).filter((name, i, all) => name !== all[i - 1]);
+
+const BRIDGED = ["gpt", "claude"];
+
+const tests = {
+  async "a bridged answer"(world) {
+    for (const provider of BRIDGED) {
+      const { data, response } = await openai(world).responses.create({ model: `${provider}/mock`, input, instructions: "Be brief.",
+        metadata: { a: "b" }, temperature: 0.5 }).withResponse();
+      assert.equal(data.object, "response");
+      assert.match(data.id, /^resp_[0-9A-Z]{26}$/);
+      assert.equal(data.status, "completed");
+      assert.equal(data.model, `${provider}/mock`);
+      assert.match(data.output_text, /^(\w+ )+$/);
+      assert.deepEqual(data.output.map((item) => [item.type, item.role, item.status]), [["message", "assistant", "completed"]]);
+      assert.equal(data.usage.total_tokens, data.usage.input_tokens + data.usage.output_tokens);
+      assert.equal(data.usage.input_tokens_details.cached_tokens, 0);
+      assert.equal(data.usage.output_tokens_details.reasoning_tokens, 0);
+      assert.deepEqual([data.instructions, data.metadata, data.temperature, data.tools, data.error, data.incomplete_details],
+        ["Be brief.", { a: "b" }, 0.5, [], null, null]);
+      assert.ok(data["x-llm-gateway"].cost_usd > 0);
+      const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+      assert.equal(receipt.api, "responses");
+      assert.equal(receipt.finish_reason, "stop");
+      assert.equal(receipt.execution.tokens.completion, data.usage.output_tokens);
+    }
+    assert.deepEqual((await lastTo(world, "/v1/chat/completions")).messages,
+      [{ role: "system", content: "Be brief." }, { role: "user", content: input }]);
+    assert.deepEqual((await lastTo(world, "/v1/messages")).system, [{ type: "text", text: "Be brief." }]);
+  },
+
+  async "a bridged stream says what the whole answer says, in the order of events that OpenAI has"(world) {
+    for (const provider of BRIDGED) {
+      const whole = await openai(world).responses.create({ model: `${provider}/mock`, input });
+      const list = await events(world, { model: `${provider}/mock`, input });
+      assert.deepEqual(names(list), ["created", "in_progress", "output_item.added", "content_part.added", "output_text.delta",
+        "output_text.done", "content_part.done", "output_item.done", "completed"]);
+      const last = list.at(-1).response;
+      assert.equal(last.output[0].content[0].text, whole.output_text);
+      assert.equal(list.filter((e) => e.delta).map((e) => e.delta).join(""), whole.output_text);
+      assert.equal(list.at(-4).text, whole.output_text);
+      assert.deepEqual(last.output, [list.at(-2).item]);
+      assert.deepEqual(last.usage, whole.usage);
+      const stream = openai(world).responses.stream({ model: `${provider}/mock`, input });
+      const final = await stream.finalResponse();
+      assert.equal(final.output_text, whole.output_text);
+      assert.equal(final.status, "completed");
+    }
+  },
+
+  async "the summary stands before the last event, and the end waits for the receipt"(world) {
+    const { text } = await sse(await post(world, "/v1/responses", { model: "claude/mock", input, stream: true }));
+    const blocks = text.split("\n\n").filter(Boolean);
+    assert.match(blocks.at(-2), /^: x-llm-gateway \{/);
+    assert.match(blocks.at(-1), /^event: response.completed\n/);
+    assert.doesNotMatch(text, /\[DONE\]/);
+  },
+
+  async "tools, parallel, streamed or not, and their results"(world) {
+    for (const provider of BRIDGED) {
+      const model = `${provider}/mock-tool-parallel`;
+      const first = await openai(world).responses.create({ model, input, tools: [weather], tool_choice: "required" });
+      const calls = first.output.filter((item) => item.type === "function_call");
+      assert.equal(calls.length, 2);
+      assert.deepEqual(calls.map((call) => [call.status, call.id.startsWith("fc_")]), [["completed", true], ["completed", true]]);
+      assert.deepEqual(JSON.parse(calls[0].arguments), { city: "Bern" });
+      const list = await events(world, { model, input, tools: [weather], tool_choice: "required" });
+      const done = list.filter((e) => e.type === "response.function_call_arguments.done");
+      assert.deepEqual(done.map((e) => [e.name, JSON.parse(e.arguments || "{}")]), calls.map((call) => [call.name, JSON.parse(call.arguments || "{}")]));
+      assert.deepEqual(list.at(-1).response.output.map((item) => [item.type, item.call_id?.slice(0, 5)]),
+        first.output.map((item) => [item.type, item.call_id?.slice(0, 5)]));
+      const stream = openai(world).responses.stream({ model, input, tools: [weather] });
+      assert.equal((await stream.finalResponse()).output.length, first.output.length);
+      const outputs = calls.map((call) => ({ type: "function_call_output", call_id: call.call_id, output: "7 degrees" }));
+      const second = await openai(world).responses.create({ model: `${provider}/mock`, tools: [weather],
+        input: [{ role: "user", content: input }, ...first.output, ...outputs] });
+      assert.equal(second.status, "completed");
+    }
+    const chat = await lastTo(world, "/v1/chat/completions");
+    assert.deepEqual(chat.messages.map((m) => m.role), ["user", "assistant", "tool", "tool"]);
+    assert.equal(chat.messages[1].tool_calls.length, 2);
+    assert.equal(chat.tools[0].function.strict, true);
+    const messages = await lastTo(world, "/v1/messages");
+    assert.deepEqual(messages.messages.map((m) => m.role), ["user", "assistant", "user"]);
+    assert.deepEqual(messages.messages[2].content.map((block) => block.type), ["tool_result", "tool_result"]);
+  },
+
+  async "structured output, images, files, limits, effort"(world) {
+    const format = { type: "json_schema", name: "n", schema: { type: "object" }, strict: true };
+    const content = [{ type: "input_text", text: "What is it?" }, { type: "input_image", image_url: "data:image/png;base64,AAAA" }];
+    for (const provider of BRIDGED) {
+      const data = await openai(world).responses.create({ model: `${provider}/mock`, input: [{ role: "user", content }], text: { format },
+        reasoning: { effort: "low" }, max_output_tokens: 3 });
+      assert.equal(data.status, "incomplete");
+      assert.deepEqual(data.incomplete_details, { reason: "max_output_tokens" });
+      assert.equal(data.output[0].status, "incomplete");
+      assert.deepEqual(data.text, { format });
+    }
+    const chat = await lastTo(world, "/v1/chat/completions");
+    assert.deepEqual(chat.response_format, { type: "json_schema", json_schema: { name: "n", schema: { type: "object" }, strict: true } });
+    assert.equal(chat.messages[0].content[1].image_url.url, "data:image/png;base64,AAAA");
+    assert.equal(chat.reasoning_effort, "low");
+    const sent = await lastTo(world, "/v1/messages");
+    assert.deepEqual(sent.messages[0].content[1], { type: "image", source: { type: "base64", media_type: "image/png", data: "AAAA" } });
+    assert.deepEqual(sent.output_config, { effort: "low", format: { type: "json_schema", schema: { type: "object" } } });
+    assert.equal(sent.max_tokens, 3);
+    const list = await events(world, { model: "claude/mock", input, max_output_tokens: 3 });
+    assert.equal(list.at(-1).type, "response.incomplete");
+    assert.equal(list.at(-1).response.incomplete_details.reason, "max_output_tokens");
+  },
+
+  async "thinking is a reasoning item, and goes back to its provider with its signature"(world) {
+    const model = "claude/mock-thinking";
+    const whole = await openai(world).responses.create({ model, input });
+    assert.deepEqual(whole.output.map((item) => item.type), ["reasoning", "message"]);
+    assert.equal(whole.output[0].summary[0].text, "I have to name lanes.");
+    const list = await events(world, { model, input });
+    assert.deepEqual(names(list).slice(2, 8), ["output_item.added", "reasoning_summary_part.added", "reasoning_summary_text.delta",
+      "reasoning_summary_text.done", "reasoning_summary_part.done", "output_item.done"]);
+    const streamed = list.at(-1).response.output;
+    assert.deepEqual(streamed[0].summary, whole.output[0].summary);
+    assert.equal(streamed[0].encrypted_content, whole.output[0].encrypted_content);
+    await openai(world).responses.create({ model: "claude/mock", input: [{ role: "user", content: input }, ...streamed, { role: "user", content: "On." }] });
+    assert.deepEqual((await lastTo(world, "/v1/messages")).messages[1].content[0],
+      { type: "thinking", thinking: "I have to name lanes.", signature: "c2lnbmF0dXJl" });
+  },
+
+  async "what a bridge cannot do is refused by name before a provider is called"(world) {
+    const before = (await world.mock.stats()).requests;
+    for (const [param, more, words] of [["tools", { tools: [{ type: "web_search" }] }, /web_search/], ["background", { background: true }, /background/],
+      ["conversation", { conversation: "conv_1" }, /option/], ["input", { input: [{ type: "item_reference", id: "msg_1" }] }, /part/],
+      ["include", { include: ["message.output_text.logprobs"] }, /probabilities/]]) {
+      const error = await refusal(openai(world).responses.create({ model: "claude/mock", input, ...more }));
+      assert.equal(error.status, 400, param);
+      assert.equal(error.code, "unsupported_feature");
+      assert.equal(error.param, param);
+      assert.match(error.message, words);
+    }
+    for (const [param, body] of [["input", { model: "claude/mock" }], ["input", { model: "claude/mock", input: 5 }], ["model", { input }],
+      ["max_output_tokens", { model: "claude/mock", input, max_output_tokens: 0 }], ["stream", { model: "claude/mock", input, stream: 1 }]]) {
+      const response = await post(world, "/v1/responses", body);
+      assert.equal(response.status, 400, JSON.stringify(body));
+      assert.equal((await response.json()).error.param, param);
+    }
+    assert.equal((await world.mock.stats()).requests, before);
+  },
+
+  async "a stream that breaks ends as a failed response, never as a complete one"(world) {
+    for (const provider of BRIDGED)
+      for (const fault of ["cut", "error-event", "no-done", "truncated"]) {
+        const list = await events(world, { model: `${provider}/mock-${fault}`, input });
+        assert.equal(list.at(-1).type, "response.failed", `${provider} ${fault}`);
+        assert.equal(list.at(-1).response.status, "failed");
+        assert.ok(list.at(-1).response.error.message);
+        assert.ok(list.at(-1).response.error.code);
+        await forgive(world);
+      }
+  },
+
+  async "errors and keys as everywhere"(world) {
+    const error = await refusal(openai(world).responses.create({ model: "claude/mock-status-400", input }));
+    assert.equal(error.status, 400);
+    assert.equal((await refusal(openai(world).responses.create({ model: "none", input }))).code, "model_not_found");
+    const narrow = await post(world, "/v1/responses", { model: "test/mock", input }, { key: "other-key-for-tests-0123456789" });
+    assert.equal(narrow.status, 403);
+    assert.equal((await narrow.json()).error.code, "scope_missing");
+    await forgive(world);
+  },
+
+  async "a long answer is repeated whole at its end"(world) {
+    const list = await events(world, { model: "claude/mock-large-300", input });
+    const text = list.filter((e) => e.type === "response.output_text.delta").map((e) => e.delta).join("");
+    assert.ok(text.length >= 300 * 1024);
+    assert.equal(list.at(-1).response.output[0].content[0].text, text);
+  },
+};
+
+const model = (id, provider, upstream, more = "") => `  - { id: ${id}, provider: ${provider}, upstream_model: ${upstream}${more}, price: { input: 1, output: 2 } }\n`;
+const BEHAVIOURS = ["mock", "mock-tool-parallel", "mock-thinking", "mock-cut", "mock-error-event", "mock-no-done", "mock-truncated", "mock-status-400",
+  "mock-large-300"];
+const options = {
+  extraProviders: `  - name: claude
+    kind: anthropic
+    base_url: http://127.0.0.1:MOCK/v1
+    credentials: [{ name: primary, api_key: upstream-secret }]
+    timeouts: { connect_ms: 500, head_ms: 1500, first_token_ms: 1500, idle_ms: 1500, total_ms: 10000 }
+`,
+  extraModels: BEHAVIOURS.map((name) => model(`claude/${name}`, "claude", name) + model(`gpt/${name}`, "mock", name)).join(""),
+};
+
+export const suites = [{ name: "responses", open: (build) => openWorld(build, options), tests }];
