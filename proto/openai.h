@@ -84,7 +84,8 @@ void openai_edit_chunk(const struct json_parser *p, const struct openai_chunk *c
  */
 struct openai_error {
 	struct slice message, type, code, param;
-	struct slice raw; /* the error's own JSON */
+	struct slice raw;       /* the error's own JSON */
+	uint32_t retry_after_s; /* where the body says it; 0: it does not */
 };
 void openai_read_error(const struct json_parser *p, struct openai_error *error);
 

@@ -1,7 +1,8 @@
 obj-y += api_error.o price.o keys.o key_match.o catalog.o client_address.o
 obj-$(CONFIG_ANTHROPIC) += dialect_anthropic.o
 test-$(CONFIG_ANTHROPIC) += dialect_test
-obj-y += dialect.o dialect_responses.o dialect_kinds.o dialect_fields.o dialect_errors.o upstream.o node.o gateway.o gateway_shard.o gateway_metrics.o service.o pages.o admin.o
+test-y += dialect_gemini_test
+obj-y += dialect.o dialect_responses.o dialect_kinds.o dialect_fields.o dialect_errors.o dialect_gemini.o upstream.o node.o gateway.o gateway_shard.o gateway_metrics.o service.o pages.o admin.o
 obj-y += exchange.o exchange_request.o exchange_plan.o exchange_refuse.o exchange_upstream.o exchange_unary.o
 obj-y += limit_window.o limit_meter.o limit_lease.o limit_book.o limits.o exchange_limit.o
 obj-y += exchange_stream.o exchange_receipt.o exchange_translate.o

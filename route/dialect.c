@@ -73,6 +73,8 @@ const struct dialect *dialect_of(enum provider_kind kind)
 		return &dialect_openai;
 	case PROVIDER_ANTHROPIC:
 		return CONFIG(ANTHROPIC) ? &dialect_anthropic : NULL;
+	case PROVIDER_GEMINI:
+		return &dialect_gemini;
 	case PROVIDER_AZURE:
 		return &dialect_azure;
 	case PROVIDER_GROQ:

@@ -80,7 +80,7 @@ struct dialect {
 	struct slice id_header;   /* under which the client looks for the request's id; NULL data: x-request-id alone */
 };
 
-extern const struct dialect dialect_openai, dialect_anthropic, dialect_responses;
+extern const struct dialect dialect_openai, dialect_anthropic, dialect_responses, dialect_gemini;
 /* Providers that speak OpenAI with differences. */
 extern const struct dialect dialect_azure, dialect_groq, dialect_together;
 

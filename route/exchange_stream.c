@@ -373,7 +373,7 @@ static void end_named(struct exchange *e, struct slice data)
 /* Streams whose events are taken apart: those to be translated, and those that tell their figures over several events. */
 static void forward_read(struct exchange *e, struct slice data)
 {
-	struct exchange_event event;
+	struct exchange_event event = {.error = JSON_NONE};
 	struct json_error json_error;
 
 	if (json_parse(e->gateway_shard->json, data, &json_error) || exchange_read_event(e, &event) < 0)
@@ -382,12 +382,12 @@ static void forward_read(struct exchange *e, struct slice data)
 		provider_error(e, event.error);
 	else if (event.ended && !e->translates)
 		end_named(e, data);
-	else if (event.ended)
-		end_marker(e);
 	else if (e->translates)
 		forward_written(e, event.written, event.content);
 	else
 		forward_named(e, data, event.content);
+	if (event.ended && e->translates && e->state == EXCHANGE_STREAMING)
+		end_marker(e);
 }
 
 static void forward(struct exchange *e, struct slice data)

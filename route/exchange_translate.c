@@ -287,16 +287,27 @@ int exchange_write_end(struct exchange *e, struct slice members, struct slice *w
 	return out.full ? -E2BIG : 0;
 }
 
-/* What an error in a stream means, where its kind is told by name. */
+/* What an error in a stream means, where its kind is told by name: Anthropic's as its type, Google's as its status. */
 enum attempt_failure exchange_stream_failure(const struct exchange *e, json_ref error)
 {
-	struct slice type = chat_member_text(e->gateway_shard->json, error, SLICE("type"));
+	static const struct {
+		const char *name;
+		enum attempt_failure failure;
+	} kinds[] = {
+		{"overloaded_error", ATTEMPT_OVERLOADED},
+		{"UNAVAILABLE", ATTEMPT_OVERLOADED},
+		{"rate_limit_error", ATTEMPT_RATE_LIMITED},
+		{"RESOURCE_EXHAUSTED", ATTEMPT_RATE_LIMITED},
+		{"timeout_error", ATTEMPT_STATUS_TIMEOUT},
+		{"DEADLINE_EXCEEDED", ATTEMPT_STATUS_TIMEOUT},
+	};
+	const struct json_parser *json = e->gateway_shard->json;
+	struct slice type = chat_member_text(json, error, SLICE("type"));
+	struct slice status = chat_member_text(json, error, SLICE("status"));
 
-	if (slice_equal(type, SLICE("overloaded_error")))
-		return ATTEMPT_OVERLOADED;
-	if (slice_equal(type, SLICE("rate_limit_error")))
-		return ATTEMPT_RATE_LIMITED;
-	if (slice_equal(type, SLICE("timeout_error")))
-		return ATTEMPT_STATUS_TIMEOUT;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (slice_equal(type, slice_of_string(kinds[i].name)) ||
+			slice_equal(status, slice_of_string(kinds[i].name)))
+			return kinds[i].failure;
 	return ATTEMPT_STREAM_ERROR;
 }

@@ -171,7 +171,7 @@ static void judge_error(struct exchange *e)
 	exchange_set_failure(e, kind, e->call.head->status, status_message(kind));
 	e->failure.retry_after_s = read_retry_after(http_header(e->call.head, SLICE("retry-after")));
 	if (!e->failure.retry_after_s)
-		e->failure.retry_after_s = wait_s;
+		e->failure.retry_after_s = complaint.retry_after_s ? complaint.retry_after_s : wait_s;
 	keep_complaint(e, &complaint);
 	exchange_attempt_failed(e);
 }
