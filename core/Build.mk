@@ -8,8 +8,8 @@ ring_sim_test-y := $(sim-y)
 ring_strict_test-y := $(sim-y)
 
 obj-y += ring_features.o ring_uring.o ring_open.o ring_buffers.o ring_accept.o ring_close.o ring_listen.o buffer.o shard.o shard_thread.o
-obj-y += timer.o clock.o rand.o rand_system.o arena.o pool.o heap.o mailbox.o text.o ulid.o
-test-y += timer_test rand_test arena_test pool_test mailbox_test text_test ulid_test
+obj-y += timer.o clock.o rand.o rand_system.o arena.o large.o pool.o heap.o mailbox.o text.o ulid.o
+test-y += timer_test rand_test arena_test large_test pool_test mailbox_test text_test ulid_test
 obj-y += config_memory.o config_report.o config_expand.o config_tree.o nearest.o schema.o schema_value.o
 obj-y += metrics.o log.o log_format.o resolve.o resolve_known.o
 test-y += metrics_test log_test resolve_test

@@ -1,6 +1,6 @@
 /*
  * Arenas. Small allocations are cut from blocks of one size, which a shard's pool keeps for the next arena; one that
- * does not fit such a block gets a block of its own, freed with the arena, and leaves the current block in use.
+ * does not fit such a block gets a block of its own, given back with the arena, and leaves the current block in use.
  */
 #include "core/arena.h"
 
@@ -17,6 +17,7 @@ struct arena_block {
 void arena_pool_init(struct arena_pool *pool, uint32_t kept_max)
 {
 	*pool = (struct arena_pool){.kept_max = kept_max};
+	large_pool_init(&pool->large, CONFIG_LARGE_BLOCKS_KEPT_BYTES);
 }
 
 void arena_pool_fini(struct arena_pool *pool)
@@ -28,6 +29,7 @@ void arena_pool_fini(struct arena_pool *pool)
 		free(block);
 	}
 	pool->free_count = 0;
+	large_pool_fini(&pool->large);
 }
 
 void arena_init(struct arena *arena, struct arena_pool *pool, size_t max_bytes)
@@ -38,7 +40,7 @@ void arena_init(struct arena *arena, struct arena_pool *pool, size_t max_bytes)
 static void give_block(struct arena_pool *pool, struct arena_block *block)
 {
 	if (block->size != ARENA_BLOCK_BYTES || pool->free_count >= pool->kept_max) {
-		free(block);
+		large_give(&pool->large, block, block->size);
 		return;
 	}
 	block->next = pool->free;
@@ -62,6 +64,7 @@ void arena_fini(struct arena *arena)
 static struct arena_block *take_block(struct arena *arena, size_t size)
 {
 	struct arena_pool *pool = arena->pool;
+	size_t block_bytes = size;
 	struct arena_block *block;
 
 	if (size > arena->max_bytes - arena->used_bytes)
@@ -71,11 +74,11 @@ static struct arena_block *take_block(struct arena *arena, size_t size)
 		pool->free = block->next;
 		pool->free_count--;
 	} else {
-		block = malloc(size);
+		block = large_take(&pool->large, &block_bytes);
 		if (!block)
 			return NULL;
 	}
-	block->size = size;
+	block->size = block_bytes;
 	block->next = arena->blocks;
 	arena->blocks = block;
 	arena->used_bytes += size;

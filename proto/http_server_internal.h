@@ -49,7 +49,7 @@ struct exchange {
 	struct exchange *next_free;
 	struct http_parser *parser;
 	struct buffer *buffer;              /* head and body lie in it; NULL when they lie in our memory */
-	char *body;                         /* gathered: body_capacity, then the padding */
+	char *body;                         /* gathered: body_capacity, then the padding; of the large blocks */
 	size_t body_bytes, body_capacity;
 	struct held held[HELD_MAX];
 	unsigned held_count;

@@ -68,6 +68,18 @@ static void give_buffer(struct exchange *x)
 	buffer_give(&x->buffer);
 }
 
+static struct large_pool *large_blocks(struct exchange *x)
+{
+	return &x->server->shard->arenas.large;
+}
+
+static void give_body(struct exchange *x)
+{
+	large_give(large_blocks(x), x->body, x->body_capacity + BUFFER_PADDING_BYTES);
+	x->body = NULL;
+	x->body_capacity = 0;
+}
+
 void http_exchange_release(struct exchange *x)
 {
 	struct http_server *server = x->server;
@@ -79,7 +91,7 @@ void http_exchange_release(struct exchange *x)
 	turn_hook_withdraw(&x->hook);
 	output_drop(&server->output_pool, &x->output);
 	give_buffer(x);
-	free(x->body);
+	give_body(x);
 	for (unsigned i = 0; i < x->held_count; i++)
 		buffer_give(&x->held[i].buffer);
 	server->exchange_count--;
@@ -111,11 +123,15 @@ static bool body_reserve(struct exchange *x, size_t bytes)
 	else if (capacity > x->request.body_max_bytes)
 		capacity = (size_t)x->request.body_max_bytes;
 	assert(capacity >= bytes); /* the parser keeps the limit */
-	body = realloc(x->body, capacity + BUFFER_PADDING_BYTES);
+	capacity += BUFFER_PADDING_BYTES;
+	body = large_take(large_blocks(x), &capacity);
 	if (!body)
 		return false;
+	if (x->body_bytes)
+		memcpy(body, x->body, x->body_bytes);
+	give_body(x);
 	x->body = body;
-	x->body_capacity = capacity;
+	x->body_capacity = capacity - BUFFER_PADDING_BYTES;
 	return true;
 }
 
