@@ -47,6 +47,7 @@ admin: {{ master_key: bench-master-key-0123456789abcdef }}
 data_dir: {dir}/data
 shards: 1
 log: {{ access: false }}
+http: {{ max_tls_handshakes_per_second: 1000000, max_tls_handshakes_per_second_per_ip: 1000000 }}
 providers:
   - name: simulator
     kind: openai

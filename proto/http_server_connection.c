@@ -10,6 +10,7 @@
 #include "tls/secure.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 static void arm(struct connection *c)
@@ -314,10 +315,13 @@ static void admit(struct connection *c)
 		connection_set_deadline(c, server->options.head_timeout_ns);
 }
 
-static int start_stream(struct connection *c, const struct acceptor *a, int socket)
+static int start_stream(
+	struct connection *c, const struct acceptor *a, int socket, const struct sockaddr_storage *peer)
 {
 	struct shard *shard = a->server->shard;
 
+	if (CONFIG(TLS) && a->tls && !tls_worker_takes(a->tls->worker, peer))
+		return -EBUSY;
 	if (CONFIG(TLS) && a->tls)
 		return stream_accepted_secure(&c->stream, shard, socket, &stream_handler, a->tls);
 	stream_accepted(&c->stream, shard, socket, &stream_handler);
@@ -331,7 +335,7 @@ void connection_open(struct acceptor *a, int socket, const struct sockaddr_stora
 
 	if (server->counts.connections < (uint64_t)server->options.max_connections + REFUSALS_MAX)
 		c = connection_new(server);
-	if (!c || start_stream(c, a, socket) < 0) {
+	if (!c || start_stream(c, a, socket, peer) < 0) {
 		free(c);
 		server->counts.refused_connections++;
 		ring_close_socket(server->shard->ring, socket, true);

@@ -33,6 +33,7 @@ struct gateway_metrics {
 	metric upstream_connects, upstream_reused, upstream_retried, upstream_connections;
 	metric ring_enters, ring_completions, ring_starved;
 	metric tls_full[TLS_SIDE_COUNT], tls_resumed[TLS_SIDE_COUNT], tls_failed[TLS_SIDE_COUNT][TLS_CAUSE_COUNT];
+	metric tls_delayed;
 	struct histogram latency_ns, overhead_ns, first_token_ns;
 };
 

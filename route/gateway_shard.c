@@ -212,6 +212,13 @@ static struct http_server_options server_options(const struct gateway_shard *gs,
 	};
 }
 
+static void ration_handshakes(struct gateway_shard *gs, const struct settings *settings)
+{
+	if (CONFIG(TLS))
+		tls_worker_configure(gs->tls, settings->http.max_tls_handshakes_per_s,
+			settings->http.max_tls_handshakes_per_s_per_ip);
+}
+
 /* Connections that are accepted from now on see the new ones. Listeners are found by address: they do not change here. */
 static void show_certificates(struct gateway_shard *gs, const struct gateway_config *config)
 {
@@ -240,6 +247,7 @@ int gateway_shard_configure(struct gateway_shard *gs, struct gateway_config *con
 	gs->config = new;
 	options = server_options(gs, config->settings);
 	show_certificates(gs, config);
+	ration_handshakes(gs, config->settings);
 	http_server_configure(gs->server, &options);
 	if (gs->admin_server)
 		http_server_configure(gs->admin_server, &options);
@@ -281,6 +289,7 @@ static void copy_tls_counts(struct gateway_metrics *m, const struct tls_counts *
 		for (unsigned cause = 0; cause < TLS_CAUSE_COUNT; cause++)
 			metric_set(&m->tls_failed[side][cause], counts->failed[side][cause]);
 	}
+	metric_set(&m->tls_delayed, counts->delayed);
 }
 
 static void copy_counts(struct gateway_shard *gs)
@@ -389,6 +398,7 @@ static int open_parts(struct gateway_shard *gs, const struct settings *settings,
 		err = tls_worker_open(&gs->tls, gs->shard);
 	if (err)
 		return say_why(why, why_bytes, "cannot prepare TLS", err);
+	ration_handshakes(gs, settings);
 	err = http_client_open(&gs->client, gs->shard, IDLE_UPSTREAMS_MAX, IDLE_UPSTREAM_NS);
 	if (err)
 		return say_why(why, why_bytes, "cannot open the HTTP client", err);

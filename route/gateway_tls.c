@@ -261,5 +261,10 @@ void gateway_tls_print(const struct gateway *gateway, struct text *text)
 				tls_cause_name(cause),
 				sum(gateway, offsetof(struct gateway_metrics, tls_failed) +
 						     (side * TLS_CAUSE_COUNT + cause) * sizeof(metric)));
+	text_literal(text, "# HELP tollgate_tls_handshakes_delayed_total Steps of TLS handshakes that waited for their turn.\n"
+			   "# TYPE tollgate_tls_handshakes_delayed_total counter\n"
+			   "tollgate_tls_handshakes_delayed_total ");
+	text_u64(text, sum(gateway, offsetof(struct gateway_metrics, tls_delayed)));
+	text_char(text, '\n');
 	print_expiry(gateway, text);
 }

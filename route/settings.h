@@ -172,6 +172,7 @@ struct settings {
 		uint64_t max_body_bytes;
 		uint64_t head_timeout_ns, body_timeout_ns, keepalive_timeout_ns, write_stall_timeout_ns, keepalive_ns;
 		uint32_t max_connections, max_connections_per_ip;
+		uint32_t max_tls_handshakes_per_s, max_tls_handshakes_per_s_per_ip; /* of a shard */
 		struct strings trusted_proxies;
 	} http;
 	uint64_t drain_timeout_ns;

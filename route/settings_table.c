@@ -107,6 +107,9 @@ static const struct schema_field http_fields[] = {
 	ROW_MS("write_stall_timeout_ms", struct settings, http.write_stall_timeout_ns, 1, "30000"),
 	ROW_INT("max_connections", struct settings, http.max_connections, 1, 10000000, "100000"),
 	ROW_INT("max_connections_per_ip", struct settings, http.max_connections_per_ip, 1, 10000000, "10000"),
+	ROW_INT("max_tls_handshakes_per_second", struct settings, http.max_tls_handshakes_per_s, 1, 10000000, "1000"),
+	ROW_INT("max_tls_handshakes_per_second_per_ip", struct settings, http.max_tls_handshakes_per_s_per_ip, 1,
+		10000000, "250"),
 	ROW_NETWORKS("trusted_proxies", struct settings, http.trusted_proxies),
 	ROW_MS("keepalive_ms", struct settings, http.keepalive_ns, 1, "15000"),
 };

@@ -25,6 +25,8 @@ static const struct {
 	[TLS_CAUSE_REFUSED] = {"refused", "the peer refused the TLS handshake"},
 	[TLS_CAUSE_CLOSED] = {"closed", "the peer closed the connection in the TLS handshake"},
 	[TLS_CAUSE_PROTOCOL] = {"protocol", "the peer broke the TLS protocol"},
+	[TLS_CAUSE_RATE] = {"rate", "more TLS handshakes came than the rate that is allowed"},
+	[TLS_CAUSE_RATE_OF_IP] = {"rate_of_ip", "the address began more TLS handshakes than it may"},
 	[TLS_CAUSE_MEMORY] = {"memory", "out of memory"},
 };
 

@@ -17,6 +17,8 @@ enum tls_cause {
 	TLS_CAUSE_REFUSED,        /* the peer sent a fatal alert */
 	TLS_CAUSE_CLOSED,         /* the peer ended the connection in the handshake */
 	TLS_CAUSE_PROTOCOL,       /* a malformed or unexpected record or message, a failed tag */
+	TLS_CAUSE_RATE,           /* more handshakes wait than begin in a second */
+	TLS_CAUSE_RATE_OF_IP,     /* one address begins more than it may */
 	TLS_CAUSE_MEMORY,
 	TLS_CAUSE_COUNT
 };

@@ -177,6 +177,24 @@ static void drop(struct secure *x, struct buffer *buffer)
 		stream_end(x->stream, -EPROTO);
 }
 
+/* Who is refused sees a reset: an alert would cost a connection that waits for it to be taken. */
+static void ask_for_turn(struct secure *x)
+{
+	switch (tls_worker_admit(x->session.worker, &x->turn)) {
+	case TLS_ADMITTED:
+		shake_hands(x);
+		break;
+	case TLS_WAITS:
+		tls_session_keep(&x->session);
+		break;
+	case TLS_REFUSED:
+		x->phase = PHASE_DROPPING;
+		x->session.cause = TLS_CAUSE_RATE;
+		stream_end(x->stream, -EPROTO);
+		break;
+	}
+}
+
 static void use(struct secure *x, struct buffer *buffer)
 {
 	if (x->phase >= PHASE_FAILED || x->peer_ended) {
@@ -192,10 +210,8 @@ static void use(struct secure *x, struct buffer *buffer)
 	if (x->phase == PHASE_OPEN) {
 		read_all(x);
 		flush(x);
-	} else if (tls_worker_admit(x->session.worker, &x->turn)) {
-		shake_hands(x);
 	} else {
-		tls_session_keep(&x->session);
+		ask_for_turn(x);
 	}
 }
 
@@ -209,8 +225,8 @@ static void on_connected(struct stream *s)
 {
 	struct secure *x = secure_of(s);
 
-	if (tls_worker_admit(x->session.worker, &x->turn))
-		shake_hands(x);
+	x->turn.begun = true; /* whom we call is ours to choose */
+	ask_for_turn(x);
 }
 
 static void on_ended(struct stream *s, int ended)
@@ -306,7 +322,7 @@ static void on_closed(struct stream *s)
 
 	timer_disarm(&s->shard->timers, &x->timer);
 	turn_hook_withdraw(&x->hook);
-	list_remove(&x->turn.link);
+	tls_worker_withdraw(x->session.worker, &x->turn);
 	tls_session_fini(&x->session);
 	s->layer = NULL;
 	s->layer_state = NULL;

@@ -358,6 +358,8 @@ static void test_defaults(void **state)
 	assert_int_equal(settings->http.write_stall_timeout_ns, UINT64_C(30000000000));
 	assert_int_equal(settings->http.max_connections, 100000);
 	assert_int_equal(settings->http.max_connections_per_ip, 10000);
+	assert_int_equal(settings->http.max_tls_handshakes_per_s, 1000);
+	assert_int_equal(settings->http.max_tls_handshakes_per_s_per_ip, 250);
 	assert_int_equal(settings->http.keepalive_ns, UINT64_C(15000000000));
 	assert_int_equal(settings->drain_timeout_ns, UINT64_C(30000000000));
 	assert_int_equal(settings->plan_count, 4);
@@ -414,6 +416,7 @@ static const char example[] =
 	"body_timeout_ms: 30000,\n"
 	"    keepalive_timeout_ms: 75000, write_stall_timeout_ms: 30000, max_connections: 100000, "
 	"max_connections_per_ip: 10000,\n"
+	"    max_tls_handshakes_per_second: 1000, max_tls_handshakes_per_second_per_ip: 250,\n"
 	"    trusted_proxies: [], keepalive_ms: 15000 }\n"
 	"drain_timeout_ms: 30000\n"
 	"providers:\n"

@@ -27,7 +27,7 @@ function issue(folder, name, { days = 90, names = `DNS:${name}`, rsa = false } =
     "-extfile", `${name}.ext`, "-out", `${name}.pem`);
 }
 
-async function open(build) {
+async function open(build, http = ", head_timeout_ms: 1000") {
   const folder = temporaryFolder();
   const at = (file) => path.join(folder, file);
   issue(folder, "localhost", { names: "DNS:localhost,DNS:*.wild.test,IP:127.0.0.1" });
@@ -39,7 +39,7 @@ async function open(build) {
   const [port, tlsPort, strictPort] = [await freePort(), await freePort(), await freePort()];
   const trusting = (name, more) => `  - { name: ${name}, kind: openai_compatible, base_url: "https://localhost:MOCK/v1", credentials: [{ name: a, api_key: b }]${more} }\n`;
   const config = configuration({
-    port, mockPort: match[1], dataDir: at("data"), http: ", head_timeout_ms: 1000",
+    port, mockPort: match[1], dataDir: at("data"), http,
     extraProviders: trusting("wrong", `, tls: { ca: ${at("issuer.pem")}, server_name: other.test }`) + trusting("stranger", "") +
       trusting("anybody", ", tls: { insecure: true }") + trusting("address", `, tls: { ca: ${at("issuer.pem")} }`).replace("localhost", "127.0.0.1"),
     extraModels: ["wrong", "stranger", "anybody", "address"].map((name) =>
@@ -330,6 +330,60 @@ const tests = {
   },
 };
 
+// As many handshakes at once as there are addresses; how many stood, and how many were reset.
+async function flood(world, addresses) {
+  const ends = await Promise.all(addresses.map((localAddress) => connect(world, { localAddress }).then((socket) => {
+    socket.on("error", () => {}).destroy();
+    return "stood";
+  }, (error) => error.code)));
+  const stood = ends.filter((end) => end === "stood").length, reset = ends.filter((end) => end === "ECONNRESET").length;
+  assert.equal(stood + reset, addresses.length, ends.join(" "));
+  return { stood, reset };
+}
+
+const FLOOD = 150;
+
+// A stream of which much is left to come: the first of it, and a promise of the rest.
+async function beginStream(world, localAddress) {
+  const socket = await connect(world, { localAddress });
+  const body = JSON.stringify(chat("test/mock-events-20000", { stream: true }));
+  let text = "";
+  const begun = new Promise((resolve, reject) => {
+    socket.on("data", (data) => {
+      text += data;
+      resolve();
+    }).on("error", reject);
+  });
+  const whole = new Promise((resolve) => socket.once("close", () => resolve(text)));
+  socket.write(`POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nConnection: close\r\nAuthorization: Bearer ${KEY}\r\nContent-Type: application/json\r\n` +
+    `Content-Length: ${body.length}\r\n\r\n${body}`);
+  await begun;
+  return whole;
+}
+
+const floods = {
+  async "a flood from one address: it gets its share, the rest is refused and counted, a stream goes on"(world) {
+    const whole = await beginStream(world, "127.0.0.2");
+    const { stood, reset } = await flood(world, Array(FLOOD).fill("127.0.0.1"));
+    assert.ok(stood > 0 && reset > 0, `${stood} stood, ${reset} were reset`);
+    await eventually(async () => (await failures(world, "server", "rate_of_ip")) === reset, "refused handshakes in the metrics");
+    assert.match(await whole, /data: \[DONE\]/);
+  },
+
+  async "a flood from many addresses: a second's worth begins, as many wait, the rest is refused and counted"(world) {
+    const whole = await beginStream(world, "127.0.0.3");
+    const { stood, reset } = await flood(world, Array.from({ length: FLOOD }, (_, i) => `127.0.1.${i + 1}`));
+    assert.ok(stood >= 20 && reset > 0, `${stood} stood, ${reset} were reset`);
+    await eventually(async () => (await failures(world, "server", "rate")) === reset, "refused handshakes in the metrics");
+    assert.ok(Number((await metrics(world)).tollgate_tls_handshakes_delayed_total) > 0);
+    assert.match(await whole, /data: \[DONE\]/);
+  },
+};
+
+const LIMITED = ", max_tls_handshakes_per_second: 20, max_tls_handshakes_per_second_per_ip: 5";
+
 const built = fs.readFileSync(path.join(process.argv[2], "include/generated/autoconf.h"), "utf8").includes("CONFIG_TLS 1");
 
-export const suites = built ? [{ name: "tls", open, tests }] : [];
+export const suites = built
+  ? [{ name: "tls", open, tests }, { name: "tls flood", open: (build) => open(build, LIMITED), tests: floods }]
+  : [];
