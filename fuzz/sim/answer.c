@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "fuzz/sim/tongue.h"
 #include "fuzz/sim/look.h"
 
 #define WRONG(s, call, invariant, ...) wrong((s), (call), (invariant), __VA_ARGS__)
@@ -59,10 +60,14 @@ void answer_head(struct scenario *s, struct call *call, struct answer *answer, c
 	note_cost(s, call, wire_header(wire, "x-gateway-cost-usd"));
 }
 
-/* "sim-<call>-<attempt>" of an answer or event: whose it is, and of which attempt. */
-static const struct attempt *find_attempt(struct scenario *s, struct call *call, struct slice json)
+static const struct tongue *tongue_of(const struct call *call)
 {
-	struct slice id = look_string(look_member(json, "id"));
+	return tongue_named(call->tongue);
+}
+
+/* "sim-<call>-<attempt>" of an answer or event: whose it is, and of which attempt. */
+static const struct attempt *find_attempt(struct scenario *s, struct call *call, struct slice id)
+{
 	const struct attempt *attempt;
 	unsigned number = 0;
 	uint32_t marker;
@@ -96,60 +101,69 @@ static bool note_attempt(struct scenario *s, struct call *call, const struct att
 	return true;
 }
 
-static void check_model(struct scenario *s, struct call *call, const struct attempt *attempt, struct slice json)
+static void check_model(struct scenario *s, struct call *call, const struct attempt *attempt, struct slice model)
 {
-	struct slice model = look_string(look_member(json, "model"));
-
 	if (!slice_equal(model, slice_of_string(model_terms[attempt->model].id)))
 		WRONG(s, call, "answers name the model that served", "\"%.*s\" instead of %s", (int)model.size,
 			model.data, model_terms[attempt->model].id);
 }
 
-/* "<call.attempt.k>..." of `attempt`, in its whole length. */
-static void check_content(
-	struct scenario *s, struct call *call, const struct attempt *attempt, unsigned k, struct slice text)
+/* The pieces that the provider sent, one behind the other, wherever the gateway has parted them. */
+static void take_text(
+	struct scenario *s, struct call *call, struct answer *answer, const struct attempt *attempt, struct slice text)
 {
-	char mark[48];
+	struct bytes due = {0};
 
-	snprintf(mark, sizeof(mark), "<%u.%u.%u>", call->id, attempt->number, k);
-	if (!slice_starts_with(text, slice_of_string(mark)) || text.size < attempt->delta_bytes)
-		WRONG(s, call, "the provider's bytes come in order, none twice",
-			"%s... was due, %.*s... came (%zu of %u bytes)", mark, (int)(text.size < 40 ? text.size : 40),
-			text.data, text.size, attempt->delta_bytes);
+	while (text.size && !s->broken) {
+		struct slice left, came;
+
+		due.size = 0;
+		if (answer->deltas < attempt->deltas)
+			tongue_print_content(&due, attempt, answer->deltas);
+		left = slice_after(bytes_slice(&due), answer->delta_bytes);
+		came = slice_of(text.data, text.size < left.size ? text.size : left.size);
+		left.size = came.size;
+		if (!came.size || !slice_equal(came, left))
+			WRONG(s, call, "the provider's bytes come in order, none twice",
+				"%.*s... was due in piece %u of %u, %.*s... came",
+				(int)(left.size < 40 ? left.size : 40), left.data ? left.data : "", answer->deltas,
+				attempt->deltas, (int)(text.size < 40 ? text.size : 40), text.data);
+		text = slice_after(text, came.size);
+		answer->delta_bytes += came.size;
+		if (answer->delta_bytes < due.size)
+			continue;
+		answer->deltas++;
+		answer->delta_bytes = 0;
+	}
+	bytes_free(&due);
 }
 
-static struct slice content_of(const struct call *call, struct slice json)
+static bool text_is_whole(const struct answer *answer, const struct attempt *attempt)
 {
-	struct slice choice = look_item(look_member(json, "choices"), 0);
-
-	switch (call->kind) {
-	case CALL_CHAT:
-		return look_string(look_member(look_member(choice, "message"), "content"));
-	case CALL_CHAT_STREAM:
-		return look_string(look_member(look_member(choice, "delta"), "content"));
-	default:
-		return look_string(look_member(choice, "text"));
-	}
+	return answer->deltas == attempt->deltas && answer->delta_bytes == 0;
 }
 
 /* ---- Unary ---- */
 
-static void check_served(struct scenario *s, struct call *call, struct slice json)
+static void check_served(struct scenario *s, struct call *call, struct answer *answer, struct slice json)
 {
-	const struct attempt *attempt = find_attempt(s, call, json);
-	struct slice summary = look_member(json, "x-llm-gateway");
+	const struct attempt *attempt;
+	struct said said;
 
+	tongue_of(call)->read_answer(call->kind, json, &said);
+	attempt = find_attempt(s, call, said.id);
 	if (!attempt || !note_attempt(s, call, attempt))
 		return;
 	if (!attempt->good || !attempt->sent_whole)
 		WRONG(s, call, "only whole answers are passed on", "attempt %u was %s", attempt->number,
 			attempt->good ? "not at its end" : "no good answer");
-	check_model(s, call, attempt, json);
-	if (call->kind == CALL_CHAT || call->kind == CALL_COMPLETION)
-		check_content(s, call, attempt, 0, content_of(call, json));
-	if (!slice_equal(look_string(look_member(summary, "request_id")), slice_of(call->request_id, ID_BYTES)))
+	check_model(s, call, attempt, said.model);
+	take_text(s, call, answer, attempt, said.text);
+	if (call->kind < CALL_EMBEDDING && !text_is_whole(answer, attempt))
+		WRONG(s, call, "the provider's bytes come in order, none twice", "an end is missing");
+	if (!slice_equal(look_string(look_member(said.summary, "request_id")), slice_of(call->request_id, ID_BYTES)))
 		WRONG(s, call, "answers are well-formed", "x-llm-gateway names another request");
-	note_cost(s, call, look_member(summary, "cost_usd"));
+	note_cost(s, call, look_member(said.summary, "cost_usd"));
 	if (call->cost_nusd < 0 || !call->decided)
 		WRONG(s, call, "answers are well-formed", "an answer without its cost, or without its decision");
 }
@@ -169,7 +183,7 @@ static void check_receipt_page(struct scenario *s, struct call *call, struct sli
 		WRONG(s, call, "answers are well-formed", "a receipt without its id");
 }
 
-static void check_unary(struct scenario *s, struct call *call, struct slice body)
+static void check_unary(struct scenario *s, struct call *call, struct answer *answer, struct slice body)
 {
 	if (call->kind == CALL_METRICS && call->status == 200)
 		return;
@@ -183,75 +197,95 @@ static void check_unary(struct scenario *s, struct call *call, struct slice body
 	if (call->status != 200)
 		check_error(s, call, body);
 	else if (call_is_served(call))
-		check_served(s, call, body);
+		check_served(s, call, answer, body);
 	else if (call->kind == CALL_RECEIPT)
 		check_receipt_page(s, call, body);
 }
 
 /* ---- Streams ---- */
 
-static void take_usage(
-	struct scenario *s, struct call *call, struct answer *answer, const struct attempt *attempt, struct slice json)
+static void take_usage(struct scenario *s, struct call *call, struct answer *answer, const struct attempt *attempt,
+	const struct said *said)
 {
-	struct slice usage = look_member(json, "usage");
-
-	if (!usage.data || slice_equal(usage, SLICE("null")))
+	if (!said->usage.data || slice_equal(said->usage, SLICE("null")))
 		return;
-	if (!call->include_usage)
+	if (tongue_of(call)->usage_is_asked && !call->include_usage)
 		WRONG(s, call, "usage goes to those who asked for it", "it did not ask");
 	if (!attempt->usage_known)
 		return;
 	answer->usage_came = true;
-	note_cost(s, call, look_member(look_member(json, "x-llm-gateway"), "cost_usd"));
+	note_cost(s, call, look_member(said->summary, "cost_usd"));
 }
 
-static void take_done(struct scenario *s, struct call *call, struct answer *answer)
+static void take_end(struct scenario *s, struct call *call, struct answer *answer)
 {
 	const struct attempt *attempt = book_attempt(&s->book, call->id, call->served_by);
 
 	call->got_done = true;
 	if (!attempt || !attempt->good || !attempt->sent_whole)
-		WRONG(s, call, "[DONE] only if the provider sent it", "attempt %u did not", call->served_by);
-	else if (answer->deltas != attempt->deltas)
-		WRONG(s, call, "the provider's bytes come in order, none twice", "%u of %u events came before [DONE]",
+		WRONG(s, call, "an end only if the provider sent it", "attempt %u did not", call->served_by);
+	else if (!text_is_whole(answer, attempt))
+		WRONG(s, call, "the provider's bytes come in order, none twice", "%u of %u pieces came before the end",
 			answer->deltas, attempt->deltas);
 	else if (!answer->summary_came)
 		WRONG(s, call, "answers are well-formed", "a stream without its summary");
-	else if (call->include_usage && attempt->usage_known && !answer->usage_came)
+	else if (attempt->usage_known && !answer->usage_came &&
+		 (call->include_usage || !tongue_of(call)->usage_is_asked))
 		WRONG(s, call, "usage goes to those who asked for it", "it asked");
 }
 
-static void take_data(struct scenario *s, struct call *call, struct answer *answer, struct slice data)
+static void take_part(struct scenario *s, struct call *call, struct answer *answer, const struct said *said)
+{
+	bool stands = said->opens ? !answer->in_part : answer->in_part;
+
+	if (!tongue_of(call)->parts)
+		return;
+	if ((said->opens || said->closes || said->text.size) && !stands)
+		WRONG(s, call, "answers are well-formed",
+			"a block opens in another, or text or an end is outside of one");
+	if (said->end && answer->in_part)
+		WRONG(s, call, "answers are well-formed", "a stream ends in the middle of a block");
+	answer->in_part = said->opens || (answer->in_part && !said->closes);
+}
+
+static void take_data(
+	struct scenario *s, struct call *call, struct answer *answer, struct slice name, struct slice data)
 {
 	const struct attempt *attempt;
-	struct slice content;
+	const char *problem;
+	struct said said;
 
 	if (call->got_done || call->error_event) {
 		WRONG(s, call, "nothing comes behind the end", "%.*s", (int)(data.size < 80 ? data.size : 80),
 			data.data);
 		return;
 	}
-	if (slice_equal(data, SLICE("[DONE]"))) {
-		take_done(s, call, answer);
+	problem = tongue_of(call)->read_event(call->kind, name, data, &said);
+	if (problem) {
+		WRONG(s, call, "answers are well-formed", "%s", problem);
 		return;
 	}
-	if (!look_valid(data)) {
-		WRONG(s, call, "answers are well-formed", "an event is not JSON");
+	take_part(s, call, answer, &said);
+	if (said.end) {
+		take_end(s, call, answer);
 		return;
 	}
-	if (look_member(data, "error").data) {
+	if (said.error) {
 		check_error(s, call, data);
 		call->error_event = true;
 		return;
 	}
-	attempt = find_attempt(s, call, data);
-	if (!attempt || !note_attempt(s, call, attempt))
+	attempt = said.id.data ? find_attempt(s, call, said.id) : book_attempt(&s->book, call->id, call->served_by);
+	if (!attempt) {
+		WRONG(s, call, "answers are well-formed", "a stream that begins without its id");
 		return;
-	check_model(s, call, attempt, data);
-	take_usage(s, call, answer, attempt, data);
-	content = content_of(call, data);
-	if (content.size)
-		check_content(s, call, attempt, answer->deltas++, content);
+	}
+	if (!note_attempt(s, call, attempt))
+		return;
+	if (said.id.data)
+		check_model(s, call, attempt, said.model);
+	take_usage(s, call, answer, attempt, &said);
+	take_text(s, call, answer, attempt, said.text);
 }
 
 static void take_comment(struct scenario *s, struct call *call, struct answer *answer, struct slice comment)
@@ -268,18 +302,31 @@ static void take_comment(struct scenario *s, struct call *call, struct answer *a
 	note_cost(s, call, look_member(comment, "cost_usd"));
 }
 
-/* Events as the gateway writes them: one line each, then an empty one. */
+/* Takes the line with an event's name off, where there is one; false when no data follow. */
+static bool take_name(struct slice *event, struct slice *name)
+{
+	const char *end = memchr(event->data, '\n', event->size);
+
+	*name = slice_of(NULL, 0);
+	if (end && slice_starts_with(*event, SLICE("event: "))) {
+		*name = slice_of(event->data + 7, (size_t)(end - event->data) - 7);
+		*event = slice_after(*event, (size_t)(end - event->data) + 1);
+	}
+	return slice_starts_with(*event, SLICE("data: ")) && !memchr(event->data, '\n', event->size);
+}
+
+/* Events as the gateway writes them: data in one line, perhaps one with its name before, then an empty one. */
 static void take_events(struct scenario *s, struct call *call, struct answer *answer)
 {
 	struct slice rest = bytes_slice(&answer->body);
 	const char *end;
 
 	while (!s->broken && rest.size && (end = memmem(rest.data, rest.size, "\n\n", 2))) {
-		struct slice event = slice_of(rest.data, (size_t)(end - rest.data));
+		struct slice event = slice_of(rest.data, (size_t)(end - rest.data)), name;
 
 		rest = slice_after(rest, event.size + 2);
-		if (slice_starts_with(event, SLICE("data: ")))
-			take_data(s, call, answer, slice_after(event, 6));
+		if (take_name(&event, &name))
+			take_data(s, call, answer, name, slice_after(event, 6));
 		else if (slice_starts_with(event, SLICE(":")))
 			take_comment(s, call, answer, slice_after(event, 1));
 		else
@@ -302,7 +349,7 @@ void answer_end(struct scenario *s, struct call *call, struct answer *answer)
 
 	call->outcome = OUTCOME_WHOLE;
 	if (!is_streaming(call))
-		check_unary(s, call, body);
+		check_unary(s, call, answer, body);
 	else if (body.size || (!call->got_done && !call->error_event))
 		WRONG(s, call, "answers are well-formed", "a stream ends with neither [DONE] nor an error");
 	answer_free(answer);

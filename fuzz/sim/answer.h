@@ -8,9 +8,11 @@
 #include "fuzz/sim/scenario.h"
 #include "fuzz/sim/wire.h"
 
-struct answer {            /* zeroed before each call */
-	struct bytes body; /* of a stream: what is not yet a whole event */
-	unsigned deltas;   /* of a stream: that came */
+struct answer {             /* zeroed before each call */
+	struct bytes body;  /* of a stream: what is not yet a whole event */
+	unsigned deltas;    /* pieces of the text that came, */
+	size_t delta_bytes; /* and of the next one so far */
+	bool in_part;       /* of a stream that has them */
 	bool usage_came;
 	bool summary_came;
 };

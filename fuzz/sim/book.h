@@ -40,6 +40,9 @@ enum call_kind {
 	CALL_KINDS
 };
 
+/* tongue.h has the table. */
+enum tongue_name { TONGUE_OPENAI, TONGUE_ANTHROPIC, TONGUES };
+
 enum { MODEL_ONE, MODEL_TWO, MODEL_BOTH, MODEL_EMBED, MODEL_MODERATE, MODELS };
 enum { PROVIDERS = 2, ID_BYTES = 4 + 26 };
 
@@ -71,6 +74,7 @@ enum call_outcome {
 struct call {
 	uint32_t id;
 	enum call_kind kind;
+	enum tongue_name tongue;    /* the client's; of chats */
 	unsigned model, gate, life; /* at which gateway, and in which life of it */
 	bool include_usage, chain;
 	/* As the client saw it. */
@@ -119,6 +123,11 @@ static inline bool call_is_stream(const struct call *call)
 static inline bool call_is_served(const struct call *call)
 {
 	return call->kind < CALL_SERVED;
+}
+
+static inline bool call_is_chat(const struct call *call)
+{
+	return call->kind == CALL_CHAT || call->kind == CALL_CHAT_STREAM;
 }
 
 const char *call_kind_name(enum call_kind kind);

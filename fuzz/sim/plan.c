@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "fuzz/sim/tongue.h"
+
 enum day {
 	DAY_GOOD,
 	DAY_STATUS,      /* an error status */
@@ -49,95 +51,57 @@ static void draw_figures(struct scenario *s, struct attempt *attempt)
 		f->completion = f->cached = f->reasoning = 0;
 }
 
-/* Credible, or absent, or such that no sane reader believes it. */
-static void print_usage(struct scenario *s, struct attempt *attempt, struct bytes *json)
+/* Most are credible. */
+static enum usage_told draw_usage(struct scenario *s, struct attempt *attempt)
 {
-	const struct figures *f = &attempt->figures;
-
 	attempt->usage_known = !chance(s, 3000);
 	if (attempt->usage_known)
-		bytes_print(json,
-			"{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,"
-			"\"prompt_tokens_details\":{\"cached_tokens\":%lld},"
-			"\"completion_tokens_details\":{\"reasoning_tokens\":%lld}}",
-			(long long)f->prompt, (long long)f->completion, (long long)(f->prompt + f->completion),
-			(long long)f->cached, (long long)f->reasoning);
-	else if (chance(s, 32768))
-		bytes_add(json, SLICE("null"));
-	else if (chance(s, 32768))
-		bytes_add(json, SLICE("{\"prompt_tokens\":-5,\"completion_tokens\":7}"));
-	else
-		bytes_add(json, SLICE("{\"prompt_tokens\":10,\"completion_tokens\":99999999999999}"));
+		return USAGE_WHOLE;
+	if (chance(s, 32768))
+		return USAGE_NULL;
+	return chance(s, 32768) ? USAGE_NEGATIVE : USAGE_ABSURD;
 }
 
-/* "<call.attempt.k>" and letters. */
-static void print_content(struct bytes *json, const struct attempt *attempt, unsigned k)
+static const struct tongue *tongue_of(const struct scenario *s, const struct attempt *attempt)
 {
-	size_t start = json->size;
-
-	bytes_print(json, "<%u.%u.%u>", attempt->call, attempt->number, k);
-	while (json->size - start < attempt->delta_bytes)
-		bytes_add(json, SLICE("lorem ipsum dolor sit amet "));
+	return tongue_named(s->terms.provider_tongues[attempt->provider]);
 }
 
-static void print_id(struct bytes *json, const struct attempt *attempt)
+static struct answer_told draw_told(struct scenario *s, const struct call *call, struct attempt *attempt)
 {
-	bytes_print(json, "{\"id\":\"sim-%u-%u\",", attempt->call, attempt->number);
+	return (struct answer_told){.kind = call->kind,
+		.attempt = attempt,
+		.model = model_terms[attempt->model].upstream[attempt->provider],
+		.usage = draw_usage(s, attempt)};
 }
 
 static void unary_body(struct scenario *s, const struct call *call, struct attempt *attempt, struct body *body)
 {
-	struct bytes *json = &body->bytes;
 	bool long_answer = chance(s, 4096);
+	struct answer_told told;
 
 	attempt->deltas = 1;
 	attempt->delta_bytes = (unsigned)pick(s, 1, long_answer ? 60000 : 800);
-	print_id(json, attempt);
-	bytes_print(json, "\"model\":\"%s\",", model_terms[attempt->model].upstream[attempt->provider]);
-	if (call->kind == CALL_CHAT || call->kind == CALL_COMPLETION) {
-		bytes_add(json, call->kind == CALL_CHAT
-					? SLICE("\"choices\":[{\"index\":0,\"finish_reason\":\"stop\","
-						"\"message\":{\"role\":\"assistant\",\"content\":\"")
-					: SLICE("\"choices\":[{\"index\":0,\"finish_reason\":\"stop\",\"text\":\""));
-		print_content(json, attempt, 0);
-		bytes_add(json, call->kind == CALL_CHAT ? SLICE("\"}}],\"usage\":") : SLICE("\"}],\"usage\":"));
-	} else {
-		bytes_print(json, "\"data\":[{\"embedding\":[0.1,-2e-3,0],\"index\":0}],\"usage\":");
-	}
-	print_usage(s, attempt, json);
-	bytes_add(json, SLICE("}"));
+	told = draw_told(s, call, attempt);
+	tongue_of(s, attempt)->write_answer(&body->bytes, &told);
 	end_piece(body);
 }
 
-static void begin_event(struct body *body, const struct attempt *attempt)
+static void add_event(struct body *body, const struct tongue *tongue, const struct answer_told *told,
+	enum event_told event, unsigned k)
 {
-	bytes_add(&body->bytes, SLICE("data: "));
-	print_id(&body->bytes, attempt);
-	bytes_print(&body->bytes, "\"object\":\"chat.completion.chunk\",\"model\":\"%s\",",
-		model_terms[attempt->model].upstream[attempt->provider]);
-}
+	size_t before = body->bytes.size;
 
-static void end_event(struct body *body)
-{
-	bytes_add(&body->bytes, SLICE("\n\n"));
-	end_piece(body);
-}
-
-static void content_event(const struct call *call, const struct attempt *attempt, struct body *body, unsigned k)
-{
-	begin_event(body, attempt);
-	bytes_add(&body->bytes, call->kind == CALL_CHAT_STREAM
-					? SLICE("\"choices\":[{\"index\":0,\"delta\":{\"content\":\"")
-					: SLICE("\"choices\":[{\"index\":0,\"text\":\""));
-	print_content(&body->bytes, attempt, k);
-	bytes_add(&body->bytes, call->kind == CALL_CHAT_STREAM ? SLICE("\"},\"finish_reason\":null}],\"usage\":null}")
-							       : SLICE("\",\"finish_reason\":null}],\"usage\":null}"));
-	end_event(body);
+	tongue->write_event(&body->bytes, told, event, k);
+	if (body->bytes.size > before)
+		end_piece(body);
 }
 
 static void stream_body(
 	struct scenario *s, const struct call *call, struct attempt *attempt, struct body *body, enum day day)
 {
+	const struct tongue *tongue = tongue_of(s, attempt);
+	struct answer_told told;
 	unsigned error_at;
 
 	attempt->deltas = (unsigned)pick(s, 1, chance(s, 6000) ? 120 : 12);
@@ -147,12 +111,8 @@ static void stream_body(
 		attempt->delta_bytes = 8000;
 	}
 	error_at = (unsigned)pick(s, 0, attempt->deltas);
-	if (call->kind == CALL_CHAT_STREAM) {
-		begin_event(body, attempt);
-		bytes_add(&body->bytes,
-			SLICE("\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}"));
-		end_event(body);
-	}
+	told = draw_told(s, call, attempt);
+	add_event(body, tongue, &told, TOLD_START, 0);
 	for (unsigned k = 0; k < attempt->deltas; k++) {
 		if (day == DAY_ERROR_EVENT && k == error_at)
 			break;
@@ -160,28 +120,14 @@ static void stream_body(
 			bytes_add(&body->bytes, SLICE(": a provider's comment\n\n"));
 			end_piece(body);
 		}
-		content_event(call, attempt, body, k);
+		add_event(body, tongue, &told, TOLD_TEXT, k);
 	}
-	if (day == DAY_ERROR_EVENT) {
-		bytes_add(
-			&body->bytes, SLICE("data: {\"error\":{\"message\":\"It broke.\",\"type\":\"server_error\"}}"));
-		end_event(body);
-	}
-	begin_event(body, attempt);
-	bytes_add(
-		&body->bytes, call->kind == CALL_CHAT_STREAM
-				      ? SLICE("\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}")
-				      : SLICE("\"choices\":[{\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\"}]}"));
-	end_event(body);
-	begin_event(body, attempt);
-	bytes_add(&body->bytes, SLICE("\"choices\":[],\"usage\":"));
-	print_usage(s, attempt, &body->bytes);
-	bytes_add(&body->bytes, SLICE("}"));
-	end_event(body);
-	if (day == DAY_NO_END || day == DAY_ERROR_EVENT)
-		return;
-	bytes_add(&body->bytes, SLICE("data: [DONE]\n\n"));
-	end_piece(body);
+	if (day == DAY_ERROR_EVENT)
+		add_event(body, tongue, &told, TOLD_ERROR, 0);
+	add_event(body, tongue, &told, TOLD_FINISH, 0);
+	add_event(body, tongue, &told, TOLD_USAGE, 0);
+	if (day != DAY_NO_END && day != DAY_ERROR_EVENT)
+		add_event(body, tongue, &told, TOLD_END, 0);
 }
 
 static unsigned bad_status(struct scenario *s)
@@ -238,12 +184,13 @@ static void frame(struct plan *plan, const struct body *body, enum framing frami
 }
 
 /* A stream's reader need not wait for what follows the end marker. */
-static void note_whole(struct plan *plan, bool stream)
+static void note_whole(struct plan *plan, const struct tongue *tongue, bool stream)
 {
-	const char *done = stream ? memmem(plan->bytes.data, plan->bytes.size, "[DONE]", 6) : NULL;
+	size_t size = strlen(tongue->done);
+	const char *done = stream ? memmem(plan->bytes.data, plan->bytes.size, tongue->done, size) : NULL;
 
 	plan->done = done;
-	plan->whole_at = done ? (size_t)(done - plan->bytes.data) + 8 : plan->bytes.size; /* with its empty line */
+	plan->whole_at = done ? (size_t)(done - plan->bytes.data) + size : plan->bytes.size;
 }
 
 static void write_answer(
@@ -271,7 +218,7 @@ static void write_answer(
 	if (status != 200 && chance(s, 32768))
 		bytes_print(&plan->bytes, "Retry-After: %u\r\n", (unsigned)pick(s, 0, 200));
 	frame(plan, &body, framing);
-	note_whole(plan, stream);
+	note_whole(plan, tongue_of(s, attempt), stream);
 	bytes_free(&body.bytes);
 	free(body.pieces);
 	if (framing == FRAMED_CLOSE || chance(s, 2500))

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/kconfig.h"
+#include "fuzz/sim/tongue.h"
 #include "fuzz/sim/line.h"
 #include "fuzz/sim/look.h"
 #include "fuzz/sim/plan.h"
@@ -196,13 +197,28 @@ static void wrong(const struct upstream *u, const char *what)
 		u->provider->scenario, "requests to providers are whole", "provider %u: %s", u->provider->index, what);
 }
 
+static const struct tongue *tongue_of(const struct upstream *u)
+{
+	return tongue_named(u->provider->scenario->terms.provider_tongues[u->provider->index]);
+}
+
 static bool has_credential(const struct upstream *u)
 {
-	struct slice value = wire_header(&u->wire, "authorization");
-	char wanted[32];
+	const struct tongue *tongue = tongue_of(u);
+	char wanted[48];
 
-	snprintf(wanted, sizeof(wanted), "Bearer up-key-%u-", u->provider->index);
-	return slice_starts_with(value, slice_of_string(wanted));
+	snprintf(wanted, sizeof(wanted), "%sup-key-%u-", tongue->credential_lead, u->provider->index);
+	return slice_starts_with(wire_header(&u->wire, tongue->credential), slice_of_string(wanted));
+}
+
+/* What is asked of a chat's path is a chat. */
+static bool has_path(const struct upstream *u, const struct call *call)
+{
+	struct slice line = bytes_slice(&u->wire.head);
+	char wanted[64];
+
+	snprintf(wanted, sizeof(wanted), "POST %s HTTP/1.1\r\n", tongue_of(u)->path);
+	return !call_is_chat(call) || slice_starts_with(line, slice_of_string(wanted));
 }
 
 /* The client's text, to the byte. */
@@ -215,15 +231,6 @@ static bool text_is_whole(uint32_t call, struct slice text)
 	same = slice_equal(bytes_slice(&wanted), text);
 	bytes_free(&wanted);
 	return same;
-}
-
-static struct slice text_of(struct slice body)
-{
-	struct slice messages = look_member(body, "messages"), prompt = look_member(body, "prompt");
-
-	if (messages.data)
-		return look_string(look_member(look_item(messages, 0), "content"));
-	return look_string(prompt.data ? prompt : look_member(body, "input"));
 }
 
 static bool find_model(const struct upstream *u, struct slice name, unsigned *model)
@@ -240,7 +247,9 @@ static bool find_model(const struct upstream *u, struct slice name, unsigned *mo
 /* The call whose request this is; NULL: something is wrong with it. */
 static struct call *read_request(struct upstream *u, unsigned *model)
 {
-	struct slice body = bytes_slice(&u->body), text, stream;
+	struct slice body = bytes_slice(&u->body);
+	const char *problem;
+	struct asked asked;
 	struct call *call;
 	uint32_t id;
 
@@ -248,21 +257,21 @@ static struct call *read_request(struct upstream *u, unsigned *model)
 		return wrong(u, "a request without the provider's credential"), NULL;
 	if (!look_valid(body))
 		return wrong(u, "a request whose body is not JSON"), NULL;
-	text = text_of(body);
-	if (!book_find_marker(text, &id) || !(call = book_call(book_of(u), id)) || !call_is_served(call))
+	problem = tongue_of(u)->read_request(body, &asked);
+	if (problem)
+		return wrong(u, problem), NULL;
+	if (!book_find_marker(asked.text, &id) || !(call = book_call(book_of(u), id)) || !call_is_served(call))
 		return wrong(u, "a request that no client made"), NULL;
-	if (!text_is_whole(id, text))
+	if (!has_path(u, call))
+		return wrong(u, "a chat on another path"), NULL;
+	if (!text_is_whole(id, asked.text))
 		return wrong(u, "a request whose text is not the client's"), NULL;
-	if (!find_model(u, look_string(look_member(body, "model")), model))
+	if (!find_model(u, asked.model, model))
 		return wrong(u, "a request for a model that is not here"), NULL;
 	if (look_member(body, "x-fallback-chain").data || look_member(body, "x-routing-hints").data)
 		return wrong(u, "a request with the gateway's own extensions"), NULL;
-	stream = look_member(body, "stream");
-	if (call_is_stream(call) != slice_equal(stream, SLICE("true")))
+	if (call_is_stream(call) != asked.stream)
 		return wrong(u, "a request that streams where the client's does not, or the other way"), NULL;
-	if (call_is_stream(call) &&
-		!slice_equal(look_member(look_member(body, "stream_options"), "include_usage"), SLICE("true")))
-		return wrong(u, "a stream for which usage was not asked"), NULL;
 	return call;
 }
 

@@ -1,16 +1,29 @@
 /* See request.h. */
 #include "fuzz/sim/request.h"
 
+#include "fuzz/sim/tongue.h"
+
 enum call_kind request_draw_kind(struct scenario *s)
 {
 	static const enum call_kind served[] = {CALL_CHAT, CALL_CHAT, CALL_CHAT, CALL_CHAT_STREAM, CALL_CHAT_STREAM,
 		CALL_CHAT_STREAM, CALL_COMPLETION, CALL_COMPLETION_STREAM, CALL_EMBEDDING, CALL_MODERATION};
+	enum call_kind kind;
 
 	if (chance(s, s->terms.mischief / 4))
 		return (enum call_kind)pick(s, CALL_SERVED, CALL_REFUSED - 1);
 	if (chance(s, 6000))
 		return (enum call_kind)pick(s, CALL_REFUSED, CALL_KINDS - 1);
-	return served[pick(s, 0, sizeof(served) / sizeof(*served) - 1)];
+	kind = served[pick(s, 0, sizeof(served) / sizeof(*served) - 1)];
+	if (s->terms.mixed)
+		return kind == CALL_COMPLETION_STREAM || kind == CALL_CHAT_STREAM ? CALL_CHAT_STREAM : CALL_CHAT;
+	return kind;
+}
+
+static enum tongue_name draw_tongue(struct scenario *s, const struct call *call)
+{
+	if (!s->terms.mixed || !call_is_chat(call))
+		return TONGUE_OPENAI;
+	return (enum tongue_name)pick(s, 0, TONGUES - 1);
 }
 
 unsigned request_expected_status(enum call_kind kind)
@@ -39,9 +52,12 @@ unsigned request_expected_status(enum call_kind kind)
 	}
 }
 
-static const char *path_of(enum call_kind kind)
+static const char *path_of(const struct call *call)
 {
-	switch (kind) {
+	switch (call->kind) {
+	case CALL_CHAT:
+	case CALL_CHAT_STREAM:
+		return tongue_named(call->tongue)->path;
 	case CALL_COMPLETION:
 	case CALL_COMPLETION_STREAM:
 		return "/v1/completions";
@@ -105,11 +121,12 @@ static void write_subject(const struct call *call, size_t text_bytes, struct byt
 static void write_body(struct scenario *s, struct call *call, struct bytes *json)
 {
 	size_t text_bytes = call->kind == CALL_TOO_LARGE ? BODY_MAX_BYTES + pick(s, 1, 50000) : draw_text_bytes(s);
+	const struct tongue *tongue = tongue_named(call->tongue);
 	bool subject_first = chance(s, 32768);
 
-	call->include_usage = call_is_stream(call) && chance(s, 20000);
+	call->include_usage = call_is_stream(call) && tongue->usage_is_asked && chance(s, 20000);
 	call->chain = call_is_served(call) && call->kind < CALL_EMBEDDING && chance(s, 6000);
-	bytes_print(json, "{\"model\":\"%s\"", draw_model(s, call));
+	bytes_print(json, "{\"model\":\"%s\"%s", draw_model(s, call), tongue->besides);
 	if (subject_first) {
 		bytes_add(json, SLICE(","));
 		write_subject(call, text_bytes, json);
@@ -174,9 +191,10 @@ void request_write(struct scenario *s, struct call *call, const char *about, boo
 						  : SLICE("POST /v1/chat/completions HTTP/1.1\r\nHost gate\r\n\r\n"));
 		return;
 	}
+	call->tongue = draw_tongue(s, call);
 	write_body(s, call, &body);
 	bytes_print(bytes, "%s %s HTTP/1.1\r\nHost: gate\r\n", call->kind == CALL_WRONG_METHOD ? "PUT" : "POST",
-		path_of(call->kind));
+		path_of(call));
 	write_key(call, bytes);
 	bytes_print(bytes, "Content-Type: %s\r\nX-Gateway-Tags: sim=sim-%u\r\n%s",
 		call->kind == CALL_WRONG_TYPE ? "text/plain" : "application/json", call->id,

@@ -33,6 +33,8 @@ struct terms {
 	bool resets;       /* connections may break, so that an answer may be lost */
 	bool stalls;       /* the network may hold back bytes for longer than timeouts */
 	bool client_tls, provider_tls;
+	bool mixed; /* chats alone, of clients of all dialects */
+	enum tongue_name provider_tongues[PROVIDERS];
 	bool crashes, drains, reloads, full_disks, bad_names, outages, clock_steps;
 	/* Configuration. */
 	unsigned connect_ms, head_ms, first_token_ms, idle_ms, total_ms, attempts; /* head_ms 0: null */

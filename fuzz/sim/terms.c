@@ -4,6 +4,7 @@
 #include "core/kconfig.h"
 #include "fuzz/sim/bytes.h"
 #include "fuzz/sim/certificates.h"
+#include "fuzz/sim/tongue.h"
 #include "fuzz/sim/gate.h"
 #include "fuzz/sim/request.h"
 
@@ -39,12 +40,12 @@ static void print_provider(const struct scenario *s, unsigned index, const char 
 	const struct terms *t = &s->terms;
 
 	bytes_print(yaml,
-		"  - name: p%u\n    kind: openai_compatible\n    base_url: %s://%s\n"
+		"  - name: p%u\n    kind: %s\n    base_url: %s://%s\n"
 		"    credentials: [{ name: first, api_key: up-key-%u-a, weight: 3 }, { name: second, api_key: "
 		"up-key-%u-b }]\n"
 		"    timeouts: { connect_ms: %u, first_token_ms: %u, idle_ms: %u, total_ms: %u",
-		index, t->provider_tls ? "https" : "http", where, index, index, t->connect_ms, t->first_token_ms,
-		t->idle_ms, t->total_ms);
+		index, tongue_named(t->provider_tongues[index])->kind, t->provider_tls ? "https" : "http", where, index,
+		index, t->connect_ms, t->first_token_ms, t->idle_ms, t->total_ms);
 	if (t->head_ms)
 		bytes_print(yaml, ", head_ms: %u", t->head_ms);
 	bytes_add(yaml, SLICE(" }\n"));
@@ -159,6 +160,16 @@ static void draw_tls(struct scenario *s)
 	s->terms.provider_tls = s->seed / 4 % 3 != 1;
 }
 
+/* A third of the seeds. */
+static void draw_tongues(struct scenario *s)
+{
+	uint64_t number = s->seed / 3;
+
+	s->terms.mixed = CONFIG(ANTHROPIC) && s->seed % 3 == 1;
+	for (unsigned i = 0; s->terms.mixed && i < PROVIDERS; i++, number /= TONGUES)
+		s->terms.provider_tongues[i] = (enum tongue_name)(number % TONGUES);
+}
+
 static void draw_terms(struct scenario *s)
 {
 	struct terms *t = &s->terms;
@@ -188,6 +199,7 @@ static void draw_terms(struct scenario *s)
 	terms_draw_timeouts(s);
 	draw_limits(s);
 	draw_tls(s);
+	draw_tongues(s);
 }
 
 static void draw_faults(struct scenario *s)
@@ -231,9 +243,10 @@ void terms_print(const struct scenario *s, FILE *file)
 
 	fprintf(file,
 		"%u gates of %u shards, durability %s; %u clients with %u requests each; misery %u, mischief %u, flood "
-		"%u;%s%s%s%s%s%s%s%s%s%s%s\n",
+		"%u; providers speak %s and %s;%s%s%s%s%s%s%s%s%s%s%s\n",
 		t->gate_count, t->shard_count, durability_name(t->durability), t->client_count, t->requests_each,
-		t->misery, t->mischief, t->flood, t->client_tls ? " TLS of clients" : "",
+		t->misery, t->mischief, t->flood, tongue_named(t->provider_tongues[0])->kind,
+		tongue_named(t->provider_tongues[1])->kind, t->client_tls ? " TLS of clients" : "",
 		t->provider_tls ? " TLS of providers" : "", t->resets ? " resets" : "", t->stalls ? " stalls" : "",
 		t->crashes ? " crashes" : "", t->drains ? " drains" : "", t->reloads ? " reloads" : "",
 		t->full_disks ? " full disks" : "", t->bad_names ? " bad names" : "", t->outages ? " outages" : "",
