@@ -203,6 +203,8 @@ static void write_answer(
 
 	if (chance(s, 10000))
 		framing = chance(s, 32768) ? FRAMED_CLOSE : FRAMED_CHUNKS;
+	if (day == DAY_TRUNCATES && s->terms.provider_tls && chance(s, 32768))
+		framing = FRAMED_CLOSE;
 	if (day == DAY_STATUS)
 		error_body(s, attempt, &body);
 	else if (day == DAY_NONSENSE)
