@@ -14,6 +14,12 @@ bool client_take_option(struct client *client, int option, const char *argument)
 	case CLIENT_OPTION_KEY:
 		client->admin_key = argument;
 		return true;
+	case CLIENT_OPTION_CA:
+		client->trust.ca = argument;
+		return true;
+	case CLIENT_OPTION_INSECURE:
+		client->trust.insecure = true;
+		return true;
 	case CLIENT_OPTION_JSON:
 		client->json = true;
 		return true;
@@ -71,7 +77,7 @@ bool client_get(struct client *client, const char *path)
 	bool parsed;
 
 	http_answer_fini(&client->answer);
-	if (http_get(client->url, path, client->admin_key, &client->answer, why) < 0) {
+	if (http_get(client->url, &client->trust, path, client->admin_key, &client->answer, why) < 0) {
 		fprintf(stderr, "tollgate: %s\n", why);
 		return false;
 	}

@@ -10,17 +10,21 @@
 
 struct client {
 	const char *url, *admin_key;
+	struct http_trust trust; /* for https */
 	bool json;
 	struct json_parser *parser; /* holds the last answer's view */
 	struct http_answer answer;  /* the last one */
 };
 
 /* Long options of every client command; a command's own short codes are letters and differ from these. */
-enum { CLIENT_OPTION_URL = 'u', CLIENT_OPTION_KEY = 'a', CLIENT_OPTION_JSON = 'j', CLIENT_OPTION_HELP = 'h' };
+enum { CLIENT_OPTION_URL = 'u', CLIENT_OPTION_KEY = 'a', CLIENT_OPTION_JSON = 'j', CLIENT_OPTION_HELP = 'h',
+	CLIENT_OPTION_CA = 'C', CLIENT_OPTION_INSECURE = 'I' };
 
 #define CLIENT_OPTIONS                                                                                                 \
 	{"url", required_argument, NULL, CLIENT_OPTION_URL},                                                           \
 		{"admin-key", required_argument, NULL, CLIENT_OPTION_KEY},                                             \
+		{"ca", required_argument, NULL, CLIENT_OPTION_CA},                                                     \
+		{"insecure", no_argument, NULL, CLIENT_OPTION_INSECURE},                                               \
 		{"json", no_argument, NULL, CLIENT_OPTION_JSON},                                                       \
 	{                                                                                                              \
 		"help", no_argument, NULL, CLIENT_OPTION_HELP                                                          \
@@ -28,6 +32,8 @@ enum { CLIENT_OPTION_URL = 'u', CLIENT_OPTION_KEY = 'a', CLIENT_OPTION_JSON = 'j
 
 #define CLIENT_HELP                                                                                                    \
 	"      --url URL        the gateway to ask (default: http://127.0.0.1:8080)\n"                                 \
+	"      --ca FILE        issuers that are trusted, PEM (default for https: the system's)\n"                     \
+	"      --insecure       trust any certificate\n"                                                              \
 	"      --admin-key KEY  its master key (default: $TOLLGATE_MASTER_KEY)\n"                                      \
 	"      --json           print JSON\n"                                                                          \
 	"  -h, --help           this text\n"

@@ -3,6 +3,8 @@
  */
 #include "tools/http_get.h"
 
+#include "core/kconfig.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <stdbool.h>
@@ -16,17 +18,32 @@
 enum { PATIENCE_S = 30 };
 
 struct target {
+	bool https;
 	char host[256], port[8], prefix[512], authority[300];
 };
 
+struct connection {
+	int fd;
+	struct http_tls *tls; /* NULL: plain */
+};
+
+/* What follows the scheme; NULL: it has none of ours. */
+static const char *after_scheme(const char *base, struct target *target)
+{
+	target->https = CONFIG(TLS) && strncmp(base, "https://", 8) == 0;
+	if (target->https)
+		return base + 8;
+	return strncmp(base, "http://", 7) == 0 ? base + 7 : NULL;
+}
+
 static int parse_base(const char *base, struct target *target, char *why)
 {
-	const char *rest = base + 7, *slash, *colon, *host_end;
+	const char *rest = after_scheme(base, target), *slash, *colon, *host_end;
 	size_t authority_bytes;
 
-	if (strncmp(base, "http://", 7) != 0) {
-		snprintf(why, HTTP_GET_WHY_BYTES,
-			"--url must be http://HOST[:PORT] of a listener without tls, not %.100s", base);
+	if (!rest) {
+		snprintf(why, HTTP_GET_WHY_BYTES, "--url must be %s://HOST[:PORT], not %.100s",
+			CONFIG(TLS) ? "http or https" : "http", base);
 		return -EINVAL;
 	}
 	slash = rest + strcspn(rest, "/");
@@ -37,7 +54,7 @@ static int parse_base(const char *base, struct target *target, char *why)
 	if (colon)
 		snprintf(target->port, sizeof(target->port), "%.*s", (int)(slash - colon - 1), colon + 1);
 	else
-		snprintf(target->port, sizeof(target->port), "80");
+		snprintf(target->port, sizeof(target->port), "%s", target->https ? "443" : "80");
 	if (host_end)
 		rest++;
 	else
@@ -87,47 +104,67 @@ static int connect_to(const struct target *target, char *why)
 	return fd;
 }
 
-static int send_request(int fd, const struct target *target, const char *path, const char *bearer)
+/* 0 or -errno. */
+static int send_all(const struct connection *c, const char *bytes, size_t size)
+{
+	if (CONFIG(TLS) && c->tls)
+		return http_tls_send(c->tls, bytes, size);
+	while (size) {
+		ssize_t n = send(c->fd, bytes, size, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		bytes += n > 0 ? n : 0;
+		size -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+/* How many; 0 at the end; -errno. */
+static ssize_t receive(const struct connection *c, char *bytes, size_t capacity)
+{
+	ssize_t n;
+
+	if (CONFIG(TLS) && c->tls)
+		return http_tls_receive(c->tls, bytes, capacity);
+	do
+		n = recv(c->fd, bytes, capacity, 0);
+	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		return n;
+	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+}
+
+static int send_request(const struct connection *c, const struct target *target, const char *path, const char *bearer)
 {
 	static const char form[] = "GET %s%s HTTP/1.1\r\nhost: %s\r\naccept: application/json\r\nconnection: close\r\n"
 				   "%s%s%s\r\n";
 	char *request = NULL;
 	int size = asprintf(&request, form, target->prefix, path, target->authority,
 		bearer ? "authorization: Bearer " : "", bearer ? bearer : "", bearer ? "\r\n" : "");
-	int rc = 0, sent = 0;
+	int rc;
 
 	if (size < 0)
 		return -ENOMEM;
-	while (sent < size && rc == 0) {
-		ssize_t n = send(fd, request + sent, (size_t)(size - sent), MSG_NOSIGNAL);
-
-		if (n < 0 && errno != EINTR)
-			rc = -errno;
-		if (n > 0)
-			sent += (int)n;
-	}
+	rc = send_all(c, request, (size_t)size);
 	explicit_bzero(request, (size_t)size);
 	free(request);
 	return rc;
 }
 
 /* Until the other side closes. *bytes has HTTP_GET_PADDING bytes of room behind *size. */
-static int read_all(int fd, char **bytes, size_t *size)
+static int read_all(const struct connection *c, char **bytes, size_t *size)
 {
 	size_t capacity = 65536;
 	char *memory = malloc(capacity + HTTP_GET_PADDING), *larger;
 
 	*size = 0;
 	while (memory) {
-		ssize_t n = recv(fd, memory + *size, capacity - *size, 0);
+		ssize_t n = receive(c, memory + *size, capacity - *size);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0 || *size + (size_t)n > HTTP_GET_BYTES_MAX) {
-			int rc = n < 0 ? -errno : -EFBIG;
-
 			free(memory);
-			return rc == -EAGAIN ? -ETIMEDOUT : rc;
+			return n < 0 ? (int)n : -EFBIG;
 		}
 		if (n == 0) {
 			*bytes = memory;
@@ -154,14 +191,39 @@ static bool is_header_value(const char *text)
 	return true;
 }
 
-int http_get(const char *base, const char *path, const char *bearer, struct http_answer *answer,
-	char why[static HTTP_GET_WHY_BYTES])
+static int open_connection(
+	struct connection *c, const struct target *target, const struct http_trust *trust, char *why)
+{
+	char cause[HTTP_GET_WHY_BYTES - 128];
+	int rc;
+
+	*c = (struct connection){.fd = connect_to(target, why)};
+	if (c->fd < 0 || !CONFIG(TLS) || !target->https)
+		return c->fd < 0 ? c->fd : 0;
+	rc = http_tls_open(&c->tls, c->fd, target->host, trust, cause, sizeof(cause));
+	if (rc == 0)
+		return 0;
+	snprintf(why, HTTP_GET_WHY_BYTES, "%.100s: %s", target->authority, cause);
+	close(c->fd);
+	return rc;
+}
+
+static void close_connection(struct connection *c)
+{
+	if (CONFIG(TLS))
+		http_tls_close(c->tls);
+	close(c->fd);
+}
+
+int http_get(const char *base, const struct http_trust *trust, const char *path, const char *bearer,
+	struct http_answer *answer, char why[static HTTP_GET_WHY_BYTES])
 {
 	const char *reason;
 	struct target target;
+	struct connection connection;
 	char *bytes = NULL;
 	size_t size = 0;
-	int fd, rc = parse_base(base, &target, why);
+	int rc = parse_base(base, &target, why);
 
 	if (rc < 0)
 		return rc;
@@ -169,15 +231,15 @@ int http_get(const char *base, const char *path, const char *bearer, struct http
 		snprintf(why, HTTP_GET_WHY_BYTES, "the key and the URL may not hold control characters");
 		return -EINVAL;
 	}
-	fd = connect_to(&target, why);
-	if (fd < 0)
-		return fd;
-	rc = send_request(fd, &target, path, bearer);
+	rc = open_connection(&connection, &target, trust, why);
+	if (rc < 0)
+		return rc;
+	rc = send_request(&connection, &target, path, bearer);
 	if (rc == 0)
-		rc = read_all(fd, &bytes, &size);
+		rc = read_all(&connection, &bytes, &size);
 	if (rc < 0)
 		snprintf(why, HTTP_GET_WHY_BYTES, "%.100s: %s", target.authority, strerror(-rc));
-	close(fd);
+	close_connection(&connection);
 	if (rc < 0)
 		return rc;
 	rc = http_answer_parse(bytes, size, answer, &reason);

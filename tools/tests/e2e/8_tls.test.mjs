@@ -234,6 +234,32 @@ const tests = {
     assert.match(JSON.parse(line).client_certificate, who);
   },
 
+  async "the client commands over https: who is trusted, and why not"(world) {
+    const tollgate = (command, url, ...args) => run(`${world.build}/tollgate`, [command, "--url", url, ...args], { TOLLGATE_MASTER_KEY: MASTER_KEY });
+    const ca = ["--ca", world.at("issuer.pem")], own = `https://localhost:${world.tlsPort}`;
+    for (const args of [ca, ["--insecure"]]) {
+      const status = await tollgate("status", own, ...args);
+      assert.equal(status.code, 0, status.stderr);
+      assert.match(status.stdout, /version/);
+    }
+    const receipts = await tollgate("receipts", `https://127.0.0.1:${world.tlsPort}/`, "--json", ...ca); // the certificate is for the address as well
+    assert.equal(receipts.code, 0, receipts.stderr);
+    assert.ok(receipts.stdout.includes('"request_id"'));
+    for (const [url, args, expected] of [
+      [own, [], /localhost:\d+: the peer's certificate was issued by nobody who is trusted; name its issuer with --ca/],
+      [`https://localhost:${world.strictPort}`, ca, /the peer's certificate is for another host/],
+      [`https://localhost:${world.port}`, ca, /localhost:\d+: the peer offers no TLS version|broke the TLS protocol/],
+      [own, ["--ca", world.at("none.pem")], /none\.pem cannot be read: No such file/],
+      [own, ["--ca", world.at("localhost.key")], /localhost\.key holds no certificate of an issuer/],
+      [`http://localhost:${world.tlsPort}`, [], /answered 400: This port speaks TLS/],
+      [`ftp://localhost`, [], /--url must be http or https/],
+    ]) {
+      const { code, stdout, stderr } = await tollgate("status", url, ...args);
+      assert.equal(code, 1, `${url} ${args}: ${stdout}`);
+      assert.match(stderr, expected);
+    }
+  },
+
   async "renegotiation is refused"(world) {
     const client = spawn("openssl", ["s_client", "-tls1_2", "-connect", `127.0.0.1:${world.strictPort}`, "-cert", world.at("client.pem"),
       "-key", world.at("client.key")], { stdio: ["pipe", "pipe", "pipe"] });
