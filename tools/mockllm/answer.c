@@ -69,10 +69,11 @@ static const char *error_type(unsigned status)
 static void write_error(struct mock_connection *c, unsigned status, struct slice headers, struct slice message,
 			const char *param, const char *code)
 {
+	const struct mock_format *format = mock_format_of(c->request.path);
 	struct text t;
 
-	if (c->request.path == MOCK_MESSAGES) {
-		mock_messages_error(c, status, headers, message);
+	if (format) {
+		format->error(c, status, headers, message);
 		return;
 	}
 	t = mock_body_open(c, FRAME_BYTES);
@@ -288,19 +289,15 @@ static void spoil(struct mock_connection *c)
 
 void mock_answer(struct mock_connection *c)
 {
-	switch (c->request.path) {
-	case MOCK_MESSAGES:
-		mock_messages_write(c);
-		break;
-	case MOCK_EMBEDDINGS:
+	const struct mock_format *format = mock_format_of(c->request.path);
+
+	if (format)
+		format->write(c);
+	else if (c->request.path == MOCK_EMBEDDINGS)
 		write_embeddings(c);
-		break;
-	case MOCK_MODERATIONS:
+	else if (c->request.path == MOCK_MODERATIONS)
 		write_moderations(c);
-		break;
-	default:
+	else
 		write_generation(c);
-		break;
-	}
 	spoil(c);
 }

@@ -37,7 +37,7 @@ static const char *error_type(unsigned status)
 	}
 }
 
-void mock_messages_error(struct mock_connection *c, unsigned status, struct slice headers, struct slice message)
+static void write_error(struct mock_connection *c, unsigned status, struct slice headers, struct slice message)
 {
 	char memory[1024];
 	struct text t = text_over(memory, sizeof(memory));
@@ -53,7 +53,7 @@ void mock_messages_error(struct mock_connection *c, unsigned status, struct slic
 
 static bool refuse(struct mock_connection *c, const char *message)
 {
-	mock_messages_error(c, 400, slice_of(NULL, 0), slice_of_string(message));
+	write_error(c, 400, slice_of(NULL, 0), slice_of_string(message));
 	return false;
 }
 
@@ -87,7 +87,7 @@ static bool check_fields(struct mock_connection *c, const struct json_parser *p)
 			continue;
 		text_add(&t, json_key(p, m));
 		text_literal(&t, ": Extra inputs are not permitted");
-		mock_messages_error(c, 400, slice_of(NULL, 0), text_slice(&t));
+		write_error(c, 400, slice_of(NULL, 0), text_slice(&t));
 		return false;
 	}
 	return true;
@@ -232,7 +232,7 @@ static bool check_options(struct mock_connection *c, const struct json_parser *p
 	return true;
 }
 
-bool mock_messages_check(struct mock_connection *c, const struct json_parser *p)
+static bool check(struct mock_connection *c, const struct json_parser *p)
 {
 	struct mock_request *r = &c->request;
 	struct slice messages;
@@ -247,3 +247,12 @@ bool mock_messages_check(struct mock_connection *c, const struct json_parser *p)
 	r->choices = 1;
 	return true;
 }
+
+const struct mock_format mock_messages = {
+	.key_header = "x-api-key",
+	.check = check,
+	.error = write_error,
+	.write = mock_messages_write,
+	.begin = mock_messages_begin,
+	.fill = mock_messages_fill,
+};

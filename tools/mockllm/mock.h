@@ -7,7 +7,9 @@
  *   connection.c  a connection: requests in, `out` away, whole, dripped or split
  *   request.c     which path, what a strict provider refuses
  *   plan.c        the model's name -> what to do
- *   answer.c      whole answers;  vectors.c  embeddings;  stream.c  events;  anthropic.c  all of Messages
+ *   answer.c      whole answers;  vectors.c  embeddings;  stream.c  events
+ *   anthropic.c   a provider's own format, where it is not OpenAI's: what it refuses;  anthropic_answer.c  what it says
+ *   gemini.c      likewise
  *   record.c      what tests ask for: counters, the last bodies
  */
 #ifndef TOOLS_MOCKLLM_MOCK_H
@@ -27,7 +29,7 @@ enum {
 };
 
 enum mock_path {
-	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_MODELS, MOCK_STATS,
+	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_GEMINI, MOCK_MODELS, MOCK_STATS,
 	MOCK_LAST, MOCK_UNKNOWN, MOCK_PATHS,
 };
 
@@ -56,7 +58,7 @@ struct mock_plan {
 	bool words_fixed;        /* by the model's name: max_tokens does not cut it */
 	uint64_t head_delay_ns;
 	uint64_t interval_ns;    /* between tokens; 0: as fast as it goes */
-	bool no_usage, tool, parallel, empty_input, thinking, cached, error_first;
+	bool no_usage, tool, parallel, empty_input, thinking, cached, error_first, safety, blocked;
 };
 
 struct mock_options {
@@ -163,12 +165,35 @@ void mock_usage(struct text *t, const struct mock_request *r, uint32_t completio
 struct text mock_body_open(struct mock_connection *c, size_t bound);
 void mock_body_finish(struct mock_connection *c, unsigned status, struct slice headers, const struct text *body);
 
-/* anthropic.c: as the functions without "messages" do it for the others. */
-bool mock_messages_check(struct mock_connection *c, const struct json_parser *p); /* false: refused */
-void mock_messages_error(struct mock_connection *c, unsigned status, struct slice headers, struct slice message);
+/* A provider's own format: as the functions without one do it for OpenAI's. */
+struct mock_format {
+	const char *key_header;  /* besides a bearer */
+	/* False: refused. */
+	bool (*read_model)(struct mock_connection *c); /* NULL: the body has it */
+	bool (*check)(struct mock_connection *c, const struct json_parser *p);
+	void (*error)(struct mock_connection *c, unsigned status, struct slice headers, struct slice message);
+	void (*write)(struct mock_connection *c);
+	void (*begin)(struct mock_connection *c); /* a stream */
+	void (*fill)(struct mock_connection *c);
+};
+extern const struct mock_format mock_messages, mock_gemini;
+
+const struct mock_format *mock_format_of(enum mock_path path); /* NULL: OpenAI's */
+
+/* request.c: copies the model's name, which goes into answers as it is; false: refused. */
+bool mock_take_model(struct mock_connection *c, struct slice model);
+
+/* anthropic_answer.c */
 void mock_messages_write(struct mock_connection *c);
 void mock_messages_begin(struct mock_connection *c);
 void mock_messages_fill(struct mock_connection *c);
+
+/* gemini_answer.c; it signs calls so, and gemini.c wants them back so. */
+#define MOCK_GEMINI_SIGNATURE "c2lnbmF0dXJl"
+bool mock_gemini_signs(const struct mock_request *r);
+void mock_gemini_write(struct mock_connection *c);
+void mock_gemini_begin(struct mock_connection *c);
+void mock_gemini_fill(struct mock_connection *c);
 
 /* vectors.c: how many bytes it may write, and the array of embeddings. */
 size_t mock_vectors_bytes(const struct mock_request *r);

@@ -9,7 +9,7 @@
 enum option {
 	EVENTS, PACED, STATUS, RETRY_AFTER, REFUSE, RESET, STALL_HEAD, STALL_BODY, TRUNCATED, INVALID_JSON, DRIP, CUT,
 	NO_DONE, ERROR_EVENT, LARGE, NO_USAGE, TOOL, SLOW, SPLIT, PARALLEL,
-	EMPTY_INPUT, THINKING, CACHED, ERROR_FIRST,
+	EMPTY_INPUT, THINKING, CACHED, ERROR_FIRST, SAFETY, BLOCKED,
 };
 
 static const struct {
@@ -41,6 +41,8 @@ static const struct {
 	{ SLICE("thinking"), THINKING, false },
 	{ SLICE("cached"), CACHED, false },
 	{ SLICE("error-first"), ERROR_FIRST, false },
+	{ SLICE("safety"), SAFETY, false },
+	{ SLICE("blocked"), BLOCKED, false },
 };
 
 enum { NUMBER_MAX = 1000000, LARGE_MAX_KB = 65536 };
@@ -108,6 +110,12 @@ static void apply(struct mock_plan *plan, enum option option, unsigned number)
 		break;
 	case ERROR_FIRST:
 		plan->error_first = true;
+		break;
+	case SAFETY:
+		plan->safety = true;
+		break;
+	case BLOCKED:
+		plan->blocked = true;
 		break;
 	case REFUSE:
 		plan->fault = MOCK_REFUSE;

@@ -31,7 +31,19 @@ static enum mock_path find_path(struct slice path)
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		if (slice_equal(path, paths[i].path))
 			return paths[i].id;
+	if (slice_starts_with(path, SLICE("/v1beta/models/")))
+		return MOCK_GEMINI;
 	return slice_starts_with(path, SLICE("/v1/models/")) ? MOCK_MODELS : MOCK_UNKNOWN;
+}
+
+const struct mock_format *mock_format_of(enum mock_path path)
+{
+	static const struct mock_format *const formats[MOCK_PATHS] = {
+		[MOCK_MESSAGES] = &mock_messages,
+		[MOCK_GEMINI] = &mock_gemini,
+	};
+
+	return formats[path];
 }
 
 static bool refuse(struct mock_connection *c, const char *message, const char *param)
@@ -42,11 +54,11 @@ static bool refuse(struct mock_connection *c, const char *message, const char *p
 
 static bool authorized(const struct http_head *head, enum mock_path path)
 {
+	const struct mock_format *format = mock_format_of(path);
 	struct slice value = http_header(head, SLICE("authorization"));
 
-	if (path == MOCK_MESSAGES && http_header(head, SLICE("x-api-key")).size)
+	if (format && http_header(head, slice_of_string(format->key_header)).size)
 		return true;
-
 	return value.size > 7 && slice_equal_nocase(slice_of(value.data, 7), SLICE("Bearer "));
 }
 
@@ -102,10 +114,23 @@ static void answer_models(struct mock_connection *c)
 	mock_answer_whole(c, 200, slice_of(NULL, 0), text_slice(&t));
 }
 
-/* The model's name goes into answers as it is, so one that JSON would have to escape is refused. */
-static bool read_model(struct mock_connection *c, const struct json_parser *p, bool required)
+/* One that JSON would have to escape is refused. */
+bool mock_take_model(struct mock_connection *c, struct slice model)
 {
 	struct mock_request *r = &c->request;
+
+	if (model.size == 0 || model.size > sizeof(r->model_bytes))
+		return refuse(c, "Invalid value for 'model': wrong length.", "model");
+	for (size_t i = 0; i < model.size; i++)
+		if ((unsigned char)model.data[i] < 0x20 || model.data[i] == '"' || model.data[i] == '\\')
+			return refuse(c, "Invalid value for 'model': unexpected character.", "model");
+	memcpy(r->model_bytes, model.data, model.size);
+	r->model = slice_of(r->model_bytes, model.size);
+	return true;
+}
+
+static bool read_model(struct mock_connection *c, const struct json_parser *p, bool required)
+{
 	json_ref value = json_member(p, 0, SLICE("model"));
 	struct slice model = SLICE("mock-moderation");
 
@@ -115,14 +140,7 @@ static bool read_model(struct mock_connection *c, const struct json_parser *p, b
 		return refuse(c, "Invalid type for 'model': expected a string.", "model");
 	if (value != JSON_NONE)
 		model = json_string(p, value);
-	if (model.size == 0 || model.size > sizeof(r->model_bytes))
-		return refuse(c, "Invalid value for 'model': wrong length.", "model");
-	for (size_t i = 0; i < model.size; i++)
-		if ((unsigned char)model.data[i] < 0x20 || model.data[i] == '"' || model.data[i] == '\\')
-			return refuse(c, "Invalid value for 'model': unexpected character.", "model");
-	memcpy(r->model_bytes, model.data, model.size);
-	r->model = slice_of(r->model_bytes, model.size);
-	return true;
+	return mock_take_model(c, model);
 }
 
 /* An optional member that must be true or false. */
@@ -260,6 +278,7 @@ static bool check_input(struct mock_connection *c, const struct json_parser *p)
 static bool read_body(struct mock_connection *c, struct slice body)
 {
 	struct mock_request *r = &c->request;
+	const struct mock_format *format = mock_format_of(r->path);
 	struct json_parser *p = c->mock->json;
 	struct json_error error;
 
@@ -267,10 +286,10 @@ static bool read_body(struct mock_connection *c, struct slice body)
 		return refuse(c, "We could not parse the JSON body of your request.", NULL);
 	if (json_type(p, 0) != JSON_OBJECT)
 		return refuse(c, "The JSON body of your request is not an object.", NULL);
-	if (!read_model(c, p, r->path != MOCK_MODERATIONS))
+	if (format && format->read_model ? !format->read_model(c) : !read_model(c, p, r->path != MOCK_MODERATIONS))
 		return false;
-	if (r->path == MOCK_MESSAGES) {
-		if (!mock_messages_check(c, p))
+	if (format) {
+		if (!format->check(c, p))
 			return false;
 	} else if (r->path == MOCK_CHAT || r->path == MOCK_COMPLETIONS) {
 		if (!check_generation(c, p))

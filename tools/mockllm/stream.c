@@ -153,10 +153,11 @@ static uint32_t words_wanted(const struct mock_request *r, bool *cut)
 void mock_stream_begin(struct mock_connection *c)
 {
 	const struct mock_request *r = &c->request;
+	const struct mock_format *format = mock_format_of(r->path);
 	bool chat = r->path == MOCK_CHAT, cut;
 
-	if (r->path == MOCK_MESSAGES) {
-		mock_messages_begin(c);
+	if (format) {
+		format->begin(c);
 		return;
 	}
 	c->streaming = true;
@@ -249,11 +250,12 @@ uint32_t mock_stream_events_due(const struct mock_connection *c)
 
 void mock_stream_fill(struct mock_connection *c)
 {
+	const struct mock_format *format = mock_format_of(c->request.path);
 	struct mock_stream *s = &c->events;
 	uint32_t due = mock_stream_events_due(c);
 
-	if (c->request.path == MOCK_MESSAGES) {
-		mock_messages_fill(c);
+	if (format) {
+		format->fill(c);
 		return;
 	}
 	while (s->next < due && c->out_size < FILL_BYTES) {

@@ -1,0 +1,300 @@
+/*
+ * Google's Gemini, answers: whole ones and streams, whose events are answers in pieces, framed with CRLF and without an
+ * end marker.
+ *
+ * A model's name asks for more than text: "thinking" for thoughts before the answer, "tool" for a call, "parallel" for
+ * a second one, "empty-input" for a call without arguments, "cached" for tokens of a cache, "safety" for an answer that
+ * is withheld, "blocked" for a prompt that is, "error-first" for an error as the first event.
+ */
+#include "tools/mockllm/mock.h"
+
+#include <assert.h>
+
+enum { FRAME_BYTES = 4096, CACHED_TOKENS = 100, THOUGHT_TOKENS = 2, CALL_TOKENS = 9, FAULT_EVENTS = 3 };
+
+#define OVERLOADED "{\"error\":{\"code\":503,\"message\":\"The model is overloaded.\",\"status\":\"UNAVAILABLE\"}}"
+
+static uint32_t words_of(const struct mock_request *r, bool *cut)
+{
+	*cut = !r->plan.words_fixed && r->plan.words > r->max_words && !r->plan.tool;
+	if (r->plan.tool || r->plan.safety || r->plan.blocked)
+		return 0;
+	return *cut ? r->max_words : r->plan.words;
+}
+
+static const char *finish_reason(const struct mock_request *r)
+{
+	bool cut;
+
+	words_of(r, &cut);
+	return r->plan.safety ? "SAFETY" : cut ? "MAX_TOKENS" : "STOP";
+}
+
+/* Cumulative, on every event. Figures that are 0 are not there. */
+static void write_tail(struct text *t, const struct mock_request *r, uint32_t words)
+{
+	uint32_t thoughts = r->plan.thinking ? THOUGHT_TOKENS : 0, calls = r->plan.tool ? CALL_TOKENS : 0;
+	uint32_t prompt = r->prompt_tokens + (r->plan.cached ? CACHED_TOKENS : 0);
+
+	if (!r->plan.no_usage) {
+		text_literal(t, ",\"usageMetadata\":{\"promptTokenCount\":");
+		text_u64(t, prompt);
+		if (r->plan.cached) {
+			text_literal(t, ",\"cachedContentTokenCount\":");
+			text_u64(t, CACHED_TOKENS);
+		}
+		if (words + calls) {
+			text_literal(t, ",\"candidatesTokenCount\":");
+			text_u64(t, words + calls);
+		}
+		if (thoughts) {
+			text_literal(t, ",\"thoughtsTokenCount\":");
+			text_u64(t, thoughts);
+		}
+		text_literal(t, ",\"totalTokenCount\":");
+		text_u64(t, (uint64_t)prompt + words + calls + thoughts);
+		text_char(t, '}');
+	}
+	text_literal(t, ",\"modelVersion\":\"");
+	text_add(t, r->model);
+	text_literal(t, "\",\"responseId\":\"r");
+	text_hex(t, &r->hash, sizeof(r->hash));
+	text_literal(t, "\"}");
+}
+
+static void write_call(struct text *t, const struct mock_request *r, unsigned call)
+{
+	text_string(
+		t, call ? "{\"functionCall\":{\"name\":\"get_time\"" : "{\"functionCall\":{\"name\":\"get_weather\"");
+	if (!r->plan.empty_input)
+		text_literal(t, ",\"args\":{\"city\":\"Bern\"}");
+	text_char(t, '}');
+	if (call == 0 && mock_gemini_signs(r))
+		text_literal(t, ",\"thoughtSignature\":\"" MOCK_GEMINI_SIGNATURE "\"");
+	text_char(t, '}');
+}
+
+static void write_calls(struct text *t, const struct mock_request *r)
+{
+	for (unsigned i = 0; i < (r->plan.parallel ? 2u : 1u); i++) {
+		text_string(t, i ? "," : "");
+		write_call(t, r, i);
+	}
+}
+
+static void open_candidate(struct text *t)
+{
+	text_literal(t, "{\"candidates\":[{\"content\":{\"parts\":[");
+}
+
+/* `finish`: NULL for none. */
+static void close_candidate(struct text *t, const char *finish)
+{
+	text_literal(t, "],\"role\":\"model\"}");
+	if (finish) {
+		text_literal(t, ",\"finishReason\":\"");
+		text_string(t, finish);
+		text_char(t, '"');
+	}
+	text_literal(t, ",\"index\":0,\"safetyRatings\":[]}]");
+}
+
+static void write_blocked(struct text *t, const struct mock_request *r)
+{
+	text_literal(t, "{\"promptFeedback\":{\"blockReason\":\"PROHIBITED_CONTENT\"}");
+	write_tail(t, r, 0);
+}
+
+static void write_withheld(struct text *t, const struct mock_request *r)
+{
+	text_literal(t, "{\"candidates\":[{\"finishReason\":\"SAFETY\",\"index\":0}]");
+	write_tail(t, r, 0);
+}
+
+/* ---- whole answers ------------------------------------------------------------------------------------------ */
+
+static void write_parts(struct text *t, const struct mock_request *r, uint32_t words)
+{
+	if (r->plan.thinking)
+		text_literal(t, "{\"text\":\"I have to name lanes.\",\"thought\":true},");
+	if (r->plan.tool) {
+		text_literal(t, "{\"text\":\"Let me look.\"},");
+		write_calls(t, r);
+		return;
+	}
+	text_literal(t, "{\"text\":\"");
+	for (uint32_t i = 0; i < words; i++)
+		text_add(t, mock_word(r->content_hash, i));
+	text_literal(t, "\"}");
+}
+
+void mock_gemini_write(struct mock_connection *c)
+{
+	const struct mock_request *r = &c->request;
+	bool cut;
+	uint32_t words = words_of(r, &cut);
+	struct text t = mock_body_open(c, FRAME_BYTES + (size_t)words * MOCK_WORD_BYTES);
+
+	if (r->plan.blocked) {
+		write_blocked(&t, r);
+	} else if (r->plan.safety) {
+		write_withheld(&t, r);
+	} else {
+		open_candidate(&t);
+		write_parts(&t, r, words);
+		close_candidate(&t, finish_reason(r));
+		write_tail(&t, r, words);
+	}
+	mock_body_finish(c, 200, slice_of(NULL, 0), &t);
+}
+
+/* ---- streams ------------------------------------------------------------------------------------------------ */
+
+static struct text open_event(char *memory)
+{
+	struct text t = text_over(memory, MOCK_EVENT_BYTES);
+
+	text_literal(&t, "data: ");
+	return t;
+}
+
+static void send_event(struct mock_connection *c, struct text *t)
+{
+	text_literal(t, "\r\n\r\n");
+	assert(!t->full);
+	mock_stream_chunk(c, text_slice(t));
+}
+
+static void add_parts(struct mock_connection *c, struct slice parts, const char *finish)
+{
+	char memory[MOCK_EVENT_BYTES];
+	struct text t = open_event(memory);
+
+	open_candidate(&t);
+	text_add(&t, parts);
+	close_candidate(&t, finish);
+	write_tail(&t, &c->request, c->events.next);
+	send_event(c, &t);
+}
+
+static void add_end(struct mock_connection *c)
+{
+	mock_out_add(c, SLICE("0\r\n\r\n"));
+	c->streaming = false;
+}
+
+static void add_error(struct mock_connection *c)
+{
+	mock_stream_chunk(c, SLICE("data: " OVERLOADED "\r\n\r\n"));
+	add_end(c);
+	c->close_after = true;
+}
+
+/* A stream that consists of this event. */
+static void add_only(struct mock_connection *c, void (*write)(struct text *t, const struct mock_request *r))
+{
+	char memory[MOCK_EVENT_BYTES];
+	struct text t = open_event(memory);
+
+	write(&t, &c->request);
+	send_event(c, &t);
+	add_end(c);
+}
+
+static void add_calls(struct mock_connection *c)
+{
+	char memory[512];
+	struct text t = text_over(memory, sizeof(memory));
+
+	add_parts(c, SLICE("{\"text\":\"Let me look.\"}"), NULL);
+	write_calls(&t, &c->request);
+	assert(!t.full);
+	add_parts(c, text_slice(&t), NULL);
+}
+
+void mock_gemini_begin(struct mock_connection *c)
+{
+	const struct mock_request *r = &c->request;
+	bool cut;
+
+	c->streaming = true;
+	c->events.next = 0;
+	c->events.total = words_of(r, &cut);
+	c->events.started_ns = shard_now_ns(&c->mock->shard);
+	mock_stream_head(c);
+	if (r->plan.error_first) {
+		add_error(c);
+		return;
+	}
+	if (r->plan.blocked || r->plan.safety) {
+		add_only(c, r->plan.blocked ? write_blocked : write_withheld);
+		return;
+	}
+	if (r->plan.thinking) {
+		add_parts(c, SLICE("{\"text\":\"I have to \",\"thought\":true}"), NULL);
+		add_parts(c, SLICE("{\"text\":\"name lanes.\",\"thought\":true}"), NULL);
+	}
+	if (r->plan.tool)
+		add_calls(c);
+	mock_gemini_fill(c);
+}
+
+static void add_token(struct mock_connection *c)
+{
+	char memory[64];
+	struct text t = text_over(memory, sizeof(memory));
+
+	text_literal(&t, "{\"text\":\"");
+	text_add(&t, mock_word(c->request.content_hash, c->events.next));
+	text_literal(&t, "\"}");
+	c->events.next++;
+	add_parts(c, text_slice(&t), NULL);
+}
+
+/* True when the stream ends here. */
+static bool add_fault(struct mock_connection *c)
+{
+	size_t before = c->out_size;
+
+	switch (c->request.plan.fault) {
+	case MOCK_STALL_BODY:
+		c->stall_after = true;
+		break;
+	case MOCK_TRUNCATED:
+		c->close_after = true;
+		break;
+	case MOCK_CUT:
+		add_token(c);
+		c->out_size -= (c->out_size - before) / 2;
+		c->close_after = true;
+		break;
+	case MOCK_ERROR_EVENT:
+		add_error(c);
+		break;
+	case MOCK_INVALID_JSON:
+		c->out[c->out_size - 7] = ','; /* the brace that closes the event: before two CRLF and the chunk's */
+		return false;
+	default:
+		return false;
+	}
+	c->streaming = false;
+	return true;
+}
+
+void mock_gemini_fill(struct mock_connection *c)
+{
+	enum { FILL_BYTES = 16384 };
+	struct mock_stream *s = &c->events;
+	uint32_t due = mock_stream_events_due(c);
+
+	while (s->next < due && c->out_size < FILL_BYTES) {
+		add_token(c);
+		if (s->next == FAULT_EVENTS && add_fault(c))
+			return;
+	}
+	if (s->next < s->total || (s->total < FAULT_EVENTS && add_fault(c)))
+		return;
+	if (c->request.plan.fault != MOCK_NO_DONE)
+		add_parts(c, SLICE("{\"text\":\"\"}"), finish_reason(&c->request));
+	add_end(c);
+}
