@@ -67,7 +67,12 @@ static void work(struct sim_shard *s)
 static void on_event(struct sim_event *event)
 {
 	struct sim_shard *s = container_of(event, struct sim_shard, event);
+	uint64_t wedged_until_ns = s->process->host->wedged_until_ns;
 
+	if (wedged_until_ns > world(s)->now_ns) {
+		sim_after(world(s), event, wedged_until_ns - world(s)->now_ns);
+		return;
+	}
 	if (s->state == SIM_SHARD_AWAKE) {
 		go_to_sleep(s);
 		return;

@@ -82,6 +82,7 @@ struct sim *sim_open(uint64_t seed, const struct sim_options *options)
 	sim->start_ns = sim->now_ns;
 	list_init(&sim->hosts);
 	list_init(&sim->connections);
+	list_init(&sim->paths);
 	list_init(&sim->ended);
 	list_init(&sim->kept);
 	list_init(&sim->names);
@@ -125,6 +126,7 @@ void sim_close(struct sim *sim)
 			kept->release(kept->memory);
 		free(kept);
 	}
+	sim_paths_heal(sim);
 	free_hosts(sim);
 	sim_free_ended(sim);
 	while (!list_empty(&sim->connections))
@@ -190,6 +192,7 @@ void sim_calm(struct sim *sim)
 	o->network = (struct sim_network_faults){.stall_min_ns = o->network.stall_min_ns,
 		.stall_max_ns = o->network.stall_max_ns,
 		.connect_timeout_ns = o->network.connect_timeout_ns};
+	sim_paths_heal(sim);
 	o->ring =
 		(struct sim_ring_faults){.send_late_ns = o->ring.send_late_ns, .shard_late_ns = o->ring.shard_late_ns};
 }

@@ -99,7 +99,19 @@ uint64_t sim_between(struct sim *sim, uint64_t least, uint64_t most); /* both in
 struct sim_network_faults *sim_network_faults(struct sim *sim);
 struct sim_ring_faults *sim_ring_faults(struct sim *sim);
 
-/* No fault at all from now on; what has begun runs its course. For a scenario's end, when all must come to rest. */
+/* ---- Outages ---- */
+
+/*
+ * Nothing that `from` sends reaches `to` for so long, nor what is under way: it arrives some time after. Both directions
+ * are two calls; another call for the same pair counts from now. Who connects meanwhile waits for the same, or gives up
+ * after connect_timeout_ns.
+ */
+void sim_path_cut(struct sim_host *from, struct sim_host *to, uint64_t duration_ns);
+
+/* Its processes do not run for so long; kernel and clocks do: what comes is taken, and waits. */
+void sim_host_wedge(struct sim_host *host, uint64_t duration_ns);
+
+/* No fault at all from now on, and all paths are open; what has begun runs its course. For a scenario's end, when all must come to rest. */
 void sim_calm(struct sim *sim);
 
 /* ---- Scheduler ---- */

@@ -131,22 +131,28 @@ void sim_free_ended(struct sim *sim)
 
 /* ---- The handshake ---- */
 
-static void next_leg(struct sim_connection *c, enum sim_handshake leg)
-{
-	const struct sim_options *o = &c->sim->options;
-	uint64_t delay_ns = sim_draw_between(c->sim, o->delay_min_ns, o->delay_max_ns);
-
-	if (sim_draw(c->sim, o->network.stall))
-		delay_ns += sim_draw_between(c->sim, o->network.stall_min_ns, o->network.stall_max_ns);
-	c->handshake = leg;
-	sim_after(c->sim, &c->step, delay_ns);
-}
-
 static void fail_after(struct sim_connection *c, int failure, uint64_t delay_ns)
 {
 	c->handshake = SIM_FAILED;
 	c->failure = failure;
 	sim_after(c->sim, &c->step, delay_ns);
+}
+
+static void next_leg(struct sim_connection *c, enum sim_handshake leg)
+{
+	unsigned from = leg == SIM_SYN_ACK;
+	const struct sim_options *o = &c->sim->options;
+	uint64_t delay_ns = sim_draw_between(c->sim, o->delay_min_ns, o->delay_max_ns), wait_ns;
+
+	if (sim_draw(c->sim, o->network.stall))
+		delay_ns += sim_draw_between(c->sim, o->network.stall_min_ns, o->network.stall_max_ns);
+	wait_ns = sim_path_wait_ns(c->sim, c->hosts[from], c->hosts[!from]);
+	if (wait_ns > o->network.connect_timeout_ns && leg != SIM_ACK) {
+		fail_after(c, -ETIMEDOUT, o->network.connect_timeout_ns);
+		return;
+	}
+	c->handshake = leg;
+	sim_after(c->sim, &c->step, delay_ns + wait_ns);
 }
 
 static void on_syn(struct sim_connection *c)

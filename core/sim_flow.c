@@ -65,6 +65,14 @@ static void grow(struct sim_flow *flow, size_t needed)
 
 /* ---- Arrival ---- */
 
+/* For the path from one end to the other. */
+static uint64_t wait_ns(const struct sim_end *from, const struct sim_end *to)
+{
+	const struct sim_connection *c = to->connection;
+
+	return sim_path_wait_ns(c->sim, c->hosts[from->side], c->hosts[to->side]);
+}
+
 static void plan(struct sim_flow *flow)
 {
 	struct sim_connection *c = flow->connection;
@@ -82,7 +90,21 @@ static void plan(struct sim_flow *flow)
 		delay_ns += sim_draw_between(sim, o->network.stall_min_ns, o->network.stall_max_ns);
 	if (c->held_until_ns > sim->now_ns)
 		delay_ns += c->held_until_ns - sim->now_ns;
-	sim_after(sim, &flow->event, delay_ns);
+	sim_after(sim, &flow->event, delay_ns + wait_ns(other(to), to));
+}
+
+void sim_flows_plan_again(struct sim *sim, const struct sim_host *from, const struct sim_host *to)
+{
+	for (struct list *link = sim->connections.next; link != &sim->connections; link = link->next) {
+		struct sim_connection *c = container_of(link, struct sim_connection, link);
+
+		for (unsigned i = 0; i < 2; i++) {
+			if (c->hosts[i] != from || c->hosts[!i] != to || !sim_event_waits(&c->flows[i].event))
+				continue;
+			sim_event_cancel(sim, &c->flows[i].event);
+			plan(&c->flows[i]);
+		}
+	}
 }
 
 static uint64_t hash_arrived(struct sim_flow *flow, uint64_t from)
@@ -174,7 +196,7 @@ static void send_reset(struct sim_end *to)
 		return;
 	if (c->held_until_ns > c->sim->now_ns)
 		delay_ns += c->held_until_ns - c->sim->now_ns;
-	sim_after(c->sim, &to->reset, delay_ns);
+	sim_after(c->sim, &to->reset, delay_ns + wait_ns(other(to), to));
 }
 
 static void on_reset(struct sim_event *event)

@@ -34,6 +34,7 @@ struct sim {
 	size_t heap_count, heap_capacity;
 	bool stepping;
 	struct list hosts, connections, kept, names;
+	struct list paths;   /* that were cut: sim_path.c */
 	struct list ended;   /* connections to be freed when the step is over */
 	struct ring **rings; /* by id; NULL: closed */
 	size_t ring_count, ring_capacity;
@@ -53,6 +54,7 @@ struct sim_host {
 	uint32_t index;
 	uint16_t last_port; /* given to a connection from here */
 	int64_t wall_offset_ns;
+	uint64_t wedged_until_ns;
 	struct list listeners; /* of actors */
 	struct list listening; /* sockets of processes */
 	struct list processes;
@@ -208,6 +210,13 @@ void sim_end_init(struct sim_end *end, struct sim_connection *connection, unsign
 void sim_end_establish(struct sim_end *end);
 void sim_connection_abandon(struct sim_connection *connection); /* during its handshake */
 void sim_connection_end(struct sim_connection *connection);
+
+/* What was to arrive from one host at another waits anew, for the path as it is now. */
+void sim_flows_plan_again(struct sim *sim, const struct sim_host *from, const struct sim_host *to);
+
+/* How long what is sent now waits for the path: 0 when nothing is wrong with it. Drawn. */
+uint64_t sim_path_wait_ns(struct sim *sim, const struct sim_host *from, const struct sim_host *to);
+void sim_paths_heal(struct sim *sim);
 
 void sim_free_ended(struct sim *sim);
 void sim_connection_free(struct sim_connection *connection);

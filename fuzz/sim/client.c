@@ -92,6 +92,11 @@ bool client_is_done(const struct client *client)
 	return client->left == 0 && client->queued == 0;
 }
 
+struct sim_host *client_host(const struct client *client)
+{
+	return client->host;
+}
+
 const struct call *client_waiting(const struct client *client)
 {
 	return client->queued ? call_at(client, 0) : NULL;

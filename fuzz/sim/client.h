@@ -13,6 +13,8 @@ void client_start(struct client *client);
 
 bool client_is_done(const struct client *client); /* has asked all it had to, and waits for nothing */
 
+struct sim_host *client_host(const struct client *client);
+
 /* The call whose answer it waits for; NULL: none. */
 const struct call *client_waiting(const struct client *client);
 

@@ -43,7 +43,8 @@ static bool is_disturbed(const struct intruder *intruder)
 	const struct scenario *s = intruder->scenario;
 	const struct gate *gate = s->gates[intruder->gate];
 
-	return s->terms.stalls || s->terms.resets || gate->life_count != intruder->life || gate->state != GATE_UP;
+	return scenario_is_held_up(s) || s->terms.resets || gate->life_count != intruder->life ||
+	       gate->state != GATE_UP;
 }
 
 static void check_answer(const struct intruder *intruder)

@@ -22,9 +22,7 @@ struct invariant {
 /* From the client's leaving until the provider must have heard of it: through the network twice, and both late. */
 static uint64_t cancel_bound_ns(const struct scenario *s)
 {
-	uint64_t stall_ns = s->terms.stalls ? sim_network_faults(s->sim)->stall_max_ns : 0;
-
-	return 3 * NS_PER_S + 8 * stall_ns + 8 * sim_ring_faults(s->sim)->shard_late_ns;
+	return 3 * NS_PER_S + 8 * scenario_held_up_ns(s) + 8 * sim_ring_faults(s->sim)->shard_late_ns;
 }
 
 static bool upstreams_are_cancelled(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
@@ -333,7 +331,8 @@ static bool may_have_crossed(const struct scenario *s, const struct call *call)
 
 void invariants_call_broken(struct scenario *s, const struct call *call)
 {
-	if (s->terms.resets || s->terms.stalls || call->spoilt || gate_was_killed(s, call) || may_have_crossed(s, call))
+	if (s->terms.resets || scenario_is_held_up(s) || call->spoilt || gate_was_killed(s, call) ||
+		may_have_crossed(s, call))
 		return;
 	scenario_break(s, "no exchange is lost", "call %u (%s): its connection was closed %s", call->id,
 		call_kind_name(call->kind), call->answer_begun ? "in the middle of its answer" : "without an answer");
@@ -348,12 +347,12 @@ static bool is_trouble(unsigned status)
 static bool status_is_explained(const struct scenario *s, const struct call *call)
 {
 	const struct terms *t = &s->terms;
-	bool trouble = t->misery || t->bad_names || t->outages || t->stalls || t->resets || call->spoilt;
+	bool trouble = t->misery || t->bad_names || t->outages || scenario_is_held_up(s) || t->resets || call->spoilt;
 
 	if (call->status == 503 && (s->was_full || gate_was_disturbed(s, call)))
 		return true;
 	if (call->status == 408)
-		return t->stalls || call->spoilt;
+		return scenario_is_held_up(s) || call->spoilt;
 	if (call->status == 429 && t->calls_a_day && call->attempt_count == 0)
 		return call_is_served(call);
 	if (call->kind == CALL_RECEIPT && call->status == 404)
@@ -368,7 +367,7 @@ static bool has_to_come_in_time(const struct scenario *s, const struct call *cal
 {
 	const struct terms *t = &s->terms;
 
-	return !t->stalls && !t->flood && !s->was_full && !call->spoilt && !call->pipelined &&
+	return !scenario_is_held_up(s) && !t->flood && !s->was_full && !call->spoilt && !call->pipelined &&
 	       !gate_was_disturbed(s, call) && !sim_ring_faults(s->sim)->receive_starved;
 }
 

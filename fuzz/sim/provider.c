@@ -164,6 +164,11 @@ void provider_set_down(struct provider *provider, bool down)
 		listen_again(provider);
 }
 
+struct sim_host *provider_host(const struct provider *provider)
+{
+	return provider->host;
+}
+
 unsigned provider_connections(const struct provider *provider)
 {
 	return provider->count;

@@ -12,6 +12,8 @@ enum { PROVIDER_PORT = 8000 };
 struct provider *provider_open(struct scenario *scenario, unsigned index);
 void provider_free(struct provider *provider);
 
+struct sim_host *provider_host(const struct provider *provider);
+
 /* Not listening, so that connecting is refused; what is connected stays. */
 void provider_set_down(struct provider *provider, bool down);
 

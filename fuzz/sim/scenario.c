@@ -16,6 +16,7 @@
 #include "fuzz/sim/seal.h"
 
 enum { HALF = 32768 }; /* of 65,536 */
+#define OUTAGE_MAX_NS (8 * NS_PER_S)
 
 uint64_t pick(struct scenario *s, uint64_t least, uint64_t most)
 {
@@ -64,6 +65,9 @@ enum weather {
 	WEATHER_BAD_NAME,
 	WEATHER_OUTAGE,
 	WEATHER_CLOCK,
+	WEATHERS_OFTEN, /* the others have seeds of their own */
+	WEATHER_CUT = WEATHERS_OFTEN,
+	WEATHER_WEDGE,
 	WEATHERS
 };
 
@@ -99,6 +103,37 @@ static void fill_disk(struct scenario *s, struct gate *gate)
 	s->was_full = true;
 	sim_note(s->sim, gate->host, full ? "disk full" : "disk has room", 0, 0);
 	sim_disk_fill(gate->disk, full);
+}
+
+bool scenario_is_held_up(const struct scenario *s)
+{
+	return s->terms.stalls || s->terms.cuts || s->terms.wedges;
+}
+
+uint64_t scenario_held_up_ns(const struct scenario *s)
+{
+	uint64_t stall_ns = s->terms.stalls ? sim_network_faults(s->sim)->stall_max_ns : 0;
+
+	return stall_ns + (s->terms.cuts || s->terms.wedges ? 2 * OUTAGE_MAX_NS : 0);
+}
+
+/* One direction or both, for an instant or for longer than most timeouts. */
+static uint64_t draw_outage_ns(struct scenario *s)
+{
+	return pick(s, 0, chance(s, HALF) ? NS_PER_S : OUTAGE_MAX_NS);
+}
+
+static void cut_off(struct scenario *s, struct gate *gate)
+{
+	bool provider = chance(s, HALF);
+	struct sim_host *other = provider ? provider_host(s->providers[pick(s, 0, PROVIDERS - 1)])
+					  : client_host(s->clients[pick(s, 0, s->terms.client_count - 1)]);
+	unsigned ways = (unsigned)pick(s, 1, 3);
+
+	if (ways & 1)
+		sim_path_cut(gate->host, other, draw_outage_ns(s));
+	if (ways & 2)
+		sim_path_cut(other, gate->host, draw_outage_ns(s));
 }
 
 static void act(struct scenario *s, enum weather weather)
@@ -138,6 +173,14 @@ static void act(struct scenario *s, enum weather weather)
 			sim_step_wall(
 				gate->host, (int64_t)pick(s, 0, 7200) * (int64_t)NS_PER_S - 3600 * (int64_t)NS_PER_S);
 		break;
+	case WEATHER_CUT:
+		if (t->cuts)
+			cut_off(s, gate);
+		break;
+	case WEATHER_WEDGE:
+		if (t->wedges)
+			sim_host_wedge(gate->host, draw_outage_ns(s));
+		break;
 	case WEATHERS:
 		break;
 	}
@@ -149,7 +192,7 @@ static void on_weather(struct sim_event *event)
 
 	if (s->ending || s->weather_left-- == 0)
 		return;
-	act(s, (enum weather)pick(s, 0, WEATHERS - 1));
+	act(s, (enum weather)pick(s, 0, (s->terms.cuts || s->terms.wedges ? WEATHERS : WEATHERS_OFTEN) - 1));
 	sim_after(s->sim, &s->weather, pick(s, 0, NS_PER_S));
 }
 

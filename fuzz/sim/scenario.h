@@ -32,6 +32,7 @@ struct terms {
 	uint32_t flood;    /* of 65,536: how often a stream is long and its reader slow */
 	bool resets;       /* connections may break, so that an answer may be lost */
 	bool stalls;       /* the network may hold back bytes for longer than timeouts */
+	bool cuts, wedges; /* of the network between two hosts; of a gateway's machine */
 	bool client_tls, provider_tls;
 	bool mixed; /* chats alone, of clients of all dialects */
 	enum tongue_name provider_tongues[PROVIDERS];
@@ -108,6 +109,10 @@ extern const struct model_terms model_terms[MODELS];
 
 /* What so many tokens cost, worked out anew. */
 int64_t scenario_cost_nusd(const struct scenario *s, unsigned model, const struct figures *figures);
+
+/* Something may hold bytes, or who is to answer them, back for longer than timeouts; and for how long at most. */
+bool scenario_is_held_up(const struct scenario *s);
+uint64_t scenario_held_up_ns(const struct scenario *s);
 
 uint64_t pick(struct scenario *s, uint64_t least, uint64_t most); /* both included */
 bool chance(struct scenario *s, uint32_t of_65536);

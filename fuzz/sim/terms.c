@@ -160,6 +160,15 @@ static void draw_tls(struct scenario *s)
 	s->terms.provider_tls = s->seed / 4 % 3 != 1;
 }
 
+/* A fifth of the seeds. */
+static void draw_outages(struct scenario *s)
+{
+	if (s->seed % 5 != 4)
+		return;
+	s->terms.cuts = s->seed / 5 % 3 != 0;
+	s->terms.wedges = s->seed / 5 % 3 != 1;
+}
+
 /* A third of the seeds. */
 static void draw_tongues(struct scenario *s)
 {
@@ -200,6 +209,7 @@ static void draw_terms(struct scenario *s)
 	draw_limits(s);
 	draw_tls(s);
 	draw_tongues(s);
+	draw_outages(s);
 }
 
 static void draw_faults(struct scenario *s)
@@ -243,12 +253,12 @@ void terms_print(const struct scenario *s, FILE *file)
 
 	fprintf(file,
 		"%u gates of %u shards, durability %s; %u clients with %u requests each; misery %u, mischief %u, flood "
-		"%u; providers speak %s and %s;%s%s%s%s%s%s%s%s%s%s%s\n",
+		"%u; providers speak %s and %s;%s%s%s%s%s%s%s%s%s%s%s%s%s\n",
 		t->gate_count, t->shard_count, durability_name(t->durability), t->client_count, t->requests_each,
 		t->misery, t->mischief, t->flood, tongue_named(t->provider_tongues[0])->kind,
 		tongue_named(t->provider_tongues[1])->kind, t->client_tls ? " TLS of clients" : "",
 		t->provider_tls ? " TLS of providers" : "", t->resets ? " resets" : "", t->stalls ? " stalls" : "",
 		t->crashes ? " crashes" : "", t->drains ? " drains" : "", t->reloads ? " reloads" : "",
 		t->full_disks ? " full disks" : "", t->bad_names ? " bad names" : "", t->outages ? " outages" : "",
-		t->clock_steps ? " clock steps" : "");
+		t->clock_steps ? " clock steps" : "", t->cuts ? " cuts" : "", t->wedges ? " wedges" : "");
 }
