@@ -323,6 +323,11 @@ static int read_top_p(struct reading *r, json_ref value)
 	return read_number(r, value, &r->chat->top_p, SLICE("top_p"));
 }
 
+static int read_top_k(struct reading *r, json_ref value)
+{
+	return read_number(r, value, &r->chat->knobs[CHAT_TOP_K], SLICE("top_k"));
+}
+
 /* A budget of thinking as the effort that OpenAI would make of it; an effort that is said itself wins. */
 static int read_thinking_option(struct reading *r, json_ref value)
 {
@@ -410,6 +415,7 @@ static const struct {
 	{"stream", read_stream},
 	{"temperature", read_temperature},
 	{"top_p", read_top_p},
+	{"top_k", read_top_k},
 	{"stop_sequences", read_stops},
 	{"tools", read_tools},
 	{"tool_choice", read_choice},

@@ -261,6 +261,7 @@ static void write_sampling(struct chat *chat, const struct chat_target *target, 
 		chat_write_json(t, SLICE("top_p"), chat->top_p);
 	else if (chat->top_p.data)
 		chat_drop(chat, SLICE("top_p"));
+	chat_write_knobs(chat, NULL, t);
 }
 
 static bool is_blank(struct slice s)

@@ -195,6 +195,10 @@ enum chat_finish chat_finish_of(struct slice name)
 	for (unsigned i = CHAT_FINISH_STOP; i <= CHAT_FINISH_FILTER; i++)
 		if (slice_equal(name, finishes[i]))
 			return (enum chat_finish)i;
+	if (!name.size) /* as some servers say that it goes on */
+		return CHAT_FINISH_NONE;
+	if (slice_equal(name, SLICE("model_length"))) /* Mistral's, of the context window */
+		return CHAT_FINISH_LENGTH;
 	return slice_equal(name, SLICE("function_call")) ? CHAT_FINISH_TOOLS : CHAT_FINISH_STOP;
 }
 
@@ -229,6 +233,41 @@ struct slice chat_member_json(const struct json_parser *p, json_ref object, stru
 	return chat_given(p, value) ? json_raw(p, value) : slice_of(NULL, 0);
 }
 
+void chat_forget_signatures(struct chat *chat)
+{
+	for (struct chat_message *message = chat->messages; message; message = message->next)
+		for (struct chat_part *part = message->parts.first; part; part = part->next)
+			part->signature = slice_of(NULL, 0);
+}
+
+static const struct slice knob_names[CHAT_KNOBS] = {
+	[CHAT_SEED] = STATIC_SLICE("seed"),
+	[CHAT_TOP_K] = STATIC_SLICE("top_k"),
+	[CHAT_FREQUENCY_PENALTY] = STATIC_SLICE("frequency_penalty"),
+	[CHAT_PRESENCE_PENALTY] = STATIC_SLICE("presence_penalty"),
+};
+
+enum chat_knob chat_knob_of(struct slice name)
+{
+	unsigned knob = 0;
+
+	while (knob < CHAT_KNOBS && !slice_equal(name, knob_names[knob]))
+		knob++;
+	return (enum chat_knob)knob;
+}
+
+void chat_write_knobs(struct chat *chat, const char *const *names, struct text *t)
+{
+	for (unsigned i = 0; i < CHAT_KNOBS; i++) {
+		if (!chat->knobs[i].data)
+			continue;
+		if (names && names[i])
+			chat_write_json(t, slice_of_string(names[i]), chat->knobs[i]);
+		else
+			chat_drop(chat, knob_names[i]);
+	}
+}
+
 bool chat_is_object(struct slice json)
 {
 	struct json_error error;
@@ -238,6 +277,15 @@ bool chat_is_object(struct slice json)
 		(json.data[at] == ' ' || json.data[at] == '\n' || json.data[at] == '\t' || json.data[at] == '\r'))
 		at++;
 	return at < json.size && json.data[at] == '{' && json_explain(json, &error) == 0;
+}
+
+uint64_t chat_hash(struct slice text)
+{
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	for (size_t i = 0; i < text.size; i++)
+		hash = (hash ^ (unsigned char)text.data[i]) * UINT64_C(0x100000001b3);
+	return hash;
 }
 
 bool chat_data_url(struct slice url, struct slice *media_type, struct slice *data)

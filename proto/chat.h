@@ -97,6 +97,9 @@ struct chat_tool {
 
 enum chat_choice { CHAT_CHOICE_UNSAID, CHAT_CHOICE_AUTO, CHAT_CHOICE_NONE, CHAT_CHOICE_REQUIRED, CHAT_CHOICE_TOOL };
 
+/* Knobs that some dialects have and no answer's meaning depends on. */
+enum chat_knob { CHAT_SEED, CHAT_TOP_K, CHAT_FREQUENCY_PENALTY, CHAT_PRESENCE_PENALTY, CHAT_KNOBS };
+
 enum chat_format { CHAT_FORMAT_TEXT, CHAT_FORMAT_JSON_OBJECT, CHAT_FORMAT_JSON_SCHEMA };
 
 struct chat {
@@ -115,6 +118,7 @@ struct chat {
 	int64_t max_tokens;              /* 0: not said */
 	struct slice temperature, top_p; /* JSON numbers; NULL data: not said */
 	double temperature_number;
+	struct slice knobs[CHAT_KNOBS]; /* JSON numbers; NULL data: not said */
 	struct slice effort;   /* none minimal low medium high xhigh max; NULL data: not said */
 	struct slice thinking; /* JSON, in the words of Anthropic; NULL data: not said */
 	struct slice user;
@@ -210,6 +214,7 @@ struct chat_reader {
 	uint32_t tool_count; /* begun */
 	uint32_t tool_index; /* the provider's number of the last one, or of its block */
 	uint64_t sequence;   /* behind the last event's number, where events are numbered */
+	uint64_t tool_hash;  /* of its id, where the number does not tell calls apart */
 };
 
 enum { CHAT_ID_BYTES = 128 };
@@ -266,7 +271,7 @@ struct chat_dialect {
 		const struct chat_writer *writer, const struct chat_event *event, const struct chat_frame *frame);
 };
 
-extern const struct chat_dialect chat_openai, chat_anthropic, chat_gemini, chat_responses;
+extern const struct chat_dialect chat_openai, chat_mistral, chat_cohere, chat_anthropic, chat_gemini, chat_responses;
 
 /* For the dialects. */
 
@@ -278,8 +283,19 @@ bool chat_given(const struct json_parser *p, json_ref value);         /* neither
 json_ref chat_first(const struct json_parser *p, json_ref container); /* also of what is absent: JSON_NONE */
 bool chat_is_true(const struct json_parser *p, json_ref value);
 
+/* The knob that a client calls so; CHAT_KNOBS: none. */
+enum chat_knob chat_knob_of(struct slice name);
+/* Those that the provider has, by its names; the others are dropped. `names` NULL: it has none. */
+void chat_write_knobs(struct chat *chat, const char *const *names, struct text *t);
+
+/* What another provider has signed is a field too many for who knows of none. */
+void chat_forget_signatures(struct chat *chat);
+
 /* Whether this is JSON of an object. Empty text is not. */
 bool chat_is_object(struct slice json);
+
+/* FNV-1a (64 bits): the same on every machine and in every run. */
+uint64_t chat_hash(struct slice text);
 
 /* Takes "data:MEDIA;base64,DATA" apart; false when it is none. */
 bool chat_data_url(struct slice url, struct slice *media_type, struct slice *data);

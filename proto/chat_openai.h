@@ -22,6 +22,33 @@ int chat_openai_read_schema(struct chat_reading *r, json_ref schema, struct slic
 /* A field of the request's root that has the same name and meaning in both; what neither knows is dropped by name. */
 int chat_openai_read_option(struct chat_reading *r, json_ref value);
 
+/* Those that speak as OpenAI does, but for names and words; `choices` by enum chat_choice, NULL: nothing is said. */
+struct chat_openai_flavour {
+	const char *top_p, *stop;
+	const char *knobs[CHAT_KNOBS];
+	const char *choices[CHAT_CHOICE_TOOL + 1]; /* that of a tool: NULL: by its name; else the others are left out */
+	bool max_tokens;       /* the limit is always called so */
+	bool strict_tools;     /* said once for all, and not of each */
+	bool needs_parameters; /* also of a tool that has none */
+	bool omits_content;    /* of a message of calls alone */
+	bool parallel_tools, user, asks_usage;
+	void (*write_format)(const struct chat *chat, struct text *t);
+	void (*write_effort)(struct chat *chat, struct text *t);
+};
+int chat_openai_write_as(const struct chat_openai_flavour *flavour, struct chat *chat, const struct chat_target *target,
+	struct text *body, struct openai_problem *problem);
+void chat_openai_write_format(const struct chat *chat, struct text *t);
+void chat_openai_write_effort(struct chat *chat, struct text *t);
+/* False when there was nothing to say. A message that holds nothing is left out. */
+bool chat_openai_write_messages(const struct chat_openai_flavour *flavour, struct chat *chat, struct text *t);
+
+/* Text of a message or a delta: a string, or parts of text and thinking. Stops at the first that is not 0. */
+typedef int chat_openai_tell(void *context, enum chat_part_kind kind, struct slice text);
+int chat_openai_each_text(const struct json_parser *p, json_ref content, chat_openai_tell *tell, void *context);
+
+/* A tool call's arguments: a string, or the JSON of an object as some servers send it. */
+struct slice chat_openai_arguments(const struct json_parser *p, json_ref function);
+
 int chat_openai_read_request(const struct json_parser *p, struct chat *chat, struct openai_problem *problem);
 int chat_openai_write_request(
 	struct chat *chat, const struct chat_target *target, struct text *body, struct openai_problem *problem);

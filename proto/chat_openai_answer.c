@@ -15,6 +15,42 @@ static int add_text(struct chat *chat, struct chat_answer *answer, enum chat_par
 	return 0;
 }
 
+int chat_openai_each_text(const struct json_parser *p, json_ref content, chat_openai_tell *tell, void *context)
+{
+	int err = 0;
+
+	if (content == JSON_NONE)
+		return 0;
+	if (json_type(p, content) == JSON_STRING)
+		return tell(context, CHAT_TEXT, json_string(p, content));
+	if (json_type(p, content) != JSON_ARRAY)
+		return 0;
+	for (json_ref v = json_first(p, content); v != JSON_NONE && !err; v = json_next(p, v)) {
+		struct slice type = chat_member_text(p, v, SLICE("type"));
+		json_ref thinking = json_member(p, v, SLICE("thinking"));
+
+		if (slice_equal(type, SLICE("text")))
+			err = tell(context, CHAT_TEXT, chat_member_text(p, v, SLICE("text")));
+		if (!slice_equal(type, SLICE("thinking")) || thinking == JSON_NONE)
+			continue;
+		if (json_type(p, thinking) == JSON_STRING)
+			err = tell(context, CHAT_THINKING, json_string(p, thinking));
+		else if (json_type(p, thinking) == JSON_ARRAY)
+			for (json_ref t = json_first(p, thinking); t != JSON_NONE && !err; t = json_next(p, t))
+				err = tell(context, CHAT_THINKING, chat_member_text(p, t, SLICE("text")));
+	}
+	return err;
+}
+
+struct slice chat_openai_arguments(const struct json_parser *p, json_ref function)
+{
+	json_ref arguments = json_member(p, function, SLICE("arguments"));
+
+	if (arguments != JSON_NONE && json_type(p, arguments) == JSON_OBJECT)
+		return json_raw(p, arguments);
+	return chat_member_text(p, function, SLICE("arguments"));
+}
+
 static int read_call(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref value)
 {
 	json_ref function = json_member(p, value, SLICE("function"));
@@ -24,13 +60,25 @@ static int read_call(const struct json_parser *p, struct chat *chat, struct chat
 		return chat->err;
 	part->id = chat_member_text(p, value, SLICE("id"));
 	part->name = chat_member_text(p, function, SLICE("name"));
-	part->arguments = chat_member_text(p, function, SLICE("arguments"));
+	part->arguments = chat_openai_arguments(p, function);
 	if (!part->id.size || !part->name.size)
 		return -EPROTO;
 	if (!part->arguments.size)
 		part->arguments = SLICE("{}");
 	answer->output_bytes += part->name.size + part->arguments.size;
 	return 0;
+}
+
+struct adding {
+	struct chat *chat;
+	struct chat_answer *answer;
+};
+
+static int add_piece(void *context, enum chat_part_kind kind, struct slice text)
+{
+	struct adding *adding = context;
+
+	return add_text(adding->chat, adding->answer, kind, text);
 }
 
 static int read_message(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref message)
@@ -43,7 +91,8 @@ static int read_message(const struct json_parser *p, struct chat *chat, struct c
 		thinking = chat_member_text(p, message, SLICE("reasoning")); /* as some servers call it */
 	err = add_text(chat, answer, CHAT_THINKING, thinking);
 	if (!err)
-		err = add_text(chat, answer, CHAT_TEXT, chat_member_text(p, message, SLICE("content")));
+		err = chat_openai_each_text(p, json_member(p, message, SLICE("content")), add_piece,
+			&(struct adding){chat, answer});
 	if (!err)
 		err = add_text(chat, answer, CHAT_REFUSAL, chat_member_text(p, message, SLICE("refusal")));
 	if (calls == JSON_NONE || json_type(p, calls) != JSON_ARRAY)
@@ -67,6 +116,8 @@ int chat_openai_read_answer(const struct json_parser *p, struct chat *chat, stru
 		return -EPROTO;
 	answer->id = chat_member_text(p, 0, SLICE("id"));
 	answer->usage = figures.usage;
+	if (slice_equal(chat_member_text(p, choice, SLICE("finish_reason")), SLICE("error")))
+		return -EPROTO; /* the provider broke off */
 	answer->finish = chat_finish_of(chat_member_text(p, choice, SLICE("finish_reason")));
 	return read_message(p, chat, answer, message);
 }

@@ -176,6 +176,19 @@ static int read_top_p(struct chat_reading *r, json_ref value)
 	return read_number(r, value, &r->chat->top_p, SLICE("top_p"));
 }
 
+/* Mistyped, it is a knob that is left out like any that is unknown. */
+static int read_knob(struct chat_reading *r, json_ref value)
+{
+	struct slice name = json_key(r->p, value);
+	enum json_type type = json_type(r->p, value);
+
+	if (type == JSON_INTEGER || type == JSON_NUMBER)
+		r->chat->knobs[chat_knob_of(name)] = json_raw(r->p, value);
+	else
+		chat_drop(r->chat, name);
+	return 0;
+}
+
 static int read_effort(struct chat_reading *r, json_ref value)
 {
 	if (json_type(r->p, value) != JSON_STRING)
@@ -285,6 +298,9 @@ static const struct field fields[] = {
 	{"max_tokens", read_limit},
 	{"max_completion_tokens", read_limit},
 	{"stop", read_stop},
+	{"seed", read_knob},
+	{"frequency_penalty", read_knob},
+	{"presence_penalty", read_knob},
 	{"tools", read_tools},
 	{"tool_choice", chat_openai_read_choice},
 	{"response_format", read_format},

@@ -12,8 +12,31 @@ static void tell(struct chat_sink *sink, enum chat_event_kind kind, struct slice
 }
 
 /*
- * A call is told by its index; its id and name come with its first piece. Pieces of a call behind the beginning of the
- * next one would have to be held back to the end, so that a stream which mixes them is not translated.
+ * Whether this piece begins a call. Calls are told apart by their index; servers that leave it out, or always say 0, tell
+ * them by a new id, which others repeat in every piece.
+ */
+static bool is_new_call(const struct chat_reader *reader, int64_t index, const struct chat_event *event)
+{
+	if (reader->tool_count == 0 || index > (int64_t)reader->tool_index)
+		return true;
+	return index == (int64_t)reader->tool_index && event->id.size && event->name.size &&
+	       chat_hash(event->id) != reader->tool_hash;
+}
+
+/* A call that has no id gets one: of the answer's and its number, so that no two of a conversation are alike. */
+static struct slice make_id(const struct chat_reader *reader, const struct json_parser *p, struct text *memory)
+{
+	uint64_t hash = chat_hash(chat_member_text(p, 0, SLICE("id")));
+
+	text_literal(memory, "call_");
+	text_hex(memory, &hash, sizeof(hash));
+	text_u64(memory, reader->tool_count);
+	return text_slice(memory);
+}
+
+/*
+ * A call's id and name come with its first piece. Pieces of a call behind the beginning of the next one would have to be
+ * held back to the end, so that a stream which mixes them is not translated.
  */
 static int read_call(struct chat_reader *reader, const struct json_parser *p, json_ref value, struct chat_sink *sink)
 {
@@ -22,19 +45,30 @@ static int read_call(struct chat_reader *reader, const struct json_parser *p, js
 		.id = chat_member_text(p, value, SLICE("id")),
 		.name = chat_member_text(p, function, SLICE("name"))};
 	int64_t index = reader->tool_count ? (int64_t)reader->tool_index : 0;
+	char made[48];
+	struct text memory = text_over(made, sizeof(made));
 
-	if (number != JSON_NONE && !json_integer(p, number, &index))
+	if (chat_given(p, number) && !json_integer(p, number, &index))
 		return -EPROTO;
-	if (reader->tool_count == 0 || index > (int64_t)reader->tool_index) {
-		if (!event.id.size || !event.name.size || index < 0 || index > UINT32_MAX)
+	if (is_new_call(reader, index, &event)) {
+		if (!event.name.size || index < 0 || index > UINT32_MAX)
 			return -EPROTO;
+		if (!event.id.size)
+			event.id = make_id(reader, p, &memory);
 		reader->tool_index = (uint32_t)index;
+		reader->tool_hash = chat_hash(event.id);
 		reader->tool_count++;
 		sink->event(sink, &event);
 	} else if (index < (int64_t)reader->tool_index) {
 		return -EPROTO;
 	}
-	tell(sink, CHAT_EVENT_ARGUMENTS, chat_member_text(p, function, SLICE("arguments")));
+	tell(sink, CHAT_EVENT_ARGUMENTS, chat_openai_arguments(p, function));
+	return 0;
+}
+
+static int tell_piece(void *context, enum chat_part_kind kind, struct slice text)
+{
+	tell(context, kind == CHAT_THINKING ? CHAT_EVENT_THINKING : CHAT_EVENT_TEXT, text);
 	return 0;
 }
 
@@ -45,7 +79,7 @@ static int read_delta(struct chat_reader *reader, const struct json_parser *p, j
 	int err = 0;
 
 	tell(sink, CHAT_EVENT_THINKING, thinking.data ? thinking : chat_member_text(p, delta, SLICE("reasoning")));
-	tell(sink, CHAT_EVENT_TEXT, chat_member_text(p, delta, SLICE("content")));
+	chat_openai_each_text(p, json_member(p, delta, SLICE("content")), tell_piece, sink);
 	tell(sink, CHAT_EVENT_REFUSAL, chat_member_text(p, delta, SLICE("refusal")));
 	if (calls == JSON_NONE || json_type(p, calls) != JSON_ARRAY)
 		return 0;
@@ -79,6 +113,12 @@ int chat_openai_read_event(struct chat_reader *reader, const struct json_parser 
 		event.kind = CHAT_EVENT_START;
 		event.id = chat_member_text(p, 0, SLICE("id"));
 		sink->event(sink, &event);
+	}
+	if (slice_equal(chat_member_text(p, choice, SLICE("finish_reason")), SLICE("error"))) {
+		event.kind = CHAT_EVENT_ERROR;
+		event.error = choice;
+		sink->event(sink, &event);
+		return 0;
 	}
 	delta = json_member(p, choice, SLICE("delta"));
 	if (delta != JSON_NONE && json_type(p, delta) == JSON_OBJECT && read_delta(reader, p, delta, sink) < 0)

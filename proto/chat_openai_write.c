@@ -1,4 +1,4 @@
-/* Writes a chat as a request in OpenAI's dialect (chat completions). */
+/* Writes a chat's messages as a request in OpenAI's dialect (chat completions) has them. */
 #include "proto/chat_openai.h"
 
 /* Between two elements; the first one opens nothing. */
@@ -153,7 +153,8 @@ static bool has_kind(const struct chat_parts *parts, enum chat_part_kind kind)
 	return false;
 }
 
-static void write_assistant(struct chat *chat, struct text *t, const struct chat_message *message, bool *first)
+static void write_assistant(const struct chat_openai_flavour *flavour, struct chat *chat, struct text *t,
+	const struct chat_message *message, bool *first)
 {
 	bool content = has_content(&message->parts);
 
@@ -162,11 +163,13 @@ static void write_assistant(struct chat *chat, struct text *t, const struct chat
 	if (!content && !has_kind(&message->parts, CHAT_TOOL_CALL))
 		return;
 	separate(t, first);
-	text_literal(t, "{\"role\":\"assistant\",\"content\":");
-	if (content)
+	text_literal(t, "{\"role\":\"assistant\"");
+	if (content) {
+		text_literal(t, ",\"content\":");
 		write_content(chat, t, &message->parts, false);
-	else
-		text_literal(t, "null");
+	} else if (!flavour->omits_content) {
+		text_literal(t, ",\"content\":null");
+	}
 	chat_openai_write_calls(t, &message->parts);
 	text_char(t, '}');
 }
@@ -245,8 +248,7 @@ static void write_system(struct chat *chat, struct text *t, const struct chat_me
 	text_char(t, '}');
 }
 
-/* False when there was nothing to say. A message that holds nothing is left out. */
-static bool write_messages(struct chat *chat, struct text *t)
+bool chat_openai_write_messages(const struct chat_openai_flavour *flavour, struct chat *chat, struct text *t)
 {
 	bool first = true;
 
@@ -260,111 +262,10 @@ static bool write_messages(struct chat *chat, struct text *t)
 			write_user(chat, t, message, &first);
 			break;
 		case CHAT_ASSISTANT:
-			write_assistant(chat, t, message, &first);
+			write_assistant(flavour, chat, t, message, &first);
 			break;
 		}
 	}
 	text_char(t, ']');
 	return !first;
-}
-
-static void write_tools(struct chat *chat, struct text *t)
-{
-	bool first = true;
-
-	if (!chat->tools)
-		return;
-	text_literal(t, ",\"tools\":[");
-	for (const struct chat_tool *tool = chat->tools; tool; tool = tool->next) {
-		if (tool->cache_control.data)
-			chat_drop(chat, SLICE("cache_control"));
-		separate(t, &first);
-		text_literal(t, "{\"type\":\"function\",\"function\":{\"name\":");
-		text_json(t, tool->name);
-		chat_write_text(t, SLICE("description"), tool->description);
-		chat_write_json(t, SLICE("parameters"), tool->parameters);
-		chat_write_json(t, SLICE("strict"), tool->strict);
-		text_literal(t, "}}");
-	}
-	text_char(t, ']');
-	switch (chat->choice) {
-	case CHAT_CHOICE_UNSAID:
-		break;
-	case CHAT_CHOICE_AUTO:
-		text_literal(t, ",\"tool_choice\":\"auto\"");
-		break;
-	case CHAT_CHOICE_NONE:
-		text_literal(t, ",\"tool_choice\":\"none\"");
-		break;
-	case CHAT_CHOICE_REQUIRED:
-		text_literal(t, ",\"tool_choice\":\"required\"");
-		break;
-	case CHAT_CHOICE_TOOL:
-		text_literal(t, ",\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":");
-		text_json(t, chat->choice_name);
-		text_literal(t, "}}");
-		break;
-	}
-	if (chat->parallel_tools >= 0)
-		text_string(
-			t, chat->parallel_tools ? ",\"parallel_tool_calls\":true" : ",\"parallel_tool_calls\":false");
-}
-
-static void write_format(const struct chat *chat, struct text *t)
-{
-	if (chat->format == CHAT_FORMAT_JSON_OBJECT)
-		text_literal(t, ",\"response_format\":{\"type\":\"json_object\"}");
-	if (chat->format != CHAT_FORMAT_JSON_SCHEMA)
-		return;
-	text_literal(t, ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":");
-	text_json(t, chat->schema_name.size ? chat->schema_name : SLICE("answer"));
-	chat_write_text(t, SLICE("description"), chat->schema_description);
-	chat_write_json(t, SLICE("schema"), chat->schema);
-	chat_write_json(t, SLICE("strict"), chat->schema_strict);
-	text_literal(t, "}}");
-}
-
-static void write_options(struct chat *chat, const struct chat_target *target, struct text *t)
-{
-	if (chat->max_tokens) {
-		text_string(t, target->max_completion_tokens ? ",\"max_completion_tokens\":" : ",\"max_tokens\":");
-		text_i64(t, chat->max_tokens);
-	}
-	if (target->sampling) {
-		chat_write_json(t, SLICE("temperature"), chat->temperature);
-		chat_write_json(t, SLICE("top_p"), chat->top_p);
-	} else {
-		if (chat->temperature.data)
-			chat_drop(chat, SLICE("temperature"));
-		if (chat->top_p.data)
-			chat_drop(chat, SLICE("top_p"));
-	}
-	for (unsigned i = 0; i < chat->stop_count; i++) {
-		text_string(t, i ? "," : ",\"stop\":[");
-		text_json(t, chat->stops[i]);
-	}
-	if (chat->stop_count)
-		text_char(t, ']');
-	if (target->reasoning)
-		chat_write_text(t, SLICE("reasoning_effort"), chat->effort);
-	else if (chat->effort.data)
-		chat_drop(chat, chat->thinking.data ? SLICE("thinking") : SLICE("reasoning_effort"));
-	chat_write_text(t, SLICE("user"), chat->user);
-}
-
-int chat_openai_write_request(
-	struct chat *chat, const struct chat_target *target, struct text *body, struct openai_problem *problem)
-{
-	text_literal(body, "{\"model\":");
-	text_json(body, target->model);
-	if (!write_messages(chat, body))
-		return chat_refuse(problem, SLICE("invalid_value"),
-			SLICE("This model needs at least one message that is not empty."), SLICE("messages"));
-	write_tools(chat, body);
-	write_format(chat, body);
-	write_options(chat, target, body);
-	if (chat->stream)
-		text_literal(body, ",\"stream\":true,\"stream_options\":{\"include_usage\":true}");
-	text_char(body, '}');
-	return 0;
 }

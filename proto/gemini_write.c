@@ -59,6 +59,11 @@ static void open_option(struct text *t, bool *open, struct slice name)
 
 static void write_sampling(struct chat *chat, const struct chat_target *target, struct text *t, bool *open)
 {
+	static const char *const knobs[CHAT_KNOBS] = {[CHAT_SEED] = "seed",
+		[CHAT_TOP_K] = "topK",
+		[CHAT_FREQUENCY_PENALTY] = "frequencyPenalty",
+		[CHAT_PRESENCE_PENALTY] = "presencePenalty"};
+
 	if (chat->temperature.data && target->sampling) {
 		open_option(t, open, SLICE("temperature"));
 		text_add(t, chat->temperature);
@@ -71,6 +76,11 @@ static void write_sampling(struct chat *chat, const struct chat_target *target, 
 	} else if (chat->top_p.data) {
 		chat_drop(chat, SLICE("top_p"));
 	}
+	for (unsigned i = 0; i < CHAT_KNOBS; i++)
+		if (chat->knobs[i].data) {
+			open_option(t, open, slice_of_string(knobs[i]));
+			text_add(t, chat->knobs[i]);
+		}
 }
 
 static void write_stops(const struct chat *chat, struct text *t, bool *open)

@@ -77,6 +77,10 @@ const struct dialect *dialect_of(enum provider_kind kind)
 		return &dialect_gemini;
 	case PROVIDER_AZURE:
 		return &dialect_azure;
+	case PROVIDER_COHERE:
+		return &dialect_cohere;
+	case PROVIDER_MISTRAL:
+		return &dialect_mistral;
 	case PROVIDER_GROQ:
 		return &dialect_groq;
 	case PROVIDER_TOGETHER:

@@ -83,6 +83,7 @@ struct dialect {
 extern const struct dialect dialect_openai, dialect_anthropic, dialect_responses, dialect_gemini;
 /* Providers that speak OpenAI with differences. */
 extern const struct dialect dialect_azure, dialect_groq, dialect_together;
+extern const struct dialect dialect_mistral, dialect_cohere;
 
 /* NULL for a kind that this build cannot speak to. */
 const struct dialect *dialect_of(enum provider_kind kind);

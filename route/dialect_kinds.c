@@ -113,3 +113,59 @@ const struct dialect dialect_together = {
 	.authorize = dialect_authorize_bearer,
 	.errors = dialect_errors_openai,
 };
+
+/* ---- Mistral and Cohere: dialects of their own ------------------------------------------------------------------ */
+
+static void read_mistral_error(const struct json_parser *p, struct openai_error *error)
+{
+	json_ref message = json_member(p, 0, SLICE("message"));
+	json_ref detail = json_member(p, message != JSON_NONE && json_type(p, message) == JSON_OBJECT ? message : 0,
+		SLICE("detail"));
+	json_ref first = chat_first(p, detail), last = JSON_NONE;
+
+	openai_read_error(p, error);
+	if (first == JSON_NONE)
+		return;
+	/* One of {"type","loc":["body",...],"msg"}: what is wrong with the first of the fields. */
+	error->message = chat_member_text(p, first, SLICE("msg"));
+	error->code = chat_member_text(p, first, SLICE("type"));
+	for (json_ref l = chat_first(p, json_member(p, first, SLICE("loc"))); l != JSON_NONE; l = json_next(p, l))
+		if (json_type(p, l) == JSON_STRING)
+			last = l;
+	if (last != JSON_NONE)
+		error->param = json_string(p, last);
+}
+
+static const struct dialect_field mistral_fields[] = {
+	{{"dimensions", 10}, DIALECT_FIELD_RENAMED, {"output_dimension", 16}, 1u << API_EMBEDDINGS},
+	{{"user", 4}, DIALECT_FIELD_DROPPED, {0}, 1u << API_EMBEDDINGS},
+	{.name = {0}},
+};
+
+const struct dialect dialect_mistral = {
+	.name = "mistral",
+	.chat = &chat_mistral,
+	.paths =
+		{
+			[API_CHAT_COMPLETIONS] = "/chat/completions",
+			[API_EMBEDDINGS] = "/embeddings",
+			[API_MESSAGES] = "/chat/completions",
+		},
+	.fields = mistral_fields,
+	.errors = dialect_errors_mistral,
+	.authorize = dialect_authorize_bearer,
+	.edit_request = openai_edit_request,
+	.read_answer = openai_read_answer,
+	.read_error = read_mistral_error,
+	.end_marker = {"[DONE]", 6},
+};
+
+const struct dialect dialect_cohere = {
+	.name = "cohere",
+	.chat = &chat_cohere,
+	.paths = {[API_CHAT_COMPLETIONS] = "/chat", [API_MESSAGES] = "/chat"},
+	.errors = dialect_errors_cohere,
+	.authorize = dialect_authorize_bearer,
+	.read_error = openai_read_error, /* its {"message":...} is one of these */
+	.end_marker = {"[DONE]", 6},
+};

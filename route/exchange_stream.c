@@ -384,7 +384,7 @@ static void forward_read(struct exchange *e, struct slice data)
 		end_named(e, data);
 	else if (e->translates)
 		forward_written(e, event.written, event.content);
-	else
+	else if (!event.ended)
 		forward_named(e, data, event.content);
 	if (event.ended && e->translates && e->state == EXCHANGE_STREAMING)
 		end_marker(e);

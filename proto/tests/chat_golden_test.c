@@ -23,6 +23,8 @@ static const struct {
 	unsigned sides;
 } dialects[] = {
 	{&chat_openai, CLIENT | PROVIDER},
+	{&chat_mistral, PROVIDER},
+	{&chat_cohere, PROVIDER},
 	{&chat_anthropic, CLIENT | PROVIDER},
 	{&chat_gemini, PROVIDER},
 };

@@ -160,7 +160,7 @@ static void from_openai_to_anthropic(void **state)
 		{OPENAI "\"top_p\":0.9,\"seed\":1,\"logit_bias\":{\"5\":1},\"presence_penalty\":0.1,\"new "
 			"field\":[]," USER "}",
 			"{\"model\":\"up\",\"max_tokens\":4096," ANTHROPIC_USER ",\"top_p\":0.9}",
-			"seed,logit_bias,presence_penalty,new?field"},
+			"logit_bias,new?field,seed,presence_penalty"},
 		{OPENAI "\"reasoning_effort\":\"minimal\",\"response_format\":{\"type\":\"json_schema\",\"json_"
 			"schema\":{\"name\":"
 			"\"n\",\"strict\":true,\"schema\":{\"type\":\"object\"}}}," USER "}",
@@ -192,7 +192,7 @@ static void from_anthropic_to_openai(void **state)
 			"{\"model\":\"up\"," USER
 			",\"max_completion_tokens\":9,\"temperature\":1,\"top_p\":0.5,\"stop\":[\"a\",\"b\"],"
 			"\"user\":\"u\",\"stream\":true,\"stream_options\":{\"include_usage\":true}}",
-			"top_k,service_tier,cache_control"},
+			"service_tier,cache_control,top_k"},
 		{ANTHROPIC USER
 			",\"system\":[{\"type\":\"text\",\"text\":\"s\",\"cache_control\":{\"type\":\"ephemeral\"}}]}",
 			"{\"model\":\"up\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"},{\"role\":\"user\","

@@ -205,6 +205,12 @@ static void errors(void **state)
 			"{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"m\",\"details\":null}}",
 			429, 0},
 		{PROVIDER_GROQ, 498, "{\"error\":{\"message\":\"m\",\"code\":\"capacity_exceeded\"}}", 503, 0},
+		{PROVIDER_MISTRAL, 422, "{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"x\"],\"msg\":\"m\"}]}",
+			422, 0},
+		{PROVIDER_MISTRAL, 401, "{\"detail\":\"Unauthorized\"}", 401, 0},
+		{PROVIDER_COHERE, 498, "{\"message\":\"invalid token\"}", 401, 0},
+		{PROVIDER_COHERE, 429, "{\"message\":\"slow\"}", 429, 0},
+		{PROVIDER_COHERE, 499, "{\"message\":\"cancelled\"}", 500, 0},
 		{PROVIDER_GROQ, 400, "{\"error\":{\"message\":\"m\",\"code\":\"tool_use_failed\"}}", 400, 0},
 	};
 
@@ -225,10 +231,39 @@ static void errors(void **state)
 	}
 }
 
+/* What is wrong, and with which field, is told in three shapes. */
+static void mistral_complaints(void **state)
+{
+	static const struct {
+		const char *body, *message, *code, *param;
+	} table[] = {
+		{"{\"object\":\"error\",\"message\":\"m\",\"type\":\"invalid_request_error\",\"param\":\"p\",\"code\":\"3000\"}",
+			"m", "3000", "p"},
+		{"{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"messages\",0,\"name\"],\"msg\":\"Extra "
+		 "inputs are not permitted\"}]}",
+			"Extra inputs are not permitted", "extra_forbidden", "name"},
+		{"{\"object\":\"error\",\"message\":{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\"],\"msg\":\"Field "
+		 "required\"}]},\"type\":\"invalid_request_error\",\"code\":null}",
+			"Field required", "missing", "body"},
+	};
+
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct fixture *f = *state;
+		struct openai_error error;
+		struct slice document = parse(f, table[i].body);
+
+		dialect_mistral.read_error(f->json, &error);
+		expect(i, error.message.data, error.message.size, table[i].message);
+		expect(i, error.code.data, error.code.size, table[i].code);
+		expect(i, error.param.data, error.param.size, table[i].param);
+		assert_int_equal(error.raw.size, document.size);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(heads), cmocka_unit_test(fields), cmocka_unit_test(reasons),
-		cmocka_unit_test(errors)};
+		cmocka_unit_test(errors), cmocka_unit_test(mistral_complaints)};
 
 	return cmocka_run_group_tests_name("kinds", tests, set_up, tear_down);
 }

@@ -31,7 +31,7 @@ const tests = {
     assert.match(data.choices[0].message.content, /^(\w+ )+$/);
     assert.equal(data.choices[0].finish_reason, "stop");
     assert.equal(data.usage.total_tokens, data.usage.prompt_tokens + data.usage.completion_tokens);
-    assert.equal(response.headers.get("x-gateway-dropped"), "seed,logit_bias");
+    assert.equal(response.headers.get("x-gateway-dropped"), "logit_bias,seed");
     assert.deepEqual(await lastTo(world, "/v1/messages"), {
       model: "mock", max_tokens: 4096, system: [{ type: "text", text: "Be brief." }],
       messages: [{ role: "user", content: [{ type: "text", text: "Say hello." }, { type: "text", text: "Now." }] }],
