@@ -1,4 +1,4 @@
-obj-y += api_error.o price.o keys.o key_match.o catalog.o client_address.o
+obj-y += api_error.o price.o keys.o key_match.o catalog.o catalog_known.o client_address.o
 obj-$(CONFIG_ANTHROPIC) += dialect_anthropic.o
 test-$(CONFIG_ANTHROPIC) += dialect_test
 test-y += dialect_gemini_test
@@ -8,7 +8,7 @@ obj-y += limit_window.o limit_meter.o limit_lease.o limit_book.o limits.o exchan
 obj-y += exchange_stream.o exchange_receipt.o exchange_translate.o
 obj-y += settings.o settings_check.o settings_derive.o settings_table.o settings_table_features.o settings_table_tenants.o settings_table_upstream.o settings_text.o
 test-y += upstream_test service_test kinds_test
-test-y += api_error_test price_test keys_test catalog_test client_address_test
+test-y += api_error_test price_test keys_test catalog_test catalog_known_test client_address_test
 test-y += settings_test
 test-y += limit_window_test limit_lease_test
 

@@ -89,6 +89,7 @@ struct model_settings {
 	struct price_settings price;
 	uint32_t context_window, max_output_tokens; /* 0: not known */
 	uint32_t quality_milli;
+	bool has_quality; /* said, and not the default */
 	bool hosted;
 	uint64_t free_tokens_per_month;
 };
@@ -209,5 +210,8 @@ struct settings *settings_parse(struct slice yaml, settings_complain *complain, 
 void settings_free(struct settings *settings);
 
 const char *provider_kind_name(enum provider_kind kind);
+
+/* Capabilities of models, as configurations say them; ends with NULL. */
+extern const char *const capability_names[];
 
 #endif

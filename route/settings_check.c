@@ -231,7 +231,7 @@ static void check_price(struct settings_load *load, const struct model_settings 
 	if (price && price->kind == CONFIG_MAP && price->count == 0)
 		settings_error(
 			load, price, NULL, "price is empty (expected at least input or output; null: the catalog's)");
-	if (config_is_null(price) && model->id)
+	if (!model->price.known && model->id)
 		settings_warning(load, node, NULL,
 			"model %s has no price: its cost counts as 0, and keys with a budget are refused it",
 			model->id);

@@ -1,5 +1,6 @@
 /* What follows from other fields. Runs after wrong fields as well, so each string may be missing. */
 #include "core/ulid.h"
+#include "route/catalog_known.h"
 #include "route/settings_load.h"
 #include "route/settings_tables.h"
 
@@ -156,6 +157,53 @@ static void derive_deployments(struct settings_load *load, struct model_settings
 	}
 }
 
+/* What the built-in catalog knows of the model that is called first; NULL: nothing. */
+static const struct catalog_row *known_model(const struct settings_load *load, const struct model_settings *model)
+{
+	const struct deployment_settings *first = model->deployment_count ? model->deployments : NULL;
+	const struct settings *settings = load->settings;
+
+	if (!first || !first->provider_name || !first->upstream_model)
+		return NULL;
+	for (unsigned i = 0; i < settings->provider_count; i++)
+		if (settings->providers[i].name && strcmp(settings->providers[i].name, first->provider_name) == 0)
+			return catalog_known(settings->providers[i].kind, first->upstream_model);
+	return NULL;
+}
+
+static void derive_capabilities(
+	struct settings_load *load, struct model_settings *model, const struct catalog_row *known)
+{
+	enum { NAMES_MAX = 32 };
+	const char *names[NAMES_MAX];
+	unsigned count = catalog_list_capabilities(known, names, NAMES_MAX);
+	char **list = config_alloc(load->walk.memory, count, sizeof(*list));
+
+	if (!list)
+		return;
+	for (unsigned i = 0; i < count; i++)
+		list[i] = copy_string(load, names[i]);
+	model->capabilities = (struct strings){.count = count, .list = list};
+}
+
+/* What the configuration says wins, each field by itself. */
+static void derive_known(struct settings_load *load, struct model_settings *model)
+{
+	const struct catalog_row *known = known_model(load, model);
+
+	if (!known)
+		return;
+	catalog_fill_price(known, &model->price);
+	if (!model->context_window)
+		model->context_window = known->context_window;
+	if (!model->max_output_tokens)
+		model->max_output_tokens = known->max_output_tokens;
+	if (!model->has_quality && known->quality_milli)
+		model->quality_milli = known->quality_milli;
+	if (model->capabilities.count == 0)
+		derive_capabilities(load, model, known);
+}
+
 static void derive_model(struct settings_load *load, struct model_settings *model)
 {
 	struct price_settings *price = &model->price;
@@ -164,6 +212,7 @@ static void derive_model(struct settings_load *load, struct model_settings *mode
 	if (!model->slug && model->id)
 		model->slug = copy_string(load, slash ? slash + 1 : model->id);
 	derive_deployments(load, model);
+	derive_known(load, model);
 	if (!price->has_cached_input)
 		price->cached_input_pusd = price->input_pusd;
 	if (price->above_input_pusd < 0)

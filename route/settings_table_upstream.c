@@ -10,7 +10,7 @@ const char *const provider_kind_names[] = {"openai", "anthropic", "gemini", "mis
 static_assert(sizeof(provider_kind_names) / sizeof(provider_kind_names[0]) == PROVIDER_KIND_COUNT + 1,
 	"a name for each kind");
 
-static const char *const capability_names[] = {"chat", "responses", "completions", "embeddings", "moderations",
+const char *const capability_names[] = {"chat", "responses", "completions", "embeddings", "moderations",
 	"images", "transcription", "speech", "streaming", "tools", "parallel_tools", "forced_tools", "vision",
 	"audio_input", "files", "json_object", "json_schema", "reasoning", "logprobs", "n", "prefill", "sampling",
 	NULL};
@@ -263,7 +263,8 @@ static const struct schema_field model_fields[] = {
 		MEMBER(struct model_settings, quality_milli),
 		.digits = 3,
 		.max = 1000,
-		.fallback = "0.5"},
+		.fallback = "0.5",
+		PRESENT(struct model_settings, has_quality)},
 	{.name = "capabilities",
 		.type = SCHEMA_STRINGS,
 		MEMBER(struct model_settings, capabilities),
