@@ -26,7 +26,10 @@ enum op_flags {
 	OP_MORE = 1, /* the operation goes on: another callback will follow */
 };
 
-enum { RING_ACCEPTS = 16 }; /* that wait on a listener: how many one turn can take at least */
+enum {
+	RING_ACCEPTS = 16,               /* that wait on a listener: how many one turn can take at least */
+	RING_RECEIVE_BYTES = 64 * 1024,   /* of one socket in a turn, where the kernel bounds it; else some 64 buffers */
+};
 
 /* `buffer` is set for a receive that brought bytes: the callback owns one reference to it. */
 typedef void op_done(struct op *op, int result, uint32_t flags, struct buffer *buffer);
@@ -38,6 +41,7 @@ struct op {
 	/* The ring's own. */
 	uint8_t kind, stage;
 	bool cancelled, parked; /* parked: not with the kernel; linked into one of the ring's lists */
+	bool gentle;            /* a receive of one buffer at a time */
 	uint32_t magic;
 	struct list link;
 	struct ring *ring;
@@ -53,6 +57,7 @@ struct op {
 enum ring_feature { /* newer than Linux 6.1; each can be masked, and has a path without it */
 	RING_NO_SQARRAY = 1 << 0,     /* 6.6: submissions need no index array */
 	RING_SOCKET_OPTIONS = 1 << 1, /* 6.7: socket options are set through the ring */
+	RING_RECEIVE_LIMIT = 1 << 2,  /* 6.17: a multishot receive ends after RING_RECEIVE_BYTES */
 };
 
 struct ring_options {
@@ -130,6 +135,9 @@ void ring_connect(struct ring *ring, struct op *op, const struct sockaddr *addre
  * An empty pool is the ring's own matter: it starts again when buffers come back, unseen by the owner.
  */
 void ring_receive(struct ring *ring, struct op *op, int socket);
+
+/* The same for a peer that may be faster than we: one buffer a turn, until one comes that is not full. */
+void ring_receive_gently(struct ring *ring, struct op *op, int socket);
 
 /*
  * Sends all of `iov` or fails: `result` is then -errno, or less than all: how much had gone before. The ring copies nothing:

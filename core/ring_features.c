@@ -12,6 +12,7 @@ static const struct {
 } feature_names[] = {
 	{ RING_NO_SQARRAY, "no_sqarray" },
 	{ RING_SOCKET_OPTIONS, "socket_options" },
+	{ RING_RECEIVE_LIMIT, "receive_limit" },
 };
 
 enum { FEATURE_COUNT = sizeof(feature_names) / sizeof(feature_names[0]) };

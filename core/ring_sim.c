@@ -116,6 +116,12 @@ void ring_receive(struct ring *ring, struct op *op, int socket)
 	queue(ring, (struct submission){.kind = SUBMIT_OP, .op = op, .socket = socket});
 }
 
+/* A turn brings one buffer of a socket at most here, always. */
+void ring_receive_gently(struct ring *ring, struct op *op, int socket)
+{
+	ring_receive(ring, op, socket);
+}
+
 void ring_send(struct ring *ring, struct op *op, int socket, const struct iovec *iov, unsigned count)
 {
 	assert(count > 0);

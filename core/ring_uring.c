@@ -5,7 +5,8 @@
  * callbacks. Completions are copied before callbacks run, because a callback may submit and thereby move the queue.
  *
  * Receive buffers are one provided-buffer group. A receive that finds the group empty ends with -ENOBUFS; its op waits in
- * `starved` and starts again once buffers have come back.
+ * `starved` and starts again once buffers have come back. Left alone, a multishot receive takes up to 64 buffers in a turn (two
+ * times the kernel's 32 tries), all of them before its owner can say that it is too much: hence the limit, and gentle receives.
  */
 #include "core/ring_uring.h"
 
@@ -75,7 +76,13 @@ static void submit_receive(struct ring *ring, struct op *op)
 {
 	struct io_uring_sqe *entry = next_entry(ring);
 
-	io_uring_prep_recv_multishot(entry, op->socket, NULL, 0, 0);
+	if (op->gentle) {
+		io_uring_prep_recv(entry, op->socket, NULL, 0, 0);
+	} else {
+		io_uring_prep_recv_multishot(entry, op->socket, NULL, 0, 0);
+		if (ring->features & RING_RECEIVE_LIMIT)
+			entry->optlen = RING_RECEIVE_BYTES;
+	}
 	entry->flags |= IOSQE_BUFFER_SELECT;
 	entry->buf_group = BUFFER_GROUP;
 	io_uring_sqe_set_data(entry, op);
@@ -84,6 +91,13 @@ static void submit_receive(struct ring *ring, struct op *op)
 void ring_receive(struct ring *ring, struct op *op, int socket)
 {
 	op_start(ring, op, OP_RECEIVE, socket);
+	submit_receive(ring, op);
+}
+
+void ring_receive_gently(struct ring *ring, struct op *op, int socket)
+{
+	op_start(ring, op, OP_RECEIVE, socket);
+	op->gentle = true;
 	submit_receive(ring, op);
 }
 
@@ -184,9 +198,15 @@ static void on_received(struct ring *ring, struct op *op, int result, uint32_t f
 	}
 	if (result == -ENOBUFS)
 		result = -ECANCELED;
+	if (result == -EINVAL && !op->gentle && (ring->features & RING_RECEIVE_LIMIT)) {
+		ring->features &= ~(uint32_t)RING_RECEIVE_LIMIT;
+		submit_receive(ring, op);
+		return;
+	}
 	if (result > 0) {
 		ring->counts.receives++;
-		/* A multishot receive may end for the kernel's own reasons after a good read: it goes on unseen. */
+		op->gentle = op->gentle && (uint32_t)result == ring->buffer_bytes;
+		/* A receive may end after a good read, at its limit or for the kernel's own reasons: it goes on unseen. */
 		if (!more && !op->cancelled) {
 			submit_receive(ring, op);
 			more = true;

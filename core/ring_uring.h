@@ -81,6 +81,7 @@ static inline void op_start(struct ring *ring, struct op *op, enum op_kind kind,
 	op->socket = socket;
 	op->cancelled = false;
 	op->parked = false;
+	op->gentle = false;
 	op->magic = OP_MAGIC;
 	op->ring = ring;
 }

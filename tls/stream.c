@@ -80,8 +80,12 @@ static void tell_end(struct stream *s)
 
 static void start_receiving(struct stream *s)
 {
+	/* After a pause: the peer was too fast, and may be again. */
+	if (s->receive_cancelled)
+		ring_receive_gently(s->shard->ring, &s->receive_op, s->socket);
+	else
+		ring_receive(s->shard->ring, &s->receive_op, s->socket);
 	s->receive_cancelled = false;
-	ring_receive(s->shard->ring, &s->receive_op, s->socket);
 }
 
 void stream_deliver(struct stream *s, struct buffer *buffer)

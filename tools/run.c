@@ -90,7 +90,8 @@ static const char help[] =
 	"up to drain_timeout_ms; a second one ends at once. SIGHUP reads FILE again without dropping a connection.\n"
 	"\n"
 	"  -c, --config FILE      the configuration (YAML); try it first with `tollgate check -c FILE`\n"
-	"      --ring-without LIST  do as if the kernel lacked these: a comma-separated list of no_sqarray, socket_options, or all\n"
+	"      --ring-without LIST  do as if the kernel lacked these: a comma-separated list of no_sqarray, socket_options,\n"
+	"                       receive_limit, or all\n"
 	"  -h, --help             this text\n";
 
 /* 0: go on; 1: help was asked for; -1: usage error, said. */

@@ -1,4 +1,7 @@
-/* Receive buffers on a real ring: all of them can be out at once, receives wait for the rest, and calm turns reuse a few. */
+/*
+ * Receive buffers on a real ring: all of them can be out at once, receives wait for the rest, and calm turns reuse a few; and
+ * how many of them one socket takes in a turn.
+ */
 #include "core/ring.h"
 
 #include <setjmp.h>
@@ -9,7 +12,14 @@
 
 #include <cmocka.h>
 
-enum { BUFFERS = 256, PAIRS = BUFFERS + 20, TURNS_MAX = 100000, CALM_RECEIVES = 2000 };
+enum {
+	BUFFERS = 256,
+	BUFFER_BYTES = 2048,
+	PAIRS = BUFFERS + 20,
+	TURNS_MAX = 100000,
+	CALM_RECEIVES = 2000,
+	FLOOD_BUFFERS = RING_RECEIVE_BYTES / BUFFER_BYTES + 16,
+};
 
 struct receiver {
 	struct op op;
@@ -38,7 +48,7 @@ static void on_received(struct op *op, int result, uint32_t flags, struct buffer
 		w->ended++;
 		return;
 	}
-	assert_int_equal(result, 1);
+	assert_true(result == 1 || result == BUFFER_BYTES);
 	assert_int_equal(buffer->data[0], 'x');
 	assert_true(buffer->index < BUFFERS);
 	w->distinct += !w->seen[buffer->index];
@@ -51,7 +61,7 @@ static void on_received(struct op *op, int result, uint32_t flags, struct buffer
 		buffer_give(&buffer);
 }
 
-static void open_receivers(struct world *w, unsigned count)
+static void open_receivers(struct world *w, unsigned count, void (*receive)(struct ring *ring, struct op *op, int socket))
 {
 	w->receiver_count = count;
 	for (unsigned i = 0; i < count; i++) {
@@ -60,7 +70,7 @@ static void open_receivers(struct world *w, unsigned count)
 
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 		*r = (struct receiver){ .op.done = on_received, .world = w, .ours = pair[0], .theirs = pair[1] };
-		ring_receive(w->ring, &r->op, r->ours);
+		receive(w->ring, &r->op, r->ours);
 	}
 }
 
@@ -81,7 +91,7 @@ static void turn_until(struct world *w, const unsigned *count, unsigned wanted)
 static int set_up(void **state)
 {
 	static struct world w;
-	struct ring_options options = { .entry_count = 512, .buffer_count = BUFFERS, .buffer_bytes = 2048 };
+	struct ring_options options = { .entry_count = 512, .buffer_count = BUFFERS, .buffer_bytes = BUFFER_BYTES };
 	struct rlimit files = { 4096, 4096 };
 	char why[256] = "";
 
@@ -117,7 +127,7 @@ static void test_a_burst_takes_every_buffer(void **state)
 	unsigned before;
 
 	w->keeps = true;
-	open_receivers(w, PAIRS);
+	open_receivers(w, PAIRS, ring_receive);
 	for (unsigned i = 0; i < PAIRS; i++)
 		say(&w->receivers[i]);
 	turn_until(w, &w->received, BUFFERS);
@@ -146,7 +156,7 @@ static void test_calm_receives_use_few_buffers(void **state)
 {
 	struct world *w = *state;
 
-	open_receivers(w, 1);
+	open_receivers(w, 1, ring_receive);
 	for (unsigned i = 0; i < CALM_RECEIVES; i++) {
 		say(&w->receivers[0]);
 		turn_until(w, &w->received, i + 1);
@@ -155,11 +165,54 @@ static void test_calm_receives_use_few_buffers(void **state)
 	assert_int_equal(ring_counts(w->ring).starved, 0);
 }
 
+static void flood(struct world *w)
+{
+	static char bytes[FLOOD_BUFFERS * BUFFER_BYTES];
+
+	memset(bytes, 'x', sizeof(bytes));
+	assert_int_equal(write(w->receivers[0].theirs, bytes, sizeof(bytes)), sizeof(bytes));
+}
+
+/* All of a flood arrives, but its owner is asked in between. */
+static void test_a_turn_takes_so_much_of_a_socket(void **state)
+{
+	struct world *w = *state;
+	uint64_t now_ns;
+
+	if (!(ring_features(w->ring) & RING_RECEIVE_LIMIT))
+		skip();
+	open_receivers(w, 1, ring_receive);
+	flood(w);
+	assert_true(ring_turn(w->ring, 0, &now_ns) >= 0);
+	assert_true(w->received > 0);
+	assert_true(w->received <= RING_RECEIVE_BYTES / BUFFER_BYTES);
+	turn_until(w, &w->received, FLOOD_BUFFERS);
+}
+
+static void test_gently_one_buffer_a_turn(void **state)
+{
+	struct world *w = *state;
+	uint64_t now_ns;
+
+	open_receivers(w, 1, ring_receive_gently);
+	flood(w);
+	for (unsigned i = 0; i < FLOOD_BUFFERS; i++) {
+		assert_int_equal(w->received, i);
+		assert_true(ring_turn(w->ring, 0, &now_ns) >= 0);
+	}
+	assert_true(w->receivers[0].op.gentle);
+	say(&w->receivers[0]);
+	turn_until(w, &w->received, FLOOD_BUFFERS + 1);
+	assert_false(w->receivers[0].op.gentle);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_a_burst_takes_every_buffer, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_calm_receives_use_few_buffers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_a_turn_takes_so_much_of_a_socket, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_gently_one_buffer_a_turn, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
