@@ -105,7 +105,8 @@ static void read_words(
 	for (entry = node->first; entry; entry = entry->next) {
 		const struct config_node *item = entry->value;
 
-		if (item->kind != CONFIG_SCALAR || config_is_null(item) || !schema_accepts(field, item->text))
+		if (item->kind != CONFIG_SCALAR || config_is_null(item) || (walk->typed && item->plain) ||
+			!schema_accepts(field, item->text))
 			schema_refuse(walk, field, item, field->name);
 		else
 			add_word(walk, field, place, item->text);
@@ -127,10 +128,12 @@ static void read_pairs(
 	if (!pairs)
 		return;
 	for (entry = node->first; entry; entry = entry->next) {
-		if (entry->value->kind != CONFIG_SCALAR) {
+		if (entry->value->kind != CONFIG_SCALAR || (walk->typed && entry->value->plain)) {
 			config_complain(walk->errors, entry->value->line, entry->value->column,
 				"%s.%.64s: %s will not do (expected a text)", field->name, entry->key->text.data,
-				entry->value->kind == CONFIG_MAP ? "a map" : "a list");
+				entry->value->kind == CONFIG_MAP    ? "a map"
+				: entry->value->kind == CONFIG_LIST ? "a list"
+								    : "the value");
 			continue;
 		}
 		pairs[count].name = config_copy(walk->memory, entry->key->text);

@@ -28,6 +28,10 @@ enum schema_type {
 	SCHEMA_ANY,     /* looked at by nobody yet: any map, list or text */
 };
 
+/* Appends what `field` holds as JSON. */
+struct text;
+typedef void schema_print(const void *field, struct text *json);
+
 /* What this build makes of a field that is set to something else than its default. */
 enum schema_build { SCHEMA_BUILT, SCHEMA_LACKS /* refuse */, SCHEMA_IGNORES /* warn */ };
 
@@ -56,6 +60,7 @@ struct schema_field {
 	const char *expected;            /* what `check` or `parse` wants, for messages */
 	schema_check *check;
 	schema_parse *parse;
+	schema_print *print; /* PARSED: as JSON */
 	const struct schema *object;
 };
 
@@ -73,6 +78,7 @@ struct schema_walk {
 	struct config_memory *memory;
 	struct config_report *errors, *warnings;
 	bool quiet; /* what is missing was told above */
+	bool typed; /* the document tells texts from numbers, as JSON does: a text has to be one */
 };
 
 /*
@@ -81,5 +87,9 @@ struct schema_walk {
  */
 void schema_read(struct schema_walk *walk, const struct schema *schema, const struct config_node *node,
 	const struct config_node *owner, void *target);
+
+/* Appends the fields that `base` holds as JSON members, `"name":value` with commas between; a table without PARSED rows
+ * that lack `print`, and without LIST, NAMED or ANY. */
+void schema_print_members(const struct schema *schema, const void *base, struct text *json);
 
 #endif

@@ -88,8 +88,7 @@ static const char *list_names(const struct schema_field *field, char *buffer, si
 	return buffer;
 }
 
-/* 3.5 for 3500000000 with nine digits. */
-static void print_decimal(int64_t value, unsigned digits, char *buffer, size_t bytes)
+void schema_print_decimal(int64_t value, unsigned digits, char *buffer, size_t bytes)
 {
 	int64_t one = 1;
 	unsigned i;
@@ -108,8 +107,8 @@ static const char *expected_decimal(const struct schema_field *field, char *buff
 {
 	char low[32], high[32];
 
-	print_decimal(field->min, field->digits, low, sizeof(low));
-	print_decimal(field->max, field->digits, high, sizeof(high));
+	schema_print_decimal(field->min, field->digits, low, sizeof(low));
+	schema_print_decimal(field->max, field->digits, high, sizeof(high));
 	snprintf(buffer, bytes, "a number %s..%s with at most %u decimals", low, high, field->digits);
 	return buffer;
 }
@@ -247,10 +246,17 @@ static bool read_integer(const struct schema_field *field, const struct config_n
 	return field->type == SCHEMA_BOOL ? read_bool(node->text, value) : read_number(field, node->text, value);
 }
 
+static bool is_typed_wrongly(
+	const struct schema_walk *walk, const struct schema_field *field, const struct config_node *node)
+{
+	return walk->typed && node->plain &&
+	       (field->type == SCHEMA_STRING || field->type == SCHEMA_PARSED || field->type == SCHEMA_ENUM);
+}
+
 bool schema_read_value(
 	struct schema_walk *walk, const struct schema_field *field, const struct config_node *node, void *place)
 {
-	bool good = node->kind == CONFIG_SCALAR;
+	bool good = node->kind == CONFIG_SCALAR && !is_typed_wrongly(walk, field, node);
 	int64_t value = 0;
 
 	if (good && field->type == SCHEMA_PARSED) {

@@ -27,4 +27,7 @@ int64_t schema_fetch(const struct schema_field *field, const void *place);
  * large. */
 bool schema_decimal(struct slice text, unsigned digits, int64_t *value);
 
+/* The other way, for values that are not negative: 3.5 for 3500000000 with nine digits. */
+void schema_print_decimal(int64_t value, unsigned digits, char *buffer, size_t bytes);
+
 #endif

@@ -43,7 +43,7 @@ bool exchange_authenticate(struct exchange *e, uint32_t scope)
 	if (!secret.data)
 		return refuse_key(e, SLICE("invalid_api_key"),
 			SLICE("No API key was sent. Send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'."));
-	key = key_find(config->keys, &e->gateway_shard->keys, secret);
+	key = key_find(config->keys, &e->gateway_shard->keys, secret, e->received_wall_ns);
 	if (!key)
 		return refuse_key(e, SLICE("invalid_api_key"),
 			SLICE("This API key is not known here. Check it for a typing error."));

@@ -21,6 +21,7 @@ struct gateway_config *gateway_config_make(
 		return NULL;
 	}
 	config->settings = settings;
+	config->settings_free = settings_free;
 	config->references = 1;
 	config->keys = key_index_make(settings);
 	config->catalog = catalog_make(settings);
@@ -31,12 +32,44 @@ struct gateway_config *gateway_config_make(
 	return config;
 }
 
+struct gateway_config *gateway_config_make_over(
+	struct gateway_config *base, struct settings *settings, void (*settings_free_over)(struct settings *settings))
+{
+	struct gateway_config *config = calloc(1, sizeof(*config));
+
+	if (!config) {
+		settings_free_over(settings);
+		return NULL;
+	}
+	*config = (struct gateway_config){.settings = settings,
+		.settings_free = settings_free_over,
+		.base = gateway_config_borrow(base),
+		.references = 1,
+		.keys = key_index_make(settings),
+		.catalog = base->catalog,
+		.fleet = base->fleet,
+		.tls = base->tls};
+	if (!config->keys)
+		gateway_config_give(&config);
+	return config;
+}
+
 struct gateway_config *gateway_config_borrow(struct gateway_config *config)
 {
 	atomic_fetch_add_explicit(&config->references, 1, memory_order_relaxed);
 	return config;
 }
 
+static void free_own(struct gateway_config *config)
+{
+	fleet_view_free(config->fleet);
+	if (config->catalog)
+		catalog_free(config->catalog);
+	if (CONFIG(TLS))
+		gateway_tls_free(config->tls);
+}
+
+/* Of itself for its base, which has none. */
 void gateway_config_give(struct gateway_config **config)
 {
 	struct gateway_config *c = *config;
@@ -44,22 +77,19 @@ void gateway_config_give(struct gateway_config **config)
 	*config = NULL;
 	if (!c || atomic_fetch_sub_explicit(&c->references, 1, memory_order_acq_rel) != 1)
 		return;
-	fleet_view_free(c->fleet);
-	if (c->catalog)
-		catalog_free(c->catalog);
+	if (!c->base)
+		free_own(c);
 	if (c->keys)
 		key_index_free(c->keys);
 	free(c->limits);
-	if (CONFIG(TLS))
-		gateway_tls_free(c->tls);
-	settings_free(c->settings);
+	c->settings_free(c->settings);
+	gateway_config_give(&c->base);
 	free(c);
 }
 
 struct wish {
 	struct letter letter;
 	struct gateway_shard *gateway_shard;
-	struct gateway_config *config;
 	void (*grant)(struct wish *wish);
 };
 
@@ -69,12 +99,6 @@ static void wish_opened(struct letter *letter)
 
 	wish->grant(wish);
 	free(wish);
-}
-
-static void grant_reload(struct wish *wish)
-{
-	gateway_shard_configure(wish->gateway_shard, wish->config);
-	gateway_config_give(&wish->config);
 }
 
 static void grant_drain(struct wish *wish)
@@ -87,7 +111,7 @@ static void grant_abort(struct wish *wish)
 	gateway_shard_abort(wish->gateway_shard);
 }
 
-static int tell_all(struct gateway *gateway, void (*grant)(struct wish *wish), struct gateway_config *config)
+static int tell_all(struct gateway *gateway, void (*grant)(struct wish *wish))
 {
 	int err = 0;
 
@@ -102,26 +126,20 @@ static int tell_all(struct gateway *gateway, void (*grant)(struct wish *wish), s
 		wish->letter.open = wish_opened;
 		wish->gateway_shard = gs;
 		wish->grant = grant;
-		wish->config = config ? gateway_config_borrow(config) : NULL;
 		shard_post(gs->shard, &wish->letter, NULL);
 	}
 	return err;
 }
 
-int gateway_reload(struct gateway *gateway, struct gateway_config *config)
-{
-	return tell_all(gateway, grant_reload, config);
-}
-
 int gateway_drain(struct gateway *gateway)
 {
 	atomic_store(&gateway->draining, true);
-	return tell_all(gateway, grant_drain, NULL);
+	return tell_all(gateway, grant_drain);
 }
 
 int gateway_abort(struct gateway *gateway)
 {
-	return tell_all(gateway, grant_abort, NULL);
+	return tell_all(gateway, grant_abort);
 }
 
 bool gateway_quiet(const struct gateway *gateway)

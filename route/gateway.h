@@ -3,7 +3,7 @@
  * for the drain flag and the table of shards (for counters and for letters).
  *
  *   gateway_config_make() -> fill in struct gateway -> in each shard's on_start: gateway_shard_open()
- *   -> gateway_reload(), any number of times -> gateway_drain() -> gateway_drained() -> shard_stop(), shard_join()
+ *   -> tenancy_reload(), any number of times -> gateway_drain() -> gateway_drained() -> shard_stop(), shard_join()
  *   -> gateway_shard_close() for each -> shard_close()
  */
 #ifndef ROUTE_GATEWAY_H
@@ -26,11 +26,17 @@ struct gateway_shard;
 struct gateway_tls;
 struct limit_book;
 struct limit_table;
+struct tenancy;
 struct tls_tickets;
 
-/* Settings and what is derived from them; replaced whole on reload. Each shard that uses it holds one reference. */
+/*
+ * Settings and what is derived from them; replaced whole on reload. Each shard that uses it holds one reference. When only
+ * keys, teams, workspaces or tokens changed, catalog, fleet and certificates are those of `base`, which it holds.
+ */
 struct gateway_config {
 	struct settings *settings;
+	struct gateway_config *base; /* NULL: all of it is its own */
+	void (*settings_free)(struct settings *settings);
 	struct key_index *keys;
 	struct catalog *catalog;
 	struct fleet_view *fleet;
@@ -51,6 +57,7 @@ struct gateway {
 	struct tls_tickets *tickets; /* NULL: no tickets for TLS clients */
 	_Atomic int64_t tls_not_after_s; /* when the first certificate in force ends; INT64_MAX: there is none */
 	struct fleet *fleet;
+	struct tenancy *tenancy; /* NULL: keys are what the configuration declares */
 	unsigned shard_count;
 	atomic_bool draining;
 	_Atomic(struct gateway_shard *) shards[GATEWAY_SHARDS_MAX]; /* by shard->index; set by gateway_shard_open() */
@@ -62,12 +69,12 @@ struct gateway {
  */
 struct gateway_config *gateway_config_make(
 	struct settings *settings, struct fleet *fleet, const struct tls_tickets *tickets, char *why, size_t why_bytes);
+
+/* The same with other keys, teams, workspaces and tokens; takes over `settings`, also when it fails. NULL: memory is out. */
+struct gateway_config *gateway_config_make_over(
+	struct gateway_config *base, struct settings *settings, void (*settings_free)(struct settings *settings));
 struct gateway_config *gateway_config_borrow(struct gateway_config *config);
 void gateway_config_give(struct gateway_config **config);
-
-/* Puts `config` in force on every shard for requests that begin from now on. From the control thread. -ENOMEM: some
- * shards keep the old one. Listeners and shards do not change. */
-int gateway_reload(struct gateway *gateway, struct gateway_config *config);
 
 /*
  * Requests in flight end; new ones for a provider are refused, while /readyz says why. When nothing is left in flight,

@@ -34,18 +34,22 @@ static int say_why(char *why, size_t why_bytes, const char *what, int err)
 static void config_free(struct shard_config *config)
 {
 	struct shard *shard = config->owner->shard;
+	struct shard_config *root = config->root;
 
-	for (unsigned i = 0; i < config->origin_count; i++)
+	for (unsigned i = 0; !root && i < config->origin_count; i++)
 		timer_disarm(&shard->timers, &config->origins[i].again);
 	list_remove(&config->link);
 	gateway_config_give(&config->config);
-	free(config->origins);
+	if (!root)
+		free(config->origins);
 	free(config);
+	if (root)
+		shard_config_give(root);
 }
 
 static bool config_is_asking(const struct shard_config *config)
 {
-	for (unsigned i = 0; i < config->origin_count; i++)
+	for (unsigned i = 0; !config->root && i < config->origin_count; i++)
 		if (config->origins[i].asking)
 			return true;
 	return false;
@@ -80,7 +84,7 @@ static struct shard_config *config_of(struct gateway_origin *origin)
 	for (struct list *l = gs->configs.next; l != &gs->configs; l = l->next) {
 		struct shard_config *config = container_of(l, struct shard_config, link);
 
-		if (origin >= config->origins && origin < config->origins + config->origin_count)
+		if (!config->root && origin >= config->origins && origin < config->origins + config->origin_count)
 			return config;
 	}
 	assert(false);
@@ -170,9 +174,10 @@ static int origin_open(struct gateway_shard *gs, struct gateway_origin *origin, 
 	return 0;
 }
 
-static struct shard_config *config_open(struct gateway_shard *gs, struct gateway_config *config)
+/* `c` is zeroed memory. */
+static struct shard_config *config_open(
+	struct gateway_shard *gs, struct gateway_config *config, struct shard_config *c)
 {
-	struct shard_config *c = calloc(1, sizeof(*c));
 	const struct settings *settings = config->settings;
 
 	if (!c)
@@ -237,23 +242,58 @@ static void show_certificates(struct gateway_shard *gs, const struct gateway_con
 	}
 }
 
-int gateway_shard_configure(struct gateway_shard *gs, struct gateway_config *config)
+static const struct gateway_config *base_of(const struct gateway_config *config)
 {
-	struct shard_config *old = gs->config, *new = config_open(gs, config);
+	return config->base ? config->base : config;
+}
+
+/* Other keys alone: origins, certificates and bounds stay. */
+static struct shard_config *config_open_over(
+	struct gateway_shard *gs, struct gateway_config *config, struct shard_config *c)
+{
+	struct shard_config *root = gs->config->root ? gs->config->root : gs->config;
+
+	*c = (struct shard_config){.config = gateway_config_borrow(config),
+		.root = root,
+		.origins = root->origins,
+		.origin_count = root->origin_count,
+		.owner = gs};
+	root->exchanges++;
+	list_init(&c->link);
+	list_append(&gs->configs, &c->link);
+	return c;
+}
+
+static void retire(struct shard_config *config, bool with_root)
+{
+	struct shard_config *root = config->root;
+
+	if (root && with_root)
+		root->retired = true; /* it goes with the last that uses its origins */
+	config->retired = root || with_root;
+	config_free_if_unused(config);
+}
+
+int gateway_shard_configure(struct gateway_shard *gs, struct gateway_config *config, struct shard_config *spare)
+{
+	struct shard_config *old = gs->config, *new;
+	bool same_base = base_of(old->config) == base_of(config);
 	struct http_server_options options;
 
+	new = same_base ? config_open_over(gs, config, spare) : config_open(gs, config, spare);
 	if (!new)
 		return -ENOMEM;
 	gs->config = new;
-	options = server_options(gs, config->settings);
-	show_certificates(gs, config);
-	ration_handshakes(gs, config->settings);
-	http_server_configure(gs->server, &options);
-	if (gs->admin_server)
-		http_server_configure(gs->admin_server, &options);
 	key_cache_wipe(&gs->keys); /* it points into the old index */
-	old->retired = true;
-	config_free_if_unused(old);
+	if (!same_base) {
+		options = server_options(gs, config->settings);
+		show_certificates(gs, config);
+		ration_handshakes(gs, config->settings);
+		http_server_configure(gs->server, &options);
+		if (gs->admin_server)
+			http_server_configure(gs->admin_server, &options);
+	}
+	retire(old, !same_base);
 	return 0;
 }
 
@@ -500,7 +540,7 @@ int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gat
 	err = open_parts(gs, config->settings, why, why_bytes);
 	if (err)
 		return err;
-	gs->config = config_open(gs, config);
+	gs->config = config_open(gs, config, calloc(1, sizeof(struct shard_config)));
 	if (!gs->config)
 		return say_why(why, why_bytes, "cannot prepare the providers", -ENOMEM);
 	timer_arm(&shard->timers, &gs->second, shard_now_ns(shard) + NS_PER_S);
@@ -516,7 +556,6 @@ void gateway_shard_close(struct gateway_shard *gs)
 	http_server_close(gs->server);
 	http_server_close(gs->admin_server);
 	http_client_free(gs->client);
-	gs->config->retired = true;
-	config_free_if_unused(gs->config);
+	retire(gs->config, true);
 	free_all(gs);
 }

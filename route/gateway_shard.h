@@ -25,9 +25,13 @@ struct gateway_origin {
 	bool asking;
 };
 
-/* A configuration as this shard uses it; freed when it was replaced and its last exchange has ended. */
+/*
+ * A configuration as this shard uses it; freed when it was replaced and its last exchange has ended. One that differs from
+ * another in keys alone has that one's origins, and counts as an exchange of it.
+ */
 struct shard_config {
 	struct gateway_config *config;
+	struct shard_config *root; /* whose origins it has; NULL: its own */
 	struct gateway_origin *origins; /* by the provider's index */
 	unsigned origin_count;
 	uint32_t exchanges;
@@ -102,8 +106,14 @@ void gateway_shard_close(struct gateway_shard *gateway_shard);
 /* One exchange less uses it; an old one with none left is freed. */
 void shard_config_give(struct shard_config *config);
 
+/*
+ * In the shard's thread: `config` is in force for requests that begin from now on. `spare` is memory for it, taken over. -ENOMEM:
+ * the old one stays; never when the two have the same base.
+ */
+int gateway_shard_configure(
+	struct gateway_shard *gateway_shard, struct gateway_config *config, struct shard_config *spare);
+
 /* In the shard's thread; the control thread reaches these through route/gateway.h. */
-int gateway_shard_configure(struct gateway_shard *gateway_shard, struct gateway_config *config);
 void gateway_shard_drain(struct gateway_shard *gateway_shard);
 void gateway_shard_abort(struct gateway_shard *gateway_shard);
 

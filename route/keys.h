@@ -1,5 +1,5 @@
 /*
- * Virtual keys: who calls. A read-only index over the declared keys, built from settings, shared by shards; the SHA-256 of a
+ * Virtual keys: who calls. A read-only index over the keys, built from settings, shared by shards; the SHA-256 of a
  * presented key is looked up, and compared in constant time. A shard remembers the SHA-256 of keys that it has seen
  * (struct key_cache), so that a busy key is hashed once.
  */
@@ -22,12 +22,18 @@ struct key_cache { /* zero-initialised; one a shard; wiped on close */
 		uint16_t secret_bytes;
 		char secret[KEY_SECRET_BYTES_MAX];
 		const struct key_settings *key;
+		uint64_t until_ns; /* wall; 0: as long as the key */
 		uint64_t index_id; /* of the index that found it: a reload makes every slot stale */
 	} slots[KEY_CACHE_SLOTS];
 };
 
-/* The key with that secret, or NULL. Never logs, compares in constant time. */
-const struct key_settings *key_find(const struct key_index *index, struct key_cache *cache, struct slice secret);
+/*
+ * The key with that secret, or NULL; of a rotated key also with the one before, until it ends. Whether the key is disabled,
+ * revoked or expired is the caller's to see. Never logs, compares in constant time.
+ */
+const struct key_settings *key_find(
+	const struct key_index *index, struct key_cache *cache, struct slice secret, uint64_t wall_ns);
+const struct admin_token_settings *admin_token_find(const struct settings *settings, struct slice secret); /* or NULL */
 void key_cache_wipe(struct key_cache *cache);
 
 /* The secret that a request presents: "Authorization: Bearer K" or "x-api-key: K"; NULL data when none. */

@@ -110,6 +110,7 @@ struct plan_settings {
 };
 
 struct workspace_settings {
+	bool built_in; /* `default`, which nobody declared */
 	char *id, *plan;
 	struct budget_settings budget;
 	uint32_t platform_fee_ppm; /* parts per million */
@@ -152,6 +153,22 @@ struct key_settings {
 	uint64_t expires_at_ns;  /* wall; 0: never */
 	unsigned tag_count;
 	struct named_value *tags;
+	/* Of the admin API, which keeps its word over what is declared. */
+	bool disabled;
+	uint64_t revoked_at_ns; /* wall; 0: it is not */
+	uint8_t previous_sha256[32];
+	uint64_t previous_until_ns; /* wall, when the secret before the last rotation ends; 0: there is none */
+};
+
+enum admin_role { ROLE_VIEWER, ROLE_BILLING, ROLE_DEVELOPER, ROLE_ADMIN, ROLE_OWNER, ROLE_COUNT };
+
+struct admin_token_settings {
+	char *name;
+	enum admin_role role;
+	struct strings allow_ips;
+	uint64_t expires_at_ns; /* wall; 0: never */
+	char id[4 + 26 + 1];    /* tok_ + ULID */
+	uint8_t secret_sha256[32];
 };
 
 struct settings {
@@ -184,6 +201,8 @@ struct settings {
 	struct workspace_settings *workspaces;
 	struct team_settings *teams;
 	struct key_settings *keys;
+	unsigned admin_token_count; /* made through the admin API alone */
+	struct admin_token_settings *admin_tokens;
 	struct {
 		char *default_model, *baseline_model;
 		uint32_t max_attempts, retry_budget_percent;

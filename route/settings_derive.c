@@ -75,6 +75,7 @@ static void derive_workspace(struct settings_load *load)
 		memcpy(workspaces, settings->workspaces, declared * sizeof(*workspaces));
 	schema_read(&load->walk, &workspace_schema, NULL, NULL, &workspaces[declared]);
 	workspaces[declared].id = copy_string(load, "default");
+	workspaces[declared].built_in = true;
 	settings->workspaces = workspaces;
 	settings->workspace_count++;
 }

@@ -105,13 +105,9 @@ static const struct schema_field team_fields[] = {
 };
 const struct schema team_schema = SCHEMA(team_fields);
 
+/* Secrets are first and what an operator switches is last: a declared key has no switch, and the admin API makes secrets. */
+enum { KEY_SECRET_FIELDS = 2, KEY_SWITCH_FIELDS = 1 };
 static const struct schema_field key_fields[] = {
-	{.name = "name",
-		.type = SCHEMA_STRING,
-		MEMBER(struct key_settings, name),
-		.required = true,
-		.check = check_label,
-		.expected = EXPECTED_LABEL},
 	{.name = "secret",
 		.type = SCHEMA_PARSED,
 		MEMBER(struct key_settings, secret_sha256),
@@ -124,6 +120,12 @@ static const struct schema_field key_fields[] = {
 		.parse = parse_sha256_hex,
 		.expected = EXPECTED_SHA256,
 		.secret = true},
+	{.name = "name",
+		.type = SCHEMA_STRING,
+		MEMBER(struct key_settings, name),
+		.required = true,
+		.check = check_label,
+		.expected = EXPECTED_LABEL},
 	ROW_NAME("workspace", struct key_settings, workspace, "default"),
 	ROW_NAME("team", struct key_settings, team, NULL),
 	{.name = "environment",
@@ -154,10 +156,38 @@ static const struct schema_field key_fields[] = {
 		.type = SCHEMA_PARSED,
 		MEMBER(struct key_settings, expires_at_ns),
 		.parse = parse_rfc3339,
+		.print = print_time_or_null,
 		.expected = EXPECTED_RFC3339},
 	{.name = "tags",
 		.type = SCHEMA_PAIRS,
 		MEMBER(struct key_settings, tags),
 		.count_offset = offsetof(struct key_settings, tag_count)},
+	ROW_BOOL("disabled", struct key_settings, disabled, "false"),
 };
-const struct schema key_schema = SCHEMA(key_fields);
+enum { KEY_FIELDS = sizeof(key_fields) / sizeof(key_fields[0]) };
+const struct schema key_schema = {key_fields, KEY_FIELDS - KEY_SWITCH_FIELDS};
+const struct schema key_admin_schema = {key_fields + KEY_SECRET_FIELDS, KEY_FIELDS - KEY_SECRET_FIELDS};
+
+const char *const admin_role_names[] = {"viewer", "billing", "developer", "admin", "owner", NULL};
+
+static const struct schema_field token_fields[] = {
+	{.name = "name",
+		.type = SCHEMA_STRING,
+		MEMBER(struct admin_token_settings, name),
+		.required = true,
+		.check = check_label,
+		.expected = EXPECTED_LABEL},
+	{.name = "role",
+		.type = SCHEMA_ENUM,
+		MEMBER(struct admin_token_settings, role),
+		.required = true,
+		.names = admin_role_names},
+	ROW_NETWORKS("allow_ips", struct admin_token_settings, allow_ips),
+	{.name = "expires_at",
+		.type = SCHEMA_PARSED,
+		MEMBER(struct admin_token_settings, expires_at_ns),
+		.parse = parse_rfc3339,
+		.print = print_time_or_null,
+		.expected = EXPECTED_RFC3339},
+};
+const struct schema token_schema = SCHEMA(token_fields);

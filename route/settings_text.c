@@ -1,6 +1,7 @@
 /* Texts in settings: each function reads one form, to its last byte. */
 #include "route/settings_text.h"
 
+#include "core/text.h"
 #include "route/settings_features.h"
 
 #include <arpa/inet.h>
@@ -374,4 +375,24 @@ bool parse_sha256_hex(struct slice text, void *field, struct config_memory *memo
 	}
 	memcpy(field, bytes, sizeof(bytes));
 	return true;
+}
+
+void print_time_or_null(const void *field, struct text *json)
+{
+	const uint64_t *wall_ns = field;
+
+	if (!*wall_ns) {
+		text_literal(json, "null");
+		return;
+	}
+	text_char(json, '"');
+	text_rfc3339(json, *wall_ns);
+	text_char(json, '"');
+}
+
+void print_sha256(const void *field, struct text *json)
+{
+	text_char(json, '"');
+	text_hex(json, field, 32);
+	text_char(json, '"');
 }

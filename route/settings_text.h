@@ -21,6 +21,10 @@ bool parse_day_span(struct slice text, void *field, struct config_memory *memory
 bool parse_secret(struct slice text, void *field, struct config_memory *memory);   /* uint8_t[32]: its SHA-256 */
 bool parse_sha256_hex(struct slice text, void *field, struct config_memory *memory); /* uint8_t[32] */
 
+/* For schema_field.print. */
+void print_time_or_null(const void *field, struct text *json); /* uint64_t, wall nanoseconds; 0: null */
+void print_sha256(const void *field, struct text *json);       /* uint8_t[32] */
+
 #define EXPECTED_NAME "1..64 letters, digits, \".\", \"_\", \"-\""
 #define EXPECTED_LABEL "1..128 printable characters"
 #define EXPECTED_MODEL_ID "1..200 letters, digits, \".\", \"_\", \"-\", \"/\", \":\", \"@\", \"+\""

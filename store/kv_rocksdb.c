@@ -15,7 +15,7 @@
 
 #include "store/kv_log.h"
 
-static const char *const family_names[KV_FAMILY_COUNT] = { "default", "receipts", "index", "counters" };
+static const char *const family_names[KV_FAMILY_COUNT] = { "default", "receipts", "index", "counters", "records" };
 
 enum kv_sizes {
 	WRITE_BUFFER_BYTES = 32 << 20,

@@ -11,26 +11,13 @@
 #include "store/disk.h"
 #include "store/reader.h"
 #include "store/recovery.h"
-#include "store/writer.h"
+#include "store/store_internal.h"
 
 enum store_sizes {
 	/* Of the reader: a ring that carries wake-ups alone. */
 	RING_ENTRIES = 64,
 	RING_BUFFERS = 2,
 	RING_BUFFER_BYTES = 256,
-};
-
-struct store {
-	struct writer writer;
-	struct shard reader;
-	struct disk_lock *lock;
-	struct kv *kv;
-	struct commit *commit;
-	unsigned journal_count;
-	struct journal **journals;
-	struct recents *recents;
-	uint64_t replayed;
-	bool writer_made, reader_made;
 };
 
 static int open_database(struct store *store, const struct store_options *options, char *why, size_t why_bytes)

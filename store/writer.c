@@ -161,6 +161,18 @@ void writer_run(struct writer *writer)
 		sleep_or_watch(writer, rc > 0);
 }
 
+int writer_write(struct writer *writer, struct kv_batch *batch)
+{
+	int rc;
+
+	if (atomic_load(&writer->failing))
+		return -EIO;
+	rc = kv_write(writer->kv, batch, true);
+	if (rc < 0)
+		on_failed(writer);
+	return rc;
+}
+
 static void on_turn_end(struct turn_hook *hook)
 {
 	writer_run(container_of(hook, struct writer, at_turn_end));

@@ -69,6 +69,9 @@ void writer_close(struct writer *writer);
 int writer_append(struct writer *writer, struct shard *shard, const struct receipt *receipt, struct store_ticket *ticket);
 bool writer_writable(const struct writer *writer);
 
+/* In the writer's thread: rows of others than receipts, synced. 0, or -EIO: a restart may find them or not. */
+int writer_write(struct writer *writer, struct kv_batch *batch);
+
 /* In the writer's thread: commits all that is there, unless failing. */
 void writer_run(struct writer *writer);
 

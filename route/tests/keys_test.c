@@ -40,20 +40,20 @@ static void test_find(void **state)
 		for (unsigned i = 0; i < KEY_COUNT; i++) {
 			secret_of(i, secret);
 			for (unsigned again = 0; again < 2; again++)
-				assert_ptr_equal(key_find(index, cache, slice_of_string(secret)), &keys[i]);
+				assert_ptr_equal(key_find(index, cache, slice_of_string(secret), 1), &keys[i]);
 		}
 	secret_of(KEY_COUNT, secret);
-	assert_null(key_find(index, cache, slice_of_string(secret)));
-	assert_null(key_find(index, cache, SLICE("gw_virt_")));
-	assert_null(key_find(index, cache, slice_of(NULL, 0)));
+	assert_null(key_find(index, cache, slice_of_string(secret), 1));
+	assert_null(key_find(index, cache, SLICE("gw_virt_"), 1));
+	assert_null(key_find(index, cache, slice_of(NULL, 0), 1));
 
 	/* A second index: what the cache knows of the first must not count. */
 	settings.key_count = 1;
 	second = key_index_make(&settings);
 	assert_non_null(second);
 	secret_of(1, secret);
-	assert_ptr_equal(key_find(index, cache, slice_of_string(secret)), &keys[1]);
-	assert_null(key_find(second, cache, slice_of_string(secret)));
+	assert_ptr_equal(key_find(index, cache, slice_of_string(secret), 1), &keys[1]);
+	assert_null(key_find(second, cache, slice_of_string(secret), 1));
 	key_cache_wipe(cache);
 	for (size_t i = 0; i < sizeof(*cache); i++)
 		assert_int_equal(((const char *)cache)[i], 0);
@@ -79,8 +79,8 @@ static void test_long_secret(void **state)
 		index = key_index_make(&settings);
 		assert_non_null(index);
 		for (unsigned again = 0; again < 2; again++)
-			assert_ptr_equal(key_find(index, cache, slice_of(secret, size)), &key);
-		assert_null(key_find(index, cache, slice_of(secret, size - 1)));
+			assert_ptr_equal(key_find(index, cache, slice_of(secret, size), 1), &key);
+		assert_null(key_find(index, cache, slice_of(secret, size - 1), 1));
 		key_index_free(index);
 	}
 	free(cache);

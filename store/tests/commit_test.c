@@ -294,24 +294,38 @@ static void brings_version_1_up_to_date(void **state)
 }
 
 /* Its counters' rows lag behind its blocks, as they may: what they lack is counted still. */
-static void brings_version_2_up_to_date(void **state)
+static void brings_up_to_date(char version)
 {
 	struct world world = make_world();
 	struct commit *commit = open_commit(&world);
 	struct kv_batch *batch = kv_batch_open();
+	const char old[4] = { version };
+	char found[64];
 
-	(void)state;
 	write_blocks(commit, 0, COUNTED_BLOCKS_MAX + 5, 1);
 	commit_close(commit);
-	kv_batch_put(world.kv, batch, KV_META, SLICE("schema"), slice_of("\2\0\0\0", 4));
+	kv_batch_put(world.kv, batch, KV_META, SLICE("schema"), slice_of(old, 4));
 	assert_int_equal(kv_write(world.kv, batch, false), 0);
 	kv_batch_close(batch);
-	expect_found(&world, -ESTALE, "schema version 2: start the gateway once");
+	snprintf(found, sizeof(found), "schema version %d: start the gateway once", version);
+	expect_found(&world, -ESTALE, found);
 	commit = open_commit(&world);
 	expect_total(commit, COUNTED_BLOCKS_MAX + 5);
 	commit_close(commit);
 	expect_found(&world, 0, ": sound");
 	end(&world);
+}
+
+static void brings_version_2_up_to_date(void **state)
+{
+	(void)state;
+	brings_up_to_date(2);
+}
+
+static void brings_version_3_up_to_date(void **state)
+{
+	(void)state;
+	brings_up_to_date(3);
 }
 
 int main(void)
@@ -321,6 +335,7 @@ int main(void)
 		cmocka_unit_test(finds_by_key_among_many),
 		cmocka_unit_test(brings_version_1_up_to_date),
 		cmocka_unit_test(brings_version_2_up_to_date),
+		cmocka_unit_test(brings_version_3_up_to_date),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

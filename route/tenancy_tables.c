@@ -1,0 +1,381 @@
+/* The stored tenants in memory, and settings that hold them beside what the configuration declares. */
+#include "route/tenancy_internal.h"
+
+#include "core/schema.h"
+#include "route/settings_tables.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Where `id` is, or would be. */
+static unsigned place_of(const struct tenant_list *list, struct slice id, bool *found)
+{
+	unsigned low = 0, high = list->count;
+
+	*found = false;
+	while (low < high) {
+		unsigned middle = low + (high - low) / 2;
+		struct slice there = slice_of_string(list->items[middle]->id);
+		int order = memcmp(there.data, id.data, there.size < id.size ? there.size : id.size);
+
+		if (order == 0)
+			order = there.size < id.size ? -1 : there.size > id.size;
+		if (order == 0) {
+			*found = true;
+			return middle;
+		}
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct tenant *tenant_tables_find(const struct tenant_tables *tables, enum tenant_kind kind, struct slice id)
+{
+	const struct tenant_list *list = &tables->of[kind];
+	bool found;
+	unsigned place = place_of(list, id, &found);
+
+	return found ? list->items[place] : NULL;
+}
+
+static int insert(struct tenant_list *list, struct tenant *tenant)
+{
+	unsigned capacity = list->capacity ? 2 * list->capacity : 16, place;
+	struct tenant **larger;
+	bool found;
+
+	if (list->count == list->capacity) {
+		larger = realloc(list->items, capacity * sizeof(struct tenant *));
+		if (!larger)
+			return -ENOMEM;
+		list->items = larger;
+		list->capacity = capacity;
+	}
+	place = place_of(list, slice_of_string(tenant->id), &found);
+	assert(!found);
+	memmove(list->items + place + 1, list->items + place, (list->count - place) * sizeof(struct tenant *));
+	list->items[place] = tenant;
+	list->count++;
+	return 0;
+}
+
+int tenant_tables_swap(struct tenant_tables *tables, enum tenant_kind kind, struct tenant *before, struct tenant *after)
+{
+	struct tenant_list *list = &tables->of[kind];
+	unsigned place;
+	bool found;
+
+	assert(before || after);
+	if (!before)
+		return insert(list, after);
+	place = place_of(list, slice_of_string(before->id), &found);
+	assert(found);
+	if (after) {
+		list->items[place] = after;
+		return 0;
+	}
+	list->count--;
+	memmove(list->items + place, list->items + place + 1, (list->count - place) * sizeof(struct tenant *));
+	return 0;
+}
+
+/* ---- overrides ---- */
+
+static struct tenant_override *find_override(const struct tenant_tables *tables, struct slice id)
+{
+	for (unsigned i = 0; i < tables->override_count; i++)
+		if (slice_equal(slice_of_string(tables->overrides[i].id), id))
+			return &tables->overrides[i];
+	return NULL;
+}
+
+const struct tenant_override *tenant_tables_override(const struct tenant_tables *tables, struct slice id)
+{
+	return find_override(tables, id);
+}
+
+int tenant_tables_set_override(struct tenant_tables *tables, const struct tenant_override *override)
+{
+	struct tenant_override *there = find_override(tables, slice_of_string(override->id)), *larger;
+	unsigned capacity = tables->override_capacity ? 2 * tables->override_capacity : 16;
+
+	if (!there && tables->override_count == tables->override_capacity) {
+		larger = realloc(tables->overrides, capacity * sizeof(*larger));
+		if (!larger)
+			return -ENOMEM;
+		tables->overrides = larger;
+		tables->override_capacity = capacity;
+	}
+	if (!there)
+		there = &tables->overrides[tables->override_count++];
+	*there = *override;
+	return 0;
+}
+
+void tenant_tables_drop_override(struct tenant_tables *tables, struct slice id)
+{
+	struct tenant_override *there = find_override(tables, id);
+
+	if (there)
+		*there = tables->overrides[--tables->override_count];
+}
+
+static const struct schema_field override_fields[] = {
+	ROW_BOOL("disabled", struct tenant_override, disabled, "false"),
+	{.name = "revoked_ns",
+		.type = SCHEMA_INTEGER,
+		MEMBER(struct tenant_override, revoked_ns),
+		.max = INT64_MAX,
+		.fallback = "0"},
+	{.name = "updated_ns",
+		.type = SCHEMA_INTEGER,
+		MEMBER(struct tenant_override, updated_ns),
+		.max = INT64_MAX,
+		.fallback = "0"},
+};
+static const struct schema override_schema = SCHEMA(override_fields);
+
+void tenant_override_print(const struct tenant_override *override, struct text *json)
+{
+	text_char(json, '{');
+	schema_print_members(&override_schema, override, json);
+	text_char(json, '}');
+}
+
+static bool read_override(struct tenant_override *override, struct slice id, struct json_parser *json, struct slice row)
+{
+	struct json_config *document = calloc(1, sizeof(*document));
+	struct config_memory memory;
+	struct config_report report;
+	struct schema_walk walk = {.memory = &memory, .errors = &report, .warnings = &report, .typed = true};
+	struct json_error error;
+	struct config_node *tree = NULL;
+	bool good;
+
+	memset(override, 0, sizeof(*override));
+	if (!document)
+		return false;
+	config_memory_init(&memory, 65536);
+	config_report_init(&report, &memory);
+	document->memory = &memory;
+	document->report = &report;
+	if (id.size < sizeof(override->id) && json_parse(json, row, &error) == 0)
+		tree = json_config_read(document, json, 0);
+	if (tree) {
+		memcpy(override->id, id.data, id.size);
+		schema_read(&walk, &override_schema, tree, tree, override);
+	}
+	good = tree && !report.count && !memory.failed;
+	config_memory_fini(&memory);
+	free(document);
+	return good;
+}
+
+/* ---- from the store ---- */
+
+struct loading {
+	struct tenant_tables *tables;
+	struct json_parser *json;
+	enum tenant_kind kind;
+	char *why;
+	size_t why_bytes;
+	int result;
+};
+
+static bool fail_at(struct loading *loading, struct slice id, int result)
+{
+	loading->result = result;
+	if (result == -ENOMEM)
+		snprintf(loading->why, loading->why_bytes, "out of memory");
+	else
+		snprintf(loading->why, loading->why_bytes, "the stored %s \"%.*s\" cannot be read: was it written by a newer tollgate?",
+			tenant_shapes[loading->kind].name, (int)id.size, id.data);
+	return false;
+}
+
+/* A row with the padding that the parser wants. */
+static char *pad(struct slice row)
+{
+	char *copy = malloc(row.size + BUFFER_PADDING_BYTES);
+
+	if (copy && row.size)
+		memcpy(copy, row.data, row.size);
+	if (copy)
+		memset(copy + row.size, 0, BUFFER_PADDING_BYTES);
+	return copy;
+}
+
+static bool load_tenant(void *context, struct slice id, struct slice row)
+{
+	struct loading *loading = context;
+	char *copy = pad(row);
+	struct tenant *tenant;
+
+	if (!copy)
+		return fail_at(loading, id, -ENOMEM);
+	tenant = tenant_read_row(loading->kind, id, loading->json, slice_of(copy, row.size));
+	explicit_bzero(copy, row.size);
+	free(copy);
+	if (!tenant)
+		return fail_at(loading, id, -EBADMSG);
+	if (insert(&loading->tables->of[loading->kind], tenant) == 0)
+		return true;
+	tenant_give(&tenant);
+	return fail_at(loading, id, -ENOMEM);
+}
+
+static bool load_override(void *context, struct slice id, struct slice row)
+{
+	struct loading *loading = context;
+	struct tenant_override override;
+	char *copy = pad(row);
+	bool good = copy && read_override(&override, id, loading->json, slice_of(copy, row.size));
+
+	free(copy);
+	if (!good)
+		return fail_at(loading, id, -EBADMSG);
+	return tenant_tables_set_override(loading->tables, &override) == 0 || fail_at(loading, id, -ENOMEM);
+}
+
+int tenant_tables_load(struct tenant_tables *tables, const struct store *store, struct json_parser *json, char *why,
+	size_t why_bytes)
+{
+	struct loading loading = {.tables = tables, .json = json, .why = why, .why_bytes = why_bytes};
+	int rc = 0;
+
+	for (unsigned kind = 0; kind < TENANT_KINDS && rc == 0 && loading.result == 0; kind++) {
+		loading.kind = kind;
+		rc = records_read(store, tenant_shapes[kind].table, slice_of(NULL, 0), false, load_tenant, &loading);
+	}
+	loading.kind = TENANT_KEY;
+	if (rc == 0 && loading.result == 0)
+		rc = records_read(store, RECORDS_OVERRIDES, slice_of(NULL, 0), false, load_override, &loading);
+	if (rc < 0)
+		snprintf(why, why_bytes, "the stored keys cannot be read: is the disk sound?");
+	return rc < 0 ? rc : loading.result;
+}
+
+void tenant_tables_fini(struct tenant_tables *tables)
+{
+	for (unsigned kind = 0; kind < TENANT_KINDS; kind++) {
+		for (unsigned i = 0; i < tables->of[kind].count; i++)
+			tenant_give(&tables->of[kind].items[i]);
+		free(tables->of[kind].items);
+	}
+	free(tables->overrides);
+}
+
+/* ---- settings of both ---- */
+
+/* Settings whose lists of tenants are its own; the rest is the base's. */
+struct merged {
+	struct settings settings; /* first: merged_free() gets its address */
+	unsigned tenant_count;
+	struct tenant **tenants; /* whose texts the lists refer to */
+};
+
+static void merged_free(struct settings *settings)
+{
+	struct merged *merged = (struct merged *)settings;
+
+	for (unsigned kind = 0; kind < TENANT_KINDS; kind++)
+		free(*(void **)(void *)((char *)settings + tenant_shapes[kind].list_at));
+	for (unsigned i = 0; i < merged->tenant_count; i++)
+		tenant_give(&merged->tenants[i]);
+	free(merged->tenants);
+	free(merged);
+}
+
+/* A stored workspace takes the place of the one that is there without being declared. */
+static bool is_shadowed(const struct settings *base, enum tenant_kind kind, const void *declared, const struct tenant_list *stored)
+{
+	const struct workspace_settings *workspace = declared;
+	bool found;
+
+	(void)base;
+	if (kind != TENANT_WORKSPACE || !workspace->built_in)
+		return false;
+	place_of(stored, slice_of_string(workspace->id), &found);
+	return found;
+}
+
+static bool merge_kind(struct merged *merged, const struct settings *base, const struct tenant_tables *tables, enum tenant_kind kind)
+{
+	const struct tenant_shape *shape = &tenant_shapes[kind];
+	const struct tenant_list *stored = &tables->of[kind];
+	unsigned declared = tenant_count_of(base, kind), count = 0;
+	char *list = calloc(declared + stored->count + 1, shape->item_bytes);
+
+	*(char **)(void *)((char *)&merged->settings + shape->list_at) = list;
+	if (!list)
+		return false;
+	for (unsigned i = 0; i < declared; i++) {
+		const void *item = tenant_item_of(base, kind, i);
+
+		if (!is_shadowed(base, kind, item, stored))
+			memcpy(list + count++ * shape->item_bytes, item, shape->item_bytes);
+	}
+	for (unsigned i = 0; i < stored->count; i++) {
+		struct tenant *tenant = stored->items[i];
+		const void *same = tenant_item_find(base, kind, slice_of_string(tenant->id));
+
+		if (same && !is_shadowed(base, kind, same, stored))
+			continue; /* declared since: the configuration's counts */
+		memcpy(list + count++ * shape->item_bytes, &tenant->item, shape->item_bytes);
+		merged->tenants[merged->tenant_count++] = tenant_borrow(tenant);
+	}
+	*(unsigned *)(void *)((char *)&merged->settings + shape->count_at) = count;
+	return true;
+}
+
+/* A key whose workspace or team has left the configuration is as good as revoked until that is back. */
+static void settle_keys(struct settings *settings, const struct tenant_tables *tables)
+{
+	for (unsigned i = 0; i < settings->key_count; i++) {
+		struct key_settings *key = &settings->keys[i];
+		const struct tenant_override *override = find_override(tables, slice_of_string(key->id));
+
+		if (override) {
+			key->disabled = override->disabled;
+			key->revoked_at_ns = override->revoked_ns;
+		}
+		if (!tenant_item_find(settings, TENANT_WORKSPACE, slice_of_string(key->workspace)) ||
+			(key->team && !tenant_item_find(settings, TENANT_TEAM, slice_of_string(key->team))))
+			key->disabled = true;
+	}
+}
+
+struct gateway_config *tenancy_make_config(struct tenancy *tenancy, struct gateway_config *base)
+{
+	struct merged *merged = calloc(1, sizeof(*merged));
+	struct gateway_config *config;
+	unsigned stored = 0;
+	bool good;
+
+	if (!merged)
+		return NULL;
+	merged->settings = *base->settings;
+	for (unsigned kind = 0; kind < TENANT_KINDS; kind++) {
+		*(void **)(void *)((char *)&merged->settings + tenant_shapes[kind].list_at) = NULL;
+		stored += tenancy->tables.of[kind].count;
+	}
+	merged->tenants = calloc(stored + 1, sizeof(struct tenant *));
+	good = merged->tenants;
+	for (unsigned kind = 0; good && kind < TENANT_KINDS; kind++)
+		good = merge_kind(merged, base->settings, &tenancy->tables, kind);
+	if (!good) {
+		merged_free(&merged->settings);
+		return NULL;
+	}
+	settle_keys(&merged->settings, &tenancy->tables);
+	config = gateway_config_make_over(base, &merged->settings, merged_free);
+	if (config && tenancy->bind(tenancy->bind_context, config) < 0)
+		gateway_config_give(&config);
+	return config;
+}
