@@ -128,6 +128,8 @@ static void read_pairs(
 	if (!pairs)
 		return;
 	for (entry = node->first; entry; entry = entry->next) {
+		if (walk->typed && config_is_null(entry->value))
+			continue;
 		if (entry->value->kind != CONFIG_SCALAR || (walk->typed && entry->value->plain)) {
 			config_complain(walk->errors, entry->value->line, entry->value->column,
 				"%s.%.64s: %s will not do (expected a text)", field->name, entry->key->text.data,
@@ -185,8 +187,8 @@ static void read_object(struct schema_walk *walk, const struct schema_field *fie
 static void read_default(
 	struct schema_walk *walk, const struct schema_field *field, const struct config_node *owner, void *base)
 {
-	const struct config_node text = {
-		.kind = CONFIG_SCALAR, .text = slice_of_string(field->fallback), .plain = true};
+	const struct config_node text = { /* of any type, as what a variable holds */
+		.kind = CONFIG_SCALAR, .text = slice_of_string(field->fallback), .replaced = true};
 	void *place = at(base, field->offset);
 	bool good = true;
 

@@ -12,6 +12,8 @@ test-y += api_error_test price_test keys_test catalog_test catalog_known_test cl
 test-y += settings_test
 test-y += limit_window_test limit_lease_test
 
+obj-y += roles.o json_config.o tenant.o tenancy.o tenancy_tables.o tenancy_ask.o tenancy_update.o tenancy_audit.o admin_tenants.o
+
 route-tls-$(CONFIG_TLS) := gateway_tls.o
 obj-y += $(route-tls-y)
 obj-y += breaker.o balance.o retry_budget.o rate_room.o fleet.o fleet_call.o plan.o exchange_fleet.o admin_deployments.o deployment_metrics.o

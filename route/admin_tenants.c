@@ -5,6 +5,7 @@
 #include "core/buffer.h"
 #include "route/client_address.h"
 #include "route/pages.h"
+#include "route/service.h"
 #include "route/tenancy.h"
 
 #include <stdlib.h>

@@ -94,6 +94,7 @@ struct exchange {
 	char id_text[4 + ULID_TEXT_BYTES]; /* req_... */
 	unsigned status;                   /* told to the client */
 	bool admin;
+	const struct admin_token_settings *admin_token; /* with admin; NULL: the master key */
 	bool is_api;   /* a POST of section 3: leaves a receipt */
 	bool answered; /* the client's answer is complete, or nobody waits for it */
 	bool gone;

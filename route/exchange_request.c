@@ -1,5 +1,6 @@
 /* The exchange's way in: who calls, what the body says, and what of it is refused before a provider hears of it. */
 #include "route/exchange.h"
+#include "route/roles.h"
 #include "route/service.h"
 
 #include <errno.h>
@@ -48,6 +49,12 @@ bool exchange_authenticate(struct exchange *e, uint32_t scope)
 		return refuse_key(e, SLICE("invalid_api_key"),
 			SLICE("This API key is not known here. Check it for a typing error."));
 	e->workspace = find_workspace(config->settings, key->workspace);
+	if (key->revoked_at_ns)
+		return refuse_key(
+			e, SLICE("revoked_api_key"), SLICE("This API key was revoked. Ask its owner for a new one."));
+	if (key->disabled)
+		return refuse_key(
+			e, SLICE("disabled_api_key"), SLICE("This API key is disabled. Ask its owner to enable it."));
 	if (key->expires_at_ns && key->expires_at_ns <= e->received_wall_ns)
 		return refuse_key(
 			e, SLICE("expired_api_key"), SLICE("This API key has expired. Ask its owner for a new one."));
@@ -80,14 +87,23 @@ bool exchange_authenticate_admin(struct exchange *e)
 {
 	const struct settings *settings = e->config->config->settings;
 	struct slice secret = key_presented(&e->request->head);
+	const struct admin_token_settings *token = secret.data ? admin_token_find(settings, secret) : NULL;
 
-	if (!secret.data || !same_secret(secret, slice_of_string(settings->admin_master_key)))
+	if (!secret.data || (!token && !same_secret(secret, slice_of_string(settings->admin_master_key))))
+		return refuse_key(e, SLICE("invalid_api_key"),
+			SLICE("Send the master key or an admin token as 'Authorization: Bearer KEY'."));
+	if (token && token->expires_at_ns && token->expires_at_ns <= e->received_wall_ns)
 		return refuse_key(
-			e, SLICE("invalid_api_key"), SLICE("Send the master key as 'Authorization: Bearer KEY'."));
-	if (!address_allowed(&settings->admin_allow_ips, e->client))
+			e, SLICE("expired_api_key"), SLICE("This admin token has expired. Ask an owner for a new one."));
+	if (!address_allowed(&settings->admin_allow_ips, e->client) ||
+		(token && !address_allowed(&token->allow_ips, e->client)))
 		return refuse_permission(
 			e, SLICE("ip_not_allowed"), SLICE("The admin API may not be used from this address."));
+	if (token && !role_may(token->role, e->route->action))
+		return refuse_permission(
+			e, SLICE("role_missing"), SLICE("This admin token's role does not allow this. Ask an owner."));
 	e->admin = true;
+	e->admin_token = token;
 	return true;
 }
 

@@ -4,6 +4,7 @@
 #include "core/kconfig.h"
 #include "route/gateway_shard.h"
 #include "route/gateway_tls.h"
+#include "route/tenancy.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -155,6 +156,8 @@ bool gateway_quiet(const struct gateway *gateway)
 
 bool gateway_drained(const struct gateway *gateway)
 {
+	if (gateway->tenancy && !tenancy_settled(gateway->tenancy))
+		return false;
 	for (unsigned i = 0; i < GATEWAY_SHARDS_MAX; i++) {
 		const struct gateway_shard *gs = atomic_load(&gateway->shards[i]);
 

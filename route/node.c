@@ -5,6 +5,7 @@
 #include "core/kconfig.h"
 #include "route/gateway_shard.h"
 #include "route/gateway_tls.h"
+#include "route/tenancy.h"
 #include "tls/ticket.h"
 
 #include <assert.h>
@@ -24,12 +25,15 @@ struct node_shard {
 struct node {
 	struct gateway gateway;
 	struct node_options options; /* but for the settings, which are the configuration's */
-	struct gateway_config *config;
+	struct gateway_config *config; /* of the configuration alone: what is in force is the tenancy's */
 	struct node_shard *shards;
 };
 
-static int bind_limits(struct node *node, struct gateway_config *config)
+/* What a configuration needs of what lasts longer; in the tenancy's thread, once that runs. */
+static int bind_config(void *context, struct gateway_config *config)
 {
+	struct node *node = context;
+
 	config->limits = limit_book_bind(node->gateway.limits, config->settings, node->gateway.store);
 	return config->limits ? 0 : -ENOMEM;
 }
@@ -43,6 +47,7 @@ static int open_services(struct node *node, char *why, size_t why_bytes)
 		.journal_bytes = node->options.journal_bytes,
 		.ring_without = node->options.ring.without,
 		.node = node->options.name};
+	struct tenancy_options tenancy = {.bind = bind_config, .context = node, .ring_without = node->options.ring.without};
 	int rc = 0;
 
 	if (node->options.log_fd >= 0)
@@ -55,10 +60,15 @@ static int open_services(struct node *node, char *why, size_t why_bytes)
 	if (rc < 0)
 		return rc;
 	node->gateway.limits = limit_book_open(node->options.shard_count);
-	if (!node->gateway.limits || bind_limits(node, node->config) < 0) {
+	if (!node->gateway.limits) {
 		snprintf(why, why_bytes, "out of memory");
 		return -ENOMEM;
 	}
+	tenancy.gateway = &node->gateway;
+	tenancy.base = node->config;
+	rc = tenancy_open(&node->gateway.tenancy, &tenancy, why, why_bytes);
+	if (rc < 0)
+		return rc;
 	return resolver_open(&node->gateway.resolver, why, why_bytes);
 }
 
@@ -105,7 +115,9 @@ static void on_start(struct shard *shard)
 	struct node *node = own->node;
 
 	own->result = gateway_shard_open(
-		&own->gateway_shard, &node->gateway, shard, node->config, own->why, sizeof(own->why));
+		&own->gateway_shard, &node->gateway, shard, tenancy_config(node->gateway.tenancy), own->why,
+		sizeof(own->why));
+	tenancy_shard_started(node->gateway.tenancy);
 	node->options.shard_started(node->options.context);
 }
 
@@ -159,8 +171,11 @@ int node_reload(struct node *node, struct settings *settings, char *why, size_t 
 
 	if (!config)
 		return -EINVAL;
-	if (bind_limits(node, config) < 0 || gateway_reload(&node->gateway, config) < 0) {
+	if (tenancy_reload(node->gateway.tenancy, gateway_config_borrow(config)) < 0) {
+		struct gateway_config *borrowed = config;
+
 		snprintf(why, why_bytes, "out of memory");
+		gateway_config_give(&borrowed);
 		gateway_config_give(&config);
 		return -ENOMEM;
 	}
@@ -182,6 +197,8 @@ void node_stop(struct node *node)
 			shard_join(&own->shard);
 		}
 	}
+	if (node->gateway.tenancy)
+		tenancy_stop(node->gateway.tenancy);
 	if (node->gateway.resolver)
 		resolver_close(node->gateway.resolver);
 	if (node->gateway.store)
@@ -200,6 +217,7 @@ void node_close(struct node *node)
 		if (own->open)
 			shard_close(&own->shard);
 	}
+	tenancy_close(node->gateway.tenancy);
 	gateway_config_give(&node->config);
 	fleet_close(node->gateway.fleet);
 	if (node->gateway.limits)

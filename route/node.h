@@ -38,8 +38,8 @@ int node_start_shard(struct node *node, unsigned index, int cpu, char *why, size
 int node_start_result(const struct node *node, unsigned index, char *why, size_t why_bytes);
 
 /*
- * Takes `settings` over, and reads certificates again. -ENOMEM: some shards keep the old ones; -EINVAL: all do, and
- * `why` says what is wrong with them.
+ * Takes `settings` over, reads certificates again, and sends them on their way to the shards. -ENOMEM, -EINVAL: nothing
+ * changes, and `why` says what is wrong.
  */
 int node_reload(struct node *node, struct settings *settings, char *why, size_t why_bytes);
 const struct settings *node_settings(const struct node *node);

@@ -17,6 +17,7 @@ void admin_receipt(struct exchange *exchange);
 void admin_deployments(struct exchange *exchange);
 void admin_deployment_disable(struct exchange *exchange);
 void admin_deployment_enable(struct exchange *exchange);
+void admin_tenancy(struct exchange *exchange); /* as its route says */
 
 /* A deployment over all shards: counts are sums, the rest is the worst of them. Any thread of the gateway. */
 struct deployment_figures {

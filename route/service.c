@@ -2,6 +2,7 @@
 #include "route/service.h"
 
 #include "route/pages.h"
+#include "route/tenancy.h"
 
 #define PATH(literal)                                                                                                  \
 	{                                                                                                              \
@@ -23,14 +24,34 @@
 	}
 #define ADMIN_PAGE(p, pre, h)                                                                                          \
 	{                                                                                                              \
-		.path = PATH(p), .prefix = (pre), .method = HTTP_GET, .access = ACCESS_ADMIN, .handle = (h)            \
+		.path = PATH(p), .prefix = (pre), .method = HTTP_GET, .access = ACCESS_ADMIN, .action = ACTION_VIEW,   \
+		.handle = (h)                                                                                          \
 	}
 
 #define ADMIN_ACTION(p, h)                                                                                             \
 	{                                                                                                              \
-		.path = PATH(p), .method = HTTP_POST, .access = ACCESS_ADMIN, .body_bytes_max = ADMIN_BODY_BYTES,      \
-		.handle = (h)                                                                                          \
+		.path = PATH(p), .method = HTTP_POST, .access = ACCESS_ADMIN, .action = ACTION_OPERATE,                \
+		.body_bytes_max = ADMIN_BODY_BYTES, .handle = (h)                                                      \
 	}
+
+/* What the tenancy answers: of all of a kind, and of one. */
+#define TENANCY_ALL(p, k, m, v, a)                                                                                     \
+	{                                                                                                              \
+		.path = PATH(p), .method = (m), .access = ACCESS_ADMIN, .action = (a), .kind = (k), .verb = (v),       \
+		.body_bytes_max = (m) == HTTP_POST ? ADMIN_BODY_BYTES : 0, .handle = admin_tenancy                     \
+	}
+#define TENANCY_ONE(p, s, k, m, v, a)                                                                                  \
+	{                                                                                                              \
+		.path = PATH(p), .prefix = true, .suffix = PATH(s), .method = (m), .access = ACCESS_ADMIN,             \
+		.action = (a), .kind = (k), .verb = (v),                                                               \
+		.body_bytes_max = (m) == HTTP_GET || (m) == HTTP_DELETE ? 0 : ADMIN_BODY_BYTES,                        \
+		.handle = admin_tenancy                                                                                \
+	}
+#define TENANCY_PAGES(p, k, view, change)                                                                              \
+	TENANCY_ALL(p, k, HTTP_GET, TENANCY_LIST, view), TENANCY_ALL(p, k, HTTP_POST, TENANCY_CREATE, change),         \
+		TENANCY_ONE(p "/", "", k, HTTP_GET, TENANCY_SHOW, view),                                               \
+		TENANCY_ONE(p "/", "", k, HTTP_DELETE, TENANCY_REMOVE, change)
+#define TENANCY_UPDATES(p, k, change) TENANCY_ONE(p "/", "", k, HTTP_PATCH, TENANCY_UPDATE, change)
 
 enum { ADMIN_BODY_BYTES = 65536 };
 
@@ -56,7 +77,26 @@ static const struct service_route routes[] = {
 	ADMIN_PAGE("/admin/deployments", false, admin_deployments),
 	ADMIN_ACTION("/admin/deployments/disable", admin_deployment_disable),
 	ADMIN_ACTION("/admin/deployments/enable", admin_deployment_enable),
+	TENANCY_ONE("/admin/keys/", "/rotate", TENANT_KEY, HTTP_POST, TENANCY_ROTATE, ACTION_CHANGE_KEYS),
+	TENANCY_PAGES("/admin/keys", TENANT_KEY, ACTION_VIEW_TENANTS, ACTION_CHANGE_KEYS),
+	TENANCY_UPDATES("/admin/keys", TENANT_KEY, ACTION_CHANGE_KEYS),
+	TENANCY_PAGES("/admin/teams", TENANT_TEAM, ACTION_VIEW_TENANTS, ACTION_CHANGE_TEAMS),
+	TENANCY_UPDATES("/admin/teams", TENANT_TEAM, ACTION_CHANGE_TEAMS),
+	TENANCY_PAGES("/admin/workspaces", TENANT_WORKSPACE, ACTION_VIEW_TENANTS, ACTION_CHANGE_WORKSPACES),
+	TENANCY_UPDATES("/admin/workspaces", TENANT_WORKSPACE, ACTION_CHANGE_WORKSPACES),
+	TENANCY_PAGES("/admin/tokens", TENANT_TOKEN, ACTION_VIEW_TOKENS, ACTION_CHANGE_TOKENS),
+	TENANCY_ALL("/admin/audit", TENANT_KEY, HTTP_GET, TENANCY_AUDIT, ACTION_VIEW_AUDIT),
 };
+
+/* Takes the suffix off, which leaves one part of a path. */
+static bool ends_argument(struct slice suffix, struct slice *argument)
+{
+	if (argument->size <= suffix.size ||
+		!slice_equal(slice_after(*argument, argument->size - suffix.size), suffix))
+		return false;
+	argument->size -= suffix.size;
+	return !memchr(argument->data, '/', argument->size);
+}
 
 static bool route_matches(const struct service_route *route, struct slice path, struct slice *argument)
 {
@@ -66,7 +106,7 @@ static bool route_matches(const struct service_route *route, struct slice path, 
 	if (!slice_starts_with(path, route->path) || path.size == route->path.size)
 		return false;
 	*argument = slice_after(path, route->path.size);
-	return true;
+	return !route->suffix.data || ends_argument(route->suffix, argument);
 }
 
 const struct service_route *service_route_find(
@@ -97,8 +137,37 @@ bool service_door_leads(enum service_door door, struct slice path, const struct 
 	return is_admin_path(path) == (door == DOOR_ADMIN);
 }
 
+/* The header goes to `header`; what is returned says the same in words, and both are static or the caller's. */
+static struct slice print_methods(unsigned allowed, struct text *header)
+{
+	static const struct {
+		enum http_method method;
+		struct slice name;
+	} names[] = {{HTTP_GET, {"GET", 3}}, {HTTP_GET, {"HEAD", 4}}, {HTTP_POST, {"POST", 4}}, {HTTP_PUT, {"PUT", 3}},
+		{HTTP_PATCH, {"PATCH", 5}}, {HTTP_DELETE, {"DELETE", 6}}};
+	bool first = true;
+
+	text_literal(header, "Allow: ");
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!(allowed & (1u << names[i].method)))
+			continue;
+		if (!first)
+			text_literal(header, ", ");
+		first = false;
+		text_add(header, names[i].name);
+	}
+	text_literal(header, "\r\n");
+	if (allowed == 1u << HTTP_POST)
+		return SLICE("This path takes POST only.");
+	if (allowed == 1u << HTTP_GET)
+		return SLICE("This path takes GET and HEAD only.");
+	return SLICE("This path does not take this method. The header Allow lists those that it takes.");
+}
+
 static void refuse_path(struct exchange *e, unsigned allowed)
 {
+	char memory[64];
+	struct text text = text_over(memory, sizeof(memory));
 	struct api_error error = {.type = SLICE("not_found_error"), .code = SLICE("unknown_path"), .status = 404};
 
 	if (allowed == 0) {
@@ -110,13 +179,8 @@ static void refuse_path(struct exchange *e, unsigned allowed)
 	error.status = 405;
 	error.type = SLICE("invalid_request_error");
 	error.code = SLICE("method_not_allowed");
-	if (allowed & (1u << HTTP_POST)) {
-		error.message = SLICE("This path takes POST only.");
-		exchange_refuse(e, &error, SLICE("Allow: POST\r\n"));
-	} else {
-		error.message = SLICE("This path takes GET and HEAD only.");
-		exchange_refuse(e, &error, SLICE("Allow: GET, HEAD\r\n"));
-	}
+	error.message = print_methods(allowed, &text);
+	exchange_refuse(e, &error, text_slice(&text));
 }
 
 /* "application/json", "application/vnd.x+json", with or without parameters; an absent type is taken for JSON. */

@@ -263,7 +263,7 @@ static void reload(struct run *run)
 	warn_of_restart(node_settings(run->node), settings);
 	rc = node_reload(run->node, settings, why, sizeof(why));
 	if (rc < 0) {
-		say("tollgate: the configuration was not changed%s: %s\n", rc == -ENOMEM ? " everywhere" : "", why);
+		say("tollgate: the configuration was not changed: %s\n", why);
 		return;
 	}
 	warn_of_certificates(run);

@@ -101,7 +101,8 @@ static void tell(void *context, unsigned line, unsigned column, const char *mess
 static void read_yaml(struct fixture *fixture, const char *yaml)
 {
 	const struct config_source source = {.yaml = slice_of_string(yaml)};
-	struct schema_walk walk = {&fixture->memory, &fixture->errors, &fixture->warnings, false};
+	struct schema_walk walk = {
+		.memory = &fixture->memory, .errors = &fixture->errors, .warnings = &fixture->warnings};
 	const struct config_node *root;
 
 	memset(fixture, 0, sizeof(*fixture));
