@@ -6,6 +6,7 @@
 
 #include "core/rand.h"
 #include "tls/secret.h"
+#include "tls/secret_heap.h"
 
 #include <pthread.h>
 #include <stdint.h>
@@ -47,6 +48,7 @@ static int give_seed(OS_Seed *os, byte *seed, word32 size)
 
 static void start(void)
 {
+	secret_heap_set_up();
 	wolfSSL_Init(); /* sets a callback of its own */
 	wc_SetSeed_Cb(give_seed);
 }

@@ -48,6 +48,7 @@ static int derive(const struct tls_tickets *tickets, uint64_t number, uint8_t ke
 	if (!rc)
 		rc = wc_HmacFinal(&hmac, key);
 	wc_HmacFree(&hmac);
+	explicit_bzero(&hmac, sizeof(hmac));
 	return rc;
 }
 
@@ -66,6 +67,7 @@ static int code(const uint8_t *key, int seal, const uint8_t *name, const uint8_t
 		rc = wc_AesGcmDecrypt(
 			&aes, text, text, size, nonce, NONCE_BYTES, tag, TAG_BYTES, name, WOLFSSL_TICKET_NAME_SZ);
 	wc_AesFree(&aes);
+	explicit_bzero(&aes, sizeof(aes));
 	return rc;
 }
 

@@ -3,6 +3,7 @@
 
 #include "core/rand.h"
 #include "tls/entropy.h"
+#include "tls/secret_heap.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -57,6 +58,7 @@ int tls_worker_open(struct tls_worker **out, struct shard *shard)
 
 	if (!w)
 		return -ENOMEM;
+	secret_heap_prepare();
 	w->entropy = tls_entropy_open();
 	if (!w->entropy) {
 		free(w);

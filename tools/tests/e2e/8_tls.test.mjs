@@ -1,6 +1,7 @@
 // TLS on both sides of the gateway, with certificates that openssl makes here: curl, openssl s_client, the SDK, and a provider with
 // https.
 import assert from "node:assert/strict";
+import crypto from "node:crypto";
 import { execFileSync, spawn } from "node:child_process";
 import fs from "node:fs";
 import net from "node:net";
@@ -10,6 +11,8 @@ import tls from "node:tls";
 import { KEY, MASTER_KEY, chat, configuration, eventually, freePort, post, raw, run, start, startGateway, temporaryFolder } from "./harness.mjs";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
+const configured = fs.readFileSync(path.join(process.argv[2], "include/generated/autoconf.h"), "utf8");
+const sanitized = configured.includes("CONFIG_SANITIZE 1");
 
 // NAME.pem and NAME.key by the issuer in `folder`.
 function issue(folder, name, { days = 90, names = `DNS:${name}`, rsa = false } = {}) {
@@ -74,10 +77,10 @@ const handshakes = async (world, side, kind) => Number((await metrics(world))[`t
 const failures = async (world, side, cause) => Number((await metrics(world))[`tollgate_tls_failures_total{side="${side}",cause="${cause}"}`]);
 
 // A connection that stands; resolves with its socket.
-function connect(world, options = {}) {
+function connect(world, options = {}, onKey = () => {}) {
   return new Promise((resolve, reject) => {
     const socket = tls.connect({ port: world.tlsPort, host: "127.0.0.1", servername: "localhost", ca: world.ca, ...options }, () => resolve(socket));
-    socket.on("error", reject);
+    socket.on("error", reject).on("keylog", onKey);
   });
 }
 
@@ -94,6 +97,36 @@ function ask(socket, target = "/healthz") {
     socket.once("error", reject);
     socket.write(`GET ${target} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
   });
+}
+
+// The private numbers in PEM files, as bytes in both orders: as a file has them and as they are calculated with.
+function keysOf(...files) {
+  const numbers = files.flatMap((file) => {
+    const jwk = crypto.createPrivateKey(fs.readFileSync(file)).export({ format: "jwk" });
+    return [jwk.d, jwk.p, jwk.q].filter(Boolean).map((text) => Buffer.from(text, "base64url"));
+  });
+  return numbers.flatMap((number) => [number, Buffer.from(number).reverse()]);
+}
+
+// How often a process has parts of them in memory that a core dump would hold, and in what is left out of it ("dd").
+function findInMemory(pid, secrets) {
+  const found = { dumped: 0, apart: 0 }, memory = fs.openSync(`/proc/${pid}/mem`, "r");
+  const mappings = fs.readFileSync(`/proc/${pid}/smaps`, "latin1").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  for (const mapping of mappings) {
+    const [, start, end] = mapping.match(/^([0-9a-f]+)-([0-9a-f]+) r/) ?? [];
+    if (!start || /^Rss: +0 kB/m.test(mapping) || /\[vvar|\[vsyscall/.test(mapping)) continue;
+    const bytes = Buffer.alloc(parseInt(end, 16) - parseInt(start, 16));
+    try {
+      fs.readSync(memory, bytes, 0, bytes.length, parseInt(start, 16));
+    } catch (error) {
+      if (error.code !== "EIO") throw error; // a device's mapping: no core dump has it either
+      continue;
+    }
+    const kind = /^VmFlags:.* dd/m.test(mapping) ? "apart" : "dumped";
+    for (const secret of secrets) for (const part of [secret.subarray(0, 16), secret.subarray(-16)]) found[kind] += bytes.includes(part) ? 1 : 0;
+  }
+  fs.closeSync(memory);
+  return found;
 }
 
 async function reload(world) {
@@ -315,6 +348,20 @@ const tests = {
     socket.destroy();
   },
 
+  async "no key is in what a core dump would hold"(world) {
+    if (sanitized) return; // there each allocation is the C library's
+    const secrets = keysOf(world.at("localhost.key"), world.at("rsa.test.key"));
+    const logged = (line) => line.toString().startsWith("CLIENT_HANDSHAKE") || secrets.push(Buffer.from(line.toString().trim().split(" ")[2], "hex"));
+    const socket = await connect(world, {}, logged);
+    assert.match(await ask(socket), /"ok"/);
+    assert.equal((await post(world, "/v1/chat/completions", chat("test/mock"))).status, 200);
+    assert.ok(secrets.length > 6, "no secret of the connection was told");
+    const found = findInMemory(world.gateway.child.pid, secrets);
+    assert.ok(found.apart > 0, "no key was found in the memory that is left out: it was not looked for as it lies there");
+    assert.equal(found.dumped, 0);
+    socket.destroy();
+  },
+
   async "SIGHUP: new certificates, and no connection is dropped"(world) {
     const old = await connect(world);
     const before = old.getPeerCertificate().fingerprint256;
@@ -408,7 +455,7 @@ const floods = {
 
 const LIMITED = ", max_tls_handshakes_per_second: 20, max_tls_handshakes_per_second_per_ip: 5";
 
-const built = fs.readFileSync(path.join(process.argv[2], "include/generated/autoconf.h"), "utf8").includes("CONFIG_TLS 1");
+const built = configured.includes("CONFIG_TLS 1");
 
 export const suites = built
   ? [{ name: "tls", open, tests }, { name: "tls flood", open: (build) => open(build, LIMITED), tests: floods }]
