@@ -104,9 +104,37 @@ static void print_turn(struct text *t, const struct chat_message *begin, const s
 		print_said(t, begin->role, &begin->parts, results);
 }
 
+/* A schema that says no type is of an object, and a tool without one takes an object: some dialects have to say so. */
+static void print_schema(struct text *t, const struct chat_tool *tool)
+{
+	struct slice rest = tool->parameters.data ? tool->parameters : SLICE("{}");
+
+	if (tool->untyped || !tool->parameters.data) {
+		rest = slice_after(rest, 1);
+		while (memchr(" \n\r\t", rest.data[0], 4))
+			rest = slice_after(rest, 1);
+		text_literal(t, "{\"type\":\"object\",");
+		if (rest.data[0] == '}')
+			text_literal(t, "\"properties\":{}");
+	}
+	text_add(t, rest);
+}
+
+static void print_tool(struct text *t, const struct chat_tool *tool)
+{
+	const struct slice fields[] = {tool->name, tool->description, tool->strict, tool->cache_control};
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		text_json(t, fields[i]);
+		text_char(t, ' ');
+	}
+	print_schema(t, tool);
+	text_char(t, '\n');
+}
+
 /*
- * What a request says: all but its messages as it stands, then who said what in which order, the results of tools
- * before what else is in their turn. Where one message ends and the speaker's next begins is not in it, nor what is
+ * What a request says: its tools, all else but its messages as it stands, then who said what in which order, the results
+ * of tools before what else is in their turn. Where one message ends and the speaker's next begins is not in it, nor what is
  * empty: not every dialect has either.
  */
 static struct text meaning(struct room *room, const struct chat_dialect *dialect, const struct text *request)
@@ -119,12 +147,15 @@ static struct text meaning(struct room *room, const struct chat_dialect *dialect
 
 	assert(chat && document);
 	for (json_ref m = json_first(room->parser, 0); m != JSON_NONE; m = json_next(room->parser, m))
-		if (!slice_equal(json_key(room->parser, m), SLICE("messages"))) {
+		if (!slice_equal(json_key(room->parser, m), SLICE("messages")) &&
+			!slice_equal(json_key(room->parser, m), SLICE("tools"))) {
 			text_add(&said, json_raw(room->parser, m));
 			text_char(&said, '\n');
 		}
 	chat_init(chat, &room->arena);
 	assert(dialect->read_request(room->parser, chat, &problem) == 0);
+	for (const struct chat_tool *tool = chat->tools; tool; tool = tool->next)
+		print_tool(&said, tool);
 	for (begin = chat->messages; begin; begin = end) {
 		for (end = begin->next; end && end->role == begin->role;)
 			end = end->next;
