@@ -133,9 +133,9 @@ static void print_tool(struct text *t, const struct chat_tool *tool)
 }
 
 /*
- * What a request says: its tools, all else but its messages as it stands, then who said what in which order, the results
- * of tools before what else is in their turn. Where one message ends and the speaker's next begins is not in it, nor what is
- * empty: not every dialect has either.
+ * What a request says: its tools, all else but its messages as it stands, then who said what in which order, the
+ * results of tools before what else is in their turn. Where one message ends and the speaker's next begins is not in
+ * it, nor what is empty: not every dialect has either.
  */
 static struct text meaning(struct room *room, const struct chat_dialect *dialect, const struct text *request)
 {

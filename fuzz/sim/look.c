@@ -20,10 +20,31 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+/* Each byte of `word` that is zero has its high bit in the result, and none does when there is none. */
+static uint64_t zero_bytes(uint64_t word)
+{
+	return (word - 0x0101010101010101ull) & ~word & 0x8080808080808080ull;
+}
+
+/* Over what is no quote, no escape and no control character, in steps of eight. Most of what is looked at is text. */
+static const char *skip_plain(const char *at, const char *end)
+{
+	const uint64_t ones = 0x0101010101010101ull;
+	uint64_t word;
+
+	for (; end - at >= 8; at += 8) {
+		memcpy(&word, at, sizeof(word));
+		if (zero_bytes(word ^ ones * '"') | zero_bytes(word ^ ones * '\\') |
+			((word - ones * 0x20) & ~word & ones * 0x80))
+			break;
+	}
+	return at;
+}
+
 /* From the quote on; behind the closing one, or NULL. */
 static const char *skip_string(const char *at, const char *end)
 {
-	for (at++; at < end && *at != '"'; at++) {
+	for (at = skip_plain(at + 1, end); at < end && *at != '"'; at++) {
 		if ((unsigned char)*at < 0x20)
 			return NULL;
 		if (*at != '\\')

@@ -180,6 +180,7 @@ static void write_key(const struct call *call, struct bytes *bytes)
 void request_write(struct scenario *s, struct call *call, const char *about, bool close, struct bytes *bytes)
 {
 	struct bytes body = {0};
+	bool chunked;
 
 	if (call->kind >= CALL_REFUSED) {
 		write_page(call, about, close, bytes);
@@ -199,10 +200,13 @@ void request_write(struct scenario *s, struct call *call, const char *about, boo
 	bytes_print(bytes, "Content-Type: %s\r\nX-Gateway-Tags: sim=sim-%u\r\n%s",
 		call->kind == CALL_WRONG_TYPE ? "text/plain" : "application/json", call->id,
 		close ? "Connection: close\r\n" : "");
-	if (call_is_served(call) && chance(s, 8000))
-		bytes_print(bytes, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n%.*s\r\n0\r\n\r\n", body.size,
-			(int)body.size, body.data);
+	chunked = call_is_served(call) && chance(s, 8000);
+	if (chunked)
+		bytes_print(bytes, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", body.size);
 	else
-		bytes_print(bytes, "Content-Length: %zu\r\n\r\n%.*s", body.size, (int)body.size, body.data);
+		bytes_print(bytes, "Content-Length: %zu\r\n\r\n", body.size);
+	bytes_add(bytes, bytes_slice(&body));
+	if (chunked)
+		bytes_add(bytes, SLICE("\r\n0\r\n\r\n"));
 	bytes_free(&body);
 }
