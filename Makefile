@@ -33,7 +33,7 @@ include tools/setup/versions.mk
 
 # Goals that compile nothing in this make: they need neither configuration nor libraries when it starts.
 light := clean distclean help setup menuconfig savedefconfig olddefconfig defconfig tidy check-packages %_defconfig \
-	test faults sim sim-check run bench bench-lookup bench-micro bench-profile bench-keep bench-compare strace-check valgrind fuzz \
+	test faults sim sim-check run bench bench-lookup bench-micro bench-profile bench-keep bench-compare strace-check valgrind fuzz train \
 	fuzz-builds fuzz-smoke
 goals := $(or $(MAKECMDGOALS),all)
 building := $(filter-out $(light),$(goals))
@@ -137,9 +137,9 @@ endif
 # ---- what the folders contain -----------------------------------------------------------------------------------------
 
 floors := core tls store proto route
-rooms := $(floors) tools tools/mockllm bench fuzz fuzz/sim
+rooms := $(floors) tools tools/mockllm tools/train bench fuzz fuzz/sim
 
-programs := tollgate mockllm loadgen lookup micro
+programs := tollgate mockllm loadgen lookup micro train
 objs :=
 tests :=
 tollgate_objs :=
@@ -147,6 +147,7 @@ mockllm_objs :=
 loadgen_objs :=
 lookup_objs :=
 micro_objs :=
+train_objs :=
 fuzz_objs :=
 sim_objs :=
 
@@ -306,6 +307,12 @@ bench-micro:
 	$(Q)$(remake) $B/micro
 	$(Q)$B/micro $(BENCH)
 
+# The weights of the score of `auto`, from published verdicts (DATA: see README.md) and tools/train/prompts.jsonl.
+train:
+	$(Q)tools/setup/dependencies $(DEPS)
+	$(Q)$(remake) $B/train
+	$(Q)tools/train/run $B '$(DATA)'
+
 # The functions of the gateway that use most, and a flame graph: BENCH='--scenario events-unpaced-64'.
 bench-profile:
 	$(Q)tools/setup/packages install profile
@@ -382,6 +389,6 @@ distclean: clean
 help:
 	@sed 's/^/  /' tools/setup/help.txt
 
-.PHONY: all setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test faults sim sim-check plants run \
+.PHONY: all train setup check-packages menuconfig defconfig olddefconfig savedefconfig unit unit-tests test faults sim sim-check plants run \
 	bench bench-lookup bench-micro bench-profile bench-keep bench-compare fuzz fuzz-builds fuzz-programs fuzz-smoke strace-check \
 	valgrind tidy install clean distclean help compile_commands.json

@@ -18,3 +18,7 @@ route-tls-$(CONFIG_TLS) := gateway_tls.o
 obj-y += $(route-tls-y)
 obj-y += breaker.o balance.o retry_budget.o rate_room.o fleet.o fleet_call.o plan.o exchange_fleet.o admin_deployments.o deployment_metrics.o
 test-y += breaker_test balance_test retry_budget_test rate_room_test plan_test fleet_test
+
+# How hard a request is, for `auto`; the weights' header is tools/train's.
+obj-y += analysis.o analysis_terms.o score.o
+test-y += score_test
