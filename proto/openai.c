@@ -2,6 +2,8 @@
  * complaint. */
 #include "proto/openai.h"
 
+#include "core/text.h"
+
 #include <errno.h>
 
 static bool is_given(const struct json_parser *p, json_ref value)
@@ -217,6 +219,25 @@ static void ask_for_usage(const struct json_parser *p, const struct openai_reque
 		json_replace(edits, p, request->include_usage_value, SLICE("true"));
 }
 
+/* Only where the request names a model and is no stream, so that nothing else is inserted. */
+static void cap_output(const struct json_parser *p, const struct openai_request *request, char *added,
+	struct json_edits *edits)
+{
+	json_ref there = json_member(p, 0, request->output_cap_name);
+	struct text text = text_over(added, OPENAI_ADDED_BYTES);
+
+	if (there == JSON_NONE) {
+		text_char(&text, '"');
+		text_add(&text, request->output_cap_name);
+		text_literal(&text, "\":");
+	}
+	text_u64(&text, request->output_cap);
+	if (there == JSON_NONE)
+		json_insert(edits, p, 0, text_slice(&text));
+	else
+		json_replace(edits, p, there, text_slice(&text));
+}
+
 void openai_edit_request(const struct json_parser *p, const struct openai_request *request, struct slice model_json,
 	char *added, struct json_edits *edits)
 {
@@ -233,6 +254,8 @@ void openai_edit_request(const struct json_parser *p, const struct openai_reques
 		json_remove(edits, p, 0, request->chain);
 	if (request->stream)
 		ask_for_usage(p, request, edits);
+	else if (request->output_cap && request->model_value != JSON_NONE)
+		cap_output(p, request, added, edits);
 }
 
 static struct slice string_or_null(const struct json_parser *p, json_ref value)

@@ -17,6 +17,9 @@ struct openai_request {
 	json_ref stream_value, stream_options, include_usage_value;
 	json_ref hints,
 		chain; /* x-routing-hints (an object), x-fallback-chain (an array of strings), JSON_NONE when absent */
+	/* The caller's, to be added: a limit of the answer, under that name. 0: none. */
+	uint64_t output_cap;
+	struct slice output_cap_name;
 };
 
 struct openai_problem {
@@ -29,10 +32,10 @@ int openai_read_request(const struct json_parser *p, enum openai_api api, struct
 
 /*
  * What the provider gets: its own name for the model (`model_json`: quoted), the gateway's extensions removed, usage
- * asked for on streams. `added` is memory of the caller for an absent model: at least model_json.size + 16 bytes, kept
- * as long as the edits.
+ * asked for on streams. `added` is memory of the caller for an absent model or a cap: at least model_json.size +
+ * OPENAI_ADDED_BYTES, kept as long as the edits.
  */
-enum { OPENAI_ADDED_BYTES = 16 };
+enum { OPENAI_ADDED_BYTES = 64 };
 void openai_edit_request(const struct json_parser *p, const struct openai_request *request, struct slice model_json,
 	char *added, struct json_edits *edits);
 
@@ -58,7 +61,7 @@ struct openai_answer {
 int openai_read_answer(const struct json_parser *p, struct openai_answer *answer);
 
 /* `members`: `"x-llm-gateway":{...}`, whose value starts at members.data + `value_at`. `model_json` as above, `added`
- * likewise, of at least model_json.size + members.size + 16 bytes. */
+ * likewise, of at least model_json.size + members.size + OPENAI_ADDED_BYTES. */
 void openai_edit_answer(const struct json_parser *p, const struct openai_answer *answer, struct slice model_json,
 	struct slice members, size_t value_at, char *added, struct json_edits *edits);
 

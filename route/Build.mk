@@ -4,12 +4,14 @@ test-$(CONFIG_ANTHROPIC) += dialect_test
 test-y += dialect_gemini_test
 obj-y += dialect.o dialect_responses.o dialect_kinds.o dialect_fields.o dialect_errors.o dialect_gemini.o upstream.o node.o gateway.o gateway_shard.o gateway_metrics.o service.o pages.o admin.o
 obj-y += exchange.o exchange_request.o exchange_plan.o exchange_refuse.o exchange_upstream.o exchange_unary.o
+obj-y += budget.o budget_bound.o exchange_budget.o
 obj-y += limit_window.o limit_meter.o limit_lease.o limit_book.o limits.o exchange_limit.o
 obj-y += exchange_stream.o exchange_receipt.o exchange_translate.o
 obj-y += settings.o settings_check.o settings_derive.o settings_table.o settings_table_features.o settings_table_tenants.o settings_table_upstream.o settings_text.o
 test-y += upstream_test service_test kinds_test
 test-y += api_error_test price_test keys_test catalog_test catalog_known_test client_address_test
 test-y += settings_test
+test-y += budget_test budget_bound_test
 test-y += limit_window_test limit_lease_test
 
 obj-y += roles.o json_config.o tenant.o tenancy.o tenancy_tables.o tenancy_ask.o tenancy_update.o tenancy_audit.o admin_tenants.o

@@ -125,6 +125,6 @@ void exchange_drained(struct exchange *e)
 	if (!e->paused)
 		return;
 	e->paused = false;
-	if (e->holds & HOLD_CALL)
+	if ((e->holds & HOLD_CALL) && !e->budget.waiting)
 		http_call_resume(&e->call);
 }

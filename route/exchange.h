@@ -7,7 +7,7 @@
  *   READING -> ASKING (a page that waits for the store) -> ENDED
  *
  * An exchange is freed when nothing holds it any more: the HTTP request, the upstream call, the store's ticket, a store
- * query, a letter about its limits.
+ * query, a letter about its limits, one about its budget.
  */
 #ifndef ROUTE_EXCHANGE_H
 #define ROUTE_EXCHANGE_H
@@ -32,7 +32,7 @@ enum exchange_state {
 	EXCHANGE_ENDED
 };
 
-enum exchange_hold { HOLD_REQUEST = 1, HOLD_CALL = 2, HOLD_TICKET = 4, HOLD_QUERY = 8, HOLD_LIMIT = 16 };
+enum exchange_hold { HOLD_REQUEST = 1, HOLD_CALL = 2, HOLD_TICKET = 4, HOLD_QUERY = 8, HOLD_LIMIT = 16, HOLD_BUDGET = 32 };
 
 enum attempt_failure {
 	ATTEMPT_RESOLVE,
@@ -74,6 +74,17 @@ struct exchange_failure {
 	uint32_t retry_after_s;
 };
 
+/* What is reserved for a request whose key has a budget; all 0 for others. */
+struct exchange_budget {
+	uint64_t prompt_tokens, output_tokens; /* at most; output of all answers together */
+	uint64_t output_cap;                   /* to be sent as the limit of an answer; 0: the request has its own */
+	uint64_t extend_at_bytes;              /* of a stream's output: more is asked for then; 0: never */
+	uint32_t answers;
+	uint64_t asked_tokens; /* more, which the owner shard was asked for */
+	bool extending;        /* it was */
+	bool waiting;          /* and until the answer is there, nothing more is read of the stream */
+};
+
 struct exchange {
 	struct gateway_shard *gateway_shard;
 	struct shard_config *config;
@@ -106,6 +117,7 @@ struct exchange {
 	bool stream;
 	bool view_lost;    /* since it was read, the shard's JSON view has gone to other documents */
 	bool limit_guessed, limit_letter_out;
+	struct exchange_budget budget;
 	struct chat *chat; /* of the body, once it was looked at; its texts are good while the view holds the body */
 	bool chat_read;
 	int chat_error;
@@ -154,6 +166,7 @@ struct exchange {
 	struct chat_reader reader; /* of a stream */
 	struct chat_writer writer;
 	struct limit_request limit; /* exchange_open() begins it */
+	struct limit_extension extension;
 	struct plan plan;
 	struct iovec body_iov[2 * JSON_EDITS_MAX + 1];
 	struct iovec answer_iov[2 * JSON_EDITS_MAX + 1];
@@ -193,6 +206,11 @@ void exchange_go(struct exchange *exchange);  /* nothing refuses it: the first a
 void exchange_limit(struct exchange *exchange);
 void exchange_limit_settle(struct exchange *exchange); /* once it is known what it came to; later calls do nothing */
 void exchange_limit_print(struct exchange *exchange, struct text *headers);
+
+/* exchange_budget.c: the most that the call costs, once it is known whose subject exchange->limit has. False: refused. */
+bool exchange_budget_reserve(struct exchange *exchange, int64_t *nusd);
+void exchange_budget_refuse(struct exchange *exchange); /* the answer says which budget has no room */
+void exchange_budget_extend(struct exchange *exchange); /* of a stream that has used up most of what is reserved */
 
 /* exchange_plan.c: the candidates of a model. False: refused. */
 bool exchange_plan(struct exchange *exchange);
@@ -234,6 +252,7 @@ int exchange_read_event(struct exchange *exchange, struct exchange_event *event)
 int exchange_write_end(
 	struct exchange *exchange, struct slice members, struct slice *written, struct slice *last);
 struct chat_frame exchange_frame(const struct exchange *exchange, struct slice members);
+int exchange_write_length(struct exchange *exchange, struct slice *written); /* that it ends for want of tokens */
 enum attempt_failure exchange_stream_failure(const struct exchange *exchange, json_ref error);
 
 /* exchange_stream.c */
@@ -241,6 +260,8 @@ void exchange_stream_prepare(struct exchange *exchange); /* timers, before the f
 int exchange_stream_begin(struct exchange *exchange);   /* the provider's head is there */
 void exchange_stream_data(struct exchange *exchange, struct slice data);
 void exchange_stream_ended(struct exchange *exchange); /* the call's body ended */
+void exchange_stream_go_on(struct exchange *exchange); /* there is money again */
+void exchange_stream_cut(struct exchange *exchange);   /* nothing more is paid for: finish_reason "length" */
 void exchange_stream_error(struct exchange *exchange, const struct api_error *error);
 void exchange_stream_forget(struct exchange *exchange); /* of an attempt: another follows */
 void exchange_stream_stop(struct exchange *exchange);   /* timers */

@@ -156,6 +156,8 @@ static void go_on(struct exchange *e)
 {
 	if (e->limit.answer.admitted)
 		exchange_go(e);
+	else if (e->limit.answer.over_budget)
+		exchange_budget_refuse(e);
 	else
 		refuse(e);
 }
@@ -199,16 +201,24 @@ static const struct limit_subject *subject_of(const struct exchange *e)
 void exchange_limit(struct exchange *e)
 {
 	const struct limit_subject *subject = subject_of(e);
+	struct limit_ask ask = {.day = (uint32_t)(e->received_wall_ns / LIMIT_DAY_NS)};
 	int result;
 
-	if (!subject || subject->scope_count == 0) {
+	if (!subject || (subject->scope_count == 0 && subject->budget_count == 0 && !subject->has_budget)) {
 		exchange_go(e);
 		return;
 	}
 	limit_request_init(&e->limit, e->gateway_shard, subject);
+	if (subject->has_budget && !exchange_budget_reserve(e, &ask.nusd))
+		return;
+	if (subject->scope_count == 0 && subject->budget_count == 0) {
+		exchange_go(e); /* a budget of single requests alone */
+		return;
+	}
 	e->limit.decided = decided;
 	e->limit.settled = settled;
-	result = limit_request_start(&e->limit, subject->counts_tokens ? prompt_tokens(e) + output_tokens(e) : 0);
+	ask.tokens = subject->counts_tokens ? prompt_tokens(e) + output_tokens(e) : 0;
+	result = limit_request_start(&e->limit, &ask);
 	if (result == 1) {
 		go_on(e);
 	} else if (result == 0) {
@@ -222,16 +232,34 @@ void exchange_limit(struct exchange *e)
 	}
 }
 
+/* More than what was reserved is booked all the same, and blocks what comes after; the operator has to hear of it. */
+static void note_overrun(struct exchange *e)
+{
+	struct log_field fields[] = {LOG_TEXT("request_id", slice_of(e->id_text, sizeof(e->id_text))),
+		LOG_TEXT("key_id", slice_of_string(e->key->id)), LOG_INT("reserved_nusd", e->limit.ask.nusd),
+		LOG_INT("cost_nusd", e->cost.total_nusd)};
+
+	if (!e->limit.subject->has_budget || e->cost.total_nusd <= e->limit.ask.nusd)
+		return;
+	metric_add(&e->gateway_shard->metrics.budget_overruns, 1);
+	if (e->gateway_shard->log)
+		log_say(e->gateway_shard->log, LOG_WARN, "a call cost more than was reserved of its budget", fields,
+			sizeof(fields) / sizeof(fields[0]));
+}
+
 /* A call that was not even tried leaves no trace in its limits. */
 void exchange_limit_settle(struct exchange *e)
 {
-	uint64_t used = e->usage.prompt_tokens + e->usage.completion_tokens;
+	const struct limit_use use = {.tokens = e->usage.prompt_tokens + e->usage.completion_tokens,
+		.nusd = e->cost.total_nusd,
+		.undone = e->candidate == NULL};
 
 	if (!e->limit.admitted)
 		return;
+	note_overrun(e);
 	if (e->limit_guessed && e->status == 200 && e->usage.completion_tokens)
 		limit_learn_output(&e->limit, e->usage.completion_tokens);
-	if (limit_request_settle(&e->limit, used, e->candidate == NULL) == 1)
+	if (limit_request_settle(&e->limit, &use) == 1)
 		return;
 	e->limit_letter_out = true;
 	e->holds |= HOLD_LIMIT;
@@ -289,7 +317,7 @@ void exchange_limit_print(struct exchange *e, struct text *headers)
 {
 	const struct limit_view *requests = &e->limit.answer.requests, *tokens = &e->limit.answer.tokens;
 
-	if (!e->limit.asked)
+	if (!e->limit.asked || e->limit.answer.over_budget)
 		return;
 	if (requests->limit) {
 		add_number(headers, SLICE("X-RateLimit-Limit: "), requests->limit);

@@ -112,14 +112,30 @@ static void fill_execution(struct exchange *e, struct receipt *receipt)
 	receipt->credential = e->candidate->credential ? optional(e->candidate->credential->name) : slice_of(NULL, 0);
 	receipt->strategy = SLICE("direct");
 	receipt->bucket = SLICE("direct");
-	receipt->reason = receipt->attempt_count && served ? SLICE("fallback after a failure")
-							   : SLICE("the request named the model");
+	if (!receipt->reason.data)
+		receipt->reason = receipt->attempt_count && served ? SLICE("fallback after a failure")
+								   : SLICE("the request named the model");
 	if (!served)
 		return;
 	receipt->winner = receipt->model;
 	if (receipt->candidate_count < RECEIPT_CANDIDATES_MAX)
 		receipt->candidates[receipt->candidate_count++] =
 			(struct receipt_candidate){receipt->model, VERDICT_CHOSEN};
+}
+
+/* What the baseline's model would have cost more for the same tokens; less than nothing when it would have been cheaper. */
+static int64_t savings_nusd(const struct exchange *e)
+{
+	const char *name = e->config->config->settings->routing.baseline_model;
+	const struct model_settings *baseline;
+	uint32_t fee_ppm = e->workspace ? e->workspace->platform_fee_ppm : 0;
+
+	if (!name || !e->candidate || e->status != 200 || !e->candidate->model->price.known)
+		return 0;
+	baseline = catalog_find(e->config->config->catalog, slice_of_string(name));
+	if (!baseline || !baseline->price.known)
+		return 0;
+	return price_cost(&baseline->price, &e->usage, fee_ppm).total_nusd - e->cost.total_nusd;
 }
 
 static void fill(struct exchange *e)
@@ -148,6 +164,7 @@ static void fill(struct exchange *e)
 	receipt->tokens_estimated = e->usage.estimated;
 	receipt->provider_cost_nusd = e->cost.provider_nusd;
 	receipt->platform_fee_nusd = e->cost.fee_nusd;
+	receipt->savings_nusd = savings_nusd(e);
 	receipt->cache_status = SLICE("bypass");
 	receipt->client_gone = e->gone;
 	receipt->client_certificate = e->client_certificate;

@@ -131,6 +131,7 @@ void exchange_stream_forget(struct exchange *e)
 	e->usage_known = false;
 	e->usage = (struct usage){0};
 	e->paused = false;
+	e->budget.waiting = false;
 }
 
 static void fail_stream(struct exchange *e, enum attempt_failure kind, struct slice message)
@@ -484,10 +485,9 @@ static void end_stream(struct exchange *e, struct slice last)
 		return;
 	}
 	e->done_seen = true;
-	if (e->paused) {
-		e->paused = false;
+	if ((e->paused || e->budget.waiting) && (e->holds & HOLD_CALL))
 		http_call_resume(&e->call); /* so that its connection gets back to the pool */
-	}
+	e->paused = e->budget.waiting = false;
 	exchange_settle_usage(e);
 	text_literal(&event, ": x-llm-gateway ");
 	exchange_print_summary(e, &event, true);
@@ -498,12 +498,12 @@ static void end_stream(struct exchange *e, struct slice last)
 	exchange_append_receipt(e, stream_settled);
 }
 
-/* A translated stream says last what its dialect wants there: usage, and all that was told. */
-static void end_marker(struct exchange *e)
+/* Where the gateway writes the events, it says last what the dialect wants there: usage, and all that was told. */
+static void end_answer(struct exchange *e, bool writes)
 {
 	struct slice written = slice_of(NULL, 0), last = slice_of(NULL, 0);
 
-	if (e->translates) {
+	if (writes) {
 		exchange_settle_usage(e);
 		if (let_go(e) < 0 || exchange_write_end(e, usage_members(e, true), &written, &last) < 0) {
 			fail_stream(
@@ -513,6 +513,49 @@ static void end_marker(struct exchange *e)
 		send_bytes(e, written);
 	}
 	end_stream(e, last.size ? last : e->dialect->end_event);
+}
+
+static void end_marker(struct exchange *e)
+{
+	end_answer(e, e->translates);
+}
+
+/* What the provider has counted so far, or what came through: that much was delivered. */
+static void count_delivered(struct exchange *e)
+{
+	struct usage known = e->usage;
+
+	e->usage_known = false;
+	exchange_settle_usage(e);
+	if (known.prompt_tokens) {
+		e->usage.prompt_tokens = known.prompt_tokens;
+		e->usage.cached_tokens = known.cached_tokens;
+		e->usage.cache_write_tokens = known.cache_write_tokens;
+	}
+	if (e->usage.completion_tokens < known.completion_tokens)
+		e->usage.completion_tokens = known.completion_tokens;
+	e->usage_known = true;
+}
+
+/* The call is broken off; the client gets an end in order, whoever's dialect the stream had. */
+void exchange_stream_cut(struct exchange *e)
+{
+	static const char length[] = "length";
+	struct slice written;
+
+	count_delivered(e);
+	exchange_cancel_call(e);
+	e->paused = e->budget.waiting = false;
+	e->receipt.reason = SLICE("the budget ended the stream");
+	memcpy(e->finish_reason, length, sizeof(length) - 1);
+	e->finish_reason_size = sizeof(length) - 1;
+	if (let_go(e) < 0 || exchange_write_length(e, &written) < 0) {
+		fail_stream(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
+		return;
+	}
+	send_bytes(e, written);
+	end_answer(e, true);
+	send_gathered(e);
 }
 
 static void on_event(struct exchange *e, const struct sse_event *event)
@@ -529,6 +572,23 @@ static void on_event(struct exchange *e, const struct sse_event *event)
 		forward(e, data);
 }
 
+void exchange_stream_go_on(struct exchange *e)
+{
+	if (e->budget.waiting && !e->paused && (e->holds & HOLD_CALL))
+		http_call_resume(&e->call);
+	e->budget.waiting = false;
+}
+
+/* What was read may be as much as what is reserved: the rest waits until it is known whether there is more. */
+static void wait_for_money(struct exchange *e)
+{
+	if (!e->budget.extending || e->budget.waiting || e->state != EXCHANGE_STREAMING ||
+		e->output_bytes < e->budget.output_tokens || !(e->holds & HOLD_CALL))
+		return;
+	e->budget.waiting = true;
+	http_call_pause(&e->call);
+}
+
 void exchange_stream_data(struct exchange *e, struct slice data)
 {
 	struct sse_event event;
@@ -538,14 +598,18 @@ void exchange_stream_data(struct exchange *e, struct slice data)
 		result = sse_next(&e->sse, &data, &event);
 		if (result == SSE_MORE)
 			break;
-		if (result == SSE_EVENT)
+		if (result == SSE_EVENT) {
 			on_event(e, &event);
-		else if (result == SSE_NO_MEMORY)
+			if (e->budget.extend_at_bytes && e->output_bytes >= e->budget.extend_at_bytes &&
+				e->state == EXCHANGE_STREAMING)
+				exchange_budget_extend(e);
+		} else if (result == SSE_NO_MEMORY)
 			fail_stream(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
 		else
 			fail_stream(e, ATTEMPT_BROKEN_STREAM, SLICE("The provider sent an event that is too large."));
 	}
 	send_gathered(e);
+	wait_for_money(e);
 }
 
 void exchange_stream_ended(struct exchange *e)

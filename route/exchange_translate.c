@@ -88,6 +88,8 @@ int exchange_translate_request(struct exchange *e, const struct exchange_candida
 	if (!e->chat_read || e->view_lost || e->receipt.attempt_count > 0)
 		err = read_chat(e);
 	e->chat_read = true;
+	if (!err && !e->chat->max_tokens)
+		e->chat->max_tokens = (int64_t)e->budget.output_cap;
 	if (!err)
 		err = write_request(e, candidate, &body);
 	if (err)
@@ -284,6 +286,37 @@ int exchange_write_end(struct exchange *e, struct slice members, struct slice *w
 	e->dialect->chat->write_event(&e->writer, &end, &frame, &out);
 	*written = slice_of(out.data, out.size - e->writer.last_bytes);
 	*last = slice_of(out.data + written->size, e->writer.last_bytes);
+	return out.full ? -E2BIG : 0;
+}
+
+/* The older API, which no chat's dialect has. */
+static void write_completion_length(const struct exchange *e, struct text *out)
+{
+	text_literal(out, "data: {\"id\":\"");
+	text_add(out, slice_of(e->id_text, sizeof(e->id_text)));
+	text_literal(out, "\",\"object\":\"text_completion\",\"created\":");
+	text_u64(out, e->received_wall_ns / NS_PER_S);
+	text_literal(out, ",\"model\":");
+	text_add(out, e->model_json);
+	text_literal(out, ",\"choices\":[{\"index\":0,\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\"}]}\n\n");
+}
+
+int exchange_write_length(struct exchange *e, struct slice *written)
+{
+	const struct chat_event finish = {
+		.kind = CHAT_EVENT_FINISH, .finish = CHAT_FINISH_LENGTH, .error = JSON_NONE};
+	struct chat_frame frame = exchange_frame(e, slice_of(NULL, 0));
+	struct text out = scratch(e);
+
+	if (!e->writer.id_size) { /* it was not needed so far */
+		memcpy(e->writer.id, e->id_text, sizeof(e->id_text));
+		e->writer.id_size = sizeof(e->id_text);
+	}
+	if (e->api == API_COMPLETIONS)
+		write_completion_length(e, &out);
+	else
+		e->dialect->chat->write_event(&e->writer, &finish, &frame, &out);
+	*written = text_slice(&out);
 	return out.full ? -E2BIG : 0;
 }
 

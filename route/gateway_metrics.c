@@ -108,6 +108,10 @@ static void print_limits(const struct gateway *gateway, struct text *text)
 	for (unsigned i = 0; i < LIMIT_KINDS; i++)
 		labelled(text, "tollgate_limit_refusals_total", "kind", limit_kind_name(i),
 			sum(gateway, offsetof(struct gateway_metrics, limit_refusals) + i * sizeof(metric)));
+	head(text, "tollgate_budget_refusals_total", "counter", "Calls refused with 402, by the budget that had no room.");
+	for (unsigned i = 0; i < BUDGET_WINDOWS; i++)
+		labelled(text, "tollgate_budget_refusals_total", "window", budget_window_name(i),
+			sum(gateway, offsetof(struct gateway_metrics, budget_refusals) + i * sizeof(metric)));
 }
 
 static void print_plain(const struct gateway *gateway, struct text *text)
@@ -119,6 +123,8 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 #define ROW(n, t, h, f) {"tollgate_" n, t, h, offsetof(struct gateway_metrics, f)}
 		ROW("upstream_attempts_total", "counter", "Calls made to providers.", attempts),
 		ROW("retries_total", "counter", "Calls that needed more than one attempt.", retries),
+		ROW("budget_overruns_total", "counter", "Calls that cost more than was reserved for them.",
+			budget_overruns),
 		ROW("retries_refused_total", "counter", "Calls that were not tried again for want of retry budget.",
 			retries_refused),
 		ROW("streams_total", "counter", "Calls answered as streams.", streams),

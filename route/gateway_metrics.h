@@ -23,6 +23,8 @@ struct gateway_metrics {
 	metric cost_nusd;
 	metric streams, stream_events;
 	metric limit_refusals[LIMIT_KINDS];
+	metric budget_refusals[BUDGET_WINDOWS];
+	metric budget_overruns; /* calls that cost more than was reserved for them */
 	metric limit_letters; /* to the shard that owns a limit */
 	metric limit_leased;  /* requests admitted without one, by a shard that does not own their limits */
 	metric receipts_skipped; /* refusals beyond the bound, which leave no receipt */

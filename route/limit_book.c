@@ -17,6 +17,7 @@ struct entry {
 	struct limit_meter meter;
 	struct entry *next;
 	struct limit_debtor *debtors; /* NULL: not a key */
+	struct budget_meter *budget;  /* NULL: it never had one; once it did, all that it spends is counted */
 	uint64_t hash;
 	size_t name_bytes;
 	char name[];
@@ -44,10 +45,22 @@ void limit_book_close(struct limit_book *book)
 		while ((entry = book->buckets[i])) {
 			book->buckets[i] = entry->next;
 			free(entry->debtors);
+			free(entry->budget);
 			free(entry);
 		}
 	}
 	free(book);
+}
+
+int64_t limit_book_reserved_nusd(const struct limit_book *book)
+{
+	int64_t reserved_nusd = 0;
+
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (const struct entry *entry = book->buckets[i]; entry; entry = entry->next)
+			if (entry->budget)
+				reserved_nusd += budget_meter_reserved(entry->budget);
+	return reserved_nusd;
 }
 
 uint64_t limit_book_in_flight(const struct limit_book *book)
@@ -127,24 +140,45 @@ static const struct recent *recent_of(
 	}
 }
 
-static struct entry *entry_of(struct limit_book *book, const struct store *store, enum limit_place place,
-	const char *workspace, const char *id)
+/* Workspace and id, under the place's letter. */
+static struct slice print_name(
+	char memory[static NAME_BYTES_MAX], enum limit_place place, const char *workspace, const char *id)
 {
-	char memory[NAME_BYTES_MAX];
-	struct text name = text_over(memory, sizeof(memory));
-	struct entry *entry;
-	uint64_t hash;
+	struct text name = text_over(memory, NAME_BYTES_MAX);
 
 	text_char(&name, (char)('0' + (int)place));
 	text_string(&name, workspace);
 	text_char(&name, '\0');
 	text_string(&name, id);
 	assert(!name.full); /* names are checked to be far shorter */
-	hash = XXH3_64bits(name.data, name.size);
-	for (entry = book->buckets[hash % BUCKETS]; entry; entry = entry->next)
-		if (entry->hash == hash && slice_equal(slice_of(entry->name, entry->name_bytes), text_slice(&name)))
+	return text_slice(&name);
+}
+
+/* NULL: it was never limited. */
+static struct entry *find_entry(
+	const struct limit_book *book, enum limit_place place, const char *workspace, const char *id)
+{
+	char memory[NAME_BYTES_MAX];
+	struct slice name = print_name(memory, place, workspace, id);
+	uint64_t hash = XXH3_64bits(name.data, name.size);
+
+	for (struct entry *entry = book->buckets[hash % BUCKETS]; entry; entry = entry->next)
+		if (entry->hash == hash && slice_equal(slice_of(entry->name, entry->name_bytes), name))
 			return entry;
-	entry = make_entry(book, place, text_slice(&name), hash);
+	return NULL;
+}
+
+static struct entry *entry_of(struct limit_book *book, const struct store *store, enum limit_place place,
+	const char *workspace, const char *id)
+{
+	char memory[NAME_BYTES_MAX];
+	struct entry *entry = find_entry(book, place, workspace, id);
+	struct slice name;
+
+	if (entry)
+		return entry;
+	name = print_name(memory, place, workspace, id);
+	entry = make_entry(book, place, name, XXH3_64bits(name.data, name.size));
 	if (entry && store)
 		bring_back(&entry->meter, recent_of(store, place, workspace, id));
 	return entry;
@@ -179,40 +213,127 @@ static bool add_scope(struct binding *b, enum limit_place place, const char *id,
 	return true;
 }
 
-static const struct limit_settings *team_limits(const struct binding *b)
+static const struct team_settings *team_of(const struct binding *b)
 {
 	for (unsigned i = 0; b->key->team && i < b->settings->team_count; i++) {
 		const struct team_settings *team = &b->settings->teams[i];
 
 		if (strcmp(team->id, b->key->team) == 0 && strcmp(team->workspace, b->key->workspace) == 0)
-			return &team->limits;
+			return team;
 	}
+	return NULL;
+}
+
+static const struct workspace_settings *workspace_of(const struct binding *b)
+{
+	for (unsigned i = 0; i < b->settings->workspace_count; i++)
+		if (strcmp(b->settings->workspaces[i].id, b->key->workspace) == 0)
+			return &b->settings->workspaces[i];
 	return NULL;
 }
 
 static const struct limit_settings *plan_limits(const struct binding *b)
 {
-	const char *plan = NULL;
+	const struct workspace_settings *workspace = workspace_of(b);
+	const char *plan = workspace ? workspace->plan : NULL;
 
-	for (unsigned i = 0; i < b->settings->workspace_count; i++)
-		if (strcmp(b->settings->workspaces[i].id, b->key->workspace) == 0)
-			plan = b->settings->workspaces[i].plan;
 	for (unsigned i = 0; plan && i < b->settings->plan_count; i++)
 		if (strcmp(b->settings->plans[i].id, plan) == 0)
 			return &b->settings->plans[i].limits;
 	return NULL;
 }
 
+/* ---- budgets ---- */
+
+static int64_t spend_nusd(const struct binding *b, enum budget_place place, const char *id, uint32_t from_day, uint32_t day)
+{
+	struct slice workspace = slice_of_string(b->key->workspace);
+
+	switch (place) {
+	case BUDGET_KEY:
+		return store_spend_nusd(b->store, COUNTER_KEY, slice_of_string(id), SLICE(""), from_day, day);
+	case BUDGET_TEAM:
+		return store_spend_nusd(b->store, COUNTER_TEAM, workspace, slice_of_string(id), from_day, day);
+	default:
+		return store_spend_nusd(b->store, COUNTER_WORKSPACE, workspace, SLICE(""), from_day, day);
+	}
+}
+
+static struct budget_meter *make_budget(const struct binding *b, enum budget_place place, const char *id)
+{
+	struct budget_meter *meter = calloc(1, sizeof(*meter));
+	uint32_t day = (uint32_t)(clock_wall_ns() / LIMIT_DAY_NS);
+
+	for (enum budget_window window = 0; meter && b->store && window < BUDGET_WINDOWS; window++)
+		budget_bring_back(
+			meter, window, day, spend_nusd(b, place, id, budget_first_day(window, day), day));
+	return meter;
+}
+
+static void note_per_request(struct limit_subject *subject, enum budget_place place, int64_t nusd)
+{
+	if (nusd < 0 || (subject->per_request_nusd >= 0 && subject->per_request_nusd <= nusd))
+		return;
+	subject->per_request_nusd = nusd;
+	subject->per_request_place = place;
+}
+
+/* The first of key, team and workspace that has a budget says how much output is reserved where a request does not. */
+static void note_budget(struct limit_subject *subject, enum budget_place place, const struct budget_settings *budget)
+{
+	if (!subject->has_budget)
+		subject->reserve_output_tokens = budget->reserve_output_tokens;
+	subject->has_budget = true;
+	note_per_request(subject, place, budget->per_request_nusd);
+}
+
+static bool add_budget(struct binding *b, enum budget_place place, const char *id, const struct budget_settings *budget)
+{
+	static const enum limit_place places[BUDGET_PLACES] = {LIMIT_KEY, LIMIT_TEAM, LIMIT_PLAN};
+	struct limit_subject *subject = b->subject;
+	bool limits = budget && budget_limits(budget);
+	struct entry *entry;
+
+	if (budget && (limits || budget->per_request_nusd >= 0))
+		note_budget(subject, place, budget);
+	if (!budget)
+		return true;
+	entry = limits ? entry_of(b->book, b->store, places[place], b->key->workspace, id)
+		       : find_entry(b->book, places[place], b->key->workspace, id);
+	if (!entry)
+		return !limits;
+	if (limits && !entry->budget)
+		entry->budget = make_budget(b, place, id);
+	if (!entry->budget)
+		return !limits;
+	subject->budgets[subject->budget_count++] = (struct budget_scope){.meter = entry->budget,
+		.limits_nusd = {budget->daily_nusd, budget->weekly_nusd, budget->monthly_nusd},
+		.place = place};
+	return true;
+}
+
+static bool add_budgets(struct binding *b)
+{
+	const struct team_settings *team = team_of(b);
+	const struct workspace_settings *workspace = workspace_of(b);
+
+	b->subject->per_request_nusd = -1;
+	return add_budget(b, BUDGET_KEY, b->key->id, &b->key->budget) &&
+	       add_budget(b, BUDGET_TEAM, b->key->team, team ? &team->budget : NULL) &&
+	       add_budget(b, BUDGET_WORKSPACE, "", workspace ? &workspace->budget : NULL);
+}
+
 static bool bind_key(struct binding *b)
 {
+	const struct team_settings *team = team_of(b);
 	struct limit_subject *subject = b->subject;
 	struct entry *own;
 
 	if (!add_scope(b, LIMIT_KEY, b->key->id, &b->key->limits) ||
-		!add_scope(b, LIMIT_TEAM, b->key->team, team_limits(b)) ||
-		!add_scope(b, LIMIT_PLAN, "", plan_limits(b)))
+		!add_scope(b, LIMIT_TEAM, b->key->team, team ? &team->limits : NULL) ||
+		!add_scope(b, LIMIT_PLAN, "", plan_limits(b)) || !add_budgets(b))
 		return false;
-	if (!subject->scope_count)
+	if (!subject->scope_count && !subject->budget_count)
 		return true;
 	own = entry_of(b->book, b->store, LIMIT_KEY, b->key->workspace, b->key->id);
 	if (!own)

@@ -14,8 +14,9 @@ struct limit_debtor { /* touched by its shard alone; no two share a cache line *
 	struct limit_return back;
 	struct gateway_shard *gateway_shard;
 	const struct limit_subject *subject; /* to compare only */
-	unsigned owner, scope_count;
+	unsigned owner, scope_count, budget_count;
 	struct limit_scope scopes[LIMIT_PLACES];
+	struct budget_scope budgets[BUDGET_PLACES];
 };
 
 #endif

@@ -6,8 +6,8 @@
 #ifndef ROUTE_LIMIT_METER_H
 #define ROUTE_LIMIT_METER_H
 
+#include "route/budget.h"
 #include "route/limit_window.h"
-#include "route/settings.h"
 
 enum limit_kind { LIMIT_RPM, LIMIT_RPH, LIMIT_RPD, LIMIT_TPM, LIMIT_CONCURRENCY, LIMIT_KINDS };
 enum limit_place { LIMIT_KEY, LIMIT_TEAM, LIMIT_PLAN, LIMIT_PLACES };
@@ -36,6 +36,8 @@ struct limit_time {
 struct limit_ask {
 	uint64_t tokens; /* reserved for this request */
 	uint32_t lease;  /* how many requests like it the asker would like to admit by itself */
+	int64_t nusd;    /* what it costs at most */
+	uint32_t day;    /* since 1970, UTC: whose budgets it is held against */
 };
 
 /* What is left of the tightest limit of a sort, after the request. */
@@ -57,6 +59,9 @@ struct limit_answer {
 	/* What was debited besides and is the asker's until lease_until_ns. */
 	uint32_t lease_requests;
 	uint64_t lease_tokens, lease_until_ns;
+	int64_t lease_nusd;
+	bool over_budget; /* refused by a budget, and this one; the fields above say nothing then */
+	struct budget_refusal budget;
 };
 
 void limit_meter_init(struct limit_meter *meter);
@@ -76,6 +81,9 @@ struct limit_return {
 	uint64_t requests, tokens; /* unused */
 	uint64_t excess_tokens;    /* used beyond what was reserved */
 	bool ended;                /* one request in flight less */
+	int64_t reserved_nusd;     /* not reserved any more */
+	int64_t used_nusd;         /* spent, whatever had been reserved */
+	uint32_t budget_day;       /* ask.day */
 };
 
 void limit_give_back(const struct limit_scope *scopes, unsigned count, const struct limit_time *time,

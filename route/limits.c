@@ -41,6 +41,7 @@ static void lease_back_at_owner(struct letter *letter)
 	struct limit_time time = time_of(owner);
 
 	limit_give_back(debtor->scopes, debtor->scope_count, &time, &debtor->back);
+	budget_settle(debtor->budgets, debtor->budget_count, debtor->back.budget_day, debtor->back.reserved_nusd, 0);
 	letter->open = lease_back_home;
 	shard_post(debtor->gateway_shard->shard, letter, owner->shard);
 }
@@ -89,7 +90,7 @@ static void receive_lease(struct limit_request *request)
 	struct limit_shard *own = &request->gateway_shard->limits;
 	struct shard *shard = request->gateway_shard->shard;
 
-	limit_lease_receive(&debtor->lease, &request->answer);
+	limit_lease_receive(&debtor->lease, &request->ask, &request->answer);
 	if (!request->answer.lease_requests)
 		return;
 	debtor->gateway_shard = request->gateway_shard;
@@ -97,6 +98,8 @@ static void receive_lease(struct limit_request *request)
 	debtor->owner = request->subject->owner;
 	debtor->scope_count = request->subject->scope_count;
 	memcpy(debtor->scopes, request->subject->scopes, sizeof(debtor->scopes));
+	debtor->budget_count = request->subject->budget_count;
+	memcpy(debtor->budgets, request->subject->budgets, sizeof(debtor->budgets));
 	list_remove(&debtor->link); /* where a lease that was used up still waits for its time */
 	list_append(&own->leases, &debtor->link);
 	if (!timer_armed(&own->timer))
@@ -105,19 +108,45 @@ static void receive_lease(struct limit_request *request)
 
 /* ---- the decision ---- */
 
+/* As for limits: of the least that is left a 4 * shards-th may be lent. */
+static void bound_lease(const struct limit_subject *subject, unsigned shards, struct limit_ask *ask)
+{
+	int64_t left = budget_left(subject->budgets, subject->budget_count, ask->day);
+	int64_t requests = ask->nusd ? (left - ask->nusd) / (4 * (int64_t)shards) / ask->nusd : INT64_MAX;
+
+	if (requests < (int64_t)ask->lease)
+		ask->lease = (uint32_t)requests;
+}
+
+/* By budgets and limits at once: refused by one of them, a request leaves no trace in any. */
 static void decide(struct limit_request *request, struct gateway_shard *owner)
 {
 	const struct limit_subject *subject = request->subject;
+	struct limit_answer *answer = &request->answer;
+	struct limit_ask ask = request->ask;
 	struct limit_time time = time_of(owner);
 
-	limit_decide(subject->scopes, subject->scope_count, owner->gateway->shard_count, &time, &request->ask,
-		&request->answer);
+	if (!budget_fits(subject->budgets, subject->budget_count, ask.day, ask.nusd, &answer->budget)) {
+		answer->admitted = false;
+		answer->over_budget = true;
+		answer->lease_requests = 0;
+		return;
+	}
+	if (ask.lease && subject->budget_count)
+		bound_lease(subject, owner->gateway->shard_count, &ask);
+	limit_decide(subject->scopes, subject->scope_count, owner->gateway->shard_count, &time, &ask, answer);
+	if (!answer->admitted || !subject->budget_count)
+		return;
+	answer->lease_nusd = ask.nusd * (int64_t)answer->lease_requests;
+	budget_reserve(subject->budgets, subject->budget_count, ask.day, ask.nusd + answer->lease_nusd);
 }
 
 static void note(struct limit_request *request)
 {
 	request->admitted = request->answer.admitted;
-	if (!request->answer.admitted)
+	if (request->answer.over_budget)
+		metric_add(&request->gateway_shard->metrics.budget_refusals[request->answer.budget.window], 1);
+	else if (!request->answer.admitted)
 		metric_add(&request->gateway_shard->metrics.limit_refusals[request->answer.kind], 1);
 }
 
@@ -149,11 +178,11 @@ static bool take_from_lease(struct limit_request *request)
 	request->ask.lease = 0;
 	if (request->subject->counts_concurrency)
 		return false;
-	if (debtor->subject != request->subject && (debtor->lease.requests || debtor->lease.tokens))
+	if (debtor->subject != request->subject && limit_lease_holds(&debtor->lease))
 		end_lease(debtor); /* another configuration's, which may count other things */
-	if (limit_lease_take(&debtor->lease, shard_now_ns(shard), request->ask.tokens, &request->answer))
+	if (limit_lease_take(&debtor->lease, shard_now_ns(shard), &request->ask, &request->answer))
 		return true;
-	if (!debtor->lease.requests && debtor->lease.tokens)
+	if (!debtor->lease.requests && limit_lease_holds(&debtor->lease))
 		end_lease(debtor);
 	request->ask.lease = limit_lease_wish(&debtor->lease, shard_now_ns(shard));
 	if (debtor->returning)
@@ -163,11 +192,12 @@ static bool take_from_lease(struct limit_request *request)
 	return false;
 }
 
-int limit_request_start(struct limit_request *request, uint64_t tokens)
+int limit_request_start(struct limit_request *request, const struct limit_ask *ask)
 {
 	struct gateway_shard *gs = request->gateway_shard, *owner = owner_of(request);
 
-	request->ask = (struct limit_ask){.tokens = tokens};
+	request->ask = *ask;
+	request->ask.lease = 0;
 	request->answer = (struct limit_answer){.admitted = false};
 	if (!owner)
 		return -EAGAIN;
@@ -195,6 +225,8 @@ static void give_back(struct limit_request *request, struct gateway_shard *owner
 	struct limit_time time = time_of(owner);
 
 	limit_give_back(request->subject->scopes, request->subject->scope_count, &time, &request->back);
+	budget_settle(request->subject->budgets, request->subject->budget_count, request->back.budget_day,
+		request->back.reserved_nusd, request->back.used_nusd);
 }
 
 static void settlement_home(struct letter *letter)
@@ -214,24 +246,39 @@ static void settle_at_owner(struct letter *letter)
 	shard_post(request->gateway_shard->shard, letter, owner->shard);
 }
 
-int limit_request_settle(struct limit_request *request, uint64_t used_tokens, bool undone)
+static struct limit_return return_of(const struct limit_request *request, const struct limit_use *use)
 {
 	const struct limit_subject *subject = request->subject;
-	struct gateway_shard *owner = owner_of(request), *gs = request->gateway_shard;
 	uint64_t reserved = subject->counts_tokens ? request->ask.tokens : 0;
+	uint64_t used = subject->counts_tokens && !use->undone ? use->tokens : 0;
+
+	return (struct limit_return){.debited_ns = request->answer.debited_ns,
+		.day = request->answer.day,
+		.requests = use->undone,
+		.tokens = reserved > used ? reserved - used : 0,
+		.excess_tokens = used > reserved ? used - reserved : 0,
+		.ended = subject->counts_concurrency,
+		.reserved_nusd = subject->budget_count ? request->ask.nusd : 0,
+		.used_nusd = subject->budget_count && !use->undone ? use->nusd : 0,
+		.budget_day = request->ask.day};
+}
+
+/* Whether the owner has to hear of it. */
+static bool tells_anything(const struct limit_return *back)
+{
+	return back->requests || back->tokens || back->excess_tokens || back->ended || back->reserved_nusd ||
+	       back->used_nusd;
+}
+
+int limit_request_settle(struct limit_request *request, const struct limit_use *use)
+{
+	struct gateway_shard *owner = owner_of(request), *gs = request->gateway_shard;
 
 	assert(request->admitted);
 	request->admitted = false;
-	if (!subject->counts_tokens || undone)
-		used_tokens = 0;
-	request->back = (struct limit_return){.debited_ns = request->answer.debited_ns,
-		.day = request->answer.day,
-		.requests = undone,
-		.tokens = reserved > used_tokens ? reserved - used_tokens : 0,
-		.excess_tokens = used_tokens > reserved ? used_tokens - reserved : 0,
-		.ended = subject->counts_concurrency};
-	if (!undone && reserved == used_tokens && !subject->counts_concurrency)
-		return 1; /* most of them: nothing to tell */
+	request->back = return_of(request, use);
+	if (!tells_anything(&request->back))
+		return 1;
 	if (owner == gs) {
 		give_back(request, owner);
 		return 1;
@@ -241,6 +288,95 @@ int limit_request_settle(struct limit_request *request, uint64_t used_tokens, bo
 	shard_post(owner->shard, &request->letter, gs->shard);
 	return 0;
 }
+
+/* ---- more money for a stream ---- */
+
+static struct gateway_shard *extension_owner(const struct limit_extension *extension)
+{
+	return atomic_load_explicit(
+		&extension->gateway_shard->gateway->shards[extension->subject->owner], memory_order_acquire);
+}
+
+static void extend(struct limit_extension *extension)
+{
+	const struct limit_subject *subject = extension->subject;
+	struct budget_refusal refusal;
+
+	extension->granted =
+		budget_fits(subject->budgets, subject->budget_count, extension->day, extension->nusd, &refusal);
+	if (extension->granted)
+		budget_reserve(subject->budgets, subject->budget_count, extension->day, extension->nusd);
+}
+
+static void shrink(const struct limit_extension *extension)
+{
+	const struct limit_subject *subject = extension->subject;
+
+	budget_settle(subject->budgets, subject->budget_count, extension->day, extension->nusd, 0);
+}
+
+static void extension_home(struct letter *letter)
+{
+	struct limit_extension *extension = container_of(letter, struct limit_extension, letter);
+
+	extension->decided(extension);
+}
+
+static void extend_at_owner(struct letter *letter)
+{
+	struct limit_extension *extension = container_of(letter, struct limit_extension, letter);
+
+	extend(extension);
+	letter->open = extension_home;
+	shard_post(extension->gateway_shard->shard, letter, extension_owner(extension)->shard);
+}
+
+static void extension_back_home(struct letter *letter)
+{
+	struct limit_extension *extension = container_of(letter, struct limit_extension, letter);
+
+	extension->returned(extension);
+}
+
+static void shrink_at_owner(struct letter *letter)
+{
+	struct limit_extension *extension = container_of(letter, struct limit_extension, letter);
+
+	shrink(extension);
+	letter->open = extension_back_home;
+	shard_post(extension->gateway_shard->shard, letter, extension_owner(extension)->shard);
+}
+
+/* 1: done here; 0: `open` does it at the owner's. */
+static int run_at_owner(struct limit_extension *extension, void (*open)(struct letter *letter))
+{
+	struct gateway_shard *gs = extension->gateway_shard, *owner = extension_owner(extension);
+
+	if (owner == gs)
+		return 1;
+	metric_add(&gs->metrics.limit_letters, 1);
+	extension->letter.open = open;
+	shard_post(owner->shard, &extension->letter, gs->shard);
+	return 0;
+}
+
+int limit_extension_start(struct limit_extension *extension)
+{
+	if (run_at_owner(extension, extend_at_owner) == 0)
+		return 0;
+	extend(extension);
+	return 1;
+}
+
+int limit_extension_give_back(struct limit_extension *extension)
+{
+	if (run_at_owner(extension, shrink_at_owner) == 0)
+		return 0;
+	shrink(extension);
+	return 1;
+}
+
+/* ---- answers of unknown length ---- */
 
 uint64_t limit_guess_output(const struct limit_request *request, uint64_t reserve)
 {

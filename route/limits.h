@@ -22,7 +22,13 @@ struct store;
 /* What one key's requests are held against. */
 struct limit_subject {
 	unsigned owner;       /* the shard's index */
-	unsigned scope_count; /* 0: nothing is limited */
+	unsigned scope_count; /* this and budget_count 0: nothing is limited */
+	unsigned budget_count;
+	bool has_budget; /* some account is limited: what has no bound or no price is refused */
+	int64_t per_request_nusd; /* the least of all; -1: none */
+	enum budget_place per_request_place;
+	uint32_t reserve_output_tokens;
+	struct budget_scope budgets[BUDGET_PLACES];
 	bool counts_tokens, counts_concurrency;
 	uint64_t tokens_least; /* the tightest limit of tokens; 0: none */
 	struct limit_scope scopes[LIMIT_PLACES];
@@ -39,6 +45,7 @@ void limit_book_close(struct limit_book *book);           /* after the last shar
 
 /* Over all meters; when no shard runs any more. */
 uint64_t limit_book_in_flight(const struct limit_book *book);
+int64_t limit_book_reserved_nusd(const struct limit_book *book);
 
 /* The table of a configuration, to be freed with it. What `store` counted before the start is brought back (NULL:
  * nothing). */
@@ -76,14 +83,37 @@ static inline void limit_request_init(
 	request->asked = request->admitted = false;
 }
 
-/* 1: request->answer is there. 0: decided() follows. -EAGAIN: the owner shard has not started yet. */
-int limit_request_start(struct limit_request *request, uint64_t tokens);
+/* request->ask says what for; its lease is decided here. 1: request->answer is there. 0: decided() follows. -EAGAIN: the
+ * owner shard has not started yet. */
+int limit_request_start(struct limit_request *request, const struct limit_ask *ask);
 
 /*
- * What an admitted request came to: the tokens used, or, when nothing was done, that it never was. 1: done; 0: the
- * letter is under way, and settled() follows.
+ * What an admitted request came to: the tokens and the money used, or, when nothing was done, that it never was. 1:
+ * done; 0: the letter is under way, and settled() follows.
  */
-int limit_request_settle(struct limit_request *request, uint64_t used_tokens, bool undone);
+struct limit_use {
+	uint64_t tokens;
+	int64_t nusd;
+	bool undone;
+};
+int limit_request_settle(struct limit_request *request, const struct limit_use *use);
+
+/* More money for a request that was admitted and has not been settled. Embedded in its exchange, one at a time. */
+struct limit_extension {
+	struct letter letter;
+	const struct limit_subject *subject;
+	struct gateway_shard *gateway_shard;
+	int64_t nusd;
+	uint32_t day;
+	bool granted;
+	void (*decided)(struct limit_extension *extension);  /* when start() returned 0 */
+	void (*returned)(struct limit_extension *extension); /* when give_back() returned 0 */
+};
+
+/* nusd, day, subject and gateway_shard are set. 1: ->granted says; 0: decided() follows. What is granted belongs to the
+ * request's reservation from then on, or is given back. */
+int limit_extension_start(struct limit_extension *extension);
+int limit_extension_give_back(struct limit_extension *extension); /* 1: done; 0: returned() follows */
 
 /*
  * How many tokens an answer has whose request does not say how many it may: the running mean of such answers to this

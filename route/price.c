@@ -67,18 +67,41 @@ static unsigned __int128 divide_up(unsigned __int128 value, unsigned divisor)
 	return (value + divisor - 1) / divisor;
 }
 
+static int64_t total_nusd(unsigned __int128 provider_pusd, uint32_t fee_ppm)
+{
+	unsigned __int128 total =
+		divide_up(provider_pusd * ((uint64_t)FEE_WHOLE_PPM + fee_ppm), FEE_WHOLE_PPM * PUSD_PER_NUSD);
+
+	return total < INT64_MAX ? (int64_t)total : INT64_MAX;
+}
+
 /* The fee is what is left of the total, which is rounded once: so the parts add up, and neither is negative. */
 struct cost price_cost(const struct price_settings *price, const struct usage *usage, uint32_t fee_ppm)
 {
-	unsigned __int128 provider, total;
+	unsigned __int128 provider;
 	struct cost cost = {0};
 
 	if (!price->known)
 		return cost;
 	provider = provider_pusd(price, usage);
-	total = divide_up(provider * ((uint64_t)FEE_WHOLE_PPM + fee_ppm), FEE_WHOLE_PPM * PUSD_PER_NUSD);
-	cost.total_nusd = total < INT64_MAX ? (int64_t)total : INT64_MAX;
+	cost.total_nusd = total_nusd(provider, fee_ppm);
 	cost.provider_nusd = (int64_t)divide_up(provider, PUSD_PER_NUSD);
 	cost.fee_nusd = cost.total_nusd - cost.provider_nusd;
 	return cost;
+}
+
+static int64_t most(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
+int64_t price_worst_nusd(
+	const struct price_settings *price, uint64_t prompt_tokens, uint64_t completion_tokens, uint32_t fee_ppm)
+{
+	struct rates below = rates_for(price, 0), rates = rates_for(price, prompt_tokens);
+	int64_t input = most(most(below.input_pusd, rates.input_pusd), most(below.cached_pusd, rates.cached_pusd));
+	int64_t output = most(most(below.output_pusd, rates.output_pusd), most(below.reasoning_pusd, rates.reasoning_pusd));
+
+	input = most(input, most(below.cache_write_pusd, rates.cache_write_pusd));
+	return total_nusd(cut(term(prompt_tokens, input) + term(completion_tokens, output)), fee_ppm);
 }

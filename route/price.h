@@ -20,4 +20,9 @@ struct cost {
 /* Price unknown: all zero. Never negative; saturates at INT64_MAX. */
 struct cost price_cost(const struct price_settings *price, const struct usage *usage, uint32_t fee_ppm);
 
+/* The most that so many tokens can cost, whichever of them are cached, written to a cache or reasoning, and in whichever
+ * tier: nano-USD, saturating at INT64_MAX. The price is known. */
+int64_t price_worst_nusd(
+	const struct price_settings *price, uint64_t prompt_tokens, uint64_t completion_tokens, uint32_t fee_ppm);
+
 #endif

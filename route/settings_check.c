@@ -425,9 +425,6 @@ static void check_routing(struct settings_load *load, const struct names *provid
 		!knows(models, settings->routing.baseline_model))
 		settings_warning(load, node, "baseline_model", "there is no model %s here: savings are not computed",
 			settings->routing.baseline_model);
-	else if (!config_is_null(config_member(node, "baseline_model")))
-		settings_warning(load, node, "baseline_model",
-			"baseline_model is accepted, but this build computes no savings");
 	refer_each(load, models, &settings->routing.fallback_chain, config_member(node, "fallback_chain"));
 	refer_each(
 		load, providers, &settings->routing.more.allowed_providers, config_member(node, "allowed_providers"));

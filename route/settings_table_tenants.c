@@ -38,8 +38,7 @@ const struct schema budget_schema = SCHEMA(budget_fields);
 	}
 #define ROW_BUDGET(s)                                                                                                  \
 	{                                                                                                              \
-		.name = "budget", .type = SCHEMA_OBJECT, .offset = offsetof(s, budget), .object = &budget_schema,      \
-		.build = SCHEMA_IGNORES                                                                                \
+		.name = "budget", .type = SCHEMA_OBJECT, .offset = offsetof(s, budget), .object = &budget_schema       \
 	}
 #define ROW_NAME(n, s, m, d)                                                                                           \
 	{                                                                                                              \

@@ -204,14 +204,21 @@ static void check_ids(struct check *check)
 static void name_of(struct slice key, char name[static 96])
 {
 	static const char *const dimensions[COUNTER_DIMENSIONS] = { "?", "total", "day", "workspace", "team", "key", "provider",
-								    "model", "tag", "endpoint" };
-	unsigned dimension = (unsigned char)key.data[0];
+								    "model", "tag", "endpoint", "project" };
+	bool of_day = (unsigned char)key.data[0] & COUNTER_OF_DAY;
+	unsigned dimension = (unsigned char)key.data[0] & ~(unsigned)COUNTER_OF_DAY;
 	int at = snprintf(name, 96, "%s", dimension < COUNTER_DIMENSIONS ? dimensions[dimension] : "?");
 
 	if (dimension == COUNTER_DAY || key.size <= 2)
 		return;
 	name[at++] = ' ';
-	for (size_t i = 2; i < key.size && at < 95; i++)
+	if (of_day && key.size >= 6) {
+		uint32_t day;
+
+		memcpy(&day, key.data + 2, sizeof(day));
+		at += snprintf(name + at, (size_t)(96 - at), "of day %" PRIu32 " ", be32toh(day));
+	}
+	for (size_t i = of_day ? 6 : 2; i < key.size && at < 95; i++)
 		name[at++] = key.data[i] >= 0x20 && key.data[i] < 0x7f ? key.data[i] : '/';
 	name[at] = '\0';
 }

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,6 +24,7 @@ struct commit {
 	struct kv *kv;
 	struct kv_batch *batch;
 	struct counters *counters;
+	pthread_mutex_t counting; /* held while counters change, and by who looks at them from another thread */
 	struct chain_end end; /* of the last group, pending or not */
 	uint64_t counted; /* the block up to which the counters' rows add up, the pending group's included */
 	uint64_t committed_ns;
@@ -155,6 +157,20 @@ static int load_counters(struct commit *commit)
 	return rc;
 }
 
+/* A day's row that is not in memory. */
+static int fetch_counter(void *context, struct slice key, struct counter *counter)
+{
+	const struct commit *commit = context;
+	struct kv_row row;
+	int rc = kv_get(commit->kv, KV_COUNTERS, key, &row);
+
+	if (rc < 0)
+		return rc;
+	rc = counters_read_row(row.value, counter);
+	kv_row_fini(&row);
+	return rc < 0 ? -EIO : 0;
+}
+
 static int count_block(struct commit *commit, struct slice value)
 {
 	struct block_view view;
@@ -222,9 +238,11 @@ int commit_open(struct commit **commit, struct kv *kv, const char *node, char *w
 	if (!made)
 		return -ENOMEM;
 	made->kv = kv;
+	pthread_mutex_init(&made->counting, NULL);
 	made->batch = kv_batch_open();
 	if (!made->batch || counters_open(&made->counters) < 0)
 		goto fail;
+	counters_fetch_by(made->counters, fetch_counter, made);
 	rc = commit_check_schema(kv, why, why_bytes);
 	if (rc == -ENOENT)
 		rc = make_schema(made, node, why, why_bytes);
@@ -257,6 +275,7 @@ void commit_close(struct commit *commit)
 		counters_close(commit->counters);
 	if (commit->batch)
 		kv_batch_close(commit->batch);
+	pthread_mutex_destroy(&commit->counting);
 	free(commit);
 }
 
@@ -368,10 +387,13 @@ int commit_group(struct commit *commit, struct journal *const *journals, unsigne
 
 	assert(count <= COMMIT_JOURNALS_MAX);
 	if (!commit->pending) {
+		pthread_mutex_lock(&commit->counting);
 		rc = gather(commit, journals, count);
+		if (rc == 0 && commit->block.count)
+			build_batch(commit, journals, count, wall_ns);
+		pthread_mutex_unlock(&commit->counting);
 		if (rc < 0 || commit->block.count == 0)
 			return rc;
-		build_batch(commit, journals, count, wall_ns);
 		commit->pending = true;
 	}
 	/* All its rows are absolute, so a batch that was written although the write failed may be written again. */
@@ -390,7 +412,9 @@ int commit_write_counters(struct commit *commit, bool sync)
 	if (commit->counted == commit->end.block)
 		return 0;
 	kv_batch_clear(commit->batch);
+	pthread_mutex_lock(&commit->counting);
 	put_counters(commit);
+	pthread_mutex_unlock(&commit->counting);
 	return kv_write(commit->kv, commit->batch, sync);
 }
 
@@ -407,6 +431,27 @@ struct counter commit_total(const struct commit *commit)
 int commit_copy_recents(const struct commit *commit, struct recents *recents)
 {
 	return counters_copy_recents(commit->counters, recents);
+}
+
+int64_t commit_spend_nusd(
+	struct commit *commit, enum counter_dimension dimension, struct slice name, uint32_t from_day, uint32_t to_day)
+{
+	char memory[COUNTER_KEY_BYTES_MAX];
+	int64_t sum = 0;
+
+	pthread_mutex_lock(&commit->counting);
+	for (uint32_t day = from_day; day <= to_day; day++) {
+		struct slice key = slice_of(memory, counters_day_key(memory, dimension, day, name));
+		const struct counter *known = counters_find(commit->counters, key);
+		struct counter counter;
+
+		if (known)
+			sum = add_nusd(sum, known->spend_nusd);
+		else if (fetch_counter(commit, key, &counter) == 0)
+			sum = add_nusd(sum, counter.spend_nusd);
+	}
+	pthread_mutex_unlock(&commit->counting);
+	return sum;
 }
 
 size_t commit_bytes(const struct commit *commit)

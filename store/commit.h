@@ -40,6 +40,10 @@ int commit_write_counters(struct commit *commit, bool sync);
 bool commit_pending(const struct commit *commit); /* a group waits for its second try */
 struct counter commit_total(const struct commit *commit); /* of all receipts, committed ones and the pending group */
 int commit_copy_recents(const struct commit *commit, struct recents *recents); /* 0, -ENOMEM */
+
+/* Of the receipts of those days, the committed ones and the pending group's. Any thread. `name`: as counters_day_key(). */
+int64_t commit_spend_nusd(
+	struct commit *commit, enum counter_dimension dimension, struct slice name, uint32_t from_day, uint32_t to_day);
 size_t commit_bytes(const struct commit *commit); /* of the last group's block */
 
 /* Where the database has got to in the journal of that generation; 0 when it knows none. -EIO. */

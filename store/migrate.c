@@ -100,27 +100,32 @@ static int index_blocks(struct migration *m)
 	return rc < 0 ? rc : write_rows(m, false);
 }
 
-static int put_counted(struct migration *m)
-{
-	char counted[8];
-	struct packer c = {counted, counted + sizeof(counted), false};
-	struct chain_end end;
-	int rc = commit_read_chain(m->kv, &end);
-
-	if (rc < 0)
-		return rc;
-	pack_u64(&c, end.block);
-	kv_batch_put(m->kv, m->batch, KV_META, SLICE("counted"), slice_of(counted, sizeof(counted)));
-	return 0;
-}
-
 static int from_first(struct migration *m)
 {
 	int rc = remove_old_rows(m);
 
+	return rc == 0 ? index_blocks(m) : rc;
+}
+
+/* Without rows, and none said to be counted, commit_open() counts them all. */
+static int count_anew(struct migration *m)
+{
+	struct kv_walk *walk = kv_walk_open(m->kv, KV_COUNTERS);
+	char none[8] = {0};
+	int rc = walk ? 0 : -EIO;
+
+	if (!walk)
+		return rc;
+	kv_batch_put(m->kv, m->batch, KV_META, SLICE("counted"), slice_of(none, sizeof(none)));
+	for (kv_walk_seek(walk, SLICE("")); rc == 0 && kv_walk_valid(walk); kv_walk_next(walk)) {
+		kv_batch_delete(m->kv, m->batch, KV_COUNTERS, kv_walk_key(walk));
+		if (++m->rows == ROWS_A_WRITE)
+			rc = write_rows(m, false);
+	}
 	if (rc == 0)
-		rc = index_blocks(m);
-	return rc == 0 ? put_counted(m) : rc;
+		rc = kv_walk_error(walk);
+	kv_walk_close(walk);
+	return rc;
 }
 
 static int read_version(struct kv *kv, uint32_t *version)
@@ -161,6 +166,8 @@ int migrate(struct kv *kv, char *why, size_t why_bytes)
 		rc = read_version(kv, &version);
 		if (rc == 0 && version == 1)
 			rc = from_first(m);
+		if (rc == 0)
+			rc = count_anew(m);
 		if (rc == 0)
 			rc = finish(m);
 		kv_batch_close(m->batch);

@@ -83,6 +83,15 @@ const struct recent *store_recent(
 	return size ? recents_find(store->recents, slice_of(key, size)) : NULL;
 }
 
+int64_t store_spend_nusd(const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second,
+			 uint32_t from_day, uint32_t to_day)
+{
+	char key[COUNTER_KEY_BYTES_MAX];
+	size_t size = counters_key(key, dimension, first, second);
+
+	return size ? commit_spend_nusd(store->commit, dimension, slice_of(key + 2, size - 2), from_day, to_day) : 0;
+}
+
 static int open_threads(struct store *store, const struct store_options *options, char *why, size_t why_bytes)
 {
 	const struct writer_options writer = { .kv = store->kv, .commit = store->commit, .journals = store->journals,

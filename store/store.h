@@ -88,6 +88,11 @@ void store_query_fini(struct store_query *query);
 const struct recent *store_recent(
 	const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second);
 
+/* What the receipts of those days (UTC, since 1970) of a key, team or workspace came to, so far as they are committed. Any
+ * thread but a shard's: it may read the database. */
+int64_t store_spend_nusd(const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second,
+			 uint32_t from_day, uint32_t to_day);
+
 struct store_counts {
 	uint64_t receipts, groups, bytes, replayed, failed_commits;
 	int64_t spend_nusd;        /* sum over all receipts, from the counters */

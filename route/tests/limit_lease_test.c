@@ -107,7 +107,7 @@ static void open_letter(struct world *w, struct message *letter)
 		if (taken.answer.admitted)
 			use(w, taken.ask.tokens);
 		if (taken.ask.lease)
-			limit_lease_receive(&w->leases[taken.shard], &taken.answer);
+			limit_lease_receive(&w->leases[taken.shard], &taken.ask, &taken.answer);
 	}
 }
 
@@ -119,7 +119,7 @@ static void demand(struct world *w, unsigned shard)
 	struct limit_answer answer;
 
 	letter.ask.tokens = w->tokens_max ? 1 + rand_below(&w->rand, w->tokens_max) : 0;
-	if (limit_lease_take(lease, late_ns, letter.ask.tokens, &answer)) {
+	if (limit_lease_take(lease, late_ns, &letter.ask, &answer)) {
 		w->leased++;
 		use(w, letter.ask.tokens);
 		return;
@@ -245,30 +245,55 @@ static void test_states(void **state)
 		.lease_requests = 3,
 		.lease_tokens = 50,
 		.lease_until_ns = NS_PER_S + 15 * NS_PER_MS};
+	const struct limit_ask ask = {.lease = 3};
 	struct limit_lease lease = {0};
 	struct limit_return back;
 	struct limit_answer own;
 
 	(void)state;
-	assert_false(limit_lease_take(&lease, NS_PER_S, 1, &own));
+	assert_false(limit_lease_take(&lease, NS_PER_S, &(struct limit_ask){.tokens = 1}, &own));
 	for (unsigned i = 1; i < LIMIT_LEASE_WORTH; i++)
 		assert_int_equal(limit_lease_wish(&lease, NS_PER_S), 0);
 	assert_int_equal(limit_lease_wish(&lease, NS_PER_S), LIMIT_LEASE_WORTH);
 	lease.asked = true;
 	assert_int_equal(limit_lease_wish(&lease, NS_PER_S), 0); /* one is on its way */
-	limit_lease_receive(&lease, &answer);
+	limit_lease_receive(&lease, &ask, &answer);
 	assert_int_equal(limit_lease_wish(&lease, NS_PER_S), 0);
-	assert_true(limit_lease_take(&lease, NS_PER_S, 30, &own));
+	assert_true(limit_lease_take(&lease, NS_PER_S, &(struct limit_ask){.tokens = 30}, &own));
 	assert_int_equal(own.requests.remaining, 59);
 	assert_int_equal(own.tokens.remaining, 470);
 	assert_true(own.debited_ns == NS_PER_S && own.day == 3);
-	assert_false(limit_lease_take(&lease, NS_PER_S, 21, &own)); /* not so many tokens */
-	assert_true(limit_lease_take(&lease, NS_PER_S, 20, &own));
-	assert_false(limit_lease_take(&lease, NS_PER_S + 15 * NS_PER_MS, 0, &own));
+	assert_false(limit_lease_take(&lease, NS_PER_S, &(struct limit_ask){.tokens = 21}, &own)); /* not so many tokens */
+	assert_true(limit_lease_take(&lease, NS_PER_S, &(struct limit_ask){.tokens = 20}, &own));
+	assert_false(limit_lease_take(&lease, NS_PER_S + 15 * NS_PER_MS, &(struct limit_ask){.tokens = 0}, &own));
 	assert_true(limit_lease_end(&lease, &back));
 	assert_true(back.requests == 1 && back.tokens == 0 && back.debited_ns == NS_PER_S && back.day == 3);
 	assert_false(limit_lease_end(&lease, &back));
 	assert_int_equal(limit_lease_wish(&lease, NS_PER_S + 10 * LIMIT_LEASE_NS), 0); /* calm again */
+}
+
+/* Money goes with the requests: of the day it was reserved in, and no more than there is. */
+static void test_money(void **state)
+{
+	const struct limit_ask ask = {.lease = 5, .nusd = 100, .day = 7};
+	const struct limit_answer answer = {.admitted = true,
+		.lease_requests = 5,
+		.lease_nusd = 500,
+		.lease_until_ns = NS_PER_S};
+	struct limit_lease lease = {0};
+	struct limit_return back;
+	struct limit_answer own;
+
+	(void)state;
+	limit_lease_receive(&lease, &ask, &answer);
+	assert_false(limit_lease_take(&lease, 1, &(struct limit_ask){.nusd = 100, .day = 8}, &own));
+	assert_false(limit_lease_take(&lease, 1, &(struct limit_ask){.nusd = 501, .day = 7}, &own));
+	assert_true(limit_lease_take(&lease, 1, &(struct limit_ask){.nusd = 450, .day = 7}, &own));
+	assert_false(limit_lease_take(&lease, 1, &(struct limit_ask){.nusd = 100, .day = 7}, &own));
+	assert_true(limit_lease_take(&lease, 1, &(struct limit_ask){.nusd = 0, .day = 8}, &own));
+	assert_true(limit_lease_end(&lease, &back));
+	assert_true(back.requests == 3 && back.reserved_nusd == 50 && back.used_nusd == 0 && back.budget_day == 7);
+	assert_false(limit_lease_end(&lease, &back));
 }
 
 /* What was lent in a slot's last moment is used in the next one: it counts until the end of the last minute it was used
@@ -302,6 +327,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_states),
+		cmocka_unit_test(test_money),
 		cmocka_unit_test(test_used_late),
 		cmocka_unit_test(test_requests),
 		cmocka_unit_test(test_tokens),

@@ -102,11 +102,45 @@ static void test_absurd_figures(void **state)
 	check(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+/* No usage within the bounds costs more. */
+static void test_worst(void **state)
+{
+	static const struct price_settings prices[] = {
+		MINI,
+		{.known = true, .input_pusd = 3000000, .cache_write_pusd = 3750000, .has_cache_write = true,
+			.output_pusd = 15000000, .reasoning_pusd = 20000000, .has_reasoning = true},
+		{.known = true, .input_pusd = 1000, .output_pusd = 5000, .above_tokens = 100,
+			.above_input_pusd = 2000, .above_output_pusd = 7000},
+		{.known = true, .input_pusd = 2000, .output_pusd = 7000, .above_tokens = 100, /* cheaper above */
+			.above_input_pusd = 1000, .above_output_pusd = 5000},
+	};
+
+	(void)state;
+	for (unsigned p = 0; p < sizeof(prices) / sizeof(prices[0]); p++) {
+		int64_t worst = price_worst_nusd(&prices[p], 150, 40, 20000);
+
+		for (uint64_t prompt = 0; prompt <= 150; prompt += 15) {
+			for (unsigned parts = 0; parts < 8; parts++) {
+				struct usage usage = {.prompt_tokens = prompt,
+					.completion_tokens = 40,
+					.cached_tokens = parts & 1 ? prompt / 3 : 0,
+					.cache_write_tokens = parts & 2 ? prompt : 0,
+					.reasoning_tokens = parts & 4 ? 40 : 0};
+
+				assert_true(price_cost(&prices[p], &usage, 20000).total_nusd <= worst);
+			}
+		}
+	}
+	assert_int_equal(price_worst_nusd(&prices[0], 150, 89, 0), 75900);
+	assert_true(price_worst_nusd(&prices[0], UINT64_MAX, UINT64_MAX, 1000000) == INT64_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_tier),
+		cmocka_unit_test(test_worst),
 		cmocka_unit_test(test_absurd_figures),
 	};
 

@@ -296,9 +296,9 @@ static void refuses_a_newer_schema(void **state)
 
 	(void)state;
 	write_blocks();
-	put(KV_META, SLICE("schema"), slice_of("\6\0\0\0", 4));
+	put(KV_META, SLICE("schema"), slice_of("\7\0\0\0", 4));
 	assert_int_equal(commit_open(&commit, kv, "node-1", why, sizeof(why)), -ENOTSUP);
-	assert_non_null(strstr(why, "schema version 6"));
+	assert_non_null(strstr(why, "schema version 7"));
 }
 
 static void opens_no_damaged_block(void **state)

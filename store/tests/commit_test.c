@@ -20,7 +20,7 @@
 #include "store/receipt_index.h"
 #include "store/tests/receipts.h"
 
-enum { KEYS = 40, KEY_BYTES = 8, OLD_KEY_KEY_BYTES = 17, JOURNAL_BYTES = 1 << 20 };
+enum { KEYS = 40, KEY_BYTES = 8, OLD_KEY_KEY_BYTES = 17, JOURNAL_BYTES = 1 << 20, DAY = TEST_FIRST_S / 86400 };
 
 struct world {
 	char dir[64];
@@ -125,7 +125,20 @@ static void expect_recents(const struct commit *commit, uint64_t count)
 	assert_int_equal(of_minutes, count);
 }
 
-static void expect_total(const struct commit *commit, uint64_t count)
+/* By key and day, over the days around those of the receipts. */
+static int64_t spend_of_days(struct commit *commit, uint32_t from_day, uint32_t to_day)
+{
+	int64_t spend_nusd = 0;
+
+	for (unsigned n = 0; n < KEYS; n++) {
+		char name[KEY_BYTES];
+
+		spend_nusd += commit_spend_nusd(commit, COUNTER_KEY, key_name(n, name), from_day, to_day);
+	}
+	return spend_nusd;
+}
+
+static void expect_total(struct commit *commit, uint64_t count)
 {
 	struct counter total = commit_total(commit);
 	int64_t spend_nusd = 0;
@@ -134,6 +147,8 @@ static void expect_total(const struct commit *commit, uint64_t count)
 		spend_nusd += test_cost(n) + 10;
 	assert_int_equal(total.receipts, count);
 	assert_int_equal(total.spend_nusd, spend_nusd);
+	assert_int_equal(spend_of_days(commit, DAY - 1, DAY + 1), spend_nusd);
+	assert_int_equal(spend_of_days(commit, DAY + 1, DAY + 30), 0);
 	expect_recents(commit, count);
 }
 
@@ -324,6 +339,80 @@ static void brings_later_versions_up_to_date(void **state)
 		brings_up_to_date(version);
 }
 
+/* Its rows know no days. */
+static void brings_version_5_up_to_date(void **state)
+{
+	struct world world = make_world();
+	struct commit *commit = open_commit(&world);
+	struct kv_batch *batch = kv_batch_open();
+	struct kv_walk *walk;
+
+	(void)state;
+	write_blocks(commit, 0, 20, 1);
+	assert_int_equal(commit_write_counters(commit, false), 0);
+	commit_close(commit);
+	walk = kv_walk_open(world.kv, KV_COUNTERS);
+	for (kv_walk_seek(walk, SLICE("\x80")); kv_walk_valid(walk); kv_walk_next(walk))
+		kv_batch_delete(world.kv, batch, KV_COUNTERS, kv_walk_key(walk));
+	kv_walk_close(walk);
+	kv_batch_put(world.kv, batch, KV_META, SLICE("schema"), slice_of("\5\0\0\0", 4));
+	assert_int_equal(kv_write(world.kv, batch, false), 0);
+	kv_batch_close(batch);
+	commit = open_commit(&world);
+	expect_total(commit, 20);
+	assert_int_equal(commit_write_counters(commit, false), 0);
+	commit_close(commit);
+	expect_found(&world, 0, ": sound");
+	end(&world);
+}
+
+static void append_of_day(struct commit *commit, struct journal *journal, uint32_t day, int64_t cost_nusd)
+{
+	char *room = journal_reserve(journal, RECEIPT_BYTES_MAX);
+	struct receipt receipt;
+	int size;
+
+	assert_non_null(room);
+	test_receipt(&receipt, (uint64_t)cost_nusd);
+	receipt.wall_ns = (uint64_t)day * 86400 * 1000000000;
+	receipt.key_id = SLICE("vk_days");
+	receipt.provider_cost_nusd = cost_nusd;
+	receipt.platform_fee_nusd = 0;
+	size = receipt_encode(&receipt, room, RECEIPT_BYTES_MAX);
+	assert_true(size > 0);
+	journal_append(journal, (size_t)size);
+	assert_int_equal(commit_group(commit, &journal, 1, 0, false), 1);
+}
+
+/* Days that left memory: a late call adds to its row. */
+static void late_calls_find_their_day(void **state)
+{
+	struct world world = make_world();
+	struct commit *commit = open_commit(&world);
+	struct slice name = SLICE("vk_days");
+	struct journal *journal;
+
+	(void)state;
+	assert_int_equal(journal_open(&journal, NULL, JOURNAL_BYTES, 1), 0);
+	append_of_day(commit, journal, DAY, 1);
+	assert_int_equal(commit_write_counters(commit, false), 0);
+	append_of_day(commit, journal, DAY + 3, 10);
+	assert_int_equal(commit_write_counters(commit, false), 0);
+	append_of_day(commit, journal, DAY, 100);
+	assert_int_equal(commit_spend_nusd(commit, COUNTER_KEY, name, DAY, DAY), 101);
+	assert_int_equal(commit_spend_nusd(commit, COUNTER_KEY, name, DAY, DAY + 3), 111);
+	assert_int_equal(commit_write_counters(commit, false), 0);
+	commit_close(commit);
+	commit = open_commit(&world);
+	assert_int_equal(commit_spend_nusd(commit, COUNTER_KEY, name, DAY, DAY), 101);
+	assert_int_equal(commit_spend_nusd(commit, COUNTER_KEY, name, DAY + 1, DAY + 3), 10);
+	assert_int_equal(commit_spend_nusd(commit, COUNTER_KEY, name, DAY + 4, DAY + 9), 0);
+	commit_close(commit);
+	expect_found(&world, 0, ": sound");
+	journal_close(journal);
+	end(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -331,6 +420,8 @@ int main(void)
 		cmocka_unit_test(finds_by_key_among_many),
 		cmocka_unit_test(brings_version_1_up_to_date),
 		cmocka_unit_test(brings_later_versions_up_to_date),
+		cmocka_unit_test(brings_version_5_up_to_date),
+		cmocka_unit_test(late_calls_find_their_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

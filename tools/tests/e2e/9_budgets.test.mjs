@@ -1,0 +1,288 @@
+// Budgets: what is reserved, refused, capped and cut short for money, exactness over shards, and what a restart brings back.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import {
+  KEY, MASTER_KEY, chat, configuration, eventually, freePort, openWorld, post, startGateway, startMock, temporaryFolder,
+} from "./harness.mjs";
+
+const keys = `  - { name: rich, secret: rich-key, budget: { daily_usd: 1000, weekly_usd: 5000, monthly_usd: 20000 } }
+  - { name: poor, secret: poor-key, budget: { monthly_usd: 0.001 } }
+  - { name: careful, secret: careful-key, budget: { per_request_usd: 0.0001 } }
+  - { name: brief, secret: brief-key, budget: { daily_usd: 1, reserve_output_tokens: 7 } }
+  - { name: talker, secret: talker-key, budget: { daily_usd: 0.002, reserve_output_tokens: 300 } }
+  - { name: long-talker, secret: long-talker-key, budget: { daily_usd: 1, reserve_output_tokens: 300 } }
+  - { name: racer, secret: racer-key, budget: { daily_usd: 0.01 } }
+  - { name: leaser, secret: leaser-key, budget: { monthly_usd: 100 }, limits: { rpm: 10000000, tpm: 100000000000 } }
+  - { name: mate, secret: mate-key, team: search }
+  - { name: other-mate, secret: other-mate-key, team: search }
+  - { name: guest, secret: guest-key, workspace: small }
+teams:
+  - { id: search, budget: { weekly_usd: 0.0005 } }
+workspaces:
+  - { id: default }
+  - { id: small, budget: { daily_usd: 0.0005 }, platform_fee_percent: 10 }
+routing: { baseline_model: test/dear, retries: { budget_percent: 100 } }
+`;
+const extraModels = `  - { id: test/dear, provider: mock, upstream_model: mock, price: { input: 10, output: 20 } }\n`;
+
+const admin = { headers: { authorization: `Bearer ${MASTER_KEY}` } };
+
+const call = async (world, key, more = {}, path = "/v1/chat/completions") => {
+  const body = path === "/v1/chat/completions" ? chat("test/mock", { max_tokens: 5, ...more }) : more;
+  const answer = await post(world, path, body, { key });
+  const text = await answer.text();
+  return {
+    status: answer.status, text, error: answer.status === 200 ? null : JSON.parse(text).error,
+    header: (name) => answer.headers.get(name), cost: Number(answer.headers.get("x-gateway-cost-usd")),
+    id: answer.headers.get("x-request-id"),
+  };
+};
+
+const metric = async (world, name) =>
+  Number((await (await fetch(`${world.base}/metrics`)).text()).match(new RegExp(`^${name.replace(/[{}]/g, "\\$&")} (\\d+)`, "m"))[1]);
+
+async function receiptsOf(world, keep) {
+  const kept = [];
+  let cursor = "";
+  do {
+    const page = await (await fetch(`${world.base}/admin/receipts?limit=1000${cursor}`, admin)).json();
+    kept.push(...page.data.filter(keep));
+    cursor = page.next_cursor ? `&cursor=${page.next_cursor}` : "";
+  } while (cursor);
+  return kept;
+}
+
+const nusd = (usd) => Math.round(usd * 1e9);
+const total = (receipts) => receipts.reduce((sum, one) => sum + nusd(one.cost.total_usd), 0);
+
+function expectOver(answer, window, who) {
+  assert.equal(answer.status, 402, answer.text);
+  assert.equal(answer.error.type, "budget_exceeded");
+  assert.equal(answer.error.code, "budget_exceeded");
+  assert.equal(answer.error.kind, window);
+  assert.match(answer.error.message, who);
+  assert.equal(answer.header("x-should-retry"), "false");
+}
+
+// How many of `count` calls, `atOnce` at a time, are admitted; all others have to be refused for the budget.
+async function race(world, key, count, atOnce, more = {}) {
+  let left = count, admitted = 0, spent = 0;
+  const one = async () => {
+    while (left-- > 0) {
+      const answer = await call(world, key, more);
+      if (answer.status === 200) {
+        admitted++;
+        spent += nusd(answer.cost);
+      } else {
+        expectOver(answer, "daily", /of this API key/);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, one));
+  return { admitted, spent };
+}
+
+const tests = {
+  async "what is spent stays within the budget, then 402"(world) {
+    let spent = 0, answer;
+    for (let calls = 0; (answer = await call(world, "poor-key", { max_tokens: 500 })).status === 200; calls++) {
+      spent += nusd(answer.cost);
+      assert.ok(calls < 1000);
+    }
+    expectOver(answer, "monthly", /The monthly budget of this API key has no room for this request, which may cost up to 0\.000\d+ USD: of 0\.001 USD/);
+    assert.ok(spent <= 1000000 && spent > 500000, `${spent}`);
+    // What costs less at most still fits.
+    assert.equal((await call(world, "poor-key", { max_tokens: 5 })).status, 200);
+  },
+
+  async "one request's price has a bound of its own"(world) {
+    assert.equal((await call(world, "careful-key", { max_tokens: 50 })).status, 200);
+    expectOver(await call(world, "careful-key", { max_tokens: 500 }), "per_request", /one request of this API key may cost 0\.0001 USD/);
+    const long = await call(world, "careful-key", { max_tokens: 1, messages: [{ role: "user", content: "x".repeat(1000) }] });
+    expectOver(long, "per_request", /may cost up to/);
+  },
+
+  async "a team's and a workspace's budget hold for their keys together, the fee included"(world) {
+    let answer;
+    for (let calls = 0; (answer = await call(world, calls % 2 ? "mate-key" : "other-mate-key", { max_tokens: 100 })).status === 200; calls++)
+      assert.ok(calls < 100);
+    expectOver(answer, "weekly", /The weekly budget of this API key's team/);
+    let spent = 0;
+    for (let calls = 0; (answer = await call(world, "guest-key", { max_tokens: 100 })).status === 200; calls++) spent += nusd(answer.cost);
+    expectOver(answer, "daily", /The daily budget of this workspace/);
+    assert.ok(spent <= 500000 && spent > 300000, `${spent}`);
+  },
+
+  async "a model without a price is refused to a key with a budget"(world) {
+    const answer = await call(world, "rich-key", { model: "test/unpriced" });
+    assert.equal(answer.status, 400);
+    assert.equal(answer.error.code, "price_unknown");
+    assert.equal(answer.error.param, "model");
+    assert.equal((await call(world, KEY, { model: "test/unpriced" })).status, 200);
+  },
+
+  async "input without a bound is refused to a key with a budget"(world) {
+    const messages = [{ role: "user", content: [{ type: "file", file: { file_id: "file-1" } }] }];
+    const answer = await call(world, "rich-key", { messages });
+    assert.equal(answer.status, 400);
+    assert.equal(answer.error.code, "unbounded_input");
+    assert.equal(answer.error.param, "file_id");
+  },
+
+  async "a unary call without a limit gets one, and keeps its own"(world) {
+    const last = async () => JSON.parse(await world.mock.last());
+    const answer = await call(world, "brief-key", { max_tokens: undefined });
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal((await last()).max_tokens, 7);
+    await call(world, "brief-key", { max_tokens: null });
+    assert.equal((await last()).max_tokens, 7);
+    await call(world, "brief-key", { max_tokens: 3 });
+    assert.equal((await last()).max_tokens, 3);
+    await call(world, KEY, { max_tokens: undefined });
+    assert.equal((await last()).max_tokens, undefined);
+  },
+
+  async "other APIs are held to the budget as well"(world) {
+    const spent = async () => total(await receiptsOf(world, (one) => one.api === "embeddings" && one.status === 200));
+    assert.equal((await call(world, "rich-key", { model: "test/mock", input: "hello" }, "/v1/embeddings")).status, 200);
+    assert.ok((await spent()) > 0);
+    assert.equal((await call(world, "rich-key", { model: "test/mock", prompt: "hello" }, "/v1/completions")).status, 200);
+  },
+
+  async "a receipt says what the baseline would have cost more"(world) {
+    const { id } = await call(world, KEY);
+    const [receipt] = await receiptsOf(world, (one) => one.request_id === id);
+    const { prompt, completion, cached } = receipt.execution.tokens;
+    assert.equal(cached, 0);
+    assert.equal(nusd(receipt.cost.savings_vs_default_usd), prompt * 10000 + completion * 20000 - nusd(receipt.cost.total_usd));
+  },
+
+  async "a stream goes on for as long as there is money"(world) {
+    const answer = await call(world, "long-talker-key", { model: "test/mock-events-20000", max_tokens: undefined, stream: true });
+    assert.ok(answer.text.endsWith("data: [DONE]\n\n"));
+    assert.match(answer.text, /"finish_reason":"stop"/);
+    assert.equal(answer.text.match(/"content":"[^"]/g).length, 20000);
+  },
+
+  async "a stream whose money ends says length, is cancelled, and billed for what was delivered"(world) {
+    const started = (await world.mock.stats()).requests;
+    const answer = await call(world, "talker-key",
+      { model: "test/mock-events-1000-paced-20", max_tokens: undefined, stream: true, stream_options: { include_usage: true } });
+    assert.equal(answer.status, 200, answer.text);
+    assert.ok(answer.text.endsWith("data: [DONE]\n\n"), answer.text.slice(-500));
+    const chunks = answer.text.split("\n\n").filter((one) => one.startsWith("data: {")).map((one) => JSON.parse(one.slice(6)));
+    const finished = chunks.filter((one) => one.choices.length && one.choices[0].finish_reason);
+    assert.deepEqual(finished.map((one) => one.choices[0].finish_reason), ["length"]);
+    assert.ok(chunks.at(-1).usage.completion_tokens > 0, "the usage chunk");
+    const [receipt] = await receiptsOf(world, (one) => one.request_id === answer.id);
+    assert.equal(receipt.finish_reason, "length");
+    assert.equal(receipt.routing.reason, "the budget ended the stream");
+    assert.ok(receipt.cost.total_usd > 0 && receipt.cost.total_usd <= 0.002, JSON.stringify(receipt.cost));
+    assert.equal((await world.mock.stats()).requests, started + 1);
+    assert.equal((await call(world, "talker-key", { max_tokens: 1 })).status, 200, "what was not used is free again");
+    const old = await call(world, "talker-key", { model: "test/mock-events-1000-paced-20", prompt: "hello", stream: true }, "/v1/completions");
+    assert.match(old.text, /"object":"text_completion"[^\n]*"finish_reason":"length"[^\n]*\n\n: x-llm-gateway [^\n]*\n\ndata: \[DONE\]\n\n$/);
+  },
+
+  async "many connections at once: never over the budget, and close to it"(world) {
+    const before = (await world.mock.stats()).requests;
+    const { admitted, spent } = await race(world, "racer-key", 3000, 64, { max_tokens: 100 });
+    assert.equal((await world.mock.stats()).requests - before, admitted);
+    assert.ok(spent <= 10000000, `${spent}`);
+    const each = spent / admitted, worst = 200 * 150 + 100 * 600 + 40 * 150;
+    assert.ok(spent > 10000000 - 64 * worst || admitted === 3000, `${spent} of ${admitted} calls, ${each} each`);
+    const receipts = await receiptsOf(world, (one) => one.status === 200 && nusd(one.cost.total_usd) === Math.round(each));
+    assert.ok(receipts.length >= admitted);
+  },
+
+  async "a busy key's calls are admitted from leases, money included"(world) {
+    const [letters, leased] = [await metric(world, "tollgate_limit_letters_total"), await metric(world, "tollgate_limit_leased_total")];
+    await race(world, "leaser-key", 3000, 48);
+    if (world.shards > 1) assert.ok((await metric(world, "tollgate_limit_leased_total")) > leased);
+    assert.ok((await metric(world, "tollgate_limit_letters_total")) - letters < 2 * 3000);
+  },
+
+  async "refusals are counted by window"(world) {
+    for (const window of ["daily", "weekly", "monthly"])
+      assert.ok((await metric(world, `tollgate_budget_refusals_total{window="${window}"}`)) > 0, window);
+    assert.equal(await metric(world, "tollgate_budget_overruns_total"), 0);
+  },
+};
+
+// A day's spend is the sum of its receipts, whatever ends the process.
+const restarting = {
+  name: "budgets over restarts",
+  async open(build) {
+    const dataDir = temporaryFolder(), mock = await startMock(build), port = await freePort();
+    const config = configuration({
+      port, mockPort: mock.port, dataDir: path.join(dataDir, "data"), shards: 2,
+      extra: `  - { name: loaded, secret: loaded-key, budget: { daily_usd: 0.01 }, tags: { of: loaded } }\n`,
+    });
+    return {
+      mock, config, base: `http://127.0.0.1:${port}`, start: () => startGateway(build, { dataDir, config }),
+      close: async () => {
+        await mock.stop();
+        fs.rmSync(dataDir, { recursive: true, force: true });
+      },
+    };
+  },
+  tests: {
+    async "with SIGKILL under load, spend is the sum of the receipts and never over"(world) {
+      let answered = 0;
+      for (let round = 0; round < 3; round++) {
+        const gateway = await world.start(), before = answered;
+        const one = async () => {
+          try {
+            for (;;) {
+              const { status } = await call(world, "loaded-key", { max_tokens: 20 });
+              if (status === 200) answered++;
+              else return;
+            }
+          } catch {
+            // the gateway is gone
+          }
+        };
+        const clients = Array.from({ length: 32 }, one);
+        await eventually(() => answered >= before + 50, "some were answered");
+        await gateway.kill();
+        await Promise.all(clients);
+      }
+      const gateway = await world.start();
+      const ofKey = (one) => one.tags.of === "loaded";
+      const before = total(await receiptsOf(world, ofKey));
+      const refused = await call(world, "loaded-key", { max_tokens: 1000000 });
+      assert.equal(refused.status, 402, refused.text);
+      const said = refused.error.message.match(/of 0\.01 USD, (0\.\d+) USD are spent/);
+      assert.equal(nusd(Number(said[1])), before, refused.error.message);
+      await race(world, "loaded-key", 600, 32, { max_tokens: 20 });
+      const receipts = await receiptsOf(world, ofKey);
+      assert.ok(total(receipts) <= 10000000, `${total(receipts)}`);
+      assert.ok(total(receipts) > before);
+      await gateway.stop();
+    },
+
+    async "a budget that a reload brings counts what was spent before it"(world) {
+      const gateway = await world.start();
+      let spent = 0;
+      for (let i = 0; i < 5; i++) spent += nusd((await call(world, KEY, { max_tokens: 50 })).cost);
+      const settled = () => eventually(async () => (await receiptsOf(world, (one) => one.status === 200 && !one.tags.of)).length >= 5, "stored");
+      await settled();
+      fs.writeFileSync(gateway.file, world.config.replace(`{ name: demo, secret: ${KEY} }`, `{ name: demo, secret: ${KEY}, budget: { daily_usd: 0.0003 } }`));
+      gateway.child.kill("SIGHUP");
+      const refused = await eventually(async () => {
+        const answer = await call(world, KEY, { max_tokens: 450 });
+        return answer.status === 402 && answer;
+      }, "the budget is in force");
+      expectOver(refused, "daily", /of this API key/);
+      assert.ok(nusd(Number(refused.error.message.match(/USD, (0\.\d+) USD are spent/)[1])) >= spent, refused.error.message);
+      await gateway.stop();
+    },
+  },
+};
+
+export const suites = [
+  { name: "budgets, 1 shard", open: (build) => openWorld(build, { extra: keys, extraModels }), tests },
+  { name: "budgets, 2 shards", open: async (build) => Object.assign(await openWorld(build, { extra: keys, extraModels, shards: 2 }), { shards: 2 }), tests },
+  restarting,
+];
