@@ -214,20 +214,6 @@ static bool set_parameter(struct store_query *query, struct slice name, struct s
 	return false;
 }
 
-static struct slice cut(struct slice *s, char separator)
-{
-	const char *at = s->size ? memchr(s->data, separator, s->size) : NULL;
-	struct slice first = *s;
-
-	if (!at) {
-		*s = slice_of(NULL, 0);
-		return first;
-	}
-	first.size = (size_t)(at - s->data);
-	*s = slice_after(*s, first.size + 1);
-	return first;
-}
-
 void admin_receipts(struct exchange *e)
 {
 	struct slice rest = e->request->head.query, value, name;
@@ -241,8 +227,8 @@ void admin_receipts(struct exchange *e)
 	e->query.kind = STORE_QUERY_LIST;
 	e->query.limit = RECEIPTS_DEFAULT;
 	while (rest.size) {
-		value = cut(&rest, '&');
-		name = cut(&value, '=');
+		value = page_cut(&rest, '&');
+		name = page_cut(&value, '=');
 		if (name.size == 0)
 			continue;
 		value = page_unescape(e, value);

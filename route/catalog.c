@@ -4,6 +4,7 @@
  */
 #include "route/catalog.h"
 
+#include "core/clock.h"
 #include "core/nearest.h"
 #include "route/keys.h"
 
@@ -230,6 +231,13 @@ void catalog_print_model(
 	text_char(text, '}');
 }
 
+bool catalog_shows(const struct catalog *catalog, const struct key_settings *key, const struct model_settings *model)
+{
+	struct slice id = slice_of_string(model->id);
+
+	return (!key || key_allows_model(key, id)) && routing_allows_model(catalog->settings, id);
+}
+
 void catalog_print_list(
 	const struct catalog *catalog, const struct key_settings *key, uint64_t created_s, struct text *text)
 {
@@ -239,8 +247,7 @@ void catalog_print_list(
 	for (unsigned i = 0; i < catalog->settings->model_count; i++) {
 		const struct model_settings *model = &catalog->settings->models[i];
 
-		if ((key && !key_allows_model(key, slice_of_string(model->id))) ||
-			!routing_allows_model(catalog->settings, slice_of_string(model->id)))
+		if (!catalog_shows(catalog, key, model))
 			continue;
 		if (!first)
 			text_char(text, ',');
@@ -248,4 +255,82 @@ void catalog_print_list(
 		catalog_print_model(catalog, model, created_s, text);
 	}
 	text_literal(text, "]}");
+}
+
+static void print_limit(struct text *text, const char *name, uint32_t limit)
+{
+	text_string(text, name);
+	if (limit)
+		text_u64(text, limit);
+	else
+		text_literal(text, "null");
+}
+
+void catalog_print_messages_model(const struct model_settings *model, uint64_t created_s, struct text *text)
+{
+	text_literal(text, "{\"type\":\"model\",\"id\":");
+	text_json(text, slice_of_string(model->id));
+	text_literal(text, ",\"display_name\":");
+	text_json(text, slice_of_string(model->id));
+	text_literal(text, ",\"created_at\":\"");
+	text_rfc3339(text, created_s * NS_PER_S);
+	print_limit(text, "\",\"max_input_tokens\":", model->context_window);
+	print_limit(text, ",\"max_tokens\":", model->max_output_tokens);
+	text_char(text, '}');
+}
+
+/* Of the settings' models, those of a page: from `begin` on, below `end`, as many as are shown and wanted. */
+struct range {
+	unsigned begin, end;
+	bool more; /* beyond it, in the direction that was asked for */
+};
+
+static struct range page_range(
+	const struct catalog *catalog, const struct key_settings *key, const struct catalog_page *page)
+{
+	const struct model_settings *models = catalog->settings->models;
+	struct range range = {.begin = page->after ? (unsigned)(page->after - models) + 1 : 0,
+		.end = page->before ? (unsigned)(page->before - models) : catalog->settings->model_count};
+	bool backwards = page->before && !page->after;
+	unsigned shown = 0;
+
+	for (unsigned n = 0; range.begin + n < range.end; n++) {
+		unsigned i = backwards ? range.end - 1 - n : range.begin + n;
+
+		if (!catalog_shows(catalog, key, &models[i]) || shown++ < page->limit)
+			continue;
+		range.more = true;
+		if (backwards)
+			range.begin = i + 1;
+		else
+			range.end = i;
+		break;
+	}
+	return range;
+}
+
+void catalog_print_messages_list(const struct catalog *catalog, const struct key_settings *key, uint64_t created_s,
+	const struct catalog_page *page, struct text *text)
+{
+	struct range range = page_range(catalog, key, page);
+	const struct model_settings *first = NULL, *last = NULL;
+
+	text_literal(text, "{\"data\":[");
+	for (unsigned i = range.begin; i < range.end; i++) {
+		const struct model_settings *model = &catalog->settings->models[i];
+
+		if (!catalog_shows(catalog, key, model))
+			continue;
+		if (first)
+			text_char(text, ',');
+		else
+			first = model;
+		last = model;
+		catalog_print_messages_model(model, created_s, text);
+	}
+	text_string(text, range.more ? "],\"has_more\":true,\"first_id\":" : "],\"has_more\":false,\"first_id\":");
+	text_json_or_null(text, slice_of_string(first ? first->id : NULL));
+	text_literal(text, ",\"last_id\":");
+	text_json_or_null(text, slice_of_string(last ? last->id : NULL));
+	text_char(text, '}');
 }

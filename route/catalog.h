@@ -25,4 +25,20 @@ void catalog_print_list(const struct catalog *catalog, const struct key_settings
 void catalog_print_model(const struct catalog *catalog, const struct model_settings *model, uint64_t created_s,
 			 struct text *text);
 
+/* Whether the key may use the model, and routing reaches it. NULL key: any. */
+bool catalog_shows(const struct catalog *catalog, const struct key_settings *key, const struct model_settings *model);
+
+/*
+ * The same as Anthropic's clients (Messages) expect them, in pages: the models behind `after`, or the last ones before
+ * `before`; NULL: from the first, to the last. An object of theirs takes at most CATALOG_MODEL_BYTES.
+ */
+enum { CATALOG_MODEL_BYTES = 1024 };
+struct catalog_page {
+	const struct model_settings *after, *before;
+	unsigned limit;
+};
+void catalog_print_messages_list(const struct catalog *catalog, const struct key_settings *key, uint64_t created_s,
+	const struct catalog_page *page, struct text *text);
+void catalog_print_messages_model(const struct model_settings *model, uint64_t created_s, struct text *text);
+
 #endif

@@ -80,21 +80,6 @@ void page_metrics(struct exchange *e)
 	page_answer_printed(e, 200, SLICE("text/plain; version=0.0.4; charset=utf-8"), print_metrics);
 }
 
-static uint64_t created_s(const struct exchange *e)
-{
-	return e->gateway_shard->gateway->started_wall_ns / 1000000000u;
-}
-
-static void print_models(const struct exchange *e, struct text *text)
-{
-	catalog_print_list(e->config->config->catalog, e->key, created_s(e), text);
-}
-
-void page_models(struct exchange *e)
-{
-	page_answer_printed(e, 200, SLICE("application/json"), print_models);
-}
-
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -125,28 +110,18 @@ struct slice page_unescape(struct exchange *e, struct slice path)
 	return slice_of(memory, size);
 }
 
-static void print_model(const struct exchange *e, struct text *text)
+struct slice page_cut(struct slice *s, char separator)
 {
-	catalog_print_model(e->config->config->catalog, catalog_find(e->config->config->catalog, e->model_name),
-		created_s(e), text);
-}
+	const char *at = s->size ? memchr(s->data, separator, s->size) : NULL;
+	struct slice first = *s;
 
-void page_model(struct exchange *e)
-{
-	const struct model_settings *model;
-	struct api_error error = {.status = 404,
-		.type = SLICE("not_found_error"),
-		.code = SLICE("model_not_found"),
-		.param = SLICE("model"),
-		.message = SLICE("There is no model of this name. GET /v1/models lists them.")};
-
-	e->model_name = page_unescape(e, e->route_argument);
-	model = catalog_find(e->config->config->catalog, e->model_name);
-	if (model && key_allows_model(e->key, slice_of_string(model->id)) &&
-		routing_allows_model(e->config->config->settings, slice_of_string(model->id)))
-		page_answer_printed(e, 200, SLICE("application/json"), print_model);
-	else
-		exchange_refuse(e, &error, slice_of(NULL, 0));
+	if (!at) {
+		*s = slice_of(NULL, 0);
+		return first;
+	}
+	first.size = (size_t)(at - s->data);
+	*s = slice_after(*s, first.size + 1);
+	return first;
 }
 
 static void refuse_receipt(struct exchange *e)

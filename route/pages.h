@@ -39,6 +39,9 @@ void page_answer_printed(struct exchange *exchange, unsigned status, struct slic
 /* Percent escapes resolved, in the arena. */
 struct slice page_unescape(struct exchange *exchange, struct slice escaped);
 
+/* Cuts off what stands before the separator, or all; as a query's `&` and `=` want it. */
+struct slice page_cut(struct slice *rest, char separator);
+
 /* Asks the store's reader; `query` is the exchange's, filled in but for letter and shard. The answer ends the exchange.
  */
 void page_ask_store(struct exchange *exchange);

@@ -115,6 +115,56 @@ static void test_print(void **state)
 	catalog_free(catalog);
 }
 
+#define A                                                                                                              \
+	"{\"type\":\"model\",\"id\":\"a/gpt-4o-mini\",\"display_name\":\"a/gpt-4o-mini\",\"created_at\":"              \
+	"\"1970-01-01T00:00:17.000000Z\",\"max_input_tokens\":128000,\"max_tokens\":16384}"
+#define B                                                                                                              \
+	"{\"type\":\"model\",\"id\":\"b/two\",\"display_name\":\"b/"                                                   \
+	"two\",\"created_at\":\"1970-01-01T00:00:17.000000Z\","                                                        \
+	"\"max_input_tokens\":null,\"max_tokens\":null}"
+#define C                                                                                                              \
+	"{\"type\":\"model\",\"id\":\"three\",\"display_name\":\"three\",\"created_at\":\"1970-01-01T00:00:17."        \
+	"000000Z\","                                                                                                   \
+	"\"max_input_tokens\":null,\"max_tokens\":null}"
+#define PAGE(data, more, first, last)                                                                                  \
+	"{\"data\":[" data "],\"has_more\":" more ",\"first_id\":" first ",\"last_id\":" last "}"
+
+static void test_pages(void **state)
+{
+	static const struct {
+		struct catalog_page page;
+		bool narrow; /* a key of the first and the last */
+		const char *expected;
+	} rows[] = {
+		{{NULL, NULL, 20}, false, PAGE(A "," B "," C, "false", "\"a/gpt-4o-mini\"", "\"three\"")},
+		{{NULL, NULL, 3}, false, PAGE(A "," B "," C, "false", "\"a/gpt-4o-mini\"", "\"three\"")},
+		{{NULL, NULL, 2}, false, PAGE(A "," B, "true", "\"a/gpt-4o-mini\"", "\"b/two\"")},
+		{{&models[0], NULL, 1}, false, PAGE(B, "true", "\"b/two\"", "\"b/two\"")},
+		{{&models[1], NULL, 1}, false, PAGE(C, "false", "\"three\"", "\"three\"")},
+		{{&models[2], NULL, 1}, false, PAGE("", "false", "null", "null")},
+		{{NULL, &models[2], 1}, false, PAGE(B, "true", "\"b/two\"", "\"b/two\"")},
+		{{NULL, &models[2], 2}, false, PAGE(A "," B, "false", "\"a/gpt-4o-mini\"", "\"b/two\"")},
+		{{&models[0], &models[2], 5}, false, PAGE(B, "false", "\"b/two\"", "\"b/two\"")},
+		{{&models[2], &models[0], 5}, false, PAGE("", "false", "null", "null")},
+		{{NULL, NULL, 1}, true, PAGE(A, "true", "\"a/gpt-4o-mini\"", "\"a/gpt-4o-mini\"")},
+		{{&models[0], NULL, 1}, true, PAGE(C, "false", "\"three\"", "\"three\"")},
+	};
+	char *allowed[] = {(char[]){"a/*"}, (char[]){"three"}}, memory[1024];
+	struct key_settings key = {.models = {2, allowed}};
+	struct catalog *catalog = catalog_make(&settings);
+	struct text text;
+
+	(void)state;
+	assert_non_null(catalog);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		text = text_over(memory, sizeof(memory));
+		catalog_print_messages_list(catalog, rows[i].narrow ? &key : NULL, 17, &rows[i].page, &text);
+		text_char(&text, '\0');
+		assert_string_equal(memory, rows[i].expected);
+	}
+	catalog_free(catalog);
+}
+
 static void test_empty(void **state)
 {
 	struct settings none = {.model_count = 0};
@@ -135,6 +185,7 @@ int main(void)
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_suggest),
 		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_empty),
 	};
 
