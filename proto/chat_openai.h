@@ -58,6 +58,9 @@ int chat_openai_read_event(struct chat_reader *reader, const struct json_parser 
 void chat_openai_write_event(
 	struct chat_writer *writer, const struct chat_event *event, const struct chat_frame *frame, struct text *out);
 
+/* The id that the writer's chunks have, as far as it fits. */
+void chat_openai_take_id(struct chat_writer *writer, struct slice id);
+
 /* `"usage":{...}` as answers and the last chunk carry it. */
 void chat_openai_write_usage(const struct openai_usage *usage, struct text *t);
 

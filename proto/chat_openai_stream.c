@@ -218,7 +218,7 @@ static void write_end(const struct chat_writer *w, const struct chat_frame *fram
 	text_literal(out, "}\n\n");
 }
 
-static void take_id(struct chat_writer *w, struct slice id)
+void chat_openai_take_id(struct chat_writer *w, struct slice id)
 {
 	w->id_size = id.size < sizeof(w->id) ? (unsigned)id.size : sizeof(w->id);
 	if (w->id_size)
@@ -230,7 +230,7 @@ void chat_openai_write_event(
 {
 	switch (event->kind) {
 	case CHAT_EVENT_START:
-		take_id(w, event->id);
+		chat_openai_take_id(w, event->id);
 		open_delta(w, frame, out);
 		text_literal(out, "\"role\":\"assistant\",\"content\":\"\",\"refusal\":null");
 		close_delta(frame, CHAT_FINISH_NONE, out);

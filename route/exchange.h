@@ -146,6 +146,7 @@ struct exchange {
 	struct timer first_token_timer, keepalive_timer;
 	struct text held; /* opening events that wait for the first content */
 	bool head_sent, content_sent, done_seen, paused;
+	bool usage_told; /* the client has what the provider says of usage */
 	uint64_t first_content_ns, last_write_ns, output_bytes;
 	struct slice end_event; /* what ends the stream, while it waits for its receipt */
 	/* What it came to. */

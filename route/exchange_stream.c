@@ -6,6 +6,7 @@
 #include "route/exchange.h"
 
 #include "core/clock.h"
+#include "proto/chat_openai.h"
 
 #include <errno.h>
 
@@ -126,6 +127,7 @@ int exchange_stream_begin(struct exchange *e)
 void exchange_stream_forget(struct exchange *e)
 {
 	e->held.size = 0;
+	e->usage_told = false;
 	e->output_bytes = 0;
 	e->finish_reason_size = 0;
 	e->usage_known = false;
@@ -268,6 +270,23 @@ static void forward_usual(struct exchange *e, struct slice data, const struct op
 	pass_on(e, SLICE("data: "), iov, count, size, scan->output_bytes > 0);
 }
 
+/* What a chunk of usage would need, should the provider tell it in another place than OpenAI's clients look. */
+static void note_usage(struct exchange *e, const struct openai_chunk *chunk)
+{
+	const struct json_parser *json = e->gateway_shard->json;
+
+	if (!e->asked.include_usage)
+		return;
+	if (!e->writer.id_size)
+		chat_openai_take_id(&e->writer, chat_member_text(json, 0, SLICE("id")));
+	e->usage_told |= chunk->usage_value != JSON_NONE && json_type(json, chunk->usage_value) == JSON_OBJECT;
+}
+
+static bool owes_usage(const struct exchange *e)
+{
+	return e->api == API_CHAT_COMPLETIONS && e->asked.include_usage && e->usage_known && !e->usage_told;
+}
+
 static void forward_viewed(struct exchange *e, struct slice data)
 {
 	struct json_parser *json = e->gateway_shard->json;
@@ -287,6 +306,7 @@ static void forward_viewed(struct exchange *e, struct slice data)
 		return;
 	}
 	take_figures(e, &chunk);
+	note_usage(e, &chunk);
 	if (chunk.empty || (chunk.usage_only && !e->asked.include_usage))
 		return;
 	json_edits_init(&edits);
@@ -517,7 +537,7 @@ static void end_answer(struct exchange *e, bool writes)
 
 static void end_marker(struct exchange *e)
 {
-	end_answer(e, e->translates);
+	end_answer(e, e->translates || owes_usage(e)); /* or its provider told the usage elsewhere */
 }
 
 /* What the provider has counted so far, or what came through: that much was delivered. */

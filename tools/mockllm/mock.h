@@ -9,7 +9,7 @@
  *   plan.c        the model's name -> what to do
  *   answer.c      whole answers;  vectors.c  embeddings;  stream.c  events
  *   anthropic.c   a provider's own format, where it is not OpenAI's: what it refuses;  anthropic_answer.c  what it says
- *   gemini.c      likewise
+ *   gemini.c, kinds.c, cohere.c   likewise
  *   record.c      what tests ask for: counters, the last bodies
  */
 #ifndef TOOLS_MOCKLLM_MOCK_H
@@ -29,7 +29,9 @@ enum {
 };
 
 enum mock_path {
-	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_GEMINI, MOCK_MODELS, MOCK_STATS,
+	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_GEMINI,
+	MOCK_MISTRAL, MOCK_GROQ, MOCK_TOGETHER, MOCK_AZURE, MOCK_COHERE, MOCK_COHERE_EMBED, MOCK_MISTRAL_EMBED,
+	MOCK_TOGETHER_EMBED, MOCK_MODELS, MOCK_STATS,
 	MOCK_LAST, MOCK_UNKNOWN, MOCK_PATHS,
 };
 
@@ -167,7 +169,7 @@ void mock_body_finish(struct mock_connection *c, unsigned status, struct slice h
 
 /* A provider's own format: as the functions without one do it for OpenAI's. */
 struct mock_format {
-	const char *key_header;  /* besides a bearer */
+	const char *key_header;  /* besides a bearer; NULL: none */
 	/* False: refused. */
 	bool (*read_model)(struct mock_connection *c); /* NULL: the body has it */
 	bool (*check)(struct mock_connection *c, const struct json_parser *p);
@@ -198,6 +200,7 @@ void mock_gemini_fill(struct mock_connection *c);
 /* vectors.c: how many bytes it may write, and the array of embeddings. */
 size_t mock_vectors_bytes(const struct mock_request *r);
 void mock_vectors(struct text *t, const struct mock_request *r);
+void mock_vector_floats(struct text *t, const struct mock_request *r, uint32_t input);
 
 /* stream.c */
 void mock_stream_begin(struct mock_connection *c);

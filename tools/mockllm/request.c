@@ -3,7 +3,7 @@
  * 400 for a body that it would refuse. Everything read here is copied or counted, because the JSON view is the
  * shard's.
  */
-#include "tools/mockllm/mock.h"
+#include "tools/mockllm/kinds.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -33,7 +33,7 @@ static enum mock_path find_path(struct slice path)
 			return paths[i].id;
 	if (slice_starts_with(path, SLICE("/v1beta/models/")))
 		return MOCK_GEMINI;
-	return slice_starts_with(path, SLICE("/v1/models/")) ? MOCK_MODELS : MOCK_UNKNOWN;
+	return slice_starts_with(path, SLICE("/v1/models/")) ? MOCK_MODELS : mock_kind_path(path);
 }
 
 const struct mock_format *mock_format_of(enum mock_path path)
@@ -41,6 +41,14 @@ const struct mock_format *mock_format_of(enum mock_path path)
 	static const struct mock_format *const formats[MOCK_PATHS] = {
 		[MOCK_MESSAGES] = &mock_messages,
 		[MOCK_GEMINI] = &mock_gemini,
+		[MOCK_MISTRAL] = &mock_mistral,
+		[MOCK_GROQ] = &mock_groq,
+		[MOCK_TOGETHER] = &mock_together,
+		[MOCK_AZURE] = &mock_azure,
+		[MOCK_COHERE] = &mock_cohere,
+		[MOCK_COHERE_EMBED] = &mock_cohere_embed,
+		[MOCK_MISTRAL_EMBED] = &mock_mistral_embed,
+		[MOCK_TOGETHER_EMBED] = &mock_together_embed,
 	};
 
 	return formats[path];
@@ -57,7 +65,7 @@ static bool authorized(const struct http_head *head, enum mock_path path)
 	const struct mock_format *format = mock_format_of(path);
 	struct slice value = http_header(head, SLICE("authorization"));
 
-	if (format && http_header(head, slice_of_string(format->key_header)).size)
+	if (format && format->key_header && http_header(head, slice_of_string(format->key_header)).size)
 		return true;
 	return value.size > 7 && slice_equal_nocase(slice_of(value.data, 7), SLICE("Bearer "));
 }

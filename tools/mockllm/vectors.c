@@ -32,7 +32,7 @@ static void write_float(struct text *t, int value)
 	text_add(t, slice_of(digits, sizeof(digits)));
 }
 
-static void write_floats(struct text *t, const struct mock_request *r, uint32_t input)
+void mock_vector_floats(struct text *t, const struct mock_request *r, uint32_t input)
 {
 	text_literal(t, "[");
 	for (uint32_t i = 0; i < r->dimensions; i++) {
@@ -91,7 +91,7 @@ void mock_vectors(struct text *t, const struct mock_request *r)
 		if (r->base64)
 			write_base64(t, r, input);
 		else
-			write_floats(t, r, input);
+			mock_vector_floats(t, r, input);
 		text_literal(t, "}");
 	}
 }

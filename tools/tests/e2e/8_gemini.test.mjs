@@ -21,7 +21,7 @@ const receiptOf = (world, id) => eventually(async () => {
 const tests = {
   async "OpenAI's client: an answer"(world) {
     const { data, response } = await openai(world).chat.completions.create({
-      model: "gemini/mock", seed: 4, temperature: 1.5, max_completion_tokens: 3, stop: ["END"],
+      model: "gemini/mock", seed: 4, logit_bias: { 5: 1 }, temperature: 1.5, max_completion_tokens: 3, stop: ["END"],
       messages: [{ role: "system", content: "Be brief." }, ...messages],
     }).withResponse();
     assert.equal(data.model, "gemini/mock");
@@ -29,10 +29,10 @@ const tests = {
     assert.equal(data.choices[0].finish_reason, "length");
     assert.equal(data.usage.completion_tokens, 3);
     assert.equal(data.usage.total_tokens, data.usage.prompt_tokens + data.usage.completion_tokens);
-    assert.equal(response.headers.get("x-gateway-dropped"), "seed");
+    assert.equal(response.headers.get("x-gateway-dropped"), "logit_bias");
     assert.deepEqual(await lastSent(world), {
       contents: [{ role: "user", parts: [{ text: "Say hello." }] }], systemInstruction: { parts: [{ text: "Be brief." }] },
-      generationConfig: { maxOutputTokens: 3, temperature: 1.5, stopSequences: ["END"] },
+      generationConfig: { maxOutputTokens: 3, temperature: 1.5, seed: 4, stopSequences: ["END"] },
     });
     const receipt = await receiptOf(world, response.headers.get("x-request-id"));
     assert.equal(receipt.finish_reason, "length");
