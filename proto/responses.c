@@ -130,12 +130,14 @@ static void read_end(struct chat_reader *reader, const struct json_parser *p, st
 	tell(sink, &(struct chat_event){.kind = CHAT_EVENT_END, .error = JSON_NONE});
 }
 
-/* An `error` event has its members at its root, or in an object of their own. */
-static void read_error(const struct json_parser *p, struct chat_sink *sink)
+/* An `error` event has its members at its root, or in an object of their own. It goes no further, so its number is free. */
+static void read_error(struct chat_reader *reader, const struct json_parser *p, struct chat_sink *sink)
 {
 	json_ref response = json_member(p, 0, SLICE("response"));
 	json_ref error = json_member(p, response == JSON_NONE ? 0 : response, SLICE("error"));
 
+	if (reader->sequence)
+		reader->sequence--;
 	tell(sink, &(struct chat_event){.kind = CHAT_EVENT_ERROR, .error = chat_given(p, error) ? error : 0});
 }
 
@@ -191,7 +193,7 @@ int responses_read_event(struct chat_reader *reader, const struct json_parser *p
 		read_end(reader, p, sink);
 	else if (slice_equal(type, SLICE("response.failed")) || slice_equal(type, SLICE("error")) ||
 		 chat_given(p, json_member(p, 0, SLICE("error"))))
-		read_error(p, sink);
+		read_error(reader, p, sink);
 	return 0;
 }
 

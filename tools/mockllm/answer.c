@@ -72,7 +72,7 @@ static void write_error(struct mock_connection *c, unsigned status, struct slice
 	const struct mock_format *format = mock_format_of(c->request.path);
 	struct text t;
 
-	if (format) {
+	if (format && format->error) {
 		format->error(c, status, headers, message);
 		return;
 	}

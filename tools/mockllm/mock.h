@@ -9,7 +9,7 @@
  *   plan.c        the model's name -> what to do
  *   answer.c      whole answers;  vectors.c  embeddings;  stream.c  events
  *   anthropic.c   a provider's own format, where it is not OpenAI's: what it refuses;  anthropic_answer.c  what it says
- *   gemini.c, kinds.c, cohere.c   likewise
+ *   gemini.c, responses.c, kinds.c, cohere.c   likewise
  *   record.c      what tests ask for: counters, the last bodies
  */
 #ifndef TOOLS_MOCKLLM_MOCK_H
@@ -29,7 +29,7 @@ enum {
 };
 
 enum mock_path {
-	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_GEMINI,
+	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_RESPONSES, MOCK_GEMINI,
 	MOCK_MISTRAL, MOCK_GROQ, MOCK_TOGETHER, MOCK_AZURE, MOCK_COHERE, MOCK_COHERE_EMBED, MOCK_MISTRAL_EMBED,
 	MOCK_TOGETHER_EMBED, MOCK_MODELS, MOCK_STATS,
 	MOCK_LAST, MOCK_UNKNOWN, MOCK_PATHS,
@@ -112,6 +112,7 @@ struct mock_stream {
 	uint32_t event_bytes, word_at, index_at;
 	uint32_t next, total;     /* content events of each choice: sent, wanted */
 	uint64_t started_ns;
+	uint32_t sequence;        /* of the Responses API's events */
 };
 
 struct mock_connection {
@@ -173,12 +174,13 @@ struct mock_format {
 	/* False: refused. */
 	bool (*read_model)(struct mock_connection *c); /* NULL: the body has it */
 	bool (*check)(struct mock_connection *c, const struct json_parser *p);
+	/* NULL: as OpenAI's other APIs */
 	void (*error)(struct mock_connection *c, unsigned status, struct slice headers, struct slice message);
 	void (*write)(struct mock_connection *c);
 	void (*begin)(struct mock_connection *c); /* a stream */
 	void (*fill)(struct mock_connection *c);
 };
-extern const struct mock_format mock_messages, mock_gemini;
+extern const struct mock_format mock_messages, mock_responses, mock_gemini;
 
 const struct mock_format *mock_format_of(enum mock_path path); /* NULL: OpenAI's */
 
@@ -196,6 +198,11 @@ bool mock_gemini_signs(const struct mock_request *r);
 void mock_gemini_write(struct mock_connection *c);
 void mock_gemini_begin(struct mock_connection *c);
 void mock_gemini_fill(struct mock_connection *c);
+
+/* responses_answer.c */
+void mock_responses_write(struct mock_connection *c);
+void mock_responses_begin(struct mock_connection *c);
+void mock_responses_fill(struct mock_connection *c);
 
 /* vectors.c: how many bytes it may write, and the array of embeddings. */
 size_t mock_vectors_bytes(const struct mock_request *r);

@@ -1,4 +1,4 @@
-// The Responses API with the official SDK: bridged to providers that speak something else.
+// The Responses API with the official SDK: bridged to providers that speak something else, passed on to those that serve it.
 import assert from "node:assert/strict";
 import OpenAI from "openai";
 import { KEY, MASTER_KEY, eventually, forgive, openWorld, post, sse } from "./harness.mjs";
@@ -31,6 +31,7 @@ async function events(world, body) {
 const names = (list) => list.map((event) => event.type.replace(/^response\./, "")).filter((name, i, all) => name !== all[i - 1]);
 
 const BRIDGED = ["gpt", "claude"];
+const ALL = [...BRIDGED, "native"];
 
 const tests = {
   async "a bridged answer"(world) {
@@ -205,17 +206,91 @@ const tests = {
   },
 };
 
+Object.assign(tests, {
+  async "a provider that serves it gets the request as it is"(world) {
+    const body = { model: "native/mock", input, instructions: "Be brief.", metadata: { a: "b" }, tools: [{ type: "web_search" }],
+      prompt_cache_key: "k", reasoning: { effort: "low", summary: "auto" } };
+    const { data, response } = await openai(world).responses.create({ ...body, "x-routing-hints": { priority: "cost" } }).withResponse();
+    assert.equal(data.model, "native/mock");
+    assert.match(data.output_text, /^(\w+ )+$/);
+    assert.ok(data["x-llm-gateway"].cost_usd > 0);
+    assert.equal(response.headers.get("x-gateway-dropped"), null);
+    assert.deepEqual(await lastTo(world, "/v1/responses"), { ...body, model: "mock" });
+    const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+    assert.deepEqual([receipt.api, receipt.finish_reason, receipt.execution.tokens.completion, receipt.execution.tokens.estimated],
+      ["responses", "stop", data.usage.output_tokens, false]);
+  },
+
+  async "a provider's own stream passes event by event"(world) {
+    for (const name of ["mock", "mock-tool-parallel", "mock-thinking", "mock-cached", "mock-split"]) {
+      const model = `native/${name}`;
+      const whole = await openai(world).responses.create({ model, input });
+      const list = await events(world, { model, input });
+      const last = list.at(-1).response;
+      assert.equal(list.at(-1).type, "response.completed");
+      assert.deepEqual([list[0].response.model, last.model], [model, model]);
+      assert.deepEqual([last.output, last.usage], [whole.output, whole.usage]);
+      const stream = openai(world).responses.stream({ model, input });
+      assert.deepEqual((await stream.finalResponse()).output.map((item) => item.type), whole.output.map((item) => item.type));
+      const { text } = await sse(await post(world, "/v1/responses", { model, input, stream: true }));
+      const blocks = text.split("\n\n").filter(Boolean);
+      const summary = JSON.parse(blocks.at(-2).replace(": x-llm-gateway ", ""));
+      assert.equal(summary.usage.completion_tokens, whole.usage.output_tokens);
+      assert.equal(summary.usage.cached_tokens, whole.usage.input_tokens_details.cached_tokens);
+      assert.match(blocks.at(-1), /^event: response.completed\n/);
+    }
+    const cut = await openai(world).responses.create({ model: "native/mock-events-1000", input });
+    assert.equal(cut.status, "completed");
+  },
+
+  async "a provider that serves it and fails in mid-stream ends as a failed response; before that, another takes over"(world) {
+    for (const fault of ["cut", "error-event", "no-done", "truncated"]) {
+      const list = await events(world, { model: `native/mock-${fault}`, input });
+      assert.equal(list.at(-1).type, "response.failed", fault);
+      assert.match(list.at(-1).response.id, /^resp_/);
+      assert.equal(list.at(-1).response.id, list[0].response.id);
+      await forgive(world);
+    }
+    const rescued = await events(world, { model: "native/rescued", input });
+    assert.equal(rescued.at(-1).type, "response.completed");
+    assert.equal(rescued.at(-1).response.model, "claude/mock");
+    await forgive(world);
+  },
+
+  async "the simulator refuses what OpenAI refuses"(world) {
+    for (const [param, more] of [["max_output_tokens", { max_output_tokens: 3 }], ["tools[].name", { tools: [{ type: "function", function: { name: "f" } }] }],
+      ["input", { input: [{ type: "function_call_output", call_id: "call_9", output: "x" }] }]]) {
+      const error = await refusal(openai(world).responses.create({ model: "native/mock", input, ...more }));
+      assert.equal(error.status, 400);
+      assert.equal(error.param, param);
+    }
+  },
+
+  async "a model whose list says no responses is bridged"(world) {
+    const data = await openai(world).responses.create({ model: "native/chat-only", input });
+    assert.match(data.output_text, /^(\w+ )+$/);
+    assert.deepEqual((await lastTo(world, "/v1/chat/completions")).messages, [{ role: "user", content: input }]);
+  },
+});
+
 const model = (id, provider, upstream, more = "") => `  - { id: ${id}, provider: ${provider}, upstream_model: ${upstream}${more}, price: { input: 1, output: 2 } }\n`;
 const BEHAVIOURS = ["mock", "mock-tool-parallel", "mock-thinking", "mock-cut", "mock-error-event", "mock-no-done", "mock-truncated", "mock-status-400",
-  "mock-large-300"];
+  "mock-large-300", "mock-cached", "mock-split", "mock-events-1000"];
 const options = {
   extraProviders: `  - name: claude
     kind: anthropic
     base_url: http://127.0.0.1:MOCK/v1
     credentials: [{ name: primary, api_key: upstream-secret }]
     timeouts: { connect_ms: 500, head_ms: 1500, first_token_ms: 1500, idle_ms: 1500, total_ms: 10000 }
+  - name: openai
+    kind: openai
+    base_url: http://127.0.0.1:MOCK/v1
+    credentials: [{ name: primary, api_key: upstream-secret }]
+    timeouts: { connect_ms: 500, head_ms: 1500, first_token_ms: 1500, idle_ms: 1500, total_ms: 10000 }
 `,
-  extraModels: BEHAVIOURS.map((name) => model(`claude/${name}`, "claude", name) + model(`gpt/${name}`, "mock", name)).join(""),
+  extraModels: BEHAVIOURS.map((name) => model(`claude/${name}`, "claude", name) + model(`gpt/${name}`, "mock", name) +
+    model(`native/${name}`, "openai", name)).join("") + model("native/rescued", "openai", "mock-error-first", ", fallback: [claude/mock]") +
+    model("native/chat-only", "openai", "mock", ", capabilities: [chat, streaming]"),
 };
 
 export const suites = [{ name: "responses", open: (build) => openWorld(build, options), tests }];
