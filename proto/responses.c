@@ -91,6 +91,7 @@ struct slice responses_event_name(const struct json_parser *p)
 	return name;
 }
 
+/* What goes no further leaves its number to what follows: the caller puts back what was there before. */
 static void read_number(struct chat_reader *reader, const struct json_parser *p)
 {
 	json_ref value = json_member(p, 0, SLICE("sequence_number"));
@@ -130,14 +131,12 @@ static void read_end(struct chat_reader *reader, const struct json_parser *p, st
 	tell(sink, &(struct chat_event){.kind = CHAT_EVENT_END, .error = JSON_NONE});
 }
 
-/* An `error` event has its members at its root, or in an object of their own. It goes no further, so its number is free. */
-static void read_error(struct chat_reader *reader, const struct json_parser *p, struct chat_sink *sink)
+/* An `error` event has its members at its root, or in an object of their own. */
+static void read_error(const struct json_parser *p, struct chat_sink *sink)
 {
 	json_ref response = json_member(p, 0, SLICE("response"));
 	json_ref error = json_member(p, response == JSON_NONE ? 0 : response, SLICE("error"));
 
-	if (reader->sequence)
-		reader->sequence--;
 	tell(sink, &(struct chat_event){.kind = CHAT_EVENT_ERROR, .error = chat_given(p, error) ? error : 0});
 }
 
@@ -151,6 +150,23 @@ static void read_start(struct chat_reader *reader, const struct json_parser *p, 
 	tell(sink, &(struct chat_event){.kind = CHAT_EVENT_START,
 			   .id = chat_member_text(p, response, SLICE("id")),
 			   .error = JSON_NONE});
+}
+
+/* What this gateway marked in a reasoning item, for its provider to have back. */
+static void read_sealed(const struct json_parser *p, struct chat_sink *sink)
+{
+	json_ref item = json_member(p, 0, SLICE("item"));
+	struct slice sealed = chat_member_text(p, item, SLICE("encrypted_content"));
+	struct chat_event event = {.kind = CHAT_EVENT_SIGNATURE, .error = JSON_NONE};
+
+	if (slice_starts_with(sealed, RESPONSES_SIGNATURE_MARK)) {
+		event.text = slice_after(sealed, RESPONSES_SIGNATURE_MARK.size);
+	} else if (slice_starts_with(sealed, RESPONSES_REDACTED_MARK)) {
+		event.kind = CHAT_EVENT_REDACTED;
+		event.text = slice_after(sealed, RESPONSES_REDACTED_MARK.size);
+	}
+	if (event.text.size)
+		tell(sink, &event);
 }
 
 /* Of the items only calls are content as they open. */
@@ -171,6 +187,7 @@ static void read_item(struct chat_reader *reader, const struct json_parser *p, s
 int responses_read_event(struct chat_reader *reader, const struct json_parser *p, struct chat_sink *sink)
 {
 	struct slice type = chat_member_text(p, 0, SLICE("type"));
+	uint64_t before = reader->sequence;
 
 	if (json_type(p, 0) != JSON_OBJECT)
 		return -EPROTO;
@@ -189,11 +206,15 @@ int responses_read_event(struct chat_reader *reader, const struct json_parser *p
 		read_start(reader, p, sink);
 	else if (slice_equal(type, SLICE("response.output_item.added")))
 		read_item(reader, p, sink);
+	else if (slice_equal(type, SLICE("response.output_item.done")))
+		read_sealed(p, sink);
 	else if (slice_equal(type, SLICE("response.completed")) || slice_equal(type, SLICE("response.incomplete")))
 		read_end(reader, p, sink);
 	else if (slice_equal(type, SLICE("response.failed")) || slice_equal(type, SLICE("error")) ||
-		 chat_given(p, json_member(p, 0, SLICE("error"))))
-		read_error(reader, p, sink);
+		 chat_given(p, json_member(p, 0, SLICE("error")))) {
+		reader->sequence = before;
+		read_error(p, sink);
+	}
 	return 0;
 }
 
@@ -201,6 +222,7 @@ const struct chat_dialect chat_responses = {
 	.name = "responses",
 	.has = (1 << CHAT_NEEDS) - 1,
 	.read_request = responses_read_request,
+	.read_answer = responses_read_answer,
 	.write_answer = responses_write_answer,
 	.read_event = responses_read_event,
 	.write_event = responses_write_event,

@@ -35,6 +35,7 @@ struct slice responses_event_name(const struct json_parser *p);
 int responses_read_input(struct chat_reading *r, json_ref value);
 
 int responses_read_request(const struct json_parser *p, struct chat *chat, struct openai_problem *problem);
+int responses_read_answer(const struct json_parser *p, struct chat *chat, struct chat_answer *answer);
 int responses_write_answer(const struct chat_answer *answer, const struct chat_frame *frame, struct text *body);
 int responses_read_event(struct chat_reader *reader, const struct json_parser *p, struct chat_sink *sink);
 void responses_write_event(

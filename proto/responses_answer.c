@@ -1,5 +1,100 @@
-/* Whole answers of the Responses API, written from the form of a chat. */
+/* Whole answers of the Responses API, read into the form of a chat and written from it. */
 #include "proto/responses.h"
+
+/* ---- reading ------------------------------------------------------------------------------------------------ */
+
+static int add_part(
+	struct chat *chat, struct chat_answer *answer, enum chat_part_kind kind, struct slice text, struct chat_part **part)
+{
+	*part = chat_add_part(chat, &answer->parts, kind);
+	if (!*part)
+		return chat->err;
+	(*part)->text = text.data ? text : SLICE("");
+	answer->output_bytes += text.size;
+	return 0;
+}
+
+static int read_message(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref item)
+{
+	json_ref content = json_member(p, item, SLICE("content"));
+	struct slice text, refusal;
+	struct chat_part *part;
+	int err = 0;
+
+	for (json_ref v = chat_first(p, content); v != JSON_NONE && !err; v = json_next(p, v)) {
+		text = chat_member_text(p, v, SLICE("text"));
+		refusal = chat_member_text(p, v, SLICE("refusal"));
+		if (text.size)
+			err = add_part(chat, answer, CHAT_TEXT, text, &part);
+		else if (refusal.size)
+			err = add_part(chat, answer, CHAT_REFUSAL, refusal, &part);
+	}
+	return err;
+}
+
+static int read_call(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref item)
+{
+	struct chat_part *part;
+	int err = add_part(chat, answer, CHAT_TOOL_CALL, slice_of(NULL, 0), &part);
+
+	if (err)
+		return err;
+	part->id = chat_member_text(p, item, SLICE("call_id"));
+	part->name = chat_member_text(p, item, SLICE("name"));
+	part->arguments = chat_member_text(p, item, SLICE("arguments"));
+	if (!part->arguments.size)
+		part->arguments = SLICE("{}");
+	answer->output_bytes += part->name.size + part->arguments.size;
+	return part->id.size && part->name.size ? 0 : -EPROTO;
+}
+
+static int read_reasoning(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref item)
+{
+	struct slice sealed = chat_member_text(p, item, SLICE("encrypted_content"));
+	struct chat_part *part;
+	int err = 0;
+
+	if (slice_starts_with(sealed, RESPONSES_REDACTED_MARK))
+		return add_part(chat, answer, CHAT_REDACTED_THINKING,
+			slice_after(sealed, RESPONSES_REDACTED_MARK.size), &part);
+	for (json_ref v = chat_first(p, json_member(p, item, SLICE("summary"))); v != JSON_NONE && !err;
+		v = json_next(p, v))
+		err = add_part(chat, answer, CHAT_THINKING, chat_member_text(p, v, SLICE("text")), &part);
+	if (!err && !answer->parts.last && sealed.size)
+		err = add_part(chat, answer, CHAT_THINKING, slice_of(NULL, 0), &part);
+	if (!err && slice_starts_with(sealed, RESPONSES_SIGNATURE_MARK))
+		answer->parts.last->signature = slice_after(sealed, RESPONSES_SIGNATURE_MARK.size);
+	return err;
+}
+
+static int read_item(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref item)
+{
+	struct slice type = chat_member_text(p, item, SLICE("type"));
+
+	if (slice_equal(type, SLICE("message")))
+		return read_message(p, chat, answer, item);
+	if (slice_equal(type, SLICE("function_call")))
+		return read_call(p, chat, answer, item);
+	if (slice_equal(type, SLICE("reasoning")))
+		return read_reasoning(p, chat, answer, item);
+	return 0;
+}
+
+int responses_read_answer(const struct json_parser *p, struct chat *chat, struct chat_answer *answer)
+{
+	struct openai_answer figures;
+	int err = responses_read_figures(p, &figures);
+
+	*answer = (struct chat_answer){0};
+	if (err)
+		return err;
+	answer->id = chat_member_text(p, 0, SLICE("id"));
+	answer->usage = figures.usage;
+	answer->finish = chat_finish_of(figures.finish_reason);
+	for (json_ref v = json_first(p, json_member(p, 0, SLICE("output"))); v != JSON_NONE && !err; v = json_next(p, v))
+		err = read_item(p, chat, answer, v);
+	return err;
+}
 
 /* ---- the object --------------------------------------------------------------------------------------------- */
 

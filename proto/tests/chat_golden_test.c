@@ -26,6 +26,7 @@ static const struct {
 	{&chat_mistral, PROVIDER},
 	{&chat_cohere, PROVIDER},
 	{&chat_anthropic, CLIENT | PROVIDER},
+	{&chat_responses, CLIENT},
 	{&chat_gemini, PROVIDER},
 };
 
@@ -132,7 +133,9 @@ static struct chat_frame make_frame(const struct openai_usage *usage)
 		.created_s = 1790000000,
 		.prompt_tokens_estimate = 3,
 		.include_usage = true,
-		.usage = *usage};
+		.usage = *usage,
+		.id = SLICE("01K00000000000000000000000"),
+		.echo = SLICE(",\"tools\":[]")};
 }
 
 static void check_answer(struct fixture *f, const char *name, const struct chat_dialect *from,
@@ -217,7 +220,7 @@ static void relay_stream(struct relay *relay, const struct chat_dialect *from, s
 
 	clear_out(relay->f);
 	relay->reader = (struct chat_reader){0};
-	relay->writer = (struct chat_writer){.open = -1};
+	relay->writer = (struct chat_writer){.open = -1, .kept.arena = &relay->f->arena};
 	relay->frame = make_frame(&relay->reader.usage);
 	relay->over = false;
 	sse_init(&sse, memory, FIXTURE_DOCUMENT_BYTES);
