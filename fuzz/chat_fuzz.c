@@ -1,5 +1,5 @@
 /*
- * Fuzzes what goes between dialects: requests, whole answers and streams, each from either dialect to the other. What
+ * Fuzzes what goes between two dialects of a table: requests, whole answers and streams, each from one to the other. What
  * is written must be JSON (of a stream: each of its events), what is refused must say why, and a request that was
  * written must be read by the other dialect's own reader and, where nothing was dropped, say the same when it is
  * written back and forth once more. A stream is read again in pieces and must give the same.
@@ -179,11 +179,11 @@ static void fuzz_request(
 	unsigned dropped = 0;
 	char *document;
 
-	if (json_type(room->parser, 0) != JSON_OBJECT || !rewrite(room, from, to, &target, &first, &dropped))
+	if (json_type(room->parser, 0) != JSON_OBJECT || !to->write_request || !rewrite(room, from, to, &target, &first, &dropped))
 		return;
 	document = parse(room, text_slice(&first));
 	assert(document);
-	if (rewrite(room, to, from, &target, &back, &dropped)) {
+	if (from->write_request && rewrite(room, to, from, &target, &back, &dropped)) {
 		free(document);
 		document = parse(room, text_slice(&back));
 		assert(document);
@@ -204,6 +204,7 @@ static struct chat_frame make_frame(unsigned choices, const struct openai_usage 
 		.members = SLICE("\"x-llm-gateway\":{}"),
 		.created_s = 5,
 		.include_usage = choices & CHOICE_USAGE,
+		.id = SLICE("01K00000000000000000000000"),
 		.usage = *usage};
 }
 
@@ -262,7 +263,7 @@ static struct text relay_stream(struct room *room, const struct chat_dialect *fr
 	static const struct openai_usage nothing;
 	struct relay relay = {.sink.event = relay_event,
 		.to = to,
-		.writer.open = -1,
+		.writer = {.open = -1, .kept.arena = &room->arena},
 		.frame = make_frame(choices, &nothing),
 		.out = open_out(room)};
 	char *memory = malloc(2 * DOCUMENT_MAX_BYTES), *piece, *document;
@@ -325,13 +326,26 @@ static void fuzz_stream(struct room *room, const struct chat_dialect *from, cons
 	check_stream(room, text_slice(&whole));
 }
 
+/* Both ways of each; no provider is written to in the dialect of Responses. */
+static const struct pair {
+	const struct chat_dialect *first, *second;
+} pairs[] = {
+	{&chat_openai, &chat_anthropic},
+	{&chat_openai, &chat_responses},
+	{&chat_anthropic, &chat_responses},
+};
+
+/* The first byte 'a' to 'e' is the first pair, 'f' to 'k' the second, and so on. */
+enum { PAIRS = sizeof(pairs) / sizeof(pairs[0]) };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, data + size};
 	unsigned kind = input_byte(&input), choices = input_byte(&input);
 	uint8_t seed = input_byte(&input);
-	const struct chat_dialect *from = kind & 1 ? &chat_anthropic : &chat_openai;
-	const struct chat_dialect *to = kind & 1 ? &chat_openai : &chat_anthropic;
+	const struct pair *pair = &pairs[(kind / 6 + 16 * (PAIRS - 1)) % PAIRS];
+	const struct chat_dialect *from = kind & 1 ? pair->second : pair->first;
+	const struct chat_dialect *to = kind & 1 ? pair->first : pair->second;
 	struct slice rest = input_rest(&input);
 	struct room room;
 	char *document;

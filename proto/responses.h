@@ -23,6 +23,28 @@ int responses_read_common(const struct json_parser *p, struct openai_request *re
 void responses_edit_request(const struct json_parser *p, const struct openai_request *request, struct slice model_json,
 	char *added, struct json_edits *edits);
 
+/* What of a request its conversation depends on. Slices and refs as all others: until the view's next parse. */
+struct responses_conversation {
+	bool store; /* the answer is kept, as it is unless the request says no */
+	struct slice previous_id; /* NULL data: a new conversation */
+	struct slice input;       /* JSON */
+	json_ref previous, store_value;
+};
+/* 0; -EINVAL with *problem. */
+int responses_read_conversation(
+	const struct json_parser *p, struct responses_conversation *c, struct openai_problem *problem);
+
+/* What is kept of an answer, which is `object`, to an input. Takes RESPONSES_KEPT_FRAME_BYTES more than both. */
+enum { RESPONSES_KEPT_FRAME_BYTES = 64 };
+void responses_write_kept(struct slice input, struct slice object, struct text *document);
+/* The view holds such a document: the items that continue its conversation, without brackets; no more bytes than it has.
+ * 0; -EPROTO. */
+int responses_read_kept(const struct json_parser *p, struct text *items);
+/* Edits the request that the view holds, so that its input begins with these items and refers to nothing. `input`: memory for
+ * the new one, RESPONSES_KEPT_FRAME_BYTES more than both, kept as long as the edits. */
+void responses_continue(const struct json_parser *p, const struct responses_conversation *c, struct slice items,
+	struct text *input, struct json_edits *edits);
+
 /* As openai_read_answer(); openai_edit_answer() does the edits. */
 int responses_read_figures(const struct json_parser *p, struct openai_answer *answer);
 

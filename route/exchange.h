@@ -121,6 +121,7 @@ struct exchange {
 	struct chat *chat; /* of the body, once it was looked at; its texts are good while the view holds the body */
 	bool chat_read;
 	int chat_error;
+	struct conversation *conversation; /* of the Responses API; NULL: of another one */
 	struct openai_problem problem; /* why a candidate cannot serve it */
 	/* The plan. */
 	unsigned candidate_next; /* of plan.candidates */

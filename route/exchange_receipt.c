@@ -89,7 +89,10 @@ static struct slice trim(struct slice s)
 /* The key's own tags first: a request adds to them. "k=v,k2=v2". */
 static void add_tags(struct exchange *e)
 {
-	struct slice rest = http_header(&e->request->head, SLICE("x-gateway-tags")), pair, name, value;
+	struct slice rest = slice_of(NULL, 0), pair, name, value;
+
+	if (e->request) /* else its client left while something else was awaited */
+		rest = http_header(&e->request->head, SLICE("x-gateway-tags"));
 
 	for (unsigned i = 0; i < e->key->tag_count; i++)
 		add_tag(&e->receipt, slice_of_string(e->key->tags[i].name), slice_of_string(e->key->tags[i].value));

@@ -1,5 +1,5 @@
 /* The exchange's way in: who calls, what the body says, and what of it is refused before a provider hears of it. */
-#include "route/exchange.h"
+#include "route/exchange_conversation.h"
 #include "route/roles.h"
 #include "route/service.h"
 
@@ -165,10 +165,13 @@ static bool refuse_closed(struct exchange *e)
 	return false;
 }
 
-void exchange_run(struct exchange *e)
+/* Reads the body, which what was said before may take the place of; see exchange_conversation.c. */
+static void run_body(struct exchange *e)
 {
-	e->body_begun_ns = exchange_now_ns(e);
-	if (refuse_closed(e) || !read_body(e))
+	if (!read_body(e))
+		return;
+	e->view_lost = false;
+	if (e->api == API_RESPONSES && exchange_converse(e, run_body) != CONVERSATION_READY)
 		return;
 	e->model_name = arena_copy(&e->arena, e->asked.model);
 	e->stream = e->asked.stream;
@@ -179,6 +182,13 @@ void exchange_run(struct exchange *e)
 	}
 	if (exchange_plan(e))
 		exchange_limit(e);
+}
+
+void exchange_run(struct exchange *e)
+{
+	e->body_begun_ns = exchange_now_ns(e);
+	if (!refuse_closed(e))
+		run_body(e);
 }
 
 void exchange_go(struct exchange *e)

@@ -3,7 +3,7 @@
  * until then another candidate can take over unseen; from the first content on a failure is told as an event. The end
  * marker, and the summary before it, wait for the receipt.
  */
-#include "route/exchange.h"
+#include "route/exchange_conversation.h"
 
 #include "core/clock.h"
 #include "proto/chat_openai.h"
@@ -344,10 +344,13 @@ static bool name_event(const struct exchange *e, struct text *lead)
 
 static unsigned edit_named(struct exchange *e, struct slice data, struct iovec *iov, size_t *size)
 {
+	const struct json_parser *json = e->gateway_shard->json;
 	struct json_edits edits;
 
 	json_edits_init(&edits);
-	e->candidate->dialect->edit_event(e->gateway_shard->json, e->model_json, &edits);
+	e->candidate->dialect->edit_event(json, e->model_json, &edits);
+	if (e->conversation)
+		conversation_edit_answer(e, json_member(json, 0, SLICE("response")), &edits);
 	return json_edited(&edits, data, iov, size);
 }
 
@@ -487,16 +490,36 @@ static void stream_settled(struct exchange *e, int result)
 		.code = SLICE("store_not_writable"),
 		.message = SLICE("The answer's receipt could not be stored, so the stream was not completed.")};
 
-	if (result < 0) {
+	if (conversation_lost(e))
+		error.message = SLICE("The conversation could not be stored, so the stream was not completed.");
+	if (result < 0 || conversation_lost(e)) {
 		e->status = error.status;
 		write_error_event(e, &error);
 	}
 	finish(e);
 }
 
+static void append_stream(struct exchange *e)
+{
+	if (conversation_lost(e))
+		e->status = 503;
+	exchange_append_receipt(e, stream_settled);
+}
+
+/* Of an event as it is written: what follows "data: ", one line. */
+static struct iovec data_of(struct slice event)
+{
+	static const struct slice lead = {"\ndata: ", 7};
+	const char *at = event.size ? memmem(event.data, event.size, lead.data, lead.size) : NULL;
+	struct slice data = at ? slice_after(event, (size_t)(at - event.data) + lead.size) : slice_of(NULL, 0);
+
+	return (struct iovec){(void *)(uintptr_t)data.data, data.size};
+}
+
 /* `last`: the dialect's last event. */
 static void end_stream(struct exchange *e, struct slice last)
 {
+	struct iovec data = data_of(last);
 	size_t capacity = END_EVENT_BYTES + last.size;
 	struct text event = text_over(arena_alloc(&e->arena, capacity), capacity);
 
@@ -515,7 +538,8 @@ static void end_stream(struct exchange *e, struct slice last)
 	text_add(&event, last);
 	e->end_event = text_slice(&event);
 	e->state = EXCHANGE_SETTLING;
-	exchange_append_receipt(e, stream_settled);
+	if (!exchange_keep_answer(e, &data, 1, true, append_stream))
+		append_stream(e);
 }
 
 /* Where the gateway writes the events, it says last what the dialect wants there: usage, and all that was told. */

@@ -3,7 +3,7 @@
  * same way, and a stream event by event. The form is good until the JSON view's next parse, so each of these is done in
  * one go.
  */
-#include "route/exchange.h"
+#include "route/exchange_conversation.h"
 
 #include "core/clock.h"
 
@@ -107,8 +107,7 @@ int exchange_translate_request(struct exchange *e, const struct exchange_candida
 struct chat_frame exchange_frame(const struct exchange *e, struct slice members)
 {
 	enum { BYTES_PER_TOKEN = 4 };
-
-	return (struct chat_frame){
+	struct chat_frame frame = {
 		.model_json = e->model_json,
 		.members = members,
 		.created_s = e->received_wall_ns / NS_PER_S,
@@ -123,6 +122,9 @@ struct chat_frame exchange_frame(const struct exchange *e, struct slice members)
 		.id = slice_of(e->id_text + sizeof(e->id_text) - ULID_TEXT_BYTES, ULID_TEXT_BYTES),
 		.echo = e->chat ? e->chat->echo : slice_of(NULL, 0),
 	};
+
+	conversation_frame(e, &frame);
+	return frame;
 }
 
 int exchange_read_translated(struct exchange *e, struct chat_answer *whole, struct openai_answer *figures)

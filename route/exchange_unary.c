@@ -2,7 +2,7 @@
  * Whole bodies of providers: collected, judged, then either the client's answer (edited in place, never rebuilt) or the
  * reason why an attempt failed. A body that came in one piece stays in the receive buffer in which it arrived.
  */
-#include "route/exchange.h"
+#include "route/exchange_conversation.h"
 
 #include "core/clock.h"
 
@@ -189,10 +189,24 @@ static void answer_settled(struct exchange *e, int result)
 		exchange_refuse(e, &error, SLICE("x-should-retry: false\r\n"));
 		return;
 	}
+	if (conversation_lost(e)) {
+		error.message = SLICE("The conversation could not be stored, so the answer was withheld. Send 'store' as "
+				      "false to do without.");
+		exchange_refuse(e, &error, SLICE("x-should-retry: false\r\n"));
+		return;
+	}
 	e->answered = true;
 	e->state = EXCHANGE_ENDED;
 	if (!e->gone)
 		http_respond_borrowed(e->request, e->status, e->answer_headers, e->answer_iov, e->answer_iov_count);
+}
+
+/* What goes on with the answer is kept by now. */
+static void append_answer(struct exchange *e)
+{
+	if (conversation_lost(e))
+		e->status = 503;
+	exchange_append_receipt(e, answer_settled);
 }
 
 #define MEMBER "\"x-llm-gateway\":"
@@ -204,6 +218,7 @@ static void edit_answer(
 
 	openai_edit_answer(json, answer, e->model_json, members, sizeof(MEMBER) - 1, added, edits);
 	dialect_edit_finish(e->candidate->dialect, json, edits);
+	conversation_edit_answer(e, 0, edits);
 }
 
 /* `whole` is the answer where it is translated. */
@@ -298,5 +313,6 @@ void exchange_collected(struct exchange *e)
 		return;
 	}
 	e->state = EXCHANGE_SETTLING;
-	exchange_append_receipt(e, answer_settled);
+	if (!exchange_keep_answer(e, e->answer_iov, e->answer_iov_count, false, append_answer))
+		append_answer(e);
 }

@@ -2,7 +2,7 @@
  * Attempts: one call after the other to the candidates of the plan, until one serves or none is left. Nothing that a
  * provider sends is trusted: each answer is judged before the client sees any of it.
  */
-#include "route/exchange.h"
+#include "route/exchange_conversation.h"
 #include "route/upstream.h"
 
 #include "core/clock.h"
@@ -119,6 +119,7 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 					   : SLICE("max_tokens");
 	json_edits_init(&edits);
 	candidate->dialect->edit_request(json, &e->asked, model_json, added, &edits);
+	conversation_edit_request(e, &edits);
 	err = edit_fields(e, candidate, &edits);
 	if (err)
 		return err;

@@ -46,7 +46,9 @@ static int open_services(struct node *node, char *why, size_t why_bytes)
 		.shard_count = node->options.shard_count,
 		.journal_bytes = node->options.journal_bytes,
 		.ring_without = node->options.ring.without,
-		.node = node->options.name};
+		.node = node->options.name,
+		.secret = node->options.secret,
+		.previous_secret = node->options.previous_secret};
 	struct tenancy_options tenancy = {.bind = bind_config, .context = node, .ring_without = node->options.ring.without};
 	int rc = 0;
 

@@ -9,6 +9,8 @@ void page_readyz(struct exchange *exchange);
 void page_metrics(struct exchange *exchange);
 void page_models(struct exchange *exchange);
 void page_model(struct exchange *exchange);
+void page_response(struct exchange *exchange); /* responses_pages.c */
+void page_response_remove(struct exchange *exchange);
 void page_receipt(struct exchange *exchange);
 
 void admin_status(struct exchange *exchange);

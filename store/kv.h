@@ -9,7 +9,7 @@
 
 #include "core/slice.h"
 
-enum kv_family { KV_META, KV_RECEIPTS, KV_INDEX, KV_COUNTERS, KV_RECORDS, KV_FAMILY_COUNT };
+enum kv_family { KV_META, KV_RECEIPTS, KV_INDEX, KV_COUNTERS, KV_RECORDS, KV_SEALED, KV_FAMILY_COUNT };
 
 struct kv;
 struct kv_batch;

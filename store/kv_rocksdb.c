@@ -15,7 +15,8 @@
 
 #include "store/kv_log.h"
 
-static const char *const family_names[KV_FAMILY_COUNT] = { "default", "receipts", "index", "counters", "records" };
+static const char *const family_names[KV_FAMILY_COUNT] = {
+	"default", "receipts", "index", "counters", "records", "sealed" };
 
 enum kv_sizes {
 	WRITE_BUFFER_BYTES = 32 << 20,

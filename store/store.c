@@ -35,7 +35,11 @@ static int open_database(struct store *store, const struct store_options *option
 	rc = kv_open(&store->kv, path, false, why, why_bytes);
 	if (rc < 0)
 		return rc;
-	return commit_open(&store->commit, store->kv, options->node, why, why_bytes);
+	rc = commit_open(&store->commit, store->kv, options->node, why, why_bytes);
+	if (rc < 0)
+		return rc;
+	return sealed_open(&store->sealed, store->kv, options->data_dir, options->secret, options->previous_secret, why,
+		why_bytes);
 }
 
 static int open_journals(struct store *store, const struct store_options *options, char *why, size_t why_bytes)
@@ -105,6 +109,7 @@ static int open_threads(struct store *store, const struct store_options *options
 	if (rc < 0)
 		return rc;
 	store->writer_made = true;
+	store_sealed_init(store);
 	rc = shard_open(&store->reader, &reader, why, why_bytes);
 	if (rc < 0)
 		return rc;
@@ -169,6 +174,8 @@ void store_close(struct store *store)
 	free(store->journals);
 	if (store->recents)
 		recents_close(store->recents);
+	if (store->sealed)
+		sealed_close(store->sealed);
 	if (store->commit)
 		commit_close(store->commit);
 	if (store->kv)

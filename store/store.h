@@ -14,6 +14,7 @@
 
 #include "core/shard.h"
 #include "store/counters.h"
+#include "store/sealed.h"
 
 struct store;
 
@@ -26,6 +27,7 @@ struct store_options {
 	size_t journal_bytes;      /* per shard */
 	uint32_t ring_without;     /* for its service threads' rings */
 	const char *node;
+	const char *secret, *previous_secret; /* of sealed content: see sealed.h; NULL: none */
 };
 
 /* Opens, migrates, replays journals, starts the threads. On failure `why` tells what is wrong and what to do. */
@@ -83,6 +85,31 @@ struct store_query {
 
 void store_query_start(struct store *store, struct store_query *query);
 void store_query_fini(struct store_query *query);
+
+/*
+ * Sealed content (store/sealed.h), off the shard: what is kept or removed goes by the writer's thread and is as durable as
+ * receipts are when done() runs on the shard, what is asked for by the reader's. Its memory is its owner's; slices stay
+ * valid until done.
+ */
+enum store_sealed_kind { STORE_SEALED_PUT, STORE_SEALED_GET, STORE_SEALED_REMOVE };
+
+struct store_sealed {
+	struct letter letter;
+	struct shard *shard;
+	void (*done)(struct store_sealed *sealed);
+	enum store_sealed_kind kind;
+	struct sealed_name name;
+	struct slice value;    /* to keep */
+	uint32_t ttl_s;        /* of what is kept; 0: without end */
+	/* Out. `found` is malloc'ed, for store_sealed_fini(). */
+	int result; /* as the function of sealed.h */
+	char *found;
+	size_t found_size;
+	struct store *store;
+};
+
+void store_sealed_start(struct store *store, struct store_sealed *sealed);
+void store_sealed_fini(struct store_sealed *sealed);
 
 /* What the start found of a key, of a team (workspace, team) or of a workspace; NULL: no calls. Any thread. */
 const struct recent *store_recent(

@@ -10,11 +10,15 @@ struct store {
 	struct disk_lock *lock;
 	struct kv *kv;
 	struct commit *commit;
+	struct sealed *sealed;
+	struct timer expiry; /* of what is sealed; on the writer's thread */
 	unsigned journal_count;
 	struct journal **journals;
 	struct recents *recents;
 	uint64_t replayed;
 	bool writer_made, reader_made;
 };
+
+void store_sealed_init(struct store *store); /* sealed_letters.c: before the writer starts */
 
 #endif

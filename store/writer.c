@@ -104,7 +104,7 @@ static void note_group(struct writer *writer, unsigned receipts)
 	atomic_fetch_add_explicit(&writer->bytes, commit_bytes(writer->commit), memory_order_relaxed);
 }
 
-static void on_failed(struct writer *writer)
+void writer_failed(struct writer *writer)
 {
 	atomic_fetch_add_explicit(&writer->failed_commits, 1, memory_order_relaxed);
 	atomic_store(&writer->failing, true);
@@ -144,14 +144,14 @@ void writer_run(struct writer *writer)
 			return;
 		}
 		if (kv_reopen(writer->kv) < 0) {
-			on_failed(writer);
+			writer_failed(writer);
 			return;
 		}
 	}
 	rc = drain(writer, GROUPS_A_TURN);
 	send_back_committed(writer);
 	if (rc < 0) {
-		on_failed(writer);
+		writer_failed(writer);
 		return;
 	}
 	atomic_store(&writer->failing, false);
@@ -169,7 +169,7 @@ int writer_write(struct writer *writer, struct kv_batch *batch)
 		return -EIO;
 	rc = kv_write(writer->kv, batch, true);
 	if (rc < 0)
-		on_failed(writer);
+		writer_failed(writer);
 	return rc;
 }
 

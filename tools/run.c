@@ -175,6 +175,8 @@ static void on_shard_started(void *context)
 static int open_node(struct run *run, struct settings *settings, char *why, size_t why_bytes)
 {
 	struct node_options options = { .name = run->name,
+					.secret = getenv("TOLLGATE_KEK"),
+					.previous_secret = getenv("TOLLGATE_KEK_PREVIOUS"),
 					.settings = settings,
 					.shard_count = run->shard_count,
 					.journal_bytes = CONFIG_JOURNAL_BYTES,

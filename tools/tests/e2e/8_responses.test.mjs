@@ -1,7 +1,8 @@
 // The Responses API with the official SDK: bridged to providers that speak something else, passed on to those that serve it.
 import assert from "node:assert/strict";
 import OpenAI from "openai";
-import { KEY, MASTER_KEY, eventually, forgive, openWorld, post, sse } from "./harness.mjs";
+import fs from "node:fs";
+import { KEY, MASTER_KEY, eventually, forgive, openWorld, post, run, sse, startGateway } from "./harness.mjs";
 
 const openai = (world, key = KEY) => new OpenAI({ apiKey: key, baseURL: `${world.base}/v1`, maxRetries: 0 });
 const lastTo = async (world, path) => (await fetch(`${world.mock.base}/mock/last?path=${path}`)).json();
@@ -273,6 +274,105 @@ Object.assign(tests, {
   },
 });
 
+// What continues a conversation is kept by the gateway: any provider can go on with what another began.
+Object.assign(tests, {
+  async "a conversation goes on from a response, at any provider"(world) {
+    for (const first of ALL)
+      for (const second of ALL) {
+        const begun = await openai(world).responses.create({ model: `${first}/mock`, input: "One.", instructions: "Be brief." });
+        assert.equal(begun.store, true);
+        const next = await openai(world).responses.create({ model: `${second}/mock`, input: [{ role: "user", content: "Two." }], previous_response_id: begun.id });
+        assert.equal(next.previous_response_id, begun.id);
+        const third = await openai(world).responses.create({ model: `${second}/mock`, input: "Three.", previous_response_id: next.id });
+        assert.equal(third.previous_response_id, next.id);
+      }
+    const sent = await lastTo(world, "/v1/responses");
+    assert.equal(sent.previous_response_id, undefined);
+    assert.deepEqual(sent.input.map((item) => item.role), ["user", "assistant", "user", "assistant", "user"]);
+    assert.deepEqual([sent.input[0].content, sent.input[2].content, sent.input[4].content], ["One.", "Two.", "Three."]);
+    assert.equal(sent.instructions, undefined); // not inherited
+    assert.ok(sent.input.every((item) => item.id === undefined));
+    assert.deepEqual((await lastTo(world, "/v1/messages")).messages.map((m) => m.role), ["user", "assistant", "user", "assistant", "user"]);
+  },
+
+  async "a streamed response is kept as well, with its calls and its thinking"(world) {
+    for (const provider of ALL) {
+      const stream = openai(world).responses.stream({ model: `${provider}/mock-tool-parallel`, input: "One.", tools: [weather] });
+      const begun = await stream.finalResponse();
+      const outputs = begun.output.filter((item) => item.type === "function_call")
+        .map((call) => ({ type: "function_call_output", call_id: call.call_id, output: "7 degrees" }));
+      const list = await events(world, { model: `${provider}/mock`, input: outputs, previous_response_id: begun.id, tools: [weather] });
+      assert.equal(list.at(-1).type, "response.completed");
+      assert.deepEqual([list[0].response.previous_response_id, list.at(-1).response.previous_response_id], [begun.id, begun.id]);
+    }
+    const thought = await openai(world).responses.create({ model: "claude/mock-thinking", input: "One." });
+    await openai(world).responses.create({ model: "claude/mock", input: "Two.", previous_response_id: thought.id });
+    assert.equal((await lastTo(world, "/v1/messages")).messages[1].content[0].type, "thinking");
+  },
+
+  async "a response can be fetched, its input listed, and removed, by its own key alone"(world) {
+    const client = openai(world);
+    for (const provider of ALL) {
+      const made = await client.responses.create({ model: `${provider}/mock`, input: "One." });
+      const found = await client.responses.retrieve(made.id);
+      assert.deepEqual(found.output, made.output);
+      assert.equal(found.output_text, made.output_text);
+      const items = await client.responses.inputItems.list(made.id);
+      assert.deepEqual(items.data, [{ role: "user", content: "One." }]);
+      const other = openai(world, THIRD_KEY);
+      assert.equal((await refusal(other.responses.retrieve(made.id))).status, 404);
+      const foreign = await refusal(other.responses.create({ model: `${provider}/mock`, input: "Two.", previous_response_id: made.id }));
+      assert.deepEqual([foreign.status, foreign.code, foreign.param], [404, "previous_response_not_found", "previous_response_id"]);
+      assert.equal((await refusal(other.responses.delete(made.id))).status, 404);
+      await client.responses.delete(made.id);
+      assert.equal((await refusal(client.responses.retrieve(made.id))).status, 404);
+      assert.equal((await refusal(client.responses.create({ model: `${provider}/mock`, input: "Two.", previous_response_id: made.id }))).status, 404);
+    }
+    assert.equal((await refusal(client.responses.retrieve("resp_none"))).status, 404);
+  },
+
+  async "what is not to be stored is not"(world) {
+    const client = openai(world);
+    for (const provider of ALL) {
+      const made = await client.responses.create({ model: `${provider}/mock`, input: "One.", store: false });
+      assert.equal((await refusal(client.responses.retrieve(made.id))).status, 404);
+    }
+    const forgetful = openai(world, FORGETFUL_KEY);
+    const made = await forgetful.responses.create({ model: "native/mock", input: "One." });
+    assert.equal((await lastTo(world, "/v1/responses")).store, false);
+    assert.equal((await refusal(forgetful.responses.retrieve(made.id))).status, 404);
+    const refused = await refusal(forgetful.responses.create({ model: "native/mock", input: "Two.", previous_response_id: made.id }));
+    assert.deepEqual([refused.status, refused.code, refused.param], [400, "conversation_store", "previous_response_id"]);
+  },
+
+  async "a conversation's time ends"(world) {
+    const client = openai(world, BRIEF_KEY);
+    const made = await client.responses.create({ model: "claude/mock", input: "One." });
+    assert.equal((await client.responses.retrieve(made.id)).id, made.id);
+    await eventually(async () => (await client.responses.retrieve(made.id).then(() => 200, (error) => error.status)) === 404, "it ends");
+  },
+
+  async "nothing of a conversation stands readable in the data folder"(world) {
+    const secret = "Kowloon-Walled-City-1898";
+    await openai(world).responses.create({ model: "claude/mock", input: secret, metadata: { secret } });
+    const found = await run("grep", ["-rl", secret, world.dataDir]);
+    assert.equal(found.stdout, "");
+  },
+
+  async "a conversation survives the gateway's death"(world) {
+    const made = await openai(world).responses.create({ model: "claude/mock", input: "One." });
+    await world.gateway.kill();
+    Object.assign(world.gateway, await startGateway(world.build, { dataDir: world.dataDir, config: fs.readFileSync(world.gateway.file, "utf8") }));
+    assert.equal((await openai(world).responses.retrieve(made.id)).id, made.id);
+    const next = await openai(world).responses.create({ model: "gpt/mock", input: "Two.", previous_response_id: made.id });
+    assert.equal(next.status, "completed");
+  },
+});
+
+const THIRD_KEY = "third-key-for-tests-0123456789";
+const FORGETFUL_KEY = "forgetful-key-for-tests-0123456789";
+const BRIEF_KEY = "brief-key-for-tests-0123456789";
+
 const model = (id, provider, upstream, more = "") => `  - { id: ${id}, provider: ${provider}, upstream_model: ${upstream}${more}, price: { input: 1, output: 2 } }\n`;
 const BEHAVIOURS = ["mock", "mock-tool-parallel", "mock-thinking", "mock-cut", "mock-error-event", "mock-no-done", "mock-truncated", "mock-status-400",
   "mock-large-300", "mock-cached", "mock-split", "mock-events-1000"];
@@ -291,6 +391,13 @@ const options = {
   extraModels: BEHAVIOURS.map((name) => model(`claude/${name}`, "claude", name) + model(`gpt/${name}`, "mock", name) +
     model(`native/${name}`, "openai", name)).join("") + model("native/rescued", "openai", "mock-error-first", ", fallback: [claude/mock]") +
     model("native/chat-only", "openai", "mock", ", capabilities: [chat, streaming]"),
+  extra: `  - { name: third, secret: ${THIRD_KEY} }
+  - { name: forgetful, secret: ${FORGETFUL_KEY}, workspace: forgetful }
+  - { name: brief, secret: ${BRIEF_KEY}, workspace: brief }
+workspaces:
+  - { id: forgetful, retention: { conversation_store: false } }
+  - { id: brief, retention: { responses_ttl_seconds: 2 } }
+`,
 };
 
 export const suites = [{ name: "responses", open: (build) => openWorld(build, options), tests }];
