@@ -15,6 +15,7 @@ test-y += budget_test budget_bound_test
 test-y += limit_window_test limit_lease_test
 
 obj-y += roles.o json_config.o tenant.o tenancy.o tenancy_tables.o tenancy_ask.o tenancy_update.o tenancy_audit.o admin_tenants.o
+test-y += roles_test tenant_test
 
 route-tls-$(CONFIG_TLS) := gateway_tls.o
 obj-y += $(route-tls-y)

@@ -184,13 +184,14 @@ void tenant_print_row(const struct tenant *tenant, struct text *json)
 
 static struct tenant *read_row(enum tenant_kind kind, const struct config_node *tree, struct json_config *document)
 {
-	struct tenant *tenant = tenant_read(kind, config_member(tree, "settings"), document);
+	const struct config_node *settings = config_member(tree, "settings"), *meta = config_member(tree, "meta");
+	struct tenant *tenant = settings && meta ? tenant_read(kind, settings, document) : NULL;
 	struct schema_walk walk = {.errors = document->report, .warnings = document->report, .typed = true};
 
 	if (!tenant)
 		return NULL;
 	walk.memory = &tenant->memory;
-	schema_read(&walk, &meta_schema, config_member(tree, "meta"), tree, &tenant->meta);
+	schema_read(&walk, &meta_schema, meta, tree, &tenant->meta);
 	if (document->report->count || document->memory->failed || tenant->memory.failed)
 		tenant_give(&tenant);
 	return tenant;

@@ -70,25 +70,31 @@ static void tell_refusal(const struct client *client, bool parsed)
 	fputc('\n', stderr);
 }
 
-bool client_get(struct client *client, const char *path)
+bool client_ask(struct client *client, const char *method, const char *path, const char *json)
 {
+	const struct http_question question = {method, path, client->admin_key, json};
 	char why[HTTP_GET_WHY_BYTES] = "out of memory";
 	struct json_error error;
 	bool parsed;
 
 	http_answer_fini(&client->answer);
-	if (http_get(client->url, &client->trust, path, client->admin_key, &client->answer, why) < 0) {
+	if (http_ask(client->url, &client->trust, &question, &client->answer, why) < 0) {
 		fprintf(stderr, "tollgate: %s\n", why);
 		return false;
 	}
 	parsed = json_parse(client->parser, slice_of(client->answer.body, client->answer.body_bytes), &error) == 0;
-	if (client->answer.status != 200) {
+	if (client->answer.status != 200 && client->answer.status != 201) {
 		tell_refusal(client, parsed);
 		return false;
 	}
 	if (!parsed)
 		fprintf(stderr, "tollgate: %.100s did not answer with JSON; is it a tollgate?\n", client->url);
 	return parsed;
+}
+
+bool client_get(struct client *client, const char *path)
+{
+	return client_ask(client, "GET", path, NULL);
 }
 
 void client_print_safely(struct slice text, FILE *to)

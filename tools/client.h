@@ -34,7 +34,7 @@ enum { CLIENT_OPTION_URL = 'u', CLIENT_OPTION_KEY = 'a', CLIENT_OPTION_JSON = 'j
 	"      --url URL        the gateway to ask (default: http://127.0.0.1:8080)\n"                                 \
 	"      --ca FILE        issuers that are trusted, PEM (default for https: the system's)\n"                     \
 	"      --insecure       trust any certificate\n"                                                              \
-	"      --admin-key KEY  its master key (default: $TOLLGATE_MASTER_KEY)\n"                                      \
+	"      --admin-key KEY  master key or admin token (default: $TOLLGATE_MASTER_KEY)\n"                           \
 	"      --json           print JSON\n"                                                                          \
 	"  -h, --help           this text\n"
 
@@ -47,6 +47,9 @@ void client_close(struct client *client);
 
 /* GETs and parses. True on 200; else says on stderr what is wrong. The view lives until the next call. */
 bool client_get(struct client *client, const char *path);
+
+/* The same with another method and a body, which may be NULL; true on 200 and 201. */
+bool client_ask(struct client *client, const char *method, const char *path, const char *json);
 
 /* Prints text from elsewhere with its control characters replaced, so that nobody's model name drives a terminal. */
 void client_print_safely(struct slice text, FILE *to);

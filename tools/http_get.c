@@ -135,15 +135,18 @@ static ssize_t receive(const struct connection *c, char *bytes, size_t capacity)
 	return errno == EAGAIN ? -ETIMEDOUT : -errno;
 }
 
-static int send_request(const struct connection *c, const struct target *target, const char *path, const char *bearer)
+static int send_request(const struct connection *c, const struct target *target, const struct http_question *q)
 {
-	static const char form[] = "GET %s%s HTTP/1.1\r\nhost: %s\r\naccept: application/json\r\nconnection: close\r\n"
-				   "%s%s%s\r\n";
-	char *request = NULL;
-	int size = asprintf(&request, form, target->prefix, path, target->authority,
-		bearer ? "authorization: Bearer " : "", bearer ? bearer : "", bearer ? "\r\n" : "");
-	int rc;
+	static const char form[] = "%s %s%s HTTP/1.1\r\nhost: %s\r\naccept: application/json\r\nconnection: close\r\n"
+				   "%s%s%s%s\r\n%s";
+	char *request = NULL, length[96] = "";
+	int size, rc;
 
+	if (q->json)
+		snprintf(length, sizeof(length), "content-type: application/json\r\ncontent-length: %zu\r\n", strlen(q->json));
+	size = asprintf(&request, form, q->method, target->prefix, q->path, target->authority,
+		q->bearer ? "authorization: Bearer " : "", q->bearer ? q->bearer : "", q->bearer ? "\r\n" : "", length,
+		q->json ? q->json : "");
 	if (size < 0)
 		return -ENOMEM;
 	rc = send_all(c, request, (size_t)size);
@@ -215,7 +218,7 @@ static void close_connection(struct connection *c)
 	close(c->fd);
 }
 
-int http_get(const char *base, const struct http_trust *trust, const char *path, const char *bearer,
+int http_ask(const char *base, const struct http_trust *trust, const struct http_question *question,
 	struct http_answer *answer, char why[static HTTP_GET_WHY_BYTES])
 {
 	const char *reason;
@@ -227,14 +230,14 @@ int http_get(const char *base, const struct http_trust *trust, const char *path,
 
 	if (rc < 0)
 		return rc;
-	if (!is_header_value(bearer) || !is_header_value(target.prefix)) {
+	if (!is_header_value(question->bearer) || !is_header_value(target.prefix)) {
 		snprintf(why, HTTP_GET_WHY_BYTES, "the key and the URL may not hold control characters");
 		return -EINVAL;
 	}
 	rc = open_connection(&connection, &target, trust, why);
 	if (rc < 0)
 		return rc;
-	rc = send_request(&connection, &target, path, bearer);
+	rc = send_request(&connection, &target, question);
 	if (rc == 0)
 		rc = read_all(&connection, &bytes, &size);
 	if (rc < 0)

@@ -1,4 +1,4 @@
-/* One blocking GET for the command line: HTTP/1.1 over TCP or TLS, the connection closed after it. */
+/* One blocking request for the command line: HTTP/1.1 over TCP or TLS, the connection closed after it. */
 #ifndef TOOLS_HTTP_GET_H
 #define TOOLS_HTTP_GET_H
 
@@ -12,11 +12,14 @@ struct http_answer {
 
 enum { HTTP_GET_PADDING = 64, HTTP_GET_BYTES_MAX = 64 << 20, HTTP_GET_WHY_BYTES = 256 };
 
-/*
- * `base` is http[s]://HOST[:PORT][/PREFIX]; `path` begins with "/"; `bearer` may be NULL. 0, or -errno with `why` for
- * people. Gives up after 30 s without progress.
- */
-int http_get(const char *base, const struct http_trust *trust, const char *path, const char *bearer,
+struct http_question {
+	const char *method, *path; /* the path begins with "/" */
+	const char *bearer;        /* may be NULL */
+	const char *json;          /* the body; NULL: none */
+};
+
+/* `base` is http[s]://HOST[:PORT][/PREFIX]. 0, or -errno with `why` for people. Gives up after 30 s without progress. */
+int http_ask(const char *base, const struct http_trust *trust, const struct http_question *question,
 	struct http_answer *answer, char why[static HTTP_GET_WHY_BYTES]);
 void http_answer_fini(struct http_answer *answer);
 

@@ -12,6 +12,7 @@ static const struct command {
 	{"run", cli_run, "serve in the foreground"},
 	{"check", cli_check, "validate a configuration, or the receipts of a data directory"},
 	{"receipts", cli_receipts, "print receipts, and follow new ones"},
+	{"keys", cli_keys, "create, list, show, update, rotate and revoke keys"},
 	{"status", cli_status, "print the state of a running gateway"},
 	{"features", cli_features, "print the choices of the build and the versions of its libraries"},
 };

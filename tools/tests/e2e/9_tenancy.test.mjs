@@ -185,6 +185,289 @@ const tenants = {
   },
 };
 
+// What each field refuses, and the member that the error names. Each row stands alone, in what else is right.
+const refusals = {
+  keys: [
+    [{ name: "" }, "name"], [{ name: 5 }, "name"], [{ name: null }, "name", "missing_field"], [{ name: "x".repeat(129) }, "name"], [{ name: "a\u0000b" }, "name"],
+    [{ workspace: "nowhere" }, "workspace"], [{ workspace: "no such name" }, "workspace"], [{ workspace: 1 }, "workspace"],
+    [{ team: "nowhere" }, "team"], [{ team: "elsewhere" }, "team"], [{ team: [] }, "team"],
+    [{ environment: "staging" }, "environment"], [{ environment: true }, "environment"],
+    [{ models: "*" }, "models"], [{ models: [1] }, "models"], [{ models: [""] }, "models"], [{ models: [null] }, "models"], [{ models: ["x".repeat(257)] }, "models"],
+    [{ endpoints: {} }, "endpoints"], [{ endpoints: [[]] }, "endpoints"],
+    [{ scopes: ["chats"] }, "scopes"], [{ scopes: "chat" }, "scopes"], [{ scopes: [true] }, "scopes"],
+    [{ limits: { rpm: -1 } }, "limits.rpm"], [{ limits: { rpm: "1" } }, "limits.rpm"], [{ limits: { rph: 1.5 } }, "limits.rph"], [{ limits: { rpd: 1e300 } }, "limits.rpd"],
+    [{ limits: { tpm: true } }, "limits.tpm"], [{ limits: { concurrency: 1e13 } }, "limits.concurrency"], [{ limits: { smooth: 1 } }, "limits.smooth"],
+    [{ limits: [] }, "limits"], [{ limits: { rpmm: 1 } }, "limits.rpmm", "unknown_field"],
+    [{ budget: { daily_usd: -1 } }, "budget.daily_usd"], [{ budget: { weekly_usd: "1" } }, "budget.weekly_usd"], [{ budget: { monthly_usd: 0.0000000001 } }, "budget.monthly_usd"],
+    [{ budget: { per_request_usd: 1e19 } }, "budget.per_request_usd"], [{ budget: { reserve_output_tokens: 0 } }, "budget.reserve_output_tokens"],
+    [{ budget: 5 }, "budget"], [{ budget: { yearly_usd: 5 } }, "budget.yearly_usd", "unknown_field"],
+    [{ limits: { daily_usd: -1 } }, "limits.daily_usd"], [{ limits: { monthly_usd: 1 }, budget: { monthly_usd: 1 } }, "limits.monthly_usd"],
+    [{ allow_ips: ["10.0.0.0/33"] }, "allow_ips"], [{ allow_ips: ["localhost"] }, "allow_ips"], [{ allow_ips: "10.0.0.1" }, "allow_ips"], [{ allow_ips: ["::1/129"] }, "allow_ips"],
+    [{ expires_at: "tomorrow" }, "expires_at"], [{ expires_at: 1799999999 }, "expires_at"], [{ expires_at: "2020-01-01T00:00:00Z" }, "expires_at"],
+    [{ tags: ["a"] }, "tags"], [{ tags: { a: 1 } }, "tags.a"], [{ tags: { a: { b: "c" } } }, "tags.a"],
+    [{ disabled: "true" }, "disabled"], [{ disabled: 1 }, "disabled"],
+    [{ secret: "mine" }, "secret", "unknown_field"], [{ secret_sha256: "00" }, "secret_sha256", "unknown_field"], [{ id: "vk_1" }, "id", "unknown_field"],
+    [{ deep: { a: { b: { c: { d: { e: { f: { g: { h: {} } } } } } } } } }, "deep.a.b.c.d.e.f.g"],
+  ],
+  teams: [
+    [{ id: "" }, "id"], [{ id: "a b" }, "id"], [{ id: 7 }, "id"], [{ id: null }, "id", "missing_field"], [{ id: "x".repeat(65) }, "id"],
+    [{ workspace: "nowhere" }, "workspace"], [{ limits: { rpm: -1 } }, "limits.rpm"], [{ budget: { daily_usd: "x" } }, "budget.daily_usd"], [{ models: [] }, "models", "unknown_field"],
+  ],
+  workspaces: [
+    [{ id: "a/b" }, "id"], [{ id: null }, "id", "missing_field"], [{ plan: "gold" }, "plan"], [{ plan: 1 }, "plan"],
+    [{ budget: { monthly_usd: true } }, "budget.monthly_usd"], [{ limits: { rpm: 1 } }, "limits", "unknown_field"],
+    [{ platform_fee_percent: 100.1 }, "platform_fee_percent"], [{ platform_fee_percent: 0.00001 }, "platform_fee_percent"], [{ platform_fee_percent: "5" }, "platform_fee_percent"],
+    [{ alerts: { threshold_percent: 0 } }, "alerts.threshold_percent"], [{ alerts: { webhook_url: "ftp://x" } }, "alerts.webhook_url"], [{ alerts: { webhook_url: 1 } }, "alerts.webhook_url"],
+    [{ allow_ips: ["x"] }, "allow_ips"], [{ residency: "atlantis" }, "residency"],
+    [{ retention: { receipts_days: 0 } }, "retention.receipts_days"], [{ retention: { audit_days: 6 } }, "retention.audit_days"], [{ retention: { audit_days: 366 } }, "retention.audit_days"],
+    [{ retention: { store_prompts: 1 } }, "retention.store_prompts"], [{ retention: { store_responses: "no" } }, "retention.store_responses"],
+    [{ retention: { conversation_store: [] } }, "retention.conversation_store"], [{ retention: { responses_ttl_seconds: 0 } }, "retention.responses_ttl_seconds"],
+    [{ auto_reload: { threshold_usd: -1 } }, "auto_reload.threshold_usd"], [{ auto_reload: { amount_usd: "1" } }, "auto_reload.amount_usd"], [{ auto_reload: { webhook_url: "x" } }, "auto_reload.webhook_url"],
+  ],
+  tokens: [
+    [{ name: "" }, "name"], [{ name: null }, "name", "missing_field"], [{ role: "root" }, "role"], [{ role: 4 }, "role"], [{ role: null }, "role", "missing_field"],
+    [{ allow_ips: ["x"] }, "allow_ips"], [{ expires_at: "never" }, "expires_at"], [{ expires_at: "2020-01-01T00:00:00Z" }, "expires_at"], [{ scopes: [] }, "scopes", "unknown_field"],
+  ],
+};
+
+const sound = { keys: { name: "sound" }, teams: { id: "sound" }, workspaces: { id: "sound" }, tokens: { name: "sound", role: "viewer" } };
+
+const fields = {
+  async "bad input names the field, and nothing is made"(world) {
+    await made(world, "/admin/workspaces", { id: "other" });
+    await made(world, "/admin/teams", { id: "elsewhere", workspace: "other" });
+    for (const [kind, rows] of Object.entries(refusals)) {
+      const before = (await changed(world, "GET", `/admin/${kind}`)).data;
+      for (const [more, param, code = "invalid_value"] of rows) {
+        const refused = await admin(world, "POST", `/admin/${kind}`, { ...sound[kind], ...more });
+        assert.equal(refused.status, 400, `${kind} ${JSON.stringify(more)}: ${refused.text}`);
+        assert.deepEqual([refused.body.error.type, refused.body.error.code, refused.body.error.param], ["invalid_request_error", code, param], `${kind} ${JSON.stringify(more)}: ${refused.text}`);
+        assert.ok(/expected|there is no|no provider|unknown field|missing|too/.test(refused.body.error.message), refused.text);
+      }
+      assert.deepEqual((await changed(world, "GET", `/admin/${kind}`)).data, before);
+    }
+  },
+
+  async "nor is anything changed"(world) {
+    const ids = { keys: (await made(world, "/admin/keys", sound.keys)).id, teams: "changing", workspaces: "changing" };
+    await made(world, "/admin/workspaces", { id: "changing" });
+    await made(world, "/admin/teams", { id: "changing" });
+    const audit = (await changed(world, "GET", "/admin/audit")).data.length;
+    for (const kind of ["keys", "teams", "workspaces"]) {
+      const target = `/admin/${kind}/${ids[kind]}`, before = await changed(world, "GET", target);
+      for (const [more, param, code] of refusals[kind]) {
+        const refused = await admin(world, "PATCH", target, more);
+        const immutable = ["id", "workspace", "environment"].includes(param) && refused.body.error.code === "immutable_field";
+        assert.equal(refused.status, 400, `${kind} ${JSON.stringify(more)}: ${refused.text}`);
+        assert.ok(refused.body.error.param === param && (immutable || refused.body.error.code === (code ?? "invalid_value")), `${kind} ${JSON.stringify(more)}: ${refused.text}`);
+        assert.deepEqual(await changed(world, "GET", target), before);
+      }
+    }
+    for (const [target, more, param] of [[`keys/${ids.keys}`, { workspace: "other" }, "workspace"], [`keys/${ids.keys}`, { environment: "dev" }, "environment"],
+      ["teams/changing", { id: "x" }, "id"], ["teams/changing", { workspace: "other" }, "workspace"], ["workspaces/changing", { id: "x" }, "id"]]) {
+      const refused = await admin(world, "PATCH", `/admin/${target}`, more);
+      assert.deepEqual([refused.status, refused.body.error.code, refused.body.error.param], [400, "immutable_field", param]);
+    }
+    assert.equal((await changed(world, "GET", "/admin/audit")).data.length, audit, "what was refused is not in the audit log");
+  },
+
+  async "bodies that are no object, and rotations"(world) {
+    const { id } = await made(world, "/admin/keys", sound.keys);
+    for (const body of ["", "{", "[]", "null", "\"x\"", "{\"name\":\"a\",\"name\":\"b\"}", `{"x":"${"y".repeat(70000)}"}`]) {
+      const refused = await admin(world, "POST", "/admin/keys", body);
+      assert.ok([400, 413].includes(refused.status) && refused.body.error.message, `${body.slice(0, 40)}: ${refused.text}`);
+    }
+    for (const [body, param] of [[{ overlap_seconds: -1 }, "overlap_seconds"], [{ overlap_seconds: "1" }, "overlap_seconds"], [{ overlap_seconds: 2592001 }, "overlap_seconds"], [{ overlap: 1 }, "overlap"]]) {
+      const refused = await admin(world, "POST", `/admin/keys/${id}/rotate`, body);
+      assert.deepEqual([refused.status, refused.body.error.param], [400, param], refused.text);
+    }
+    for (const [method, target] of [["GET", "/admin/keys/vk_1"], ["PATCH", "/admin/keys/vk_1"], ["DELETE", "/admin/keys/vk_1"], ["POST", "/admin/keys/vk_1/rotate"],
+      ["GET", "/admin/tokens/tok_1"], ["DELETE", "/admin/tokens/tok_1"], ["PATCH", "/admin/teams/t"], ["DELETE", "/admin/workspaces/w"]]) {
+      const refused = await admin(world, method, target, /PATCH|POST/.test(method) ? {} : undefined);
+      assert.deepEqual([refused.status, refused.body.error.type], [404, "not_found_error"], `${method} ${target}: ${refused.text}`);
+    }
+  },
+};
+
+// A line for each thing that the admin API does, a column for each role: owner, admin, developer, billing, viewer.
+const ROLES = ["owner", "admin", "developer", "billing", "viewer"];
+const cells = [
+  ["GET", "/admin/status", "yyyyy"], ["GET", "/admin/deployments", "yyyyy"], ["GET", "/admin/receipts", "yyyyy"],
+  ["GET", "/admin/keys", "yyyyy"], ["GET", "/admin/teams", "yyyyy"], ["GET", "/admin/workspaces", "yyyyy"], ["GET", "/admin/keys/vk_1", "yyyyy"],
+  ["GET", "/admin/tokens", "yy..."], ["GET", "/admin/audit", "yy..."],
+  ["POST", "/admin/keys", "yyy.."], ["PATCH", "/admin/keys/vk_1", "yyy.."], ["DELETE", "/admin/keys/vk_1", "yyy.."], ["POST", "/admin/keys/vk_1/rotate", "yyy.."],
+  ["POST", "/admin/teams", "yy..."], ["PATCH", "/admin/teams/t", "yy..."], ["DELETE", "/admin/teams/t", "yy..."],
+  ["POST", "/admin/workspaces", "yy..."], ["PATCH", "/admin/workspaces/w", "yy..."], ["DELETE", "/admin/workspaces/w", "yy..."],
+  ["POST", "/admin/tokens", "y...."], ["DELETE", "/admin/tokens/tok_1", "y...."],
+  ["POST", "/admin/deployments/disable", "yy..."], ["POST", "/admin/deployments/enable", "yy..."],
+];
+
+const roles = {
+  async "what each role may do, cell by cell"(world) {
+    for (const [column, role] of ROLES.entries()) {
+      const { secret, id } = await made(world, "/admin/tokens", { name: `a ${role}`, role });
+      assert.match(id, /^tok_/);
+      for (const [method, target, allowed] of cells) {
+        const answer = await admin(world, method, target, /GET|DELETE/.test(method) ? undefined : {}, secret);
+        const forbidden = answer.status === 403 && answer.body.error.code === "role_missing";
+        assert.equal(!forbidden, allowed[column] === "y", `${role}: ${method} ${target}: ${answer.text}`);
+        assert.notEqual(answer.status, 401);
+      }
+    }
+  },
+
+  async "a token ends: removed, expired, or from elsewhere"(world) {
+    const { id, secret } = await made(world, "/admin/tokens", { name: "brief", role: "owner", expires_at: new Date(Date.now() + 3600e3).toISOString() });
+    assert.equal((await admin(world, "GET", "/admin/keys", undefined, secret)).status, 200);
+    assert.equal((await admin(world, "GET", `/admin/tokens/${id}`)).body.secret, undefined);
+    await changed(world, "DELETE", `/admin/tokens/${id}`);
+    assert.equal((await admin(world, "GET", "/admin/keys", undefined, secret)).status, 401);
+    const brief = await made(world, "/admin/tokens", { name: "very brief", role: "owner", expires_at: new Date(Date.now() + 1500).toISOString() });
+    await eventually(async () => (await admin(world, "GET", "/admin/keys", undefined, brief.secret)).body.error?.code === "expired_api_key", "it expires");
+    const far = await made(world, "/admin/tokens", { name: "far", role: "owner", allow_ips: ["192.0.2.1"] });
+    assert.equal((await admin(world, "GET", "/admin/keys", undefined, far.secret)).body.error.code, "ip_not_allowed");
+    assert.deepEqual(await ask(world, far.secret), ["401 invalid_api_key"], "a token is no key");
+  },
+
+  async "the audit log says who changed what"(world) {
+    const developer = await made(world, "/admin/tokens", { name: "=dev \"1\"", role: "developer" });
+    const key = await made(world, "/admin/keys", { name: "audited" }, developer.secret);
+    await admin(world, "PATCH", `/admin/keys/${key.id}`, { limits: { rpm: 7 } }, developer.secret);
+    await changed(world, "DELETE", `/admin/keys/${key.id}`);
+    const { data } = await changed(world, "GET", `/admin/audit?object=${key.id}`);
+    assert.deepEqual(data.map(({ action }) => action), ["key.revoke", "key.update", "key.create"]);
+    const [revoked, updated, created] = data;
+    assert.deepEqual([created.before, created.after.name, created.after.secret], [null, "audited", undefined]);
+    assert.deepEqual([updated.before.limits.rpm, updated.after.limits.rpm, updated.workspace], [0, 7, "default"]);
+    assert.deepEqual([revoked.before.status, revoked.after.status], ["active", "revoked"]);
+    assert.deepEqual(updated.actor, { kind: "token", id: developer.id, name: "=dev \"1\"", role: "developer" });
+    assert.deepEqual(revoked.actor, { kind: "master_key", id: null, name: null, role: "owner" });
+    assert.equal(revoked.address, "127.0.0.1");
+    assert.match(revoked.request_id, /^req_/);
+    assert.ok(Math.abs(new Date(revoked.timestamp) - Date.now()) < 60e3);
+    const csv = await admin(world, "GET", `/admin/audit?format=csv&object=${key.id}`);
+    assert.match(csv.headers.get("content-type"), /^text\/csv/);
+    const lines = csv.text.split("\r\n");
+    assert.equal(lines.length, 5);
+    assert.match(lines[0], /^id,timestamp,actor,/);
+    assert.ok(lines[2].includes(`"'=dev ""1"""`), lines[2]);
+    const paged = [];
+    let cursor = "";
+    do {
+      const page = await changed(world, "GET", `/admin/audit?limit=2${cursor && `&cursor=${cursor}`}`);
+      paged.push(...page.data.map(({ id }) => id));
+      cursor = page.next_cursor;
+    } while (cursor);
+    const all = (await changed(world, "GET", "/admin/audit?limit=1000")).data.map(({ id }) => id);
+    assert.deepEqual(paged, all);
+    assert.deepEqual(all, [...all].sort().reverse());
+    assert.equal(JSON.stringify(await changed(world, "GET", "/admin/audit?limit=1000")).includes(developer.secret), false);
+    assert.equal((await admin(world, "GET", "/admin/audit?format=xml")).body.error.code, "invalid_query");
+  },
+};
+
+const command = {
+  async "tollgate keys makes, shows, changes, rotates, lists and revokes"(world) {
+    const keys = (...args) => run(`${world.build}/tollgate`, ["keys", ...args, "--url", world.base], { TOLLGATE_MASTER_KEY: MASTER_KEY });
+    const json = async (...args) => {
+      const { code, stdout, stderr } = await keys(...args, "--json");
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout);
+    };
+    const key = await json("create", "--name", "by hand", "--model", "test/*", "--model", "other", "--rpm", "50", "--monthly-usd", "2.5", "--tag", "a=b=c", "--scope", "chat", "--expires", "2199-01-01T00:00:00Z");
+    assert.deepEqual([key.models, key.limits.rpm, key.budget.monthly_usd, key.tags, key.scopes], [["test/*", "other"], 50, 2.5, { a: "b=c" }, ["chat"]]);
+    const shown = await keys("show", key.id);
+    assert.match(shown.stdout, /by hand/);
+    assert.equal(shown.stdout.includes(key.secret), false);
+    assert.deepEqual((await json("update", key.id, "--rpm", "0", "--monthly-usd", "null", "--expires", "null")).expires_at, null);
+    const rotated = await json("rotate", key.id, "--overlap", "0");
+    assert.deepEqual(await ask(world, rotated.secret), ["200"]);
+    assert.match((await keys("list")).stdout, new RegExp(`${key.id} active +default`));
+    assert.equal((await json("revoke", key.id)).status, "revoked");
+    assert.match((await keys("list", "--status", "revoked")).stdout, new RegExp(key.id));
+    const bad = await keys("create", "--name", "x", "--rpm", "many");
+    assert.equal(bad.code, 1);
+    assert.match(bad.stderr, /rpm/);
+    for (const args of [[], ["make"], ["create"], ["show"], ["show", "../x"], ["revoke", key.id, "--rpm", "1"], ["update", key.id], ["list", "--rpm", "1"]]) {
+      const wrong = await keys(...args);
+      assert.deepEqual([wrong.code, /usage:/.test(wrong.stderr)], [2, true], args.join(" "));
+    }
+  },
+};
+
+// A gateway of its own for each test, that is killed and started again over the same store.
+async function reopen(world) {
+  await world.gateway.kill();
+  world.gateway = await startGateway(world.build, { dataDir: world.dataDir, config: world.config });
+}
+
+const restarts = {
+  async "what was answered is there after a kill"(world) {
+    const kept = [], revoked = [];
+    for (let round = 0; round < 4; round++) {
+      const key = await made(world, "/admin/keys", { name: `kept ${round}`, tags: { round: `${round}` } });
+      const other = await made(world, "/admin/keys", { name: `revoked ${round}` });
+      await made(world, "/admin/workspaces", { id: `w${round}`, plan: "pro" });
+      await made(world, "/admin/teams", { id: `t${round}`, workspace: `w${round}` });
+      await changed(world, "PATCH", `/admin/keys/${key.id}`, { limits: { rpm: 500 + round } });
+      await changed(world, "DELETE", `/admin/keys/${other.id}`);
+      kept.push(key);
+      revoked.push(other);
+      await reopen(world);
+      for (const [i, { id, secret }] of kept.entries()) {
+        assert.equal((await changed(world, "GET", `/admin/keys/${id}`)).limits.rpm, 500 + i);
+        assert.deepEqual(await ask(world, secret, { count: 4 }), ["200"]);
+      }
+      for (const { secret } of revoked) assert.deepEqual(await ask(world, secret, { count: 4 }), ["401 revoked_api_key"]);
+      assert.equal((await changed(world, "GET", `/admin/teams/t${round}`)).workspace, `w${round}`);
+    }
+    const { data } = await changed(world, "GET", "/admin/audit?limit=1000");
+    assert.equal(data.length, 4 * 6, "each change left one record");
+  },
+
+  async "a declared key's revocation and a rotation outlive it too"(world) {
+    const spare = (await changed(world, "GET", "/admin/keys?limit=1000")).data.find(({ name }) => name === "spare");
+    const key = await made(world, "/admin/keys", { name: "rotated" });
+    const second = await changed(world, "POST", `/admin/keys/${key.id}/rotate`, {});
+    await changed(world, "DELETE", `/admin/keys/${spare.id}`);
+    await reopen(world);
+    assert.deepEqual(await ask(world, "spare-secret", { count: 4 }), ["401 revoked_api_key"]);
+    for (const secret of [key.secret, second.secret]) assert.deepEqual(await ask(world, secret, { count: 4 }), ["200"]);
+  },
+
+  async "a change under load and a kill: answered changes hold, and no other"(world) {
+    const keys = await Promise.all(Array.from({ length: 16 }, (_, i) => made(world, "/admin/keys", { name: `loaded ${i}` })));
+    const answered = new Set();
+    const changes = keys.map(async ({ id }) => {
+      const answer = await admin(world, "DELETE", `/admin/keys/${id}`).catch(() => null);
+      if (answer?.status === 200) answered.add(id);
+    });
+    await Promise.race(changes);
+    await reopen(world);
+    await Promise.all(changes);
+    assert.ok(answered.size > 0);
+    const audit = (await changed(world, "GET", "/admin/audit?action=key.revoke&limit=1000")).data.map(({ object }) => object);
+    for (const { id } of keys) {
+      const { status } = await changed(world, "GET", `/admin/keys/${id}`);
+      if (answered.has(id)) assert.equal(status, "revoked", id);
+      assert.equal(audit.includes(id), status === "revoked", "a change and its audit record are there together");
+    }
+  },
+};
+
+async function openToRestart(build) {
+  const dataDir = temporaryFolder(), mock = await startMock(build), port = await freePort();
+  const config = configuration({ port, mockPort: mock.port, dataDir: path.join(dataDir, "data"), shards: 2, extra: declared });
+  const world = { build, dataDir, mock, port, config, base: `http://127.0.0.1:${port}`, gateway: await startGateway(build, { dataDir, config }) };
+  world.close = async () => {
+    const { code } = await world.gateway.stop();
+    await mock.stop();
+    assert.equal(code, 0, world.gateway.child.output().slice(-4000));
+    fs.rmSync(dataDir, { recursive: true, force: true });
+  };
+  return world;
+}
+
 const declared = `  - { name: spare, secret: spare-secret }
 workspaces: [{ id: declared }]
 teams: [{ id: declared, workspace: declared }]
@@ -192,5 +475,9 @@ teams: [{ id: declared, workspace: declared }]
 
 export const suites = [
   { name: "admin keys", open: (build) => openWorld(build, { shards: 4, extra: declared }), tests: keys },
+  { name: "admin fields", open: (build) => openWorld(build), tests: fields },
+  { name: "admin roles", open: (build) => openWorld(build, { shards: 2 }), tests: roles },
+  { name: "admin command", open: (build) => openWorld(build), tests: command },
+  { name: "admin restarts", open: openToRestart, tests: restarts },
   { name: "admin tenants", open: (build) => openWorld(build, { shards: 2 }), tests: tenants },
 ];
