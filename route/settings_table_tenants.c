@@ -61,13 +61,24 @@ static const struct schema_field alert_fields[] = {
 };
 static const struct schema alert_schema = SCHEMA(alert_fields);
 
+#define ROW_KEPT_NUMBER(n, m, hi, d)                                                                                   \
+	{                                                                                                              \
+		.name = (n), .type = SCHEMA_INTEGER, MEMBER(struct workspace_settings, m), .min = 1, .max = (hi),      \
+		.fallback = (d), .build = SCHEMA_IGNORES                                                               \
+	}
+#define ROW_KEPT(n, d)                                                                                                 \
+	{                                                                                                              \
+		.name = #n, .type = SCHEMA_BOOL, MEMBER(struct workspace_settings, n), .fallback = (d),                \
+		.build = SCHEMA_IGNORES                                                                                \
+	}
+
 static const struct schema_field retention_fields[] = {
-	ROW_INT("receipts_days", struct workspace_settings, receipts_days, 1, 3650, "90"),
+	ROW_KEPT_NUMBER("receipts_days", receipts_days, 3650, "90"),
 	ROW_INT("audit_days", struct workspace_settings, audit_days, 7, 365, "365"),
-	ROW_BOOL("store_prompts", struct workspace_settings, store_prompts, "false"),
-	ROW_BOOL("store_responses", struct workspace_settings, store_responses, "false"),
-	ROW_BOOL("conversation_store", struct workspace_settings, conversation_store, "true"),
-	ROW_INT("responses_ttl_seconds", struct workspace_settings, responses_ttl_s, 1, 31536000, "86400"),
+	ROW_KEPT(store_prompts, "false"),
+	ROW_KEPT(store_responses, "false"),
+	ROW_KEPT(conversation_store, "true"),
+	ROW_KEPT_NUMBER("responses_ttl_seconds", responses_ttl_s, 31536000, "86400"),
 };
 static const struct schema retention_schema = SCHEMA(retention_fields);
 
@@ -91,7 +102,7 @@ static const struct schema_field workspace_fields[] = {
 	{.name = "alerts", .type = SCHEMA_OBJECT, .object = &alert_schema, .build = SCHEMA_IGNORES},
 	ROW_NETWORKS("allow_ips", struct workspace_settings, allow_ips),
 	ROW_NAME("residency", struct workspace_settings, residency, NULL),
-	{.name = "retention", .type = SCHEMA_OBJECT, .object = &retention_schema, .build = SCHEMA_IGNORES},
+	{.name = "retention", .type = SCHEMA_OBJECT, .object = &retention_schema},
 	{.name = "auto_reload", .type = SCHEMA_OBJECT, .object = &auto_reload_schema, .build = SCHEMA_IGNORES},
 };
 const struct schema workspace_schema = SCHEMA(workspace_fields);

@@ -674,7 +674,7 @@ static void test_warnings(void **state)
 	} rows[] = {
 		{"lockout: { failures: 5 }", "failures is accepted, but"},
 		{"workspaces: [{ id: w, residency: mars }]", "no provider has the region mars"},
-		{"workspaces: [{ id: w, retention: { store_prompts: true } }]", "retention is accepted, but"},
+		{"workspaces: [{ id: w, retention: { store_prompts: true } }]", "store_prompts is accepted, but"},
 		{"routing: { default_priority: latency }", "default_priority is accepted, but"},
 		{"routing: { quality_threshold: 0.9 }", "quality_threshold is accepted, but"},
 		{"routing: { max_latency_ms: 5 }", "max_latency_ms is accepted, but"},
