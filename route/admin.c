@@ -95,7 +95,7 @@ void admin_status(struct exchange *e)
 	page_answer_printed(e, 200, SLICE("application/json"), print_status);
 }
 
-static bool parse_u64(struct slice s, uint64_t *number)
+bool page_parse_u64(struct slice s, uint64_t *number)
 {
 	uint64_t value = 0;
 
@@ -122,14 +122,13 @@ static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
 	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
 }
 
-/* Unix seconds, or 2026-01-31T12:00:00Z (a fraction is allowed and dropped), or 2026-01-31. */
-static bool parse_time(struct slice s, uint64_t *wall_ns)
+bool page_parse_time(struct slice s, uint64_t *wall_ns)
 {
 	static const char form[] = "0000-00-00T00:00:00";
 	uint64_t seconds, part[6] = {0};
 	unsigned at = 0;
 
-	if (parse_u64(s, &seconds)) {
+	if (page_parse_u64(s, &seconds)) {
 		if (seconds > UINT64_MAX / 1000000000u)
 			return false;
 		*wall_ns = seconds * 1000000000u;
@@ -194,10 +193,10 @@ static bool set_parameter(struct store_query *query, struct slice name, struct s
 	if (slice_equal(name, SLICE("fallback")))
 		return parse_fallback(value, &query->fallback);
 	if (slice_equal(name, SLICE("since")))
-		return parse_time(value, &query->since_ns);
+		return page_parse_time(value, &query->since_ns);
 	if (slice_equal(name, SLICE("until")))
-		return parse_time(value, &query->until_ns);
-	if (!parse_u64(value, &number))
+		return page_parse_time(value, &query->until_ns);
+	if (!page_parse_u64(value, &number))
 		return false;
 	if (slice_equal(name, SLICE("cursor"))) {
 		query->cursor = number;
@@ -226,12 +225,7 @@ void admin_receipts(struct exchange *e)
 
 	e->query.kind = STORE_QUERY_LIST;
 	e->query.limit = RECEIPTS_DEFAULT;
-	while (rest.size) {
-		value = page_cut(&rest, '&');
-		name = page_cut(&value, '=');
-		if (name.size == 0)
-			continue;
-		value = page_unescape(e, value);
+	while (page_next_parameter(e, &rest, &name, &value)) {
 		if (!set_parameter(&e->query, name, value)) {
 			error.param = name;
 			exchange_refuse(e, &error, slice_of(NULL, 0));

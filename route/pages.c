@@ -124,6 +124,19 @@ struct slice page_cut(struct slice *s, char separator)
 	return first;
 }
 
+bool page_next_parameter(struct exchange *e, struct slice *rest, struct slice *name, struct slice *value)
+{
+	while (rest->size) {
+		*value = page_cut(rest, '&');
+		*name = page_cut(value, '=');
+		if (name->size == 0)
+			continue;
+		*value = page_unescape(e, *value);
+		return true;
+	}
+	return false;
+}
+
 static void refuse_receipt(struct exchange *e)
 {
 	struct api_error error = {.status = 404,
@@ -166,6 +179,9 @@ static void store_answered(struct store_query *query)
 		; /* nobody waits */
 	else if (query->result == -ENOENT)
 		refuse_receipt(e);
+	else if (query->result == -E2BIG)
+		exchange_refuse_overloaded(
+			e, SLICE("range_too_large"), SLICE("These days hold too many rows. Ask for fewer days at a time."));
 	else if (query->result < 0)
 		exchange_refuse_overloaded(
 			e, SLICE("store_failed"), SLICE("The store could not be read. Try again in a moment."));

@@ -16,6 +16,7 @@ void page_receipt(struct exchange *exchange);
 void admin_status(struct exchange *exchange);
 void admin_receipts(struct exchange *exchange);
 void admin_receipt(struct exchange *exchange);
+void admin_spend(struct exchange *exchange);
 void admin_deployments(struct exchange *exchange);
 void admin_deployment_disable(struct exchange *exchange);
 void admin_deployment_enable(struct exchange *exchange);
@@ -43,6 +44,13 @@ struct slice page_unescape(struct exchange *exchange, struct slice escaped);
 
 /* Cuts off what stands before the separator, or all; as a query's `&` and `=` want it. */
 struct slice page_cut(struct slice *rest, char separator);
+
+/* Takes the next NAME=VALUE off a query, the value unescaped; false at its end. */
+bool page_next_parameter(struct exchange *exchange, struct slice *rest, struct slice *name, struct slice *value);
+
+/* A decimal number; Unix seconds, or 2026-01-31T12:00:00Z (a fraction is allowed and dropped), or 2026-01-31. */
+bool page_parse_u64(struct slice text, uint64_t *number);
+bool page_parse_time(struct slice text, uint64_t *wall_ns);
 
 /* Asks the store's reader; `query` is the exchange's, filled in but for letter and shard. The answer ends the exchange.
  */

@@ -83,6 +83,8 @@ static const struct service_route routes[] = {
 	ADMIN_PAGE("/admin/status", false, admin_status),
 	ADMIN_PAGE("/admin/receipts", false, admin_receipts),
 	ADMIN_PAGE("/admin/receipts/", true, admin_receipt),
+	{.path = PATH("/admin/spend"), .method = HTTP_GET, .access = ACCESS_ADMIN, .action = ACTION_VIEW_SPEND,
+		.handle = admin_spend},
 	ADMIN_PAGE("/admin/deployments", false, admin_deployments),
 	ADMIN_ACTION("/admin/deployments/disable", admin_deployment_disable),
 	ADMIN_ACTION("/admin/deployments/enable", admin_deployment_enable),

@@ -203,11 +203,9 @@ static void check_ids(struct check *check)
 /* A counter's name for people: parts are separated by NUL in the key. */
 static void name_of(struct slice key, char name[static 96])
 {
-	static const char *const dimensions[COUNTER_DIMENSIONS] = { "?", "total", "day", "workspace", "team", "key", "provider",
-								    "model", "tag", "endpoint", "project" };
 	bool of_day = (unsigned char)key.data[0] & COUNTER_OF_DAY;
 	unsigned dimension = (unsigned char)key.data[0] & ~(unsigned)COUNTER_OF_DAY;
-	int at = snprintf(name, 96, "%s", dimension < COUNTER_DIMENSIONS ? dimensions[dimension] : "?");
+	int at = snprintf(name, 96, "%s", counter_dimension_name(dimension));
 
 	if (dimension == COUNTER_DAY || key.size <= 2)
 		return;

@@ -29,6 +29,7 @@ struct commit {
 	uint64_t counted; /* the block up to which the counters' rows add up, the pending group's included */
 	uint64_t committed_ns;
 	bool pending;
+	bool pending_rows; /* and it is of counters' rows alone: no journal is released */
 	unsigned first; /* the journal to begin with, so that none waits behind the others for ever */
 	uint64_t positions[COMMIT_JOURNALS_MAX];
 	size_t block_bytes;
@@ -401,6 +402,10 @@ int commit_group(struct commit *commit, struct journal *const *journals, unsigne
 	if (rc < 0)
 		return rc;
 	commit->pending = false;
+	if (commit->pending_rows) {
+		commit->pending_rows = false;
+		return 0;
+	}
 	for (unsigned i = 0; i < count; i++)
 		journal_release(journals[i], commit->positions[i]);
 	return (int)commit->block.count;
@@ -408,6 +413,8 @@ int commit_group(struct commit *commit, struct journal *const *journals, unsigne
 
 int commit_write_counters(struct commit *commit, bool sync)
 {
+	int rc;
+
 	assert(!commit->pending);
 	if (commit->counted == commit->end.block)
 		return 0;
@@ -415,7 +422,9 @@ int commit_write_counters(struct commit *commit, bool sync)
 	pthread_mutex_lock(&commit->counting);
 	put_counters(commit);
 	pthread_mutex_unlock(&commit->counting);
-	return kv_write(commit->kv, commit->batch, sync);
+	rc = kv_write(commit->kv, commit->batch, sync);
+	commit->pending = commit->pending_rows = rc < 0;
+	return rc;
 }
 
 bool commit_pending(const struct commit *commit)

@@ -34,7 +34,7 @@ void commit_close(struct commit *commit);
  * -EBADMSG: a journal holds what this program cannot read.
  */
 int commit_group(struct commit *commit, struct journal *const *journals, unsigned count, uint64_t wall_ns, bool sync);
-/* Writes what the counters' rows lack; nothing is pending. 0, or -EIO: then it can only be closed, and the next start counts. */
+/* Writes what the counters' rows lack; nothing is pending. 0, or -EIO: then they are, and commit_group() tries them again. */
 int commit_write_counters(struct commit *commit, bool sync);
 
 bool commit_pending(const struct commit *commit); /* a group waits for its second try */

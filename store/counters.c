@@ -49,6 +49,14 @@ struct counters {
 	void *fetch_context;
 };
 
+const char *counter_dimension_name(enum counter_dimension dimension)
+{
+	static const char *const names[COUNTER_DIMENSIONS] = { "?", "total", "day", "workspace", "team", "key", "provider",
+							       "model", "tag", "endpoint", "project" };
+
+	return dimension < COUNTER_DIMENSIONS ? names[dimension] : names[0];
+}
+
 static bool is_of_day(struct slice key)
 {
 	return (unsigned char)key.data[0] & COUNTER_OF_DAY;

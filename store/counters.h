@@ -25,6 +25,8 @@ enum counter_dimension {
 };
 enum { COUNTER_OF_DAY = 0x80 };
 
+const char *counter_dimension_name(enum counter_dimension dimension); /* "total", "day", "workspace" ... */
+
 struct counter {
 	uint64_t receipts, prompt_tokens, completion_tokens;
 	int64_t spend_nusd;

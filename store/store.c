@@ -11,6 +11,7 @@
 #include "store/disk.h"
 #include "store/reader.h"
 #include "store/recovery.h"
+#include "store/spend.h"
 #include "store/store_internal.h"
 
 enum store_sizes {
@@ -210,7 +211,10 @@ static void on_query_at_reader(struct letter *letter)
 	struct store_query *query = query_of(letter);
 	struct store *store = query->store;
 
-	reader_answer(store->kv, query);
+	if (query->kind == STORE_QUERY_SPEND)
+		spend_answer(store->kv, query);
+	else
+		reader_answer(store->kv, query);
 	letter->open = on_answered;
 	shard_post(query->shard, letter, &store->reader);
 }
@@ -219,7 +223,10 @@ static void on_query_at_writer(struct letter *letter)
 {
 	struct store *store = query_of(letter)->store;
 
-	writer_run(&store->writer);
+	if (query_of(letter)->kind == STORE_QUERY_SPEND)
+		writer_run_counters(&store->writer);
+	else
+		writer_run(&store->writer);
 	letter->open = on_query_at_reader;
 	shard_post(&store->reader, letter, &store->writer.shard);
 }

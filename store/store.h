@@ -56,7 +56,7 @@ int store_append(struct store *store, struct shard *shard, const struct receipt 
 bool store_writable(const struct store *store);
 
 /* Queries run on the reader thread; the letter comes back to `shard`, where done() runs. The query's memory is its owner's. */
-enum store_query_kind { STORE_QUERY_BY_ID, STORE_QUERY_LIST };
+enum store_query_kind { STORE_QUERY_BY_ID, STORE_QUERY_LIST, STORE_QUERY_SPEND };
 enum store_query_fallback { STORE_FALLBACK_ANY, STORE_FALLBACK_USED, STORE_FALLBACK_UNUSED };
 
 struct store_query {
@@ -72,9 +72,13 @@ struct store_query {
 	enum store_query_fallback fallback;
 	uint16_t status;           /* 0: any */
 	uint64_t since_ns, until_ns; /* wall; 0: open */
-	uint64_t cursor;           /* 0: from the newest */
+	uint64_t cursor;           /* 0: from the newest, or from the first row of spend */
 	uint32_t limit;            /* 1..1000 */
-	/* Out: `result` 0, -ENOENT, -EIO; `json` is malloc'ed by the reader and freed by store_query_fini(): a receipt, or an array. */
+	/* Of spend: by what, in which days (UTC, since 1970, both included; 0 and UINT32_MAX: all time). */
+	enum counter_dimension dimension;
+	uint32_t from_day, to_day;
+	/* Out: `result` 0, -ENOENT, -EIO, of spend -E2BIG: too many rows; `json` is malloc'ed by the reader and freed by
+	 * store_query_fini(): a receipt, an array, or the whole answer about spend. */
 	int result;
 	char *json;
 	size_t json_size;

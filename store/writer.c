@@ -161,6 +161,14 @@ void writer_run(struct writer *writer)
 		sleep_or_watch(writer, rc > 0);
 }
 
+void writer_run_counters(struct writer *writer)
+{
+	writer_run(writer);
+	if (!atomic_load(&writer->failing) && !commit_pending(writer->commit) &&
+	    commit_write_counters(writer->commit, false) < 0)
+		on_failed(writer);
+}
+
 int writer_write(struct writer *writer, struct kv_batch *batch)
 {
 	int rc;

@@ -75,6 +75,9 @@ int writer_write(struct writer *writer, struct kv_batch *batch);
 /* In the writer's thread: commits all that is there, unless failing. */
 void writer_run(struct writer *writer);
 
+/* Likewise, and then writes the counters' rows, for who reads them. */
+void writer_run_counters(struct writer *writer);
+
 /* In the writer's thread: what another wrote there failed with -EIO; from here on it is as when a commit does. */
 void writer_failed(struct writer *writer);
 

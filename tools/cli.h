@@ -11,6 +11,7 @@ int cli_run(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_receipts(int argc, char **argv);
 int cli_keys(int argc, char **argv);
+int cli_spend(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_features(int argc, char **argv);
 

@@ -7,9 +7,7 @@
 #include "tools/outline.h"
 #include "tools/receipt_row.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { PATH_BYTES = 2048, PAGE_MAX = 1000, SHOWN_DEFAULT = 50, ID_BYTES_MAX = 64, FOLLOW_S = 1 };
@@ -30,31 +28,10 @@ static const char help[] =
 struct receipts {
 	struct client client;
 	const char *id, *key, *since, *fallback, *cache;
-	char since_text[32];
+	char since_text[CLIENT_SINCE_BYTES];
 	bool follow;
 	char newest[ID_BYTES_MAX + 1]; /* request id of the newest shown; "" before the first */
 };
-
-/* "15m" becomes the Unix second that long ago; anything else is left to the gateway to read. False for a wrong age. */
-static bool read_since(struct receipts *r, const char *text)
-{
-	static const char units[] = "smhd";
-	static const long seconds[] = {1, 60, 3600, 86400};
-	char *end;
-	const char *unit;
-	long age;
-
-	r->since = text;
-	errno = 0;
-	age = strtol(text, &end, 10);
-	if (end == text || !*end || end[1] || !(unit = strchr(units, *end)))
-		return *text != '\0';
-	if (errno || age < 0 || age > 100L * 365 * 86400 / seconds[unit - units])
-		return false;
-	snprintf(r->since_text, sizeof(r->since_text), "%lld", (long long)time(NULL) - age * seconds[unit - units]);
-	r->since = r->since_text;
-	return true;
-}
 
 static struct slice request_id(const struct json_parser *p, json_ref receipt)
 {
@@ -234,7 +211,7 @@ static int read_options(struct receipts *r, int argc, char **argv)
 		else if (c == 'k')
 			r->key = optarg;
 		else if (c == 's')
-			good = read_since(r, optarg);
+			good = client_read_since(optarg, r->since_text, &r->since);
 		else if (c == 'b')
 			good = is_one_of(truths, r->fallback = optarg);
 		else if (c == 'c')

@@ -1,7 +1,9 @@
 /* Asking the admin API: defaults, errors told for people, text made safe for a terminal. */
 #include "tools/client.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 enum { DOCUMENT_BYTES_MAX = HTTP_GET_BYTES_MAX };
 
@@ -132,5 +134,25 @@ bool client_add_query(char *path, size_t capacity, const char *name, const char 
 			n = snprintf(path + size, capacity - size, "%%%02X", (unsigned char)*value);
 		size += (size_t)n;
 	}
+	return true;
+}
+
+bool client_read_since(const char *text, char memory[static CLIENT_SINCE_BYTES], const char **since)
+{
+	static const char units[] = "smhd";
+	static const long seconds[] = {1, 60, 3600, 86400};
+	char *end;
+	const char *unit;
+	long age;
+
+	*since = text;
+	errno = 0;
+	age = strtol(text, &end, 10);
+	if (end == text || !*end || end[1] || !(unit = strchr(units, *end)))
+		return *text != '\0';
+	if (errno || age < 0 || age > 100L * 365 * 86400 / seconds[unit - units])
+		return false;
+	snprintf(memory, CLIENT_SINCE_BYTES, "%lld", (long long)time(NULL) - age * seconds[unit - units]);
+	*since = memory;
 	return true;
 }

@@ -54,6 +54,11 @@ bool client_ask(struct client *client, const char *method, const char *path, con
 /* Prints text from elsewhere with its control characters replaced, so that nobody's model name drives a terminal. */
 void client_print_safely(struct slice text, FILE *to);
 
+/* A time for the gateway: "15m" becomes the Unix second that long ago, in `memory`; anything else is left to the gateway
+ * to read. False for a wrong age. */
+enum { CLIENT_SINCE_BYTES = 32 };
+bool client_read_since(const char *text, char memory[static CLIENT_SINCE_BYTES], const char **since);
+
 /* Appends to a query string: percent-encoded (RFC 3986 section 2.1). False when it does not fit. */
 bool client_add_query(char *path, size_t capacity, const char *name, const char *value);
 

@@ -13,6 +13,7 @@ static const struct command {
 	{"check", cli_check, "validate a configuration, or the receipts of a data directory"},
 	{"receipts", cli_receipts, "print receipts, and follow new ones"},
 	{"keys", cli_keys, "create, list, show, update, rotate and revoke keys"},
+	{"spend", cli_spend, "print what was spent, by key, team, model ..."},
 	{"status", cli_status, "print the state of a running gateway"},
 	{"features", cli_features, "print the choices of the build and the versions of its libraries"},
 };

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import {
-  KEY, MASTER_KEY, chat, configuration, eventually, freePort, openWorld, post, startGateway, startMock, temporaryFolder,
+  KEY, MASTER_KEY, chat, configuration, eventually, freePort, openWorld, post, run, startGateway, startMock, temporaryFolder,
 } from "./harness.mjs";
 
 const keys = `  - { name: rich, secret: rich-key, budget: { daily_usd: 1000, weekly_usd: 5000, monthly_usd: 20000 } }
@@ -210,6 +210,68 @@ const tests = {
   },
 };
 
+const spend = async (world, query) => {
+  const answer = await fetch(`${world.base}/admin/spend?${query}`, admin);
+  return { status: answer.status, ...(await answer.json()) };
+};
+
+// The totals agree with the receipts, by whatever they are asked.
+const spending = {
+  async "spend by each dimension is the sum of the receipts"(world) {
+    for (const key of ["rich-key", "mate-key", "guest-key", KEY]) await call(world, key, { max_tokens: 3 });
+    await post(world, "/v1/chat/completions", chat("test/mock"), { headers: { "x-gateway-tags": "feature=search, cost=low" } });
+    const receipts = await receiptsOf(world, () => true);
+    const names = {
+      workspace: (one) => [one.workspace], team: (one) => [one.team], key: (one) => [one.key_id],
+      model: (one) => [one.execution.model], provider: (one) => [one.execution.provider], day: (one) => [one.timestamp.slice(0, 10)],
+      tag: (one) => Object.entries(one.tags).map((pair) => pair.join("=")),
+    };
+    for (const [by, namesOf] of Object.entries(names)) {
+      const expected = {};
+      for (const one of receipts) for (const name of namesOf(one)) if (name) {
+        expected[name] ??= { requests: 0, spend: 0 };
+        expected[name].requests++;
+        expected[name].spend += nusd(one.cost.total_usd);
+      }
+      const today = new Date().toISOString().slice(0, 10);
+      for (const range of ["", `&from=${receipts.at(-1).timestamp.slice(0, 10)}&to=${today}`]) {
+        const answer = await spend(world, `by=${by}&limit=1000${range}`);
+        const got = Object.fromEntries(answer.data.map((row) =>
+          [by === "tag" ? `${row.tag}=${row.value}` : row[by], { requests: row.requests, spend: nusd(row.spend_usd) }]));
+        assert.deepEqual(got, expected, `${by}${range}`);
+        const sorted = answer.data.map((row) => nusd(row.spend_usd));
+        if (by !== "day") assert.deepEqual(sorted, sorted.toSorted((a, b) => b - a));
+      }
+      assert.deepEqual((await spend(world, `by=${by}&from=2020-01-01&to=2020-12-31`)).data, []);
+    }
+  },
+
+  async "pages, and what is wrong with a query"(world) {
+    const first = await spend(world, "by=key&limit=1");
+    assert.equal(first.data.length, 1);
+    const second = await spend(world, `by=key&limit=1&cursor=${first.next_cursor}`);
+    assert.notEqual(second.data[0].key, first.data[0].key);
+    assert.deepEqual(second.total, first.total);
+    for (const [query, param] of [["by=color", "by"], ["from=yesterday", "from"], ["limit=0", "limit"], ["what=1", "what"]]) {
+      const wrong = await spend(world, query);
+      assert.equal(wrong.status, 400, query);
+      assert.equal(wrong.error.param, param);
+    }
+    assert.equal((await fetch(`${world.base}/admin/spend`)).status, 401);
+  },
+
+  async "the command prints a table"(world) {
+    const args = ["spend", "--url", world.base, "--admin-key", MASTER_KEY];
+    const table = await run(`${world.build}/tollgate`, [...args, "--by", "model", "--since", "1d"]);
+    assert.equal(table.code, 0, table.stderr);
+    assert.match(table.stdout, /^model +requests +prompt tokens +output tokens +USD\ntest\/mock +\d+ +\d+ +\d+ +0\.\d+\n/);
+    assert.match(table.stdout, /\ntotal +\d+/);
+    const json = JSON.parse((await run(`${world.build}/tollgate`, [...args, "--json"])).stdout);
+    assert.equal(json.by, "workspace");
+    assert.equal((await run(`${world.build}/tollgate`, [...args, "--by", "color"])).code, 2);
+  },
+};
+
 // A day's spend is the sum of its receipts, whatever ends the process.
 const restarting = {
   name: "budgets over restarts",
@@ -284,5 +346,6 @@ const restarting = {
 export const suites = [
   { name: "budgets, 1 shard", open: (build) => openWorld(build, { extra: keys, extraModels }), tests },
   { name: "budgets, 2 shards", open: async (build) => Object.assign(await openWorld(build, { extra: keys, extraModels, shards: 2 }), { shards: 2 }), tests },
+  { name: "spend", open: (build) => openWorld(build, { extra: keys, extraModels, shards: 2 }), tests: spending },
   restarting,
 ];
