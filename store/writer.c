@@ -166,7 +166,7 @@ void writer_run_counters(struct writer *writer)
 	writer_run(writer);
 	if (!atomic_load(&writer->failing) && !commit_pending(writer->commit) &&
 	    commit_write_counters(writer->commit, false) < 0)
-		on_failed(writer);
+		writer_failed(writer);
 }
 
 int writer_write(struct writer *writer, struct kv_batch *batch)
