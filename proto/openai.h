@@ -20,6 +20,7 @@ struct openai_request {
 	/* The caller's, to be added: a limit of the answer, under that name. 0: none. */
 	uint64_t output_cap;
 	struct slice output_cap_name;
+	bool unstored; /* likewise: the provider is not to keep the conversation */
 };
 
 struct openai_problem {
@@ -35,7 +36,7 @@ int openai_read_request(const struct json_parser *p, enum openai_api api, struct
  * asked for on streams. `added` is memory of the caller for an absent model or a cap: at least model_json.size +
  * OPENAI_ADDED_BYTES, kept as long as the edits.
  */
-enum { OPENAI_ADDED_BYTES = 64 };
+enum { OPENAI_ADDED_BYTES = 96 };
 void openai_edit_request(const struct json_parser *p, const struct openai_request *request, struct slice model_json,
 	char *added, struct json_edits *edits);
 

@@ -20,11 +20,37 @@ int responses_read_common(const struct json_parser *p, struct openai_request *re
 	return 0;
 }
 
-void responses_edit_request(const struct json_parser *p, const struct openai_request *request, struct slice model_json,
-	char *added, struct json_edits *edits)
+/* In place where the request says it; else with the other members that it lacks, by one insertion. */
+static void set_member(
+	const struct json_parser *p, struct slice key, struct slice value, struct text *added, struct json_edits *edits)
 {
-	(void)added; /* the model is always there */
+	json_ref there = json_member(p, 0, key);
+
+	if (there != JSON_NONE) {
+		json_replace(edits, p, there, value);
+		return;
+	}
+	text_string(added, added->size ? ",\"" : "\"");
+	text_add(added, key);
+	text_literal(added, "\":");
+	text_add(added, value);
+}
+
+void responses_edit_request(const struct json_parser *p, const struct openai_request *request, struct slice model_json,
+	char *memory, struct json_edits *edits)
+{
+	enum { DIGITS_MAX = 20, CAP_MIN = 16 /* which OpenAI takes */ };
+	struct text cap = text_over(memory, DIGITS_MAX);
+	struct text added = text_over(memory + DIGITS_MAX, OPENAI_ADDED_BYTES - DIGITS_MAX);
+
 	json_replace(edits, p, request->model_value, model_json);
+	text_u64(&cap, request->output_cap > CAP_MIN ? request->output_cap : CAP_MIN);
+	if (request->output_cap)
+		set_member(p, SLICE("max_output_tokens"), text_slice(&cap), &added, edits);
+	if (request->unstored)
+		set_member(p, SLICE("store"), SLICE("false"), &added, edits);
+	if (added.size)
+		json_insert(edits, p, 0, text_slice(&added));
 	if (request->hints != JSON_NONE)
 		json_remove(edits, p, 0, request->hints);
 	if (request->chain != JSON_NONE)

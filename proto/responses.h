@@ -21,7 +21,7 @@ enum { RESPONSES_KEPT_BYTES_MAX = 4 * 1024 * 1024 };
 /* As openai_read_request(). A stream always tells its usage. */
 int responses_read_common(const struct json_parser *p, struct openai_request *request, struct openai_problem *problem);
 void responses_edit_request(const struct json_parser *p, const struct openai_request *request, struct slice model_json,
-	char *added, struct json_edits *edits);
+	char *memory, struct json_edits *edits);
 
 /* What of a request its conversation depends on. Slices and refs as all others: until the view's next parse. */
 struct responses_conversation {

@@ -205,19 +205,9 @@ enum conversation_result exchange_converse(struct exchange *e, void (*then)(stru
 	return find_previous(e, &asked) ? CONVERSATION_AWAITED : CONVERSATION_REFUSED;
 }
 
-void conversation_edit_request(struct exchange *e, struct json_edits *edits)
+bool conversation_forgets(const struct exchange *e)
 {
-	const struct json_parser *json = e->gateway_shard->json;
-	json_ref store;
-
-	if (!e->conversation || keeps(e))
-		return;
-	/* Who keeps nothing here has nothing kept there. */
-	store = json_member(json, 0, SLICE("store"));
-	if (store == JSON_NONE)
-		json_insert(edits, json, 0, SLICE("\"store\":false"));
-	else
-		json_replace(edits, json, store, SLICE("false"));
+	return e->conversation && !keeps(e);
 }
 
 /* ---- after it ------------------------------------------------------------------------------------------------ */

@@ -13,8 +13,8 @@ enum conversation_result {
 /* The view holds the request. */
 enum conversation_result exchange_converse(struct exchange *exchange, void (*then)(struct exchange *exchange));
 
-/* What a provider that speaks the API itself is not to keep. */
-void conversation_edit_request(struct exchange *exchange, struct json_edits *edits);
+/* Who keeps nothing here has nothing kept by a provider that speaks the API itself. */
+bool conversation_forgets(const struct exchange *exchange);
 /* What its answers, of which the view holds one, say of a conversation that it does not know. */
 void conversation_edit_answer(struct exchange *exchange, json_ref response, struct json_edits *edits);
 void conversation_frame(const struct exchange *exchange, struct chat_frame *frame);

@@ -34,7 +34,7 @@ static uint64_t count_parts(const struct json_parser *json, json_ref content, ui
 		json_ref type = json_member(json, m, SLICE("type"));
 
 		if (type == JSON_NONE || json_type(json, type) != JSON_STRING ||
-			slice_equal(json_string(json, type), SLICE("text")))
+			slice_ends_with(json_string(json, type), SLICE("text"))) /* also input_text, output_text */
 			continue;
 		parts++;
 		*bytes -= json_raw(json, m).size;
@@ -42,20 +42,29 @@ static uint64_t count_parts(const struct json_parser *json, json_ref content, ui
 	return parts;
 }
 
-static uint64_t prompt_tokens(const struct exchange *e)
+/* Of messages, or of the items of an input. */
+static uint64_t count_items(const struct exchange *e, struct slice key, uint64_t *bytes)
 {
 	const struct json_parser *json = e->gateway_shard->json;
-	json_ref messages = json_member(json, 0, SLICE("messages"));
-	uint64_t bytes = e->request->body.size, parts = 0;
+	json_ref items = json_member(json, 0, key);
+	uint64_t parts = 0;
 
-	if (messages != JSON_NONE && json_type(json, messages) == JSON_ARRAY) {
-		for (json_ref m = json_first(json, messages); m != JSON_NONE; m = json_next(json, m)) {
-			json_ref content = json_member(json, m, SLICE("content"));
+	if (items == JSON_NONE || json_type(json, items) != JSON_ARRAY)
+		return 0;
+	for (json_ref m = json_first(json, items); m != JSON_NONE; m = json_next(json, m)) {
+		json_ref content = json_member(json, m, SLICE("content"));
 
-			if (content != JSON_NONE && json_type(json, content) == JSON_ARRAY)
-				parts += count_parts(json, content, &bytes);
-		}
+		if (content != JSON_NONE && json_type(json, content) == JSON_ARRAY)
+			parts += count_parts(json, content, bytes);
 	}
+	return parts;
+}
+
+static uint64_t prompt_tokens(const struct exchange *e)
+{
+	uint64_t bytes = e->request->body.size;
+	uint64_t parts = count_items(e, e->api == API_RESPONSES ? SLICE("input") : SLICE("messages"), &bytes);
+
 	return (bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN + parts * TOKENS_A_PART;
 }
 
@@ -80,7 +89,8 @@ static uint64_t output_tokens(struct exchange *e)
 
 	if (e->api == API_EMBEDDINGS || e->api == API_MODERATIONS)
 		return 0;
-	if (!asked_count(e, SLICE("max_completion_tokens"), &tokens) && !asked_count(e, SLICE("max_tokens"), &tokens)) {
+	if (!asked_count(e, SLICE("max_completion_tokens"), &tokens) && !asked_count(e, SLICE("max_tokens"), &tokens) &&
+		!asked_count(e, SLICE("max_output_tokens"), &tokens)) {
 		e->limit_guessed = true;
 		return limit_guess_output(&e->limit, e->key->budget.reserve_output_tokens);
 	}

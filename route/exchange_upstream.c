@@ -117,9 +117,9 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 	e->asked.output_cap_name = candidate->provider->kind == PROVIDER_OPENAI && e->api == API_CHAT_COMPLETIONS
 					   ? SLICE("max_completion_tokens")
 					   : SLICE("max_tokens");
+	e->asked.unstored = conversation_forgets(e);
 	json_edits_init(&edits);
 	candidate->dialect->edit_request(json, &e->asked, model_json, added, &edits);
-	conversation_edit_request(e, &edits);
 	err = edit_fields(e, candidate, &edits);
 	if (err)
 		return err;

@@ -345,6 +345,21 @@ Object.assign(tests, {
     assert.deepEqual([refused.status, refused.code, refused.param], [400, "conversation_store", "previous_response_id"]);
   },
 
+  async "a key with a budget sends the reserved output as its cap"(world) {
+    const client = openai(world, BUDGET_KEY);
+    for (const stream of [false, true]) {
+      const response = await post(world, "/v1/responses", { model: "native/mock", input: "One.", stream, store: false }, { key: BUDGET_KEY });
+      assert.equal(response.status, 200);
+      await response.text();
+      assert.deepEqual(await lastTo(world, "/v1/responses"), { model: "mock", input: "One.", stream, store: false, max_output_tokens: 1024 });
+    }
+    const forgetful = await client.responses.create({ model: "native/mock", input: "One.", max_output_tokens: 20 });
+    assert.equal((await lastTo(world, "/v1/responses")).max_output_tokens, 20);
+    assert.ok(forgetful.id);
+    const search = await refusal(client.responses.create({ model: "native/mock", input: "One.", tools: [{ type: "web_search" }] }));
+    assert.equal(search.code, "unbounded_input");
+  },
+
   async "a conversation's time ends"(world) {
     const client = openai(world, BRIEF_KEY);
     const made = await client.responses.create({ model: "claude/mock", input: "One." });
@@ -371,6 +386,7 @@ Object.assign(tests, {
 
 const THIRD_KEY = "third-key-for-tests-0123456789";
 const FORGETFUL_KEY = "forgetful-key-for-tests-0123456789";
+const BUDGET_KEY = "budget-key-for-tests-0123456789";
 const BRIEF_KEY = "brief-key-for-tests-0123456789";
 
 const model = (id, provider, upstream, more = "") => `  - { id: ${id}, provider: ${provider}, upstream_model: ${upstream}${more}, price: { input: 1, output: 2 } }\n`;
@@ -393,6 +409,7 @@ const options = {
     model("native/chat-only", "openai", "mock", ", capabilities: [chat, streaming]"),
   extra: `  - { name: third, secret: ${THIRD_KEY} }
   - { name: forgetful, secret: ${FORGETFUL_KEY}, workspace: forgetful }
+  - { name: budget, secret: ${BUDGET_KEY}, budget: { daily_usd: 100 } }
   - { name: brief, secret: ${BRIEF_KEY}, workspace: brief }
 workspaces:
   - { id: forgetful, retention: { conversation_store: false } }
