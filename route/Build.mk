@@ -19,8 +19,8 @@ test-y += roles_test tenant_test
 
 route-tls-$(CONFIG_TLS) := gateway_tls.o
 obj-y += $(route-tls-y)
-obj-y += breaker.o balance.o retry_budget.o rate_room.o fleet.o fleet_call.o plan.o exchange_fleet.o admin_deployments.o deployment_metrics.o
-test-y += breaker_test balance_test retry_budget_test rate_room_test plan_test fleet_test
+obj-y += breaker.o balance.o retry_budget.o rate_room.o retry_after.o fleet.o fleet_call.o plan.o exchange_fleet.o admin_deployments.o deployment_metrics.o
+test-y += breaker_test balance_test retry_budget_test rate_room_test retry_after_test plan_test fleet_test
 
 # How hard a request is, for `auto`; the weights' header is tools/train's.
 obj-y += analysis.o analysis_terms.o score.o

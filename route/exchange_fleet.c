@@ -5,8 +5,9 @@
 #include "route/exchange.h"
 
 #include "core/clock.h"
+#include "route/retry_after.h"
 
-enum { BYTES_PER_TOKEN = 4, RETRY_AFTER_MAX_S = 120 };
+enum { BYTES_PER_TOKEN = 4 };
 
 uint64_t exchange_tokens_about(const struct exchange *e)
 {
@@ -68,7 +69,7 @@ void exchange_read_room(struct exchange *e)
 {
 	if (e->fleet_call.deployment)
 		rate_room_read(&e->fleet_call.deployment->states[e->gateway_shard->shard->index].room, e->call.head,
-			exchange_now_ns(e));
+			exchange_now_ns(e), shard_wall_ns(e->gateway_shard->shard));
 }
 
 static void say(struct exchange *e, const struct fleet_deployment *deployment, enum fleet_change change)

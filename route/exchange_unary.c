@@ -5,6 +5,7 @@
 #include "route/exchange_conversation.h"
 
 #include "core/clock.h"
+#include "route/retry_after.h"
 
 #include <errno.h>
 
@@ -121,21 +122,6 @@ static struct slice status_message(enum attempt_failure kind)
 	}
 }
 
-/* Whole seconds only; providers' HTTP dates and nonsense give 0. Never more than two minutes. */
-static uint32_t read_retry_after(struct slice value)
-{
-	uint32_t seconds = 0;
-
-	if (value.size == 0 || value.size > 6)
-		return 0;
-	for (size_t i = 0; i < value.size; i++) {
-		if (value.data[i] < '0' || value.data[i] > '9')
-			return 0;
-		seconds = seconds * 10 + (uint32_t)(value.data[i] - '0');
-	}
-	return seconds > 120 ? 120 : seconds;
-}
-
 static struct slice kept(struct exchange *e, struct slice s)
 {
 	return s.data ? arena_copy(&e->arena, s) : s;
@@ -169,7 +155,7 @@ static void judge_error(struct exchange *e)
 		dialect->read_error(json, &complaint);
 	kind = status_failure(dialect_error_means(dialect, e->call.head->status, &complaint, &wait_s));
 	exchange_set_failure(e, kind, e->call.head->status, status_message(kind));
-	e->failure.retry_after_s = read_retry_after(http_header(e->call.head, SLICE("retry-after")));
+	e->failure.retry_after_s = retry_after_read(e->call.head, shard_wall_ns(e->gateway_shard->shard));
 	if (!e->failure.retry_after_s)
 		e->failure.retry_after_s = complaint.retry_after_s ? complaint.retry_after_s : wait_s;
 	keep_complaint(e, &complaint);

@@ -1,6 +1,8 @@
 /* Reading and using a provider's rate-limit headers: see rate_room.h. */
 #include "route/rate_room.h"
 
+#include "route/settings_text.h"
+
 #define NS_OF_S UINT64_C(1000000000)
 /* A provider's word holds for so long at most: what is wrong must not put a deployment out of use for long. */
 #define RESET_MAX_NS (60 * NS_OF_S)
@@ -76,38 +78,79 @@ bool rate_room_duration(struct slice text, uint64_t *ns)
 	return parts > 0;
 }
 
-static void take(struct rate_left *left, struct slice remaining, struct slice reset, uint64_t now_ns)
+/* What one header says, by what its name means. */
+enum said { REMAINING, RESET };
+enum limit { REQUESTS, TOKENS, INPUT_TOKENS, OUTPUT_TOKENS, LIMITS };
+
+static const struct {
+	struct slice name;
+	enum limit limit;
+	enum said said;
+} names[] = {
+	{{"x-ratelimit-remaining-requests", 30}, REQUESTS, REMAINING},
+	{{"x-ratelimit-reset-requests", 26}, REQUESTS, RESET},
+	{{"x-ratelimit-remaining-tokens", 28}, TOKENS, REMAINING},
+	{{"x-ratelimit-reset-tokens", 24}, TOKENS, RESET},
+	{{"anthropic-ratelimit-requests-remaining", 38}, REQUESTS, REMAINING},
+	{{"anthropic-ratelimit-requests-reset", 34}, REQUESTS, RESET},
+	{{"anthropic-ratelimit-tokens-remaining", 36}, TOKENS, REMAINING},
+	{{"anthropic-ratelimit-tokens-reset", 32}, TOKENS, RESET},
+	{{"anthropic-ratelimit-input-tokens-remaining", 42}, INPUT_TOKENS, REMAINING},
+	{{"anthropic-ratelimit-input-tokens-reset", 38}, INPUT_TOKENS, RESET},
+	{{"anthropic-ratelimit-output-tokens-remaining", 43}, OUTPUT_TOKENS, REMAINING},
+	{{"anthropic-ratelimit-output-tokens-reset", 39}, OUTPUT_TOKENS, RESET},
+};
+
+/* A duration, or a time. A limit whose reset is not said, or not understood, is looked at again soon. */
+static uint64_t time_to(struct slice reset, uint64_t wall_ns)
 {
+	uint64_t ns = NS_OF_S, then_ns;
+
+	if (!reset.size || rate_room_duration(reset, &ns))
+		return ns;
+	if (!parse_rfc3339(reset, &then_ns, NULL))
+		return NS_OF_S;
+	return then_ns > wall_ns ? then_ns - wall_ns : 0;
+}
+
+/* Of several limits of one kind the one that has least left. */
+static void take(struct rate_left *left, const struct slice said[2], uint64_t now_ns, uint64_t wall_ns, bool first)
+{
+	struct slice remaining = said[REMAINING];
 	uint64_t number, ns;
 
 	if (!remaining.size || !read_digits(&remaining, &number) || remaining.size)
 		return;
-	if (!reset.size || !rate_room_duration(reset, &ns))
-		ns = NS_OF_S;
+	if (!first && left->reset_ns > now_ns && left->left <= number)
+		return;
+	ns = time_to(said[RESET], wall_ns);
 	left->left = number;
 	left->reset_ns = now_ns + (ns < RESET_MAX_NS ? ns : RESET_MAX_NS);
 }
 
-void rate_room_read(struct rate_room *room, const struct http_head *head, uint64_t now_ns)
+void rate_room_read(struct rate_room *room, const struct http_head *head, uint64_t now_ns, uint64_t wall_ns)
 {
-	struct slice remaining_requests = {0}, reset_requests = {0}, remaining_tokens = {0}, reset_tokens = {0};
+	struct slice said[LIMITS][2] = {{{0}}};
+	bool any = false;
 
 	for (unsigned i = 0; i < head->header_count; i++) {
 		const struct http_header *h = &head->headers[i];
 
-		if (h->name.size < 22 || strncasecmp(h->name.data, "x-ratelimit-re", 14) != 0)
+		if (h->name.size < 22 || (h->name.data[0] | 0x20) != (h->name.data[1] == '-' ? 'x' : 'a'))
 			continue;
-		if (slice_equal_nocase(h->name, SLICE("x-ratelimit-remaining-requests")))
-			remaining_requests = h->value;
-		else if (slice_equal_nocase(h->name, SLICE("x-ratelimit-reset-requests")))
-			reset_requests = h->value;
-		else if (slice_equal_nocase(h->name, SLICE("x-ratelimit-remaining-tokens")))
-			remaining_tokens = h->value;
-		else if (slice_equal_nocase(h->name, SLICE("x-ratelimit-reset-tokens")))
-			reset_tokens = h->value;
+		for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
+			if (slice_equal_nocase(h->name, names[n].name)) {
+				said[names[n].limit][names[n].said] = h->value;
+				any = true;
+			}
 	}
-	take(&room->requests, remaining_requests, reset_requests, now_ns);
-	take(&room->tokens, remaining_tokens, reset_tokens, now_ns);
+	if (!any)
+		return;
+	take(&room->requests, said[REQUESTS], now_ns, wall_ns, true);
+	take(&room->tokens, said[TOKENS], now_ns, wall_ns, true);
+	take(&room->tokens, said[INPUT_TOKENS], now_ns, wall_ns, !said[TOKENS][REMAINING].size);
+	take(&room->tokens, said[OUTPUT_TOKENS], now_ns, wall_ns,
+		!said[TOKENS][REMAINING].size && !said[INPUT_TOKENS][REMAINING].size);
 }
 
 static void use(struct rate_left *left, uint64_t amount, uint64_t now_ns)

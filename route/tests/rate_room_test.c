@@ -8,6 +8,7 @@
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define MS UINT64_C(1000000)
 #define S UINT64_C(1000000000)
+#define WALL_NS (UINT64_C(1790000000) * S) /* 2026-09-21T14:13:20Z */
 
 static void durations(void **state)
 {
@@ -79,11 +80,55 @@ static void headers(void **state)
 		for (size_t h = 0; h < COUNT(all); h++)
 			if (all[h].value.data)
 				head.headers[head.header_count++] = all[h];
-		rate_room_read(&room, &head, 100 * S);
+		rate_room_read(&room, &head, 100 * S, WALL_NS);
 		until_ns = rate_room_full_until_ns(&room, table[i].tokens, 100 * S);
 		if (until_ns != wanted_ns)
 			fail_msg("row %zu: until %llu", i, (unsigned long long)until_ns);
 		assert_int_equal(rate_room_full_until_ns(&room, table[i].tokens, 100 * S + table[i].full_for_ns), 0);
+	}
+}
+
+/* Anthropic's: several limits of tokens, and a time instead of a duration. */
+static void headers_with_times(void **state)
+{
+	static const struct {
+		const char *requests, *requests_reset, *tokens, *input, *output, *tokens_reset;
+		uint64_t tokens_asked, full_for_ns;
+	} table[] = {
+		{"5", "2026-09-21T14:13:25Z", "1000", NULL, NULL, "2026-09-21T14:13:30Z", 1000, 0},
+		{"0", "2026-09-21T14:13:25Z", "1000", NULL, NULL, "2026-09-21T14:13:30Z", 10, 5 * S},
+		{"5", "2026-09-21T14:13:25Z", "1000", "9", "1000", "2026-09-21T14:13:30Z", 10, 10 * S},
+		{"5", "2026-09-21T14:13:25Z", NULL, "900", "9", "2026-09-21T14:13:30.5Z", 10, 10 * S + 500 * MS},
+		{"0", "2026-09-21T14:13:00Z", NULL, NULL, NULL, NULL, 10, 0}, /* over already */
+		{"0", "2026-09-21T18:13:00+02:00", NULL, NULL, NULL, NULL, 10, 60 * S},
+		{"0", "tomorrow", NULL, NULL, NULL, NULL, 10, S},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct rate_room room = {.tokens = {7, 200 * S}};
+		struct http_head head = {.header_count = 0};
+		const struct http_header all[] = {
+			{SLICE("anthropic-ratelimit-requests-remaining"), slice_of_string(table[i].requests)},
+			{SLICE("Anthropic-RateLimit-Requests-Reset"), slice_of_string(table[i].requests_reset)},
+			{SLICE("anthropic-ratelimit-tokens-remaining"), slice_of_string(table[i].tokens)},
+			{SLICE("anthropic-ratelimit-tokens-reset"), slice_of_string(table[i].tokens_reset)},
+			{SLICE("anthropic-ratelimit-input-tokens-remaining"), slice_of_string(table[i].input)},
+			{SLICE("anthropic-ratelimit-input-tokens-reset"), slice_of_string(table[i].tokens_reset)},
+			{SLICE("anthropic-ratelimit-output-tokens-remaining"), slice_of_string(table[i].output)},
+			{SLICE("anthropic-ratelimit-output-tokens-reset"), slice_of_string(table[i].tokens_reset)},
+		};
+		uint64_t wanted_ns = table[i].full_for_ns ? 100 * S + table[i].full_for_ns : 0, until_ns;
+
+		if (!table[i].tokens_reset)
+			room.tokens.reset_ns = 0; /* else what was known before would count */
+		for (size_t h = 0; h < COUNT(all); h++)
+			if (all[h].value.data)
+				head.headers[head.header_count++] = all[h];
+		rate_room_read(&room, &head, 100 * S, WALL_NS);
+		until_ns = rate_room_full_until_ns(&room, table[i].tokens_asked, 100 * S);
+		if (until_ns != wanted_ns)
+			fail_msg("row %zu: until %llu", i, (unsigned long long)until_ns);
 	}
 }
 
@@ -108,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations),
 		cmocka_unit_test(headers),
+		cmocka_unit_test(headers_with_times),
 		cmocka_unit_test(calls_use_what_is_left),
 	};
 
