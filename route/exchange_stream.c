@@ -93,11 +93,19 @@ static void first_token_expired(struct timer *timer)
 	exchange_attempt_failed(e);
 }
 
+/* A stream that fails unseen is told so by the writer as well: nothing of another attempt's may be in it. */
+static void forget_written(struct exchange *e)
+{
+	e->reader = (struct chat_reader){0};
+	e->writer = (struct chat_writer){.open = -1, .kept.arena = &e->arena};
+}
+
 void exchange_stream_prepare(struct exchange *e)
 {
 	uint64_t keepalive_ns = e->config->config->settings->http.keepalive_ns;
 
 	e->streaming = true;
+	forget_written(e);
 	timer_init(&e->first_token_timer, first_token_expired);
 	timer_init(&e->keepalive_timer, keepalive_expired);
 	e->last_write_ns = exchange_now_ns(e);
@@ -118,14 +126,13 @@ void exchange_stream_stop(struct exchange *e)
 int exchange_stream_begin(struct exchange *e)
 {
 	sse_init_growing(&e->sse, &e->arena, e->gateway_shard->event_joined, GATEWAY_STREAM_EVENT_BYTES);
-	e->reader = (struct chat_reader){0};
-	e->writer = (struct chat_writer){.open = -1, .kept.arena = &e->arena};
 	e->state = EXCHANGE_STREAMING;
 	return 0;
 }
 
 void exchange_stream_forget(struct exchange *e)
 {
+	forget_written(e);
 	e->held.size = 0;
 	e->usage_told = false;
 	e->output_bytes = 0;
