@@ -65,10 +65,23 @@ static const struct tongue *tongue_of(const struct call *call)
 	return tongue_named(call->tongue);
 }
 
-/* "sim-<call>-<attempt>" of an answer or event: whose it is, and of which attempt. */
-static const struct attempt *find_attempt(struct scenario *s, struct call *call, struct slice id)
+static const struct attempt *attempt_numbered(struct scenario *s, struct call *call, uint32_t marker, unsigned number)
 {
 	const struct attempt *attempt;
+
+	if (marker != call->id) {
+		WRONG(s, call, "no answer reaches another's client", "it got what was meant for call %u", marker);
+		return NULL;
+	}
+	attempt = book_attempt(&s->book, call->id, number);
+	if (!attempt)
+		WRONG(s, call, "answers are well-formed", "it got an answer of attempt %u, which never was", number);
+	return attempt;
+}
+
+/* "sim-<call>-<attempt>" of an answer or event: whose it is, and of which attempt. */
+static const struct attempt *attempt_by_id(struct scenario *s, struct call *call, struct slice id)
+{
 	unsigned number = 0;
 	uint32_t marker;
 	const char *dash;
@@ -79,14 +92,26 @@ static const struct attempt *find_attempt(struct scenario *s, struct call *call,
 	}
 	for (const char *at = dash + 1; at < id.data + id.size; at++)
 		number = number * 10 + (unsigned)(*at - '0');
-	if (marker != call->id) {
-		WRONG(s, call, "no answer reaches another's client", "it got what was meant for call %u", marker);
+	return attempt_numbered(s, call, marker, number);
+}
+
+/* The same from its text: "<call.attempt.k>...". */
+static const struct attempt *attempt_by_text(struct scenario *s, struct call *call, struct slice text)
+{
+	char mark[48];
+	unsigned marker, number;
+
+	snprintf(mark, sizeof(mark), "%.*s", (int)(text.size < 40 ? text.size : 40), text.data ? text.data : "");
+	if (sscanf(mark, "<%9u.%9u.", &marker, &number) != 2) {
+		WRONG(s, call, "answers are well-formed", "an answer without its mark: %s", mark);
 		return NULL;
 	}
-	attempt = book_attempt(&s->book, call->id, number);
-	if (!attempt)
-		WRONG(s, call, "answers are well-formed", "it got an answer of attempt %u, which never was", number);
-	return attempt;
+	return attempt_numbered(s, call, marker, number);
+}
+
+static const struct attempt *find_attempt(struct scenario *s, struct call *call, const struct said *said)
+{
+	return tongue_of(call)->own_id ? attempt_by_text(s, call, said->text) : attempt_by_id(s, call, said->id);
 }
 
 /* False when another attempt has spoken before. */
@@ -151,7 +176,7 @@ static void check_served(struct scenario *s, struct call *call, struct answer *a
 	struct said said;
 
 	tongue_of(call)->read_answer(call->kind, json, &said);
-	attempt = find_attempt(s, call, said.id);
+	attempt = find_attempt(s, call, &said);
 	if (!attempt || !note_attempt(s, call, attempt))
 		return;
 	if (!attempt->good || !attempt->sent_whole)
@@ -238,7 +263,7 @@ static void take_part(struct scenario *s, struct call *call, struct answer *answ
 {
 	bool stands = said->opens ? !answer->in_part : answer->in_part;
 
-	if (!tongue_of(call)->parts)
+	if (!tongue_of(call)->has_parts)
 		return;
 	if ((said->opens || said->closes || said->text.size) && !stands)
 		WRONG(s, call, "answers are well-formed",
@@ -248,10 +273,55 @@ static void take_part(struct scenario *s, struct call *call, struct answer *answ
 	answer->in_part = said->opens || (answer->in_part && !said->closes);
 }
 
+static void check_order(struct scenario *s, struct call *call, struct answer *answer, const struct said *said)
+{
+	if (tongue_of(call)->has_numbers && said->number != answer->events)
+		WRONG(s, call, "answers are well-formed", "event %lld has the number %lld", (long long)answer->events,
+			(long long)said->number);
+	answer->events++;
+	take_part(s, call, answer, said);
+}
+
+/* What is told at the end as a whole is what was told in pieces. */
+static void check_whole(struct scenario *s, struct call *call, const struct attempt *attempt, struct slice text)
+{
+	struct answer whole = {.deltas = 0};
+
+	if (!text.size)
+		return;
+	take_text(s, call, &whole, attempt, text);
+	if (!text_is_whole(&whole, attempt))
+		WRONG(s, call, "the provider's bytes come in order, none twice", "the whole text lacks its end");
+}
+
+/* NULL also when it is too early to tell. */
+static const struct attempt *speaker(struct scenario *s, struct call *call, const struct said *said)
+{
+	if (said->id.data || (!call->served_by && said->text.size))
+		return find_attempt(s, call, said);
+	return call->served_by ? book_attempt(&s->book, call->id, call->served_by) : NULL;
+}
+
+static void take_said(struct scenario *s, struct call *call, struct answer *answer, const struct said *said)
+{
+	const struct attempt *attempt = speaker(s, call, said);
+
+	if (!attempt && !said->end && !tongue_of(call)->own_id)
+		WRONG(s, call, "answers are well-formed", "a stream that begins without its id");
+	if (attempt && note_attempt(s, call, attempt)) {
+		if (said->id.data || said->model.data)
+			check_model(s, call, attempt, said->model);
+		take_usage(s, call, answer, attempt, said);
+		take_text(s, call, answer, attempt, said->text);
+		check_whole(s, call, attempt, said->whole);
+	}
+	if (said->end)
+		take_end(s, call, answer);
+}
+
 static void take_data(
 	struct scenario *s, struct call *call, struct answer *answer, struct slice name, struct slice data)
 {
-	const struct attempt *attempt;
 	const char *problem;
 	struct said said;
 
@@ -262,30 +332,16 @@ static void take_data(
 	}
 	problem = tongue_of(call)->read_event(call->kind, name, data, &said);
 	if (problem) {
-		WRONG(s, call, "answers are well-formed", "%s", problem);
+		WRONG(s, call, "answers are well-formed", "%s: %.*s", problem, (int)(data.size < 80 ? data.size : 80),
+			data.data);
 		return;
 	}
-	take_part(s, call, answer, &said);
-	if (said.end) {
-		take_end(s, call, answer);
-		return;
-	}
-	if (said.error) {
-		check_error(s, call, data);
-		call->error_event = true;
-		return;
-	}
-	attempt = said.id.data ? find_attempt(s, call, said.id) : book_attempt(&s->book, call->id, call->served_by);
-	if (!attempt) {
-		WRONG(s, call, "answers are well-formed", "a stream that begins without its id");
-		return;
-	}
-	if (!note_attempt(s, call, attempt))
-		return;
-	if (said.id.data)
-		check_model(s, call, attempt, said.model);
-	take_usage(s, call, answer, attempt, &said);
-	take_text(s, call, answer, attempt, said.text);
+	check_order(s, call, answer, &said);
+	call->error_event = said.failure.data;
+	if (said.failure.data)
+		check_error(s, call, said.failure);
+	else
+		take_said(s, call, answer, &said);
 }
 
 static void take_comment(struct scenario *s, struct call *call, struct answer *answer, struct slice comment)

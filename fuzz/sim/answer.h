@@ -12,6 +12,7 @@ struct answer {             /* zeroed before each call */
 	struct bytes body;  /* of a stream: what is not yet a whole event */
 	unsigned deltas;    /* pieces of the text that came, */
 	size_t delta_bytes; /* and of the next one so far */
+	int64_t events;     /* of a stream, that came */
 	bool in_part;       /* of a stream that has them */
 	bool usage_came;
 	bool summary_came;

@@ -41,7 +41,7 @@ enum call_kind {
 };
 
 /* tongue.h has the table. */
-enum tongue_name { TONGUE_OPENAI, TONGUE_ANTHROPIC, TONGUES };
+enum tongue_name { TONGUE_OPENAI, TONGUE_ANTHROPIC, TONGUE_RESPONSES, TONGUE_GEMINI, TONGUES };
 
 enum { MODEL_ONE, MODEL_TWO, MODEL_BOTH, MODEL_EMBED, MODEL_MODERATE, MODELS };
 enum { PROVIDERS = 2, ID_BYTES = 4 + 26 };

@@ -216,14 +216,13 @@ static bool has_credential(const struct upstream *u)
 	return slice_starts_with(wire_header(&u->wire, tongue->credential), slice_of_string(wanted));
 }
 
-/* What is asked of a chat's path is a chat. */
-static bool has_path(const struct upstream *u, const struct call *call)
+/* Between the first line's two spaces. */
+static struct slice target_of(const struct upstream *u)
 {
-	struct slice line = bytes_slice(&u->wire.head);
-	char wanted[64];
+	struct slice head = slice_after(bytes_slice(&u->wire.head), sizeof("POST ") - 1);
+	const char *end = memchr(head.data, ' ', head.size);
 
-	snprintf(wanted, sizeof(wanted), "POST %s HTTP/1.1\r\n", tongue_of(u)->path);
-	return !call_is_chat(call) || slice_starts_with(line, slice_of_string(wanted));
+	return slice_of(head.data, end ? (size_t)(end - head.data) : 0);
 }
 
 /* The client's text, to the byte. */
@@ -262,13 +261,11 @@ static struct call *read_request(struct upstream *u, unsigned *model)
 		return wrong(u, "a request without the provider's credential"), NULL;
 	if (!look_valid(body))
 		return wrong(u, "a request whose body is not JSON"), NULL;
-	problem = tongue_of(u)->read_request(body, &asked);
+	problem = tongue_of(u)->read_request(target_of(u), body, &asked);
 	if (problem)
 		return wrong(u, problem), NULL;
 	if (!book_find_marker(asked.text, &id) || !(call = book_call(book_of(u), id)) || !call_is_served(call))
 		return wrong(u, "a request that no client made"), NULL;
-	if (!has_path(u, call))
-		return wrong(u, "a chat on another path"), NULL;
 	if (!text_is_whole(id, asked.text))
 		return wrong(u, "a request whose text is not the client's"), NULL;
 	if (!find_model(u, asked.model, model))

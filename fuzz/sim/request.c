@@ -23,7 +23,7 @@ static enum tongue_name draw_tongue(struct scenario *s, const struct call *call)
 {
 	if (!s->terms.mixed || !call_is_chat(call))
 		return TONGUE_OPENAI;
-	return (enum tongue_name)pick(s, 0, TONGUES - 1);
+	return tongue_of_clients(pick(s, 0, UINT32_MAX));
 }
 
 unsigned request_expected_status(enum call_kind kind)
@@ -109,9 +109,9 @@ static void write_subject(const struct call *call, size_t text_bytes, struct byt
 		bytes_add(json, SLICE("\"massages\":\""));
 		break;
 	default:
-		bytes_add(json, SLICE("\"messages\":[{\"role\":\"user\",\"content\":\""));
+		bytes_print(json, "%s", tongue_named(call->tongue)->before);
 		scenario_text(json, call->id, text_bytes);
-		bytes_add(json, SLICE("\"}]"));
+		bytes_print(json, "%s", tongue_named(call->tongue)->behind);
 		return;
 	}
 	scenario_text(json, call->id, text_bytes);

@@ -172,11 +172,12 @@ static void draw_outages(struct scenario *s)
 /* A third of the seeds. */
 static void draw_tongues(struct scenario *s)
 {
-	uint64_t number = s->seed / 3;
+	struct rand rand;
 
-	s->terms.mixed = CONFIG(ANTHROPIC) && s->seed % 3 == 1;
-	for (unsigned i = 0; s->terms.mixed && i < PROVIDERS; i++, number /= TONGUES)
-		s->terms.provider_tongues[i] = (enum tongue_name)(number % TONGUES);
+	rand_seed(&rand, ~s->seed);
+	s->terms.mixed = s->seed % 3 == 1;
+	for (unsigned i = 0; s->terms.mixed && i < PROVIDERS; i++)
+		s->terms.provider_tongues[i] = tongue_of_providers(rand_u64(&rand) >> 32);
 }
 
 static void draw_terms(struct scenario *s)

@@ -1,12 +1,46 @@
 /* See tongue.h. */
 #include "fuzz/sim/tongue.h"
 
+#include "core/kconfig.h"
+
 const struct tongue *tongue_named(enum tongue_name name)
 {
 	static const struct tongue *const tongues[TONGUES] = {
-		[TONGUE_OPENAI] = &tongue_openai, [TONGUE_ANTHROPIC] = &tongue_anthropic};
+		[TONGUE_OPENAI] = &tongue_openai,
+		[TONGUE_ANTHROPIC] = &tongue_anthropic,
+		[TONGUE_RESPONSES] = &tongue_responses,
+		[TONGUE_GEMINI] = &tongue_gemini,
+	};
 
 	return tongues[name];
+}
+
+static bool is_spoken(enum tongue_name name, bool by_providers)
+{
+	const struct tongue *tongue = tongue_named(name);
+
+	return (CONFIG(ANTHROPIC) || name != TONGUE_ANTHROPIC) && (by_providers ? tongue->kind : tongue->path);
+}
+
+static enum tongue_name choose(uint64_t number, bool by_providers)
+{
+	enum tongue_name spoken[TONGUES];
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < TONGUES; i++)
+		if (is_spoken((enum tongue_name)i, by_providers))
+			spoken[count++] = (enum tongue_name)i;
+	return spoken[number % count];
+}
+
+enum tongue_name tongue_of_clients(uint64_t number)
+{
+	return choose(number, false);
+}
+
+enum tongue_name tongue_of_providers(uint64_t number)
+{
+	return choose(number, true);
 }
 
 void tongue_print_content(struct bytes *bytes, const struct attempt *attempt, unsigned k)

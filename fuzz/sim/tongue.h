@@ -16,9 +16,13 @@ struct asked {
 
 /* What an answer, or an event of a stream, says. NULL data: nothing of it. */
 struct said {
-	struct slice id, model, text, usage, summary;
-	bool error, end;    /* of a stream: there is an error in it, and this is all */
-	bool opens, closes; /* of a dialect that parts its streams: text comes in between alone */
+	struct slice id; /* that the provider gave, with its marker */
+	struct slice model, text, usage, summary;
+	struct slice whole;   /* of a stream: all of its text, once more */
+	struct slice failure; /* of a stream: what has the member `error` */
+	bool end;             /* of a stream: this is all */
+	bool opens, closes;   /* of a tongue that parts its streams: text comes in between alone */
+	int64_t number;       /* of a tongue that numbers its events */
 };
 
 /* How a provider counts: as it is, or such that no sane reader believes it. */
@@ -36,28 +40,35 @@ struct answer_told {
 enum event_told { TOLD_START, TOLD_TEXT, TOLD_ERROR, TOLD_FINISH, TOLD_USAGE, TOLD_END };
 
 struct tongue {
-	const char *kind; /* of its providers, in the configuration */
-	const char *path; /* of chats */
-	/* Clients. */
-	const char *besides; /* members that each request has */
-	bool usage_is_asked; /* a stream's */
-	bool parts;          /* its streams have them */
+	/* Clients; `path` is NULL when it has none. */
+	const char *path;            /* of chats */
+	const char *before, *behind; /* the text of a request, among its members */
+	const char *besides;         /* what each request has besides */
+	bool usage_is_asked;         /* a stream's */
+	bool own_id;                 /* answers have the gateway's, not the provider's */
+	bool has_parts, has_numbers; /* its streams */
 	void (*read_answer)(enum call_kind kind, struct slice json, struct said *said);
 	/* `name` has NULL data where an event has none. NULL, or what is wrong with it. */
 	const char *(*read_event)(enum call_kind kind, struct slice name, struct slice data, struct said *said);
-	/* Providers. */
+	/* Providers; `kind` is NULL when it has none. */
+	const char *kind;                         /* in the configuration */
 	const char *credential, *credential_lead; /* a header, and what its value begins with */
 	const char *done;                         /* in a stream: nothing behind it is waited for */
-	const char *(*read_request)(struct slice body, struct asked *asked); /* NULL, or what is wrong with it */
+	/* `target` as the request's first line has it. NULL, or what is wrong with it. */
+	const char *(*read_request)(struct slice target, struct slice body, struct asked *asked);
 	void (*write_answer)(struct bytes *json, const struct answer_told *told);
 	void (*write_event)(struct bytes *bytes, const struct answer_told *told, enum event_told event, unsigned k);
 };
 
-extern const struct tongue tongue_openai, tongue_anthropic;
-
 const struct tongue *tongue_named(enum tongue_name name);
 
+/* One of those that the gateway was built for, by any number; each is as likely. */
+enum tongue_name tongue_of_clients(uint64_t number);
+enum tongue_name tongue_of_providers(uint64_t number);
+
 /* For the rows. */
+
+extern const struct tongue tongue_openai, tongue_anthropic, tongue_responses, tongue_gemini;
 
 /* Piece `k` of an answer's text: "<call.attempt.k>" and letters. */
 void tongue_print_content(struct bytes *bytes, const struct attempt *attempt, unsigned k);

@@ -40,14 +40,15 @@ static const char *read_event(enum call_kind kind, struct slice name, struct sli
 	}
 	said->opens = slice_equal(type, SLICE("content_block_start"));
 	said->closes = slice_equal(type, SLICE("content_block_stop"));
-	said->error = slice_equal(type, SLICE("error"));
+	if (slice_equal(type, SLICE("error")))
+		said->failure = data;
 	said->end = slice_equal(type, SLICE("message_stop"));
 	return NULL;
 }
 
 /* ---- providers ---- */
 
-static const char *read_request(struct slice body, struct asked *asked)
+static const char *read_request(struct slice target, struct slice body, struct asked *asked)
 {
 	struct slice content = look_member(look_item(look_member(body, "messages"), 0), "content");
 	struct slice text = look_string(content);
@@ -56,6 +57,8 @@ static const char *read_request(struct slice body, struct asked *asked)
 	*asked = (struct asked){.model = look_string(look_member(body, "model")),
 		.text = text.data ? text : look_string(look_member(look_item(content, 0), "text")),
 		.stream = slice_equal(look_member(body, "stream"), SLICE("true"))};
+	if (!slice_equal(target, SLICE("/v1/messages")))
+		return "a message on another path";
 	if (!look_integer(look_member(body, "max_tokens"), &most) || most < 1)
 		return "a message without its max_tokens";
 	if (look_member(body, "stream_options").data)
@@ -157,12 +160,14 @@ static void write_event(struct bytes *bytes, const struct answer_told *told, enu
 }
 
 const struct tongue tongue_anthropic = {
-	.kind = "anthropic",
 	.path = "/v1/messages",
+	.before = "\"messages\":[{\"role\":\"user\",\"content\":\"",
+	.behind = "\"}]",
 	.besides = ",\"max_tokens\":1000",
-	.parts = true,
+	.has_parts = true,
 	.read_answer = read_answer,
 	.read_event = read_event,
+	.kind = "anthropic",
 	.credential = "x-api-key",
 	.credential_lead = "",
 	.done = "\"message_stop\"}\n\n",

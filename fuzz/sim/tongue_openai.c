@@ -20,7 +20,7 @@ static void read_common(struct slice json, struct said *said)
 		.model = look_string(look_member(json, "model")),
 		.usage = look_member(json, "usage"),
 		.summary = look_member(json, "x-llm-gateway"),
-		.error = look_member(json, "error").data};
+		.failure = look_member(json, "error").data ? json : slice_of(NULL, 0)};
 }
 
 static void read_answer(enum call_kind kind, struct slice json, struct said *said)
@@ -61,13 +61,15 @@ static struct slice text_of(struct slice body)
 	return look_string(prompt.data ? prompt : look_member(body, "input"));
 }
 
-static const char *read_request(struct slice body, struct asked *asked)
+static const char *read_request(struct slice target, struct slice body, struct asked *asked)
 {
 	struct slice options = look_member(body, "stream_options");
 
 	*asked = (struct asked){.model = look_string(look_member(body, "model")),
 		.text = text_of(body),
 		.stream = slice_equal(look_member(body, "stream"), SLICE("true"))};
+	if (look_member(body, "messages").data && !slice_equal(target, SLICE("/v1/chat/completions")))
+		return "a chat on another path";
 	if (asked->stream && !slice_equal(look_member(options, "include_usage"), SLICE("true")))
 		return "a stream for which usage was not asked";
 	return NULL;
@@ -175,12 +177,14 @@ static void write_event(struct bytes *bytes, const struct answer_told *told, enu
 }
 
 const struct tongue tongue_openai = {
-	.kind = "openai_compatible",
 	.path = "/v1/chat/completions",
+	.before = "\"messages\":[{\"role\":\"user\",\"content\":\"",
+	.behind = "\"}]",
 	.besides = "",
 	.usage_is_asked = true,
 	.read_answer = read_answer,
 	.read_event = read_event,
+	.kind = "openai_compatible",
 	.credential = "authorization",
 	.credential_lead = "Bearer ",
 	.done = "[DONE]\n\n",
