@@ -101,7 +101,8 @@ static int refuse_duplicates(const struct json_parser *p, struct openai_problem 
 	return 0;
 }
 
-int anthropic_read_common(const struct json_parser *p, struct openai_request *request, struct openai_problem *problem)
+static int read_common(
+	const struct json_parser *p, bool counts, struct openai_request *request, struct openai_problem *problem)
 {
 	int err;
 
@@ -119,12 +120,27 @@ int anthropic_read_common(const struct json_parser *p, struct openai_request *re
 		err = read_model(p, request, problem);
 	if (!err)
 		err = read_stream(p, request, problem);
-	if (!err)
+	if (!err && !counts)
 		err = read_limit(p, problem);
 	if (!err)
 		err = read_messages(p, problem);
 	if (!err)
 		err = read_extensions(p, request, problem);
+	return err;
+}
+
+int anthropic_read_common(const struct json_parser *p, struct openai_request *request, struct openai_problem *problem)
+{
+	return read_common(p, false, request, problem);
+}
+
+int anthropic_read_count(const struct json_parser *p, struct openai_request *request, struct openai_problem *problem)
+{
+	int err = read_common(p, true, request, problem);
+
+	if (!err && request->stream)
+		err = chat_refuse(problem, SLICE("unsupported_feature"),
+			SLICE("Counting does not stream. Leave 'stream' out."), SLICE("stream"));
 	return err;
 }
 
@@ -235,6 +251,18 @@ int anthropic_read_figures(const struct json_parser *p, struct openai_answer *an
 	if (json_first(p, content) != JSON_NONE)
 		answer->output_bytes = json_raw(p, content).size;
 	return 0;
+}
+
+/* Counting costs nothing: its figure is the answer, and no usage. */
+int anthropic_read_counted(const struct json_parser *p, struct openai_answer *answer)
+{
+	json_ref tokens = json_member(p, 0, SLICE("input_tokens"));
+	int64_t count;
+
+	*answer = (struct openai_answer){.model = JSON_NONE,
+		.gateway = json_member(p, 0, SLICE("x-llm-gateway")),
+		.usage.present = true};
+	return tokens != JSON_NONE && json_integer(p, tokens, &count) && count >= 0 ? 0 : -EPROTO;
 }
 
 void anthropic_edit_event(const struct json_parser *p, struct slice model_json, struct json_edits *edits)

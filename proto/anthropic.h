@@ -11,11 +11,16 @@
 /* As openai_read_request(). A stream always tells its usage. */
 int anthropic_read_common(const struct json_parser *p, struct openai_request *request, struct openai_problem *problem);
 
+/* Of one that asks how many tokens it has: without a limit of the answer. */
+int anthropic_read_count(const struct json_parser *p, struct openai_request *request, struct openai_problem *problem);
+
 void anthropic_edit_request(const struct json_parser *p, const struct openai_request *request, struct slice model_json,
 	char *added, struct json_edits *edits);
 
 /* As openai_read_answer(); openai_edit_answer() does the edits. */
 int anthropic_read_figures(const struct json_parser *p, struct openai_answer *answer);
+/* {"input_tokens":n} */
+int anthropic_read_counted(const struct json_parser *p, struct openai_answer *answer);
 
 /* The model's name in the event that opens a stream; and its name, as the line `event:` wants it. */
 void anthropic_edit_event(const struct json_parser *p, struct slice model_json, struct json_edits *edits);

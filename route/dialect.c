@@ -94,6 +94,8 @@ const struct dialect *dialect_of_api(enum receipt_api api)
 {
 	if (api == API_RESPONSES)
 		return &dialect_responses;
+	if (CONFIG(ANTHROPIC) && api == API_COUNT_TOKENS)
+		return &dialect_anthropic_count;
 	return CONFIG(ANTHROPIC) && api == API_MESSAGES ? &dialect_anthropic : &dialect_openai;
 }
 
@@ -112,6 +114,8 @@ const struct dialect *dialect_of_call(
 {
 	if (api == API_RESPONSES && kind == PROVIDER_OPENAI && model_lists(model, "responses"))
 		return &dialect_responses;
+	if (CONFIG(ANTHROPIC) && api == API_COUNT_TOKENS && kind == PROVIDER_ANTHROPIC)
+		return &dialect_anthropic_count;
 	return dialect_of(kind);
 }
 

@@ -80,7 +80,7 @@ struct dialect {
 	struct slice id_header;   /* under which the client looks for the request's id; NULL data: x-request-id alone */
 };
 
-extern const struct dialect dialect_openai, dialect_anthropic, dialect_responses, dialect_gemini;
+extern const struct dialect dialect_openai, dialect_anthropic, dialect_anthropic_count, dialect_responses, dialect_gemini;
 /* Providers that speak OpenAI with differences. */
 extern const struct dialect dialect_azure, dialect_groq, dialect_together;
 extern const struct dialect dialect_mistral, dialect_cohere;
@@ -88,7 +88,7 @@ extern const struct dialect dialect_mistral, dialect_cohere;
 /* NULL for a kind that this build cannot speak to. */
 const struct dialect *dialect_of(enum provider_kind kind);
 
-/* That of a call: providers of kind openai serve some APIs in a dialect of their own, if the model lists them. */
+/* That of a call: some APIs have a dialect of their own, which their providers serve themselves, if the model lists it. */
 const struct dialect *dialect_of_call(
 	enum provider_kind kind, const struct model_settings *model, enum receipt_api api);
 

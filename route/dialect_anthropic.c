@@ -46,8 +46,8 @@ static void read_error(const struct json_parser *p, struct openai_error *error)
 static int read_request(const struct json_parser *p, enum receipt_api api, struct openai_request *request,
 	struct openai_problem *problem)
 {
-	(void)api;
-	return anthropic_read_common(p, request, problem);
+	return api == API_COUNT_TOKENS ? anthropic_read_count(p, request, problem)
+				       : anthropic_read_common(p, request, problem);
 }
 
 static struct slice error_type(unsigned status)
@@ -105,5 +105,20 @@ const struct dialect dialect_anthropic = {
 	.print_error = print_error,
 	.error_event = {"event: error\ndata: ", 19},
 	.end_event = {"event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n", 51},
+	.id_header = {"request-id: ", 12},
+};
+
+/* How many tokens a request of Messages has: what the provider itself says, where it can. */
+const struct dialect dialect_anthropic_count = {
+	.name = "anthropic",
+	.chat = &chat_anthropic,
+	.paths = {[API_COUNT_TOKENS] = "/messages/count_tokens"},
+	.authorize = authorize,
+	.edit_request = anthropic_edit_request,
+	.read_answer = anthropic_read_counted,
+	.read_error = read_error,
+	.errors = dialect_errors_anthropic,
+	.read_request = read_request,
+	.print_error = print_error,
 	.id_header = {"request-id: ", 12},
 };

@@ -207,12 +207,16 @@ void exchange_go(struct exchange *exchange);  /* nothing refuses it: the first a
 /* exchange_limit.c: past its limits, then exchange_go(); or refused. */
 void exchange_limit(struct exchange *exchange);
 void exchange_limit_settle(struct exchange *exchange); /* once it is known what it came to; later calls do nothing */
+uint64_t exchange_prompt_tokens(const struct exchange *exchange); /* about; the view holds the request */
 void exchange_limit_print(struct exchange *exchange, struct text *headers);
 
 /* exchange_budget.c: the most that the call costs, once it is known whose subject exchange->limit has. False: refused. */
 bool exchange_budget_reserve(struct exchange *exchange, int64_t *nusd);
 void exchange_budget_refuse(struct exchange *exchange); /* the answer says which budget has no room */
 void exchange_budget_extend(struct exchange *exchange); /* of a stream that has used up most of what is reserved */
+
+/* count_tokens.c: the answer where no provider counts for this model. */
+void exchange_estimate_count(struct exchange *exchange);
 
 /* exchange_plan.c: the candidates of a model. False: refused. */
 bool exchange_plan(struct exchange *exchange);

@@ -38,7 +38,7 @@ static uint64_t asked_count(const struct exchange *e, struct slice name)
 
 static bool has_output(const struct exchange *e)
 {
-	return e->api != API_EMBEDDINGS && e->api != API_MODERATIONS;
+	return e->api != API_EMBEDDINGS && e->api != API_MODERATIONS && e->api != API_COUNT_TOKENS;
 }
 
 /* How many answers are written at once. */

@@ -60,7 +60,7 @@ static uint64_t count_items(const struct exchange *e, struct slice key, uint64_t
 	return parts;
 }
 
-static uint64_t prompt_tokens(const struct exchange *e)
+uint64_t exchange_prompt_tokens(const struct exchange *e)
 {
 	uint64_t bytes = e->request->body.size;
 	uint64_t parts = count_items(e, e->api == API_RESPONSES ? SLICE("input") : SLICE("messages"), &bytes);
@@ -87,7 +87,7 @@ static uint64_t output_tokens(struct exchange *e)
 {
 	uint64_t tokens, choices;
 
-	if (e->api == API_EMBEDDINGS || e->api == API_MODERATIONS)
+	if (e->api == API_EMBEDDINGS || e->api == API_MODERATIONS || e->api == API_COUNT_TOKENS)
 		return 0;
 	if (!asked_count(e, SLICE("max_completion_tokens"), &tokens) && !asked_count(e, SLICE("max_tokens"), &tokens) &&
 		!asked_count(e, SLICE("max_output_tokens"), &tokens)) {
@@ -227,7 +227,7 @@ void exchange_limit(struct exchange *e)
 	}
 	e->limit.decided = decided;
 	e->limit.settled = settled;
-	ask.tokens = subject->counts_tokens ? prompt_tokens(e) + output_tokens(e) : 0;
+	ask.tokens = subject->counts_tokens ? exchange_prompt_tokens(e) + output_tokens(e) : 0;
 	result = limit_request_start(&e->limit, &ask);
 	if (result == 1) {
 		go_on(e);

@@ -223,6 +223,10 @@ static void refuse_all(struct exchange *e)
 	enum receipt_verdict verdict = e->plan.verdict_count ? e->plan.verdicts[0].verdict : VERDICT_LIMITED;
 	struct api_error error = {.status = 400, .type = SLICE("invalid_request_error")};
 
+	if (e->api == API_COUNT_TOKENS && verdict == VERDICT_NO_CAPABILITY) {
+		exchange_estimate_count(e);
+		return;
+	}
 	if (e->plan.verdicts_given & ANY_FOR_NOW) {
 		refuse_for_now(e);
 		return;

@@ -61,6 +61,7 @@ static const struct service_route routes[] = {
 	API_ROUTE("/v1/responses", SCOPE_RESPONSES, API_RESPONSES),
 #ifdef CONFIG_ANTHROPIC
 	API_ROUTE("/v1/messages", SCOPE_CHAT, API_MESSAGES),
+	API_ROUTE("/v1/messages/count_tokens", SCOPE_CHAT, API_COUNT_TOKENS),
 #endif
 	API_ROUTE("/v1/embeddings", SCOPE_EMBEDDINGS, API_EMBEDDINGS),
 	API_ROUTE("/v1/completions", SCOPE_CHAT, API_COMPLETIONS),

@@ -232,14 +232,15 @@ static bool check_options(struct mock_connection *c, const struct json_parser *p
 	return true;
 }
 
-static bool check(struct mock_connection *c, const struct json_parser *p)
+/* What both calls want. */
+static bool check_prompt(struct mock_connection *c, const struct json_parser *p)
 {
 	struct mock_request *r = &c->request;
 	struct slice messages;
 
 	if (!http_header(&c->head, SLICE("anthropic-version")).size)
 		return refuse(c, "anthropic-version: header is required");
-	if (!check_fields(c, p) || !check_options(c, p) || !check_messages(c, p) || !check_tools(c, p))
+	if (!check_messages(c, p) || !check_tools(c, p))
 		return false;
 	messages = json_raw(p, json_member(p, 0, SLICE("messages")));
 	r->content_hash = XXH3_64bits(messages.data, messages.size);
@@ -247,6 +248,29 @@ static bool check(struct mock_connection *c, const struct json_parser *p)
 	r->choices = 1;
 	return true;
 }
+
+static bool check(struct mock_connection *c, const struct json_parser *p)
+{
+	return check_fields(c, p) && check_options(c, p) && check_prompt(c, p);
+}
+
+/* Counting takes no limit and none of what only an answer depends on. */
+static bool check_count(struct mock_connection *c, const struct json_parser *p)
+{
+	static const char *const refused[] = {"max_tokens", "stream", "stop_sequences", "metadata", NULL};
+
+	for (const char *const *name = refused; *name; name++)
+		if (json_member(p, 0, slice_of_string(*name)) != JSON_NONE)
+			return refuse(c, "Extra inputs are not permitted");
+	return check_fields(c, p) && check_prompt(c, p);
+}
+
+const struct mock_format mock_count = {
+	.key_header = "x-api-key",
+	.check = check_count,
+	.error = write_error,
+	.write = mock_count_write,
+};
 
 const struct mock_format mock_messages = {
 	.key_header = "x-api-key",

@@ -115,6 +115,16 @@ void mock_messages_write(struct mock_connection *c)
 	mock_body_finish(c, 200, SLICE("request-id: req_mock\r\n"), &t);
 }
 
+void mock_count_write(struct mock_connection *c)
+{
+	struct text t = mock_body_open(c, FRAME_BYTES);
+
+	text_literal(&t, "{\"input_tokens\":");
+	text_u64(&t, c->request.prompt_tokens);
+	text_char(&t, '}');
+	mock_body_finish(c, 200, SLICE("request-id: req_mock\r\n"), &t);
+}
+
 /* ---- streams ------------------------------------------------------------------------------------------------ */
 
 static struct text open_event(char *memory, const char *name)

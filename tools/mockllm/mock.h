@@ -29,7 +29,7 @@ enum {
 };
 
 enum mock_path {
-	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_RESPONSES, MOCK_GEMINI,
+	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_COUNT, MOCK_RESPONSES, MOCK_GEMINI,
 	MOCK_MISTRAL, MOCK_GROQ, MOCK_TOGETHER, MOCK_AZURE, MOCK_COHERE, MOCK_COHERE_EMBED, MOCK_MISTRAL_EMBED,
 	MOCK_TOGETHER_EMBED, MOCK_MODELS, MOCK_STATS,
 	MOCK_LAST, MOCK_UNKNOWN, MOCK_PATHS,
@@ -180,7 +180,7 @@ struct mock_format {
 	void (*begin)(struct mock_connection *c); /* a stream */
 	void (*fill)(struct mock_connection *c);
 };
-extern const struct mock_format mock_messages, mock_responses, mock_gemini;
+extern const struct mock_format mock_messages, mock_count, mock_responses, mock_gemini;
 
 const struct mock_format *mock_format_of(enum mock_path path); /* NULL: OpenAI's */
 
@@ -189,6 +189,7 @@ bool mock_take_model(struct mock_connection *c, struct slice model);
 
 /* anthropic_answer.c */
 void mock_messages_write(struct mock_connection *c);
+void mock_count_write(struct mock_connection *c);
 void mock_messages_begin(struct mock_connection *c);
 void mock_messages_fill(struct mock_connection *c);
 

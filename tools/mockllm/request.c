@@ -21,6 +21,7 @@ static const struct {
 	{ SLICE("/v1/embeddings"), MOCK_EMBEDDINGS },
 	{ SLICE("/v1/moderations"), MOCK_MODERATIONS },
 	{ SLICE("/v1/messages"), MOCK_MESSAGES },
+	{ SLICE("/v1/messages/count_tokens"), MOCK_COUNT },
 	{ SLICE("/v1/responses"), MOCK_RESPONSES },
 	{ SLICE("/v1/models"), MOCK_MODELS },
 	{ SLICE("/mock/stats"), MOCK_STATS },
@@ -41,6 +42,7 @@ const struct mock_format *mock_format_of(enum mock_path path)
 {
 	static const struct mock_format *const formats[MOCK_PATHS] = {
 		[MOCK_MESSAGES] = &mock_messages,
+		[MOCK_COUNT] = &mock_count,
 		[MOCK_RESPONSES] = &mock_responses,
 		[MOCK_GEMINI] = &mock_gemini,
 		[MOCK_MISTRAL] = &mock_mistral,

@@ -1,5 +1,6 @@
 // The Responses API with the official SDK: bridged to providers that speak something else, passed on to those that serve it.
 import assert from "node:assert/strict";
+import Anthropic from "@anthropic-ai/sdk";
 import OpenAI from "openai";
 import fs from "node:fs";
 import { KEY, MASTER_KEY, eventually, forgive, openWorld, post, run, sse, startGateway } from "./harness.mjs";
@@ -271,6 +272,31 @@ Object.assign(tests, {
     const data = await openai(world).responses.create({ model: "native/chat-only", input });
     assert.match(data.output_text, /^(\w+ )+$/);
     assert.deepEqual((await lastTo(world, "/v1/chat/completions")).messages, [{ role: "user", content: input }]);
+  },
+});
+
+// How many tokens a request of Messages has: counted by the provider where it can, else estimated and said so.
+Object.assign(tests, {
+  async "tokens are counted by Anthropic's providers, and estimated for others"(world) {
+    const client = new Anthropic({ apiKey: KEY, authToken: null, baseURL: world.base, maxRetries: 0 });
+    const body = { system: "Be brief.", messages: [{ role: "user", content: "Say hello." }], tools: [{ name: "f", input_schema: { type: "object" } }] };
+    const { data, response } = await client.messages.countTokens({ model: "claude/mock", ...body }).withResponse();
+    assert.deepEqual(await lastTo(world, "/v1/messages/count_tokens"), { model: "mock", ...body });
+    assert.ok(data.input_tokens > 0);
+    const receipt = await receiptOf(world, response.headers.get("request-id"));
+    assert.deepEqual([receipt.api, receipt.status, receipt.execution.tokens.total, receipt.cost.total_usd], ["messages.count_tokens", 200, 0, 0]);
+    const before = (await world.mock.stats()).requests;
+    const about = await client.messages.countTokens({ model: "gpt/mock", ...body });
+    assert.equal((await world.mock.stats()).requests, before);
+    assert.ok(Math.abs(about.input_tokens - JSON.stringify({ model: "gpt/mock", ...body }).length / 4) < 2);
+    assert.equal(about["x-llm-gateway"].estimated, true);
+    const image = { role: "user", content: [{ type: "image", source: { type: "base64", media_type: "image/png", data: "A".repeat(40000) } }] };
+    assert.ok((await client.messages.countTokens({ model: "gpt/mock", messages: [image] })).input_tokens < 5000);
+    for (const bad of [{ model: "claude/mock" }, { model: "claude/mock", messages: [] }, { messages: body.messages }]) {
+      const error = await refusal(client.messages.countTokens(bad));
+      assert.equal(error.status, 400);
+      assert.equal(error.error.type, "error");
+    }
   },
 });
 
