@@ -7,6 +7,7 @@
 #define ROUTE_DIALECT_H
 
 #include "proto/chat.h"
+#include "proto/embeddings.h"
 #include "proto/openai_scan.h"
 #include "route/api_error.h"
 #include "route/settings.h"
@@ -46,6 +47,7 @@ struct dialect_finish {
 struct dialect {
 	const char *name;
 	const struct chat_dialect *chat;
+	const struct embeddings_dialect *embeddings; /* NULL: OpenAI's */
 	/* To providers. */
 	const char *paths[API_COUNT]; /* behind base_url; NULL: the provider lacks this API */
 	void (*write_path)(const struct upstream_request *request, struct text *head); /* NULL: just that */

@@ -28,7 +28,10 @@ static void write_path(const struct upstream_request *request, struct text *head
 	upstream_add_segment(head, collection);
 	text_char(head, '/');
 	upstream_add_segment(head, model);
-	text_string(head, request->stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
+	if (request->api == API_EMBEDDINGS)
+		text_literal(head, ":batchEmbedContents");
+	else
+		text_string(head, request->stream ? ":streamGenerateContent?alt=sse" : ":generateContent");
 }
 
 /* "34s", "0.5s": whole seconds, upwards; no more than two minutes. */
@@ -83,7 +86,8 @@ static const struct dialect_error errors[] = {
 const struct dialect dialect_gemini = {
 	.name = "gemini",
 	.chat = &chat_gemini,
-	.paths = {[API_CHAT_COMPLETIONS] = "/models/", [API_MESSAGES] = "/models/"},
+	.embeddings = &embeddings_gemini,
+	.paths = {[API_CHAT_COMPLETIONS] = "/models/", [API_MESSAGES] = "/models/", [API_EMBEDDINGS] = "/models/"},
 	.write_path = write_path,
 	.authorize = authorize,
 	.errors = errors,

@@ -120,6 +120,7 @@ struct exchange {
 	struct exchange_budget budget;
 	struct chat *chat; /* of the body, once it was looked at; its texts are good while the view holds the body */
 	bool chat_read;
+	struct embeddings embeddings; /* asked for, where its provider speaks of them in its own way */
 	int chat_error;
 	struct conversation *conversation; /* of the Responses API; NULL: of another one */
 	struct openai_problem problem; /* why a candidate cannot serve it */

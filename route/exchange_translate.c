@@ -14,14 +14,21 @@ bool exchange_is_chat(const struct exchange *e)
 	return e->api == API_CHAT_COMPLETIONS || e->api == API_MESSAGES || e->api == API_RESPONSES;
 }
 
-/* Reads the client's request, which the view holds. 0; -EINVAL with e->problem; -ENOMEM. */
-static int read_chat(struct exchange *e)
+static int open_chat(struct exchange *e)
 {
 	if (!e->chat)
 		e->chat = arena_alloc(&e->arena, sizeof(*e->chat));
 	if (!e->chat)
 		return -ENOMEM;
 	chat_init(e->chat, &e->arena);
+	return 0;
+}
+
+/* Reads the client's request, which the view holds. 0; -EINVAL with e->problem; -ENOMEM. */
+static int read_chat(struct exchange *e)
+{
+	if (open_chat(e) < 0)
+		return -ENOMEM;
 	return e->dialect->chat->read_request(e->gateway_shard->json, e->chat, &e->problem);
 }
 
@@ -42,9 +49,31 @@ bool exchange_can_serve(struct exchange *e, const struct exchange_candidate *can
 	return chat_check(e->chat, dialect_has(candidate->dialect, candidate->model, translated), &e->problem) == 0;
 }
 
-static int write_request(struct exchange *e, const struct exchange_candidate *candidate, struct text *body)
+/* What the answer depends on is kept for it. */
+static int write_embeddings(struct exchange *e, const struct exchange_candidate *candidate, struct text *body)
+{
+	const struct json_parser *json = e->gateway_shard->json;
+	struct slice model = slice_of_string(candidate->deployment->upstream_model);
+	int err;
+
+	chat_init(e->chat, &e->arena); /* holds the names of what is dropped */
+	err = embeddings_read_request(json, &e->embeddings, e->chat, &e->problem);
+	if (err)
+		return err;
+	return candidate->dialect->embeddings->write_request(json, &e->embeddings, model, body, &e->problem);
+}
+
+static int write_body(struct exchange *e, const struct exchange_candidate *candidate, struct text *body)
 {
 	struct chat_target target = dialect_target(candidate->model, candidate->deployment, candidate->provider);
+
+	if (e->api == API_EMBEDDINGS)
+		return write_embeddings(e, candidate, body);
+	return candidate->dialect->chat->write_request(e->chat, &target, body, &e->problem);
+}
+
+static int write_request(struct exchange *e, const struct exchange_candidate *candidate, struct text *body)
+{
 	size_t capacity = e->request->body.size + e->request->body.size / 4 + 4096;
 	int err;
 
@@ -53,7 +82,7 @@ static int write_request(struct exchange *e, const struct exchange_candidate *ca
 		*body = text_over(arena_alloc(&e->arena, capacity), capacity);
 		if (!body->data)
 			return -ENOMEM;
-		err = candidate->dialect->chat->write_request(e->chat, &target, body, &e->problem);
+		err = write_body(e, candidate, body);
 		if (err || !body->full)
 			return err;
 	}
@@ -85,7 +114,9 @@ int exchange_translate_request(struct exchange *e, const struct exchange_candida
 	struct text body;
 	int err = 0;
 
-	if (!e->chat_read || e->view_lost || e->receipt.attempt_count > 0)
+	if (e->api == API_EMBEDDINGS)
+		err = open_chat(e);
+	else if (!e->chat_read || e->view_lost || e->receipt.attempt_count > 0)
 		err = read_chat(e);
 	e->chat_read = true;
 	if (!err && !e->chat->max_tokens)
@@ -134,6 +165,11 @@ int exchange_read_translated(struct exchange *e, struct chat_answer *whole, stru
 
 	if (!chat)
 		return -ENOMEM;
+	if (e->api == API_EMBEDDINGS) {
+		*figures = (struct openai_answer){.model = JSON_NONE, .gateway = JSON_NONE};
+		e->candidate->dialect->embeddings->read_usage(e->gateway_shard->json, &figures->usage);
+		return 0;
+	}
 	chat_init(chat, &e->arena);
 	err = e->candidate->dialect->chat->read_answer(e->gateway_shard->json, chat, whole);
 	*figures = (struct openai_answer){.model = JSON_NONE,
@@ -155,7 +191,10 @@ int exchange_write_translated(struct exchange *e, const struct chat_answer *whol
 		body = text_over(arena_alloc(&e->arena, capacity), capacity);
 		if (!body.data)
 			return -ENOMEM;
-		err = e->dialect->chat->write_answer(whole, &frame, &body);
+		err = e->api == API_EMBEDDINGS
+			      ? embeddings_write_answer(e->gateway_shard->json, e->candidate->dialect->embeddings,
+					&e->embeddings, &frame, &body)
+			      : e->dialect->chat->write_answer(whole, &frame, &body);
 		if (err)
 			return err;
 		if (body.full)

@@ -201,7 +201,8 @@ static int start_call(struct exchange *e, const struct exchange_candidate *candi
 
 	memset(&e->call, 0, sizeof(e->call));
 	e->candidate = candidate;
-	e->translates = exchange_is_chat(e) && dialect_translates(e->dialect, candidate->dialect);
+	e->translates = exchange_is_chat(e) ? dialect_translates(e->dialect, candidate->dialect)
+					    : e->api == API_EMBEDDINGS && candidate->dialect->embeddings;
 	e->call_started_ns = exchange_now_ns(e);
 	e->model_json = quote(e, candidate->model->id);
 	err = e->model_json.data ? edit_body(e, candidate, &body_bytes) : -ENOMEM;

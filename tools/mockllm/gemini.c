@@ -9,7 +9,7 @@
 
 #include <assert.h>
 
-enum { BYTES_PER_TOKEN = 4, STOPS_MAX = 5 };
+enum { BYTES_PER_TOKEN = 4, STOPS_MAX = 5, EMBEDS_MAX = 100, DIMENSIONS_DEFAULT = 64, DIMENSIONS_MAX = 4096 };
 
 /* ---- errors ------------------------------------------------------------------------------------------------- */
 
@@ -375,7 +375,7 @@ static bool read_model(struct mock_connection *c)
 		return colon ? false : refuse(c, "Request contains an invalid argument.");
 	method = slice_after(rest, (size_t)(colon - rest.data) + 1);
 	c->request.stream = slice_equal(method, SLICE("streamGenerateContent"));
-	if (!c->request.stream && !slice_equal(method, SLICE("generateContent"))) {
+	if (c->request.path == MOCK_GEMINI && !c->request.stream && !slice_equal(method, SLICE("generateContent"))) {
 		write_error(c, 404, slice_of(NULL, 0), SLICE("The method is not found for this API version."));
 		return false;
 	}
@@ -389,6 +389,12 @@ bool mock_gemini_signs(const struct mock_request *r)
 	return slice_starts_with(r->model, SLICE("gemini-3"));
 }
 
+static bool check_key(struct mock_connection *c)
+{
+	return !slice_equal(http_header(&c->head, SLICE("x-goog-api-key")), SLICE("invalid")) ||
+	       refuse(c, "API key not valid. Please pass a valid API key.");
+}
+
 static bool check(struct mock_connection *c, const struct json_parser *p)
 {
 	static const char *const known[] = {"contents", "systemInstruction", "tools", "toolConfig", "safetySettings",
@@ -397,10 +403,9 @@ static bool check(struct mock_connection *c, const struct json_parser *p)
 	struct mock_request *r = &c->request;
 	struct slice contents;
 
-	if (slice_equal(http_header(&c->head, SLICE("x-goog-api-key")), SLICE("invalid")))
-		return refuse(c, "API key not valid. Please pass a valid API key.");
-	if (!check_names(c, p, 0, known) || !check_names(c, p, member(p, 0, "systemInstruction"), system_names) ||
-		!check_contents(c, p) || !check_tools(c, p) || !check_choice(c, p) || !check_options(c, p))
+	if (!check_key(c) || !check_names(c, p, 0, known) ||
+		!check_names(c, p, member(p, 0, "systemInstruction"), system_names) || !check_contents(c, p) ||
+		!check_tools(c, p) || !check_choice(c, p) || !check_options(c, p))
 		return false;
 	contents = json_raw(p, member(p, 0, "contents"));
 	r->content_hash = XXH3_64bits(contents.data, contents.size);
@@ -417,4 +422,56 @@ const struct mock_format mock_gemini = {
 	.write = mock_gemini_write,
 	.begin = mock_gemini_begin,
 	.fill = mock_gemini_fill,
+};
+
+/* ---- embeddings --------------------------------------------------------------------------------------------- */
+
+static bool check_embed(struct mock_connection *c, const struct json_parser *p, json_ref value, int64_t *dimensions)
+{
+	static const char *const known[] = {"model", "content", "taskType", "title", "outputDimensionality", NULL};
+	json_ref content = member(p, value, "content"), count = member(p, value, "outputDimensionality");
+	struct slice model = string_at(p, value, "model"), prefix = SLICE("models/");
+	struct turn turn = {0};
+
+	if (!check_names(c, p, value, known))
+		return false;
+	if (!slice_starts_with(model, prefix) || !slice_equal(slice_after(model, prefix.size), c->request.model))
+		return refuse(c, "The model of each request has to be that of the path.");
+	if (content == JSON_NONE)
+		return refuse(c, "EmbedContentRequest.content: content is not specified");
+	if (count != JSON_NONE &&
+		(!json_integer(p, count, dimensions) || *dimensions < 1 || *dimensions > DIMENSIONS_MAX))
+		return refuse(c, "output_dimensionality is out of range.");
+	return check_content(c, p, content, &turn);
+}
+
+static bool check_embeds(struct mock_connection *c, const struct json_parser *p)
+{
+	static const char *const known[] = {"requests", NULL};
+	json_ref requests = member(p, 0, "requests");
+	struct mock_request *r = &c->request;
+	int64_t dimensions = DIMENSIONS_DEFAULT;
+	struct slice raw;
+
+	if (!check_key(c) || !check_names(c, p, 0, known))
+		return false;
+	if (requests == JSON_NONE || json_type(p, requests) != JSON_ARRAY || json_count(p, requests) == 0 ||
+		json_count(p, requests) > EMBEDS_MAX)
+		return refuse(c, "BatchEmbedContentsRequest.requests: at least 1 and at most 100 requests.");
+	for (json_ref v = json_first(p, requests); v != JSON_NONE; v = json_next(p, v))
+		if (!check_embed(c, p, v, &dimensions))
+			return false;
+	raw = json_raw(p, requests);
+	r->content_hash = XXH3_64bits(raw.data, raw.size);
+	r->input_count = json_count(p, requests);
+	r->dimensions = (uint32_t)dimensions;
+	return true;
+}
+
+const struct mock_format mock_gemini_embed = {
+	.key_header = "x-goog-api-key",
+	.read_model = read_model,
+	.check = check_embeds,
+	.error = write_error,
+	.write = mock_gemini_write_vectors,
 };

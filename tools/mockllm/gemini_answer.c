@@ -148,6 +148,22 @@ void mock_gemini_write(struct mock_connection *c)
 	mock_body_finish(c, 200, slice_of(NULL, 0), &t);
 }
 
+/* No figures: this method tells none. */
+void mock_gemini_write_vectors(struct mock_connection *c)
+{
+	const struct mock_request *r = &c->request;
+	struct text t = mock_body_open(c, FRAME_BYTES + mock_vectors_bytes(r));
+
+	text_literal(&t, "{\"embeddings\":[");
+	for (uint32_t i = 0; i < r->input_count; i++) {
+		text_string(&t, i ? ",{\"values\":" : "{\"values\":");
+		mock_vector_floats(&t, r, i);
+		text_char(&t, '}');
+	}
+	text_literal(&t, "]}");
+	mock_body_finish(c, 200, slice_of(NULL, 0), &t);
+}
+
 /* ---- streams ------------------------------------------------------------------------------------------------ */
 
 static struct text open_event(char *memory)

@@ -30,6 +30,7 @@ enum {
 
 enum mock_path {
 	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_COUNT, MOCK_RESPONSES, MOCK_GEMINI,
+	MOCK_GEMINI_EMBED,
 	MOCK_MISTRAL, MOCK_GROQ, MOCK_TOGETHER, MOCK_AZURE, MOCK_COHERE, MOCK_COHERE_EMBED, MOCK_MISTRAL_EMBED,
 	MOCK_TOGETHER_EMBED, MOCK_MODELS, MOCK_STATS,
 	MOCK_LAST, MOCK_UNKNOWN, MOCK_PATHS,
@@ -180,7 +181,7 @@ struct mock_format {
 	void (*begin)(struct mock_connection *c); /* a stream */
 	void (*fill)(struct mock_connection *c);
 };
-extern const struct mock_format mock_messages, mock_count, mock_responses, mock_gemini;
+extern const struct mock_format mock_messages, mock_count, mock_responses, mock_gemini, mock_gemini_embed;
 
 const struct mock_format *mock_format_of(enum mock_path path); /* NULL: OpenAI's */
 
@@ -199,6 +200,7 @@ bool mock_gemini_signs(const struct mock_request *r);
 void mock_gemini_write(struct mock_connection *c);
 void mock_gemini_begin(struct mock_connection *c);
 void mock_gemini_fill(struct mock_connection *c);
+void mock_gemini_write_vectors(struct mock_connection *c);
 
 /* responses_answer.c */
 void mock_responses_write(struct mock_connection *c);

@@ -34,7 +34,7 @@ static enum mock_path find_path(struct slice path)
 		if (slice_equal(path, paths[i].path))
 			return paths[i].id;
 	if (slice_starts_with(path, SLICE("/v1beta/models/")))
-		return MOCK_GEMINI;
+		return slice_ends_with(path, SLICE(":batchEmbedContents")) ? MOCK_GEMINI_EMBED : MOCK_GEMINI;
 	return slice_starts_with(path, SLICE("/v1/models/")) ? MOCK_MODELS : mock_kind_path(path);
 }
 
@@ -45,6 +45,7 @@ const struct mock_format *mock_format_of(enum mock_path path)
 		[MOCK_COUNT] = &mock_count,
 		[MOCK_RESPONSES] = &mock_responses,
 		[MOCK_GEMINI] = &mock_gemini,
+		[MOCK_GEMINI_EMBED] = &mock_gemini_embed,
 		[MOCK_MISTRAL] = &mock_mistral,
 		[MOCK_GROQ] = &mock_groq,
 		[MOCK_TOGETHER] = &mock_together,

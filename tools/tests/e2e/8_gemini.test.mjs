@@ -229,6 +229,39 @@ const tests = {
     assert.equal((await receiptOf(world, answer["x-llm-gateway"].request_id)).execution.tokens.estimated, true);
   },
 
+  async "pitfall 28: embeddings, as numbers and in base64, of as many dimensions as asked for"(world) {
+    const ask = (more) => post(world, "/v1/embeddings", { model: "gemini/mock", ...more });
+    const floats = await (await ask({ input: ["one", "two"], dimensions: 5 })).json();
+    assert.equal(floats.object, "list");
+    assert.equal(floats.model, "gemini/mock");
+    assert.deepEqual(floats.data.map((entry) => [entry.object, entry.index, entry.embedding.length]), [["embedding", 0, 5], ["embedding", 1, 5]]);
+    assert.ok(floats.usage.prompt_tokens > 0);
+    assert.deepEqual(await (await fetch(`${world.mock.base}/mock/last?path=/v1beta/models/m:batchEmbedContents`)).json(), { requests: ["one", "two"].map((text) =>
+      ({ model: "models/mock", content: { parts: [{ text }] }, outputDimensionality: 5 })) });
+    const base64 = await (await ask({ input: ["one", "two"], dimensions: 5, encoding_format: "base64" })).json();
+    for (const [i, entry] of base64.data.entries()) {
+      const bytes = Buffer.from(entry.embedding, "base64");
+      assert.deepEqual(Array.from({ length: bytes.length / 4 }, (_, at) => bytes.readFloatLE(4 * at)), floats.data[i].embedding);
+    }
+    // The library asks for base64 unasked, and takes it apart.
+    const { data, response } = await openai(world).embeddings.create({ model: "gemini/mock", input: "one", user: "u" }).withResponse();
+    assert.equal(data.data[0].embedding.length, 64);
+    assert.ok(data.data[0].embedding.every((value) => typeof value === "number"));
+    assert.equal(response.headers.get("x-gateway-dropped"), "user");
+    const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+    assert.equal(receipt.api, "embeddings");
+    assert.equal(receipt.execution.tokens.estimated, true);
+    for (const [more, code, param] of [[{ input: [1, 2] }, "unsupported_feature", "input"], [{ input: [] }, "invalid_value", "input"],
+      [{ input: "x", encoding_format: "hex" }, "invalid_value", "encoding_format"], [{ input: "x", dimensions: 0 }, "invalid_value", "dimensions"]]) {
+      const answer = await ask(more);
+      const { error } = await answer.json();
+      assert.deepEqual([answer.status, error.code, error.param], [400, code, param]);
+    }
+    const broken = await post(world, "/v1/embeddings", { model: "gemini/mock-truncated", input: "x" });
+    assert.equal(broken.status, 502);
+    await forgive(world);
+  },
+
   // What the tests above rest on: a translation that the real API would refuse does not pass here either.
   async "the simulator refuses what Gemini refuses"(world) {
     const ask = (body, { model = "gemini-3-mock", headers = {}, method = "generateContent" } = {}) => fetch(`${world.mock.base}/v1beta/models/${model}:${method}`,
