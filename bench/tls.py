@@ -1,13 +1,11 @@
-"""TLS: what a handshake costs, full and resumed, and a call on a connection that stands; beside nginx (OpenSSL).
+"""TLS: what a handshake costs, full and resumed, and a call on connections that stand; beside nginx (OpenSSL).
 
-Processor time of the whole process. A handshake is a connection of its own with one small page on it, one after the other; calls go
-over some connections at once. P-256 certificate, TLS 1.3, the client is Python's (OpenSSL), on the processors that the
-targets do not have: its own slowness bounds the rate, so that this compares what each handshake and call costs, not how many
-there can be. A target runs with many connections a turn only in the last row.
+Processor time of the whole process. A handshake is a connection of its own with one small page on it, one after the other; calls
+come on many connections at once, as fast as they are answered. P-256 certificate, TLS 1.3; loadgen (wolfSSL, as the gateway has
+it) runs on the processors that the targets do not have.
 """
+import json
 import os
-import socket
-import ssl
 import statistics
 import subprocess
 
@@ -15,9 +13,9 @@ import peers
 from field import KEY
 from programs import children, free_port, processor_all_ns, say, wait_ready
 
-HANDSHAKES = 400
-CALLS = 4000
-CONNECTIONS = 16
+HANDSHAKES = 1000
+CALLS = 20000
+CONNECTIONS = 64
 
 NGINX = """
 {user}daemon off; worker_processes 1; pid {dir}/nginx.pid; error_log {dir}/nginx.log;
@@ -62,70 +60,35 @@ keys:
 CALL = '{"model":"mock","messages":[{"role":"user","content":"' + "word " * 300 + '"}]}'
 
 
-def request(method, path, body=""):
-    return (f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n{body}").encode()
-
-
-PAGE = request("GET", "/healthz")
-CHAT = request("POST", "/v1/chat/completions", CALL)
-
-
 def make_certificate(directory):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                    "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", "server.key", "-out",
+                    "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "server.key", "-out",
                     "server.pem"], cwd=directory, check=True, capture_output=True)
 
 
-def receive_answer(client):
-    """Its bytes are told by Content-Length, with both."""
-    answer = b""
-    while True:
-        part = client.recv(65536)
-        if not part:
-            raise SystemExit("bench: a connection was closed")
-        answer += part
-        head, end, body = answer.partition(b"\r\n\r\n")
-        if not end:
-            continue
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(f"bench: {head.decode(errors='replace')} {body.decode(errors='replace')}")
-        lines = head.lower().split(b"\r\n")
-        length = next((int(line.split(b":")[1]) for line in lines if line.startswith(b"content-length:")), None)
-        if (length is not None and len(body) >= length) or (length is None and body.endswith(b"0\r\n\r\n")):
-            return
-
-
 class Client:
-    def __init__(self, directory):
-        self.context = ssl.create_default_context(cafile=f"{directory}/server.pem")
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_3
+    def __init__(self, build, directory, cpus):
+        self.command = [f"{build}/loadgen", "--json", "--ca", f"{directory}/server.pem", "--header", f"Authorization: Bearer {KEY}",
+                        "--header", "Content-Type: application/json"]
+        self.cpus = cpus
 
-    def connect(self, port, session=None):
-        below = socket.create_connection(("127.0.0.1", port), timeout=10)
-        below.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self.context.wrap_socket(below, server_hostname="localhost", session=session)
+    def load(self, count, url, *options):
+        done = subprocess.run([*self.command, "--requests", str(count), *options, url], stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, timeout=600, check=False, preexec_fn=lambda: os.sched_setaffinity(0, self.cpus))
+        result = json.loads(done.stdout) if done.returncode == 0 else {"requests": 0}
+        if result["requests"] != count or result["statuses"] != {"200": count}:
+            raise SystemExit(f"bench: {url}: {done.stdout}{done.stderr}")
+        return result["handshakes"]
 
     def handshakes(self, port, resumed):
-        session = None
-        for _ in range(HANDSHAKES):
-            with self.connect(port, session) as client:
-                if session and not client.session_reused:
-                    raise SystemExit("bench: a session was not resumed")
-                client.sendall(PAGE)
-                receive_answer(client)
-                session = client.session if resumed else None
+        options = [] if resumed else ["--full-handshakes"]
+        made = self.load(HANDSHAKES, f"https://127.0.0.1:{port}/healthz", "--header", "Connection: close", *options)
+        if made["resumed"] < (HANDSHAKES - 1 if resumed else 0) or (not resumed and made["resumed"]):
+            raise SystemExit(f"bench: handshakes were not as asked for: {made}")
         return HANDSHAKES
 
     def calls(self, port):
-        clients = [self.connect(port) for _ in range(CONNECTIONS)]
-        for _ in range(CALLS // CONNECTIONS):
-            for client in clients:
-                client.sendall(CHAT)
-            for client in clients:
-                receive_answer(client)
-        for client in clients:
-            client.close()
+        self.load(CALLS, f"https://127.0.0.1:{port}/v1/chat/completions", "--connections", str(CONNECTIONS), "--data", CALL)
         return CALLS
 
 
@@ -162,8 +125,8 @@ def measure(build, programs, directory, targets, passes):
     targets = [target for target in targets if target != "haproxy"]
     cpus = sorted(os.sched_getaffinity(0))
     found = start(os.path.abspath(build), programs, directory, targets, cpus)
-    os.sched_setaffinity(0, set(cpus[1:]) or set(cpus))
-    client, samples = Client(directory), {name: {target: [] for target in targets} for name in SCENARIOS}
+    client = Client(os.path.abspath(build), directory, set(cpus[1:]) or set(cpus))
+    samples = {name: {target: [] for target in targets} for name in SCENARIOS}
     for number in range(passes + 1):  # the first warms
         for name, (_, run) in SCENARIOS.items():
             for target in targets if number % 2 else reversed(targets):
@@ -173,7 +136,6 @@ def measure(build, programs, directory, targets, passes):
                 if number:
                     samples[name][target].append((processor_all_ns(pids) - before) / count / 1000)
         say(f"tls: pass {number} of {passes}")
-    os.sched_setaffinity(0, set(cpus))
     return {name: {target: statistics.median(values) for target, values in row.items()} for name, row in samples.items()}
 
 

@@ -24,6 +24,7 @@ struct target {
 
 struct connection {
 	int fd;
+	struct http_tls_peer *peer;
 	struct http_tls *tls; /* NULL: plain */
 };
 
@@ -125,14 +126,13 @@ static ssize_t receive(const struct connection *c, char *bytes, size_t capacity)
 {
 	ssize_t n;
 
-	if (CONFIG(TLS) && c->tls)
-		return http_tls_receive(c->tls, bytes, capacity);
-	do
-		n = recv(c->fd, bytes, capacity, 0);
-	while (n < 0 && errno == EINTR);
-	if (n >= 0)
-		return n;
-	return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	do {
+		if (CONFIG(TLS) && c->tls)
+			n = http_tls_receive(c->tls, bytes, capacity);
+		else if ((n = recv(c->fd, bytes, capacity, 0)) < 0)
+			n = -errno;
+	} while (n == -EINTR);
+	return n == -EAGAIN ? -ETIMEDOUT : n;
 }
 
 static int send_request(const struct connection *c, const struct target *target, const struct http_question *q)
@@ -194,6 +194,15 @@ static bool is_header_value(const char *text)
 	return true;
 }
 
+static void close_connection(struct connection *c)
+{
+	if (CONFIG(TLS)) {
+		http_tls_close(c->tls);
+		http_tls_peer_close(c->peer);
+	}
+	close(c->fd);
+}
+
 static int open_connection(
 	struct connection *c, const struct target *target, const struct http_trust *trust, char *why)
 {
@@ -203,19 +212,14 @@ static int open_connection(
 	*c = (struct connection){.fd = connect_to(target, why)};
 	if (c->fd < 0 || !CONFIG(TLS) || !target->https)
 		return c->fd < 0 ? c->fd : 0;
-	rc = http_tls_open(&c->tls, c->fd, target->host, trust, cause, sizeof(cause));
+	rc = http_tls_peer_open(&c->peer, target->host, trust, cause, sizeof(cause));
+	if (rc == 0)
+		rc = http_tls_open(&c->tls, c->fd, c->peer, cause, sizeof(cause));
 	if (rc == 0)
 		return 0;
 	snprintf(why, HTTP_GET_WHY_BYTES, "%.100s: %s", target->authority, cause);
-	close(c->fd);
+	close_connection(c);
 	return rc;
-}
-
-static void close_connection(struct connection *c)
-{
-	if (CONFIG(TLS))
-		http_tls_close(c->tls);
-	close(c->fd);
 }
 
 int http_ask(const char *base, const struct http_trust *trust, const struct http_question *question,

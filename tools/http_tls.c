@@ -1,24 +1,47 @@
-/* See http_tls.h. Bytes go from the socket into the session and from its output to the socket; it waits in recv()
- * alone. */
+/* See http_tls.h. Bytes go from the socket into the session, and from its output to the socket. */
 #include "tools/http_tls.h"
 
 #include "tls/session.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-struct http_tls {
-	int fd;
+enum { PATIENCE_MS = 30000 };
+
+struct http_tls_peer {
 	struct tls_worker *worker; /* of no shard: nothing here waits for a turn */
 	struct tls_client *client;
 	struct tls_target target;
+	char host[TLS_HOST_MAX_BYTES + 1];
+};
+
+struct http_tls {
+	int fd;
+	struct http_tls_peer *peer;
 	struct tls_session session;
 	struct buffer *plain; /* opened and not taken yet */
 	size_t plain_taken;
 };
+
+static int send_all(int fd, const char *bytes, size_t size)
+{
+	while (size) {
+		struct pollfd room = {.fd = fd, .events = POLLOUT};
+		ssize_t n = send(fd, bytes, size, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EAGAIN && poll(&room, 1, PATIENCE_MS) > 0)
+			continue;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		bytes += n > 0 ? n : 0;
+		size -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
 
 /* All that the session has to say. */
 static int flush(struct http_tls *t)
@@ -28,18 +51,9 @@ static int flush(struct http_tls *t)
 	int rc = 0;
 
 	while (rc == 0 && (count = tls_output_take(output))) {
-		for (unsigned i = 0; rc == 0 && i < count; i++) {
-			const char *bytes = output->vectors[i].iov_base;
-
-			for (size_t sent = 0; rc == 0 && sent < output->vectors[i].iov_len;) {
-				ssize_t n = send(t->fd, bytes + sent, output->vectors[i].iov_len - sent, MSG_NOSIGNAL);
-
-				if (n < 0 && errno != EINTR)
-					rc = -errno;
-				sent += n > 0 ? (size_t)n : 0;
-			}
-		}
-		tls_output_landed(&t->worker->outputs, output);
+		for (unsigned i = 0; rc == 0 && i < count; i++)
+			rc = send_all(t->fd, output->vectors[i].iov_base, output->vectors[i].iov_len);
+		tls_output_landed(&t->peer->worker->outputs, output);
 	}
 	return rc;
 }
@@ -47,7 +61,7 @@ static int flush(struct http_tls *t)
 /* Some bytes from the socket to the session; -ECONNRESET at its end, for TLS says when it ends. */
 static int feed(struct http_tls *t)
 {
-	struct buffer *buffer = tls_worker_buffer(t->worker);
+	struct buffer *buffer = tls_worker_buffer(t->peer->worker);
 	ssize_t n = -1;
 	int rc = 0;
 
@@ -57,7 +71,7 @@ static int feed(struct http_tls *t)
 		n = recv(t->fd, buffer->data, buffer->capacity_bytes, 0);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		rc = errno == EAGAIN ? -ETIMEDOUT : -errno;
+		rc = -errno;
 	else if (n == 0)
 		rc = -ECONNRESET;
 	if (n > 0) {
@@ -92,22 +106,44 @@ static int shake_hands(struct http_tls *t, char *why, size_t why_bytes)
 	}
 }
 
-static int prepare(struct http_tls *t, const char *host, const struct http_trust *trust, char *why, size_t why_bytes)
+int http_tls_peer_open(
+	struct http_tls_peer **out, const char *host, const struct http_trust *trust, char *why, size_t why_bytes)
 {
 	const struct tls_client_options options = {.ca = trust->ca, .insecure = trust->insecure};
-	int rc = tls_client_make(&t->client, &options, why, why_bytes);
+	struct http_tls_peer *peer = calloc(1, sizeof(*peer));
+	int rc = -ENOMEM;
 
-	if (rc < 0)
-		return rc;
 	snprintf(why, why_bytes, "out of memory");
-	rc = tls_worker_open(&t->worker, NULL);
+	if (!peer)
+		return rc;
+	snprintf(peer->host, sizeof(peer->host), "%s", host);
+	rc = tls_client_make(&peer->client, &options, why, why_bytes);
+	if (rc == 0 && (rc = tls_worker_open(&peer->worker, NULL)) == 0)
+		rc = tls_target_set(&peer->target, peer->client, slice_of_string(peer->host));
 	if (rc == 0)
-		rc = tls_target_set(&t->target, t->client, slice_of_string(host));
-	return rc == 0 ? tls_session_connect(&t->session, t->worker, &t->target) : rc;
+		*out = peer;
+	else
+		http_tls_peer_close(peer);
+	return rc;
 }
 
-int http_tls_open(
-	struct http_tls **tls, int fd, const char *host, const struct http_trust *trust, char *why, size_t why_bytes)
+void http_tls_peer_forget(struct http_tls_peer *peer)
+{
+	tls_target_set(&peer->target, peer->client, slice_of_string(peer->host));
+}
+
+void http_tls_peer_close(struct http_tls_peer *peer)
+{
+	if (!peer)
+		return;
+	if (peer->target.client)
+		tls_target_fini(&peer->target);
+	tls_client_give(&peer->client);
+	tls_worker_close(peer->worker);
+	free(peer);
+}
+
+int http_tls_open(struct http_tls **tls, int fd, struct http_tls_peer *peer, char *why, size_t why_bytes)
 {
 	struct http_tls *t = calloc(1, sizeof(*t));
 	int rc = -ENOMEM;
@@ -116,7 +152,8 @@ int http_tls_open(
 	if (!t)
 		return rc;
 	t->fd = fd;
-	rc = prepare(t, host, trust, why, why_bytes);
+	t->peer = peer;
+	rc = tls_session_connect(&t->session, peer->worker, &peer->target);
 	if (rc == 0)
 		rc = shake_hands(t, why, why_bytes);
 	if (rc == 0)
@@ -124,6 +161,11 @@ int http_tls_open(
 	else
 		http_tls_close(t);
 	return rc;
+}
+
+bool http_tls_is_resumed(const struct http_tls *t)
+{
+	return tls_session_is_resumed(&t->session);
 }
 
 int http_tls_send(struct http_tls *t, const void *bytes, size_t size)
@@ -145,7 +187,7 @@ static int open_some(struct http_tls *t)
 {
 	for (int rc;;) {
 		buffer_give(&t->plain);
-		t->plain = tls_worker_buffer(t->worker);
+		t->plain = tls_worker_buffer(t->peer->worker);
 		t->plain_taken = 0;
 		if (!t->plain)
 			return -ENOMEM;
@@ -187,11 +229,6 @@ void http_tls_close(struct http_tls *t)
 		flush(t); /* who has gone already misses nothing */
 	}
 	buffer_give(&t->plain);
-	if (t->session.worker)
-		tls_session_fini(&t->session);
-	if (t->target.client)
-		tls_target_fini(&t->target);
-	tls_client_give(&t->client);
-	tls_worker_close(t->worker);
+	tls_session_fini(&t->session);
 	free(t);
 }

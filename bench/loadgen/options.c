@@ -1,6 +1,8 @@
 /* Command line of loadgen; renders the request once. */
 #include "bench/loadgen/loadgen.h"
 
+#include "core/kconfig.h"
+
 #include <arpa/inet.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -15,7 +17,7 @@ struct wanted {
 };
 
 static const char usage[] =
-	"loadgen [options] http://ADDRESS:PORT/PATH\n"
+	"loadgen [options] http[s]://ADDRESS:PORT/PATH\n"
 	"  --method M            GET, or POST when there is a body\n"
 	"  --header 'K: V'       up to 16\n"
 	"  --body FILE, --data TEXT\n"
@@ -26,6 +28,8 @@ static const char usage[] =
 	"  --timeout S           for the last answers (5)\n"
 	"  --sse                 count events, time the first and the gaps\n"
 	"  --abort-after-events N  close the connection in mid-stream\n"
+	"  --ca FILE             issuers that are trusted for https (the system's)\n"
+	"  --full-handshakes     resume no TLS session\n"
 	"  --json\n";
 
 static bool complain(const char *why, const char *what)
@@ -42,29 +46,29 @@ static bool read_number(const char *text, double max, double *number)
 	return *text && !*end && *number >= 0 && *number <= max;
 }
 
-/* http://ADDRESS:PORT/PATH; an address, because names are not the matter here. */
+/* http[s]://ADDRESS:PORT/PATH; an address, because names are not the matter here. */
 static bool read_url(const char *url, struct options *options, const char **path)
 {
-	char host[64];
 	const char *colon, *slash;
 	double port = 0;
 	char digits[8] = "";
 
-	if (!url || strncmp(url, "http://", 7) != 0)
+	options->https = CONFIG(TLS) && url && strncmp(url, "https://", 8) == 0;
+	if (!options->https && (!url || strncmp(url, "http://", 7) != 0))
 		return false;
-	url += 7;
+	url += options->https ? 8 : 7;
 	colon = strchr(url, ':');
 	slash = strchr(url, '/');
 	*path = slash ? slash : "/";
 	if (!slash)
 		slash = url + strlen(url);
-	if (!colon || colon > slash || colon - url >= (ptrdiff_t)sizeof(host) || slash - colon > 6)
+	if (!colon || colon > slash || colon - url >= (ptrdiff_t)sizeof(options->host) || slash - colon > 6)
 		return false;
-	memcpy(host, url, (size_t)(colon - url));
-	host[colon - url] = '\0';
+	memcpy(options->host, url, (size_t)(colon - url));
+	options->host[colon - url] = '\0';
 	memcpy(digits, colon + 1, (size_t)(slash - colon - 1));
 	options->address.sin_family = AF_INET;
-	if (!read_number(digits, UINT16_MAX, &port) || inet_pton(AF_INET, host, &options->address.sin_addr) != 1)
+	if (!read_number(digits, UINT16_MAX, &port) || inet_pton(AF_INET, options->host, &options->address.sin_addr) != 1)
 		return false;
 	options->address.sin_port = htons((uint16_t)port);
 	return true;
@@ -106,7 +110,7 @@ static bool render(struct options *options, const struct wanted *wanted, const c
 }
 
 enum { OPTION_METHOD = 1000, OPTION_HEADER, OPTION_BODY, OPTION_DATA, OPTION_CONNECTIONS, OPTION_DURATION, OPTION_REQUESTS,
-       OPTION_RATE, OPTION_TIMEOUT, OPTION_SSE, OPTION_ABORT, OPTION_JSON };
+       OPTION_RATE, OPTION_TIMEOUT, OPTION_SSE, OPTION_ABORT, OPTION_CA, OPTION_FULL, OPTION_JSON };
 
 static bool take_number(struct options *options, int option, const char *text)
 {
@@ -160,6 +164,12 @@ static bool take_option(struct options *options, struct wanted *wanted, int opti
 	case OPTION_SSE:
 		options->sse = true;
 		return true;
+	case OPTION_CA:
+		options->ca = text;
+		return true;
+	case OPTION_FULL:
+		options->full_handshakes = true;
+		return true;
 	case OPTION_JSON:
 		options->json = true;
 		return true;
@@ -178,7 +188,8 @@ bool options_read(struct options *options, int argc, char **argv)
 		{ "data", 1, NULL, OPTION_DATA }, { "connections", 1, NULL, OPTION_CONNECTIONS },
 		{ "duration", 1, NULL, OPTION_DURATION }, { "requests", 1, NULL, OPTION_REQUESTS },
 		{ "rate", 1, NULL, OPTION_RATE }, { "timeout", 1, NULL, OPTION_TIMEOUT }, { "sse", 0, NULL, OPTION_SSE },
-		{ "abort-after-events", 1, NULL, OPTION_ABORT }, { "json", 0, NULL, OPTION_JSON }, { NULL, 0, NULL, 0 },
+		{ "abort-after-events", 1, NULL, OPTION_ABORT }, { "json", 0, NULL, OPTION_JSON },
+		{ "ca", 1, NULL, OPTION_CA }, { "full-handshakes", 0, NULL, OPTION_FULL }, { NULL, 0, NULL, 0 },
 	};
 	struct wanted wanted = { .method = NULL };
 	const char *path;

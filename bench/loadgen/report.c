@@ -34,6 +34,9 @@ static void print_text(const struct options *o, const struct results *r)
 		printf("events       %llu, %.0f a second\n", (unsigned long long)r->events, (double)r->events / seconds(r));
 	printf("bytes        %llu of bodies received, %llu sent\n", (unsigned long long)r->body_bytes,
 	       (unsigned long long)r->sent_bytes);
+	if (o->https)
+		printf("handshakes   %llu full, %llu resumed\n", (unsigned long long)r->full_handshakes,
+		       (unsigned long long)r->resumed_handshakes);
 	for (unsigned s = 0; s < STATUS_MAX; s++)
 		if (r->statuses[s])
 			printf("status %u   %llu\n", s, (unsigned long long)r->statuses[s]);
@@ -69,7 +72,9 @@ static void print_json(const struct options *o, const struct results *r)
 		printf("%s\"%u\":%llu", comma, s, (unsigned long long)r->statuses[s]);
 		comma = ",";
 	}
-	printf("},\"aborted\":%llu,\"errors\":{\"connect\":%llu,\"closed_early\":%llu,\"not_http\":%llu,\"unfinished\":%llu}}\n",
+	printf("},\"handshakes\":{\"full\":%llu,\"resumed\":%llu}", (unsigned long long)r->full_handshakes,
+	       (unsigned long long)r->resumed_handshakes);
+	printf(",\"aborted\":%llu,\"errors\":{\"connect\":%llu,\"closed_early\":%llu,\"not_http\":%llu,\"unfinished\":%llu}}\n",
 	       (unsigned long long)r->aborted, (unsigned long long)r->failed_connects,
 	       (unsigned long long)r->failed_reads, (unsigned long long)r->failed_answers,
 	       (unsigned long long)r->unfinished);

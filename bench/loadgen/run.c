@@ -4,12 +4,15 @@
  */
 #include "bench/loadgen/loadgen.h"
 #include "bench/loadgen/response.h"
+#include "core/kconfig.h"
 #include "core/list.h"
 #include "proto/sse.h"
+#include "tools/http_tls.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -21,6 +24,7 @@ enum { SSE_CAPACITY = 16384, READ_BYTES = 1 << 16, EVENTS_PER_WAIT = 64, FAILED_
 struct connection {
 	struct list link;       /* among the idle */
 	int socket;             /* -1: to be connected */
+	struct http_tls *tls;   /* NULL: plain */
 	bool writing;           /* waits for room to send */
 	bool under_way;
 	size_t sent_bytes;
@@ -36,6 +40,7 @@ struct load {
 	const struct options *options;
 	struct results *results;
 	struct connection *connections;
+	struct http_tls_peer *peer;
 	struct list idle;
 	int epoll;
 	uint64_t now_ns, end_ns;
@@ -58,6 +63,35 @@ static int watch(struct load *l, struct connection *c, int how)
 	return epoll_ctl(l->epoll, how, c->socket, &event) < 0 ? -errno : 0;
 }
 
+static void close_connection(struct connection *c)
+{
+	if (CONFIG(TLS))
+		http_tls_close(c->tls);
+	c->tls = NULL;
+	if (c->socket >= 0)
+		close(c->socket);
+	c->socket = -1;
+}
+
+static bool shake_hands(struct load *l, struct connection *c)
+{
+	char why[256];
+
+	if (!CONFIG(TLS) || !l->peer)
+		return true;
+	if (l->options->full_handshakes)
+		http_tls_peer_forget(l->peer);
+	if (http_tls_open(&c->tls, c->socket, l->peer, why, sizeof(why)) < 0) {
+		fprintf(stderr, "loadgen: %s\n", why);
+		return false;
+	}
+	if (http_tls_is_resumed(c->tls))
+		l->results->resumed_handshakes++;
+	else
+		l->results->full_handshakes++;
+	return true;
+}
+
 /* Blocks; on the loopback for as long as the listener's queue is full, at most the timeout. */
 static bool open_connection(struct load *l, struct connection *c)
 {
@@ -72,22 +106,15 @@ static bool open_connection(struct load *l, struct connection *c)
 	setsockopt(c->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(c->socket, (const struct sockaddr *)&l->options->address, sizeof(l->options->address)) < 0)
 		goto failed;
+	if (!shake_hands(l, c))
+		goto failed;
 	if (fcntl(c->socket, F_SETFL, O_NONBLOCK) < 0 || watch(l, c, EPOLL_CTL_ADD) < 0)
 		goto failed;
 	return true;
 failed:
-	if (c->socket >= 0)
-		close(c->socket);
-	c->socket = -1;
+	close_connection(c);
 	l->results->failed_connects++;
 	return false;
-}
-
-static void close_connection(struct connection *c)
-{
-	if (c->socket >= 0)
-		close(c->socket);
-	c->socket = -1;
 }
 
 static void make_idle(struct load *l, struct connection *c)
@@ -105,11 +132,25 @@ static void fail(struct load *l, struct connection *c, uint64_t *counter)
 	make_idle(l, c);
 }
 
+/* That it failed, the read finds out. */
+static void send_sealed(struct load *l, struct connection *c)
+{
+	const struct options *o = l->options;
+
+	if (http_tls_send(c->tls, o->request, o->request_bytes) == 0)
+		l->results->sent_bytes += o->request_bytes;
+	c->sent_bytes = o->request_bytes;
+}
+
 static void send_more(struct load *l, struct connection *c)
 {
 	const struct options *o = l->options;
 	bool waited = c->writing;
 
+	if (CONFIG(TLS) && c->tls) {
+		send_sealed(l, c);
+		return;
+	}
 	while (c->sent_bytes < o->request_bytes) {
 		ssize_t n = send(c->socket, o->request + c->sent_bytes, o->request_bytes - c->sent_bytes, MSG_NOSIGNAL);
 
@@ -221,21 +262,39 @@ static void idle_closed(struct connection *c)
 	close_connection(c);
 }
 
-static void on_readable(struct load *l, struct connection *c)
+static ssize_t receive(struct load *l, struct connection *c)
 {
-	ssize_t n = recv(c->socket, l->buffer, READ_BYTES, 0);
+	ssize_t n;
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+	if (CONFIG(TLS) && c->tls)
+		return http_tls_receive(c->tls, l->buffer, READ_BYTES);
+	n = recv(c->socket, l->buffer, READ_BYTES, 0);
+	return n < 0 ? -errno : n;
+}
+
+/* True: of what came over TLS there may be more. */
+static bool read_once(struct load *l, struct connection *c)
+{
+	ssize_t n = receive(l, c);
+
+	if (n == -EAGAIN || n == -EINTR)
+		return false;
+	if (n > 0 && c->under_way)
+		return read_answer(l, c, slice_of(l->buffer, (size_t)n)) && c->tls;
 	if (!c->under_way) {
 		idle_closed(c);
-	} else if (n > 0) {
-		read_answer(l, c, slice_of(l->buffer, (size_t)n));
 	} else if (n == 0 && c->response.stage == RESPONSE_UNTIL_END) {
 		finish(l, c);
 	} else {
 		fail(l, c, &l->results->failed_reads);
 	}
+	return false;
+}
+
+static void on_readable(struct load *l, struct connection *c)
+{
+	while (read_once(l, c))
+		;
 }
 
 static uint64_t due_ns(const struct load *l)
@@ -316,6 +375,19 @@ static void loop(struct load *l)
 	l->results->unfinished = l->under_way;
 }
 
+static int open_peer(struct load *l)
+{
+	const struct http_trust trust = {.ca = l->options->ca};
+	char why[256];
+	int rc = 0;
+
+	if (CONFIG(TLS) && l->options->https)
+		rc = http_tls_peer_open(&l->peer, l->options->host, &trust, why, sizeof(why));
+	if (rc < 0)
+		fprintf(stderr, "loadgen: %s\n", why);
+	return rc;
+}
+
 static int open_all(struct load *l)
 {
 	for (unsigned i = 0; i < l->options->connections; i++) {
@@ -340,6 +412,8 @@ static void close_all(struct load *l)
 		close_connection(&l->connections[i]);
 		free(l->connections[i].sse_memory);
 	}
+	if (CONFIG(TLS))
+		http_tls_peer_close(l->peer);
 	free(l->connections);
 	free(l->buffer);
 	if (l->epoll >= 0)
@@ -359,7 +433,9 @@ int run(const struct options *options, struct results *results)
 		l.connections[i].socket = -1;
 	if (l.epoll < 0 || !l.connections || !l.buffer)
 		goto out;
-	result = open_all(&l);
+	result = open_peer(&l);
+	if (result == 0)
+		result = open_all(&l);
 	if (result < 0)
 		goto out;
 	l.now_ns = results->started_ns = now_ns();
