@@ -18,6 +18,7 @@
 #include "route/gateway_shard.h"
 #include "route/plan.h"
 #include "route/price.h"
+#include "route/score.h"
 
 #include <stddef.h>
 
@@ -74,6 +75,20 @@ struct exchange_failure {
 	uint32_t retry_after_s;
 };
 
+/* Where a request goes, as far as that is the gateway's choice. */
+struct route_choice {
+	struct slice model;  /* as asked for, or as a rule says */
+	bool automatic;      /* it is `auto` */
+	unsigned rule;       /* the number of the one that applied; 0: none did */
+	bool scored;
+	struct score score;
+	enum route_priority priority;
+	uint64_t latency_ns; /* at most */
+	uint32_t quality_milli;
+	bool quality_asked;
+	struct slice reason; /* of `auto` */
+};
+
 /* What is reserved for a request whose key has a budget; all 0 for others. */
 struct exchange_budget {
 	uint64_t prompt_tokens, output_tokens; /* at most; output of all answers together */
@@ -125,6 +140,7 @@ struct exchange {
 	struct conversation *conversation; /* of the Responses API; NULL: of another one */
 	struct openai_problem problem; /* why a candidate cannot serve it */
 	/* The plan. */
+	struct route_choice route_choice;
 	unsigned candidate_next; /* of plan.candidates */
 	unsigned attempt_count; /* all; the receipt names the first few alone */
 	const struct exchange_candidate *candidate; /* being tried, then the winner */
@@ -219,8 +235,16 @@ void exchange_budget_extend(struct exchange *exchange); /* of a stream that has 
 /* count_tokens.c: the answer where no provider counts for this model. */
 void exchange_estimate_count(struct exchange *exchange);
 
+/* exchange_auto.c: score, rules, hints; then for `auto` the candidates of all models that fit. */
+bool exchange_route(struct exchange *exchange); /* false: refused */
+bool exchange_plan_auto(struct exchange *exchange, const struct plan_request *request); /* false: no memory */
+struct slice exchange_strategy(const struct exchange *exchange);
+struct slice exchange_bucket(const struct exchange *exchange); /* "direct": it is not told */
+void exchange_tell_route(struct exchange *exchange);           /* to the receipt, once there is a candidate */
+
 /* exchange_plan.c: the candidates of a model. False: refused. */
 bool exchange_plan(struct exchange *exchange);
+json_ref exchange_hint(const struct exchange *exchange, struct slice name); /* JSON_NONE: not given, or null */
 
 /* exchange_fleet.c: what attempts mean for the deployments, and these for attempts. */
 uint64_t exchange_tokens_about(const struct exchange *exchange);  /* that the call takes */
@@ -250,6 +274,7 @@ struct exchange_event {
 	json_ref error; /* the provider's own */
 };
 bool exchange_is_chat(const struct exchange *exchange);
+const struct chat *exchange_chat(struct exchange *exchange); /* the request, while the view holds it; NULL: it is none */
 bool exchange_can_serve(struct exchange *exchange, const struct exchange_candidate *candidate); /* else ->problem */
 int exchange_translate_request(struct exchange *exchange, const struct exchange_candidate *candidate, size_t *size);
 int exchange_read_translated(struct exchange *exchange, struct chat_answer *whole, struct openai_answer *figures);

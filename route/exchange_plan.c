@@ -8,16 +8,15 @@
 
 #define NONE slice_of(NULL, 0)
 
-/* A list in the request's hints; JSON_NONE: not given. */
-static json_ref hint(const struct exchange *e, struct slice name)
+json_ref exchange_hint(const struct exchange *e, struct slice name)
 {
 	const struct json_parser *json = e->gateway_shard->json;
-	json_ref list;
+	json_ref value;
 
 	if (e->asked.hints == JSON_NONE || json_type(json, e->asked.hints) != JSON_OBJECT)
 		return JSON_NONE;
-	list = json_member(json, e->asked.hints, name);
-	return list != JSON_NONE && json_type(json, list) == JSON_NULL ? JSON_NONE : list;
+	value = json_member(json, e->asked.hints, name);
+	return value != JSON_NONE && json_type(json, value) == JSON_NULL ? JSON_NONE : value;
 }
 
 /* Where `name` stands in a list of strings; UINT_MAX: not there. */
@@ -41,7 +40,7 @@ static bool rank_providers(struct exchange *e, const uint8_t **ranks)
 {
 	const struct settings *settings = e->config->config->settings;
 	const struct json_parser *json = e->gateway_shard->json;
-	json_ref exclude = hint(e, SLICE("exclude_providers")), prefer = hint(e, SLICE("prefer_providers"));
+	json_ref exclude = exchange_hint(e, SLICE("exclude_providers")), prefer = exchange_hint(e, SLICE("prefer_providers"));
 	uint8_t *made;
 
 	*ranks = NULL;
@@ -160,7 +159,7 @@ static bool add_fallbacks(struct exchange *e, const struct plan_request *request
 static bool check_hint(struct exchange *e, struct slice name, struct slice param)
 {
 	const struct json_parser *json = e->gateway_shard->json;
-	json_ref list = hint(e, name);
+	json_ref list = exchange_hint(e, name);
 	bool good = list == JSON_NONE || json_type(json, list) == JSON_ARRAY;
 	struct api_error error = {.status = 400,
 		.type = SLICE("invalid_request_error"),
@@ -215,45 +214,73 @@ static void refuse_for_now(struct exchange *e)
 	exchange_refuse(e, &error, NONE);
 }
 
-/* Says why no candidate is left: what passes first, else by the verdict on the first. */
-static void refuse_all(struct exchange *e)
-{
-	const struct json_parser *json = e->gateway_shard->json;
-	json_ref exclude = hint(e, SLICE("exclude_providers"));
-	enum receipt_verdict verdict = e->plan.verdict_count ? e->plan.verdicts[0].verdict : VERDICT_LIMITED;
-	struct api_error error = {.status = 400, .type = SLICE("invalid_request_error")};
+/* Why no candidate is left, where that does not pass: by the verdict on the first that was left aside. */
+static const struct {
+	enum receipt_verdict verdict;
+	unsigned status;
+	struct slice type, code, message, param;
+} refusals[] = {
+	{VERDICT_NO_CAPABILITY, 400, {"invalid_request_error", 21}, {"unsupported_feature", 19},
+		{"This model does not offer this API. Use another model.", 54}, {"model", 5}},
+	{VERDICT_TOO_SMALL_CONTEXT, 400, {"invalid_request_error", 21}, {"context_length_exceeded", 23},
+		{"The prompt and the answer asked for are longer than any model here takes. Send less.", 84},
+		{"messages", 8}},
+	{VERDICT_BELOW_QUALITY, 400, {"invalid_request_error", 21}, {"no_model_fits", 13},
+		{"No model that may serve this request has the quality asked for. Ask for less.", 77},
+		{"x-routing-hints.min_quality_score", 33}},
+	{VERDICT_NOT_ALLOWED, 403, {"permission_error", 16}, {"model_not_allowed", 17},
+		{"This API key may use no model here. Ask its owner for one that may.", 67}, {"model", 5}},
+	{VERDICT_RESIDENCY, 403, {"permission_error", 16}, {"residency", 9},
+		{"No provider in this workspace's region serves this model. Use another model.", 76}, {NULL, 0}},
+};
 
-	if (e->api == API_COUNT_TOKENS && verdict == VERDICT_NO_CAPABILITY) {
-		exchange_estimate_count(e);
-		return;
-	}
-	if (e->plan.verdicts_given & ANY_FOR_NOW) {
-		refuse_for_now(e);
-		return;
-	}
+/* The hints may be what excludes all; else the configuration does. */
+static bool hints_exclude(const struct exchange *e)
+{
+	json_ref exclude = exchange_hint(e, SLICE("exclude_providers"));
+
+	return exclude != JSON_NONE && json_first(e->gateway_shard->json, exclude) != JSON_NONE;
+}
+
+static void refuse_for_good(struct exchange *e, enum receipt_verdict verdict)
+{
+	struct api_error error = {.status = 0};
+
+	for (unsigned i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		if (refusals[i].verdict == verdict)
+			error = (struct api_error){.status = refusals[i].status,
+				.type = refusals[i].type,
+				.code = refusals[i].code,
+				.message = refusals[i].message,
+				.param = refusals[i].param};
+	if (verdict == VERDICT_EXCLUDED && hints_exclude(e))
+		error = (struct api_error){.status = 400,
+			.type = SLICE("invalid_request_error"),
+			.code = SLICE("providers_excluded"),
+			.message = SLICE("The hints exclude every provider of this model. Exclude fewer, or use "
+					 "another model."),
+			.param = exclude_param};
 	if (verdict == VERDICT_NO_CAPABILITY && e->problem.code.data) {
 		error.param = e->problem.param;
 		error.code = e->problem.code;
 		error.message = e->problem.message;
-	} else if (verdict == VERDICT_NO_CAPABILITY) {
-		error.param = SLICE("model");
-		error.code = SLICE("unsupported_feature");
-		error.message = SLICE("This model does not offer this API. Use another model.");
-	} else if (verdict == VERDICT_RESIDENCY) {
-		error.status = 403;
-		error.type = SLICE("permission_error");
-		error.code = SLICE("residency");
-		error.message = SLICE("No provider in this workspace's region serves this model. Use another model.");
-	} else if (verdict == VERDICT_EXCLUDED && exclude != JSON_NONE && json_first(json, exclude) != JSON_NONE) {
-		error.param = exclude_param;
-		error.code = SLICE("providers_excluded");
-		error.message = SLICE("The hints exclude every provider of this model. Exclude fewer, or use another "
-				      "model.");
-	} else {
-		exchange_refuse_overloaded(e, SLICE("no_deployment"), no_deployment);
-		return;
 	}
-	exchange_refuse(e, &error, NONE);
+	if (error.status)
+		exchange_refuse(e, &error, NONE);
+	else
+		exchange_refuse_overloaded(e, SLICE("no_deployment"), no_deployment);
+}
+
+static void refuse_all(struct exchange *e)
+{
+	if (e->api == API_COUNT_TOKENS && e->plan.verdict_count && e->plan.verdicts[0].verdict == VERDICT_NO_CAPABILITY)
+		exchange_estimate_count(e);
+	else if (e->plan.verdicts_given & ANY_FOR_NOW)
+		refuse_for_now(e);
+	else if (e->plan.verdict_count)
+		refuse_for_good(e, e->plan.verdicts[0].verdict);
+	else
+		refuse_for_good(e, e->route_choice.automatic ? VERDICT_NOT_ALLOWED : VERDICT_LIMITED);
 }
 
 static void tell_verdicts(struct exchange *e)
@@ -268,9 +295,28 @@ static bool can_serve(void *context, const struct exchange_candidate *candidate)
 	return exchange_can_serve(context, candidate);
 }
 
+static bool refuse_out_of_memory(struct exchange *e)
+{
+	exchange_refuse_overloaded(
+		e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+	return false;
+}
+
+/* The model that was named, by the request or by a rule, and what may serve in its place. */
+static bool plan_named(struct exchange *e, const struct plan_request *request)
+{
+	const struct model_settings *model = catalog_find(e->config->config->catalog, e->route_choice.model);
+
+	if (!model)
+		return refuse_unknown(e, e->route_choice.model, SLICE("model"));
+	if (!may_use(e, model))
+		return refuse_not_allowed(e, SLICE("model"));
+	plan_model(&e->plan, request, model);
+	return add_fallbacks(e, request, model);
+}
+
 bool exchange_plan(struct exchange *e)
 {
-	const struct model_settings *model = catalog_find(e->config->config->catalog, e->model_name);
 	struct shard *shard = e->gateway_shard->shard;
 	struct plan_request request = {
 		.view = e->config->config->fleet,
@@ -289,17 +335,13 @@ bool exchange_plan(struct exchange *e)
 	if (!check_hint(e, SLICE("exclude_providers"), exclude_param) ||
 		!check_hint(e, SLICE("prefer_providers"), prefer_param))
 		return false;
-	if (!model)
-		return refuse_unknown(e, e->model_name, SLICE("model"));
-	if (!may_use(e, model))
-		return refuse_not_allowed(e, SLICE("model"));
-	if (!rank_providers(e, &request.provider_ranks)) {
-		exchange_refuse_overloaded(
-			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+	if (!exchange_route(e))
 		return false;
-	}
-	plan_model(&e->plan, &request, model);
-	if (!add_fallbacks(e, &request, model))
+	if (!rank_providers(e, &request.provider_ranks))
+		return refuse_out_of_memory(e);
+	if (e->route_choice.automatic && !exchange_plan_auto(e, &request))
+		return refuse_out_of_memory(e);
+	if (!e->route_choice.automatic && !plan_named(e, &request))
 		return false;
 	plan_end(&e->plan);
 	tell_verdicts(e);

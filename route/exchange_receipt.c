@@ -113,11 +113,6 @@ static void fill_execution(struct exchange *e, struct receipt *receipt)
 	receipt->provider = slice_of_string(e->candidate->provider->name);
 	receipt->model = slice_of_string(e->candidate->model->id);
 	receipt->credential = e->candidate->credential ? optional(e->candidate->credential->name) : slice_of(NULL, 0);
-	receipt->strategy = SLICE("direct");
-	receipt->bucket = SLICE("direct");
-	if (!receipt->reason.data)
-		receipt->reason = receipt->attempt_count && served ? SLICE("fallback after a failure")
-								   : SLICE("the request named the model");
 	if (!served)
 		return;
 	receipt->winner = receipt->model;
@@ -172,6 +167,8 @@ static void fill(struct exchange *e)
 	receipt->client_gone = e->gone;
 	receipt->client_certificate = e->client_certificate;
 	fill_execution(e, receipt);
+	if (e->candidate)
+		exchange_tell_route(e);
 	add_tags(e);
 }
 
@@ -245,6 +242,19 @@ static void add_line(struct text *headers, struct slice name, struct slice value
 	text_literal(headers, "\r\n");
 }
 
+/* A score goes with a bucket. */
+static void print_route(struct exchange *e, struct text *headers)
+{
+	struct slice bucket = exchange_bucket(e);
+
+	add_line(headers, SLICE("X-Gateway-Route-Bucket: "), bucket);
+	if (slice_equal(bucket, SLICE("direct")))
+		return;
+	text_literal(headers, "X-Gateway-Route-Score: ");
+	text_milli(headers, e->route_choice.score.permille);
+	text_literal(headers, "\r\n");
+}
+
 void exchange_print_headers(struct exchange *e, struct text *headers, bool with_cost)
 {
 	add_line(headers, SLICE("x-request-id: "), slice_of(e->id_text, sizeof(e->id_text)));
@@ -256,7 +266,8 @@ void exchange_print_headers(struct exchange *e, struct text *headers, bool with_
 	if (e->dropped.size)
 		add_line(headers, SLICE("X-Gateway-Dropped: "), e->dropped);
 	add_line(headers, SLICE("X-Gateway-Decision: "), slice_of_string(e->candidate->model->id));
-	text_literal(headers, "X-Gateway-Route-Bucket: direct\r\nX-Gateway-Cache: bypass\r\nX-Gateway-Retries: ");
+	print_route(e, headers);
+	text_literal(headers, "X-Gateway-Cache: bypass\r\nX-Gateway-Retries: ");
 	/* Every attempt that failed was followed by another, but for the last one of a call that failed as a whole. */
 	text_u64(headers, e->receipt.attempt_count - (e->status != 200 && e->receipt.attempt_count ? 1 : 0));
 	text_literal(headers, "\r\nX-Gateway-Overhead-Us: ");
@@ -293,7 +304,9 @@ void exchange_print_summary(struct exchange *e, struct text *json, bool with_usa
 {
 	text_literal(json, "{\"request_id\":\"");
 	text_add(json, slice_of(e->id_text, sizeof(e->id_text)));
-	text_literal(json, "\",\"routing_decision\":\"direct\",\"cost_usd\":");
+	text_literal(json, "\",\"routing_decision\":\"");
+	text_add(json, exchange_strategy(e));
+	text_literal(json, "\",\"cost_usd\":");
 	text_usd(json, e->cost.total_nusd);
 	text_literal(json, ",\"latency_ms\":");
 	text_milli(json, (exchange_now_ns(e) - e->received_ns) / NS_PER_US);

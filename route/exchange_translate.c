@@ -32,6 +32,15 @@ static int read_chat(struct exchange *e)
 	return e->dialect->chat->read_request(e->gateway_shard->json, e->chat, &e->problem);
 }
 
+const struct chat *exchange_chat(struct exchange *e)
+{
+	if (!e->chat_read) {
+		e->chat_read = true;
+		e->chat_error = read_chat(e);
+	}
+	return e->chat_error ? NULL : e->chat;
+}
+
 /* What the request needs is looked at where somebody may lack it: a foreign provider, or a model that lists what it can
  * do. */
 bool exchange_can_serve(struct exchange *e, const struct exchange_candidate *candidate)
@@ -40,11 +49,7 @@ bool exchange_can_serve(struct exchange *e, const struct exchange_candidate *can
 
 	if (!exchange_is_chat(e) || (!translated && candidate->model->capabilities.count == 0 && !candidate->dialect->lacks))
 		return true;
-	if (!e->chat_read) {
-		e->chat_read = true;
-		e->chat_error = read_chat(e);
-	}
-	if (e->chat_error)
+	if (!exchange_chat(e))
 		return !translated; /* the provider will say what is wrong with it */
 	return chat_check(e->chat, dialect_has(candidate->dialect, candidate->model, translated), &e->problem) == 0;
 }

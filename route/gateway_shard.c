@@ -431,8 +431,9 @@ static int open_parts(struct gateway_shard *gs, const struct settings *settings,
 	gs->event_written = malloc(GATEWAY_STREAM_WRITTEN_BYTES);
 	if (!gs->event_joined || !gs->event_written)
 		return say_why(why, why_bytes, "cannot have memory for streams", -ENOMEM);
+	gs->terms = analysis_terms_make();
 	gs->json = json_parser_open(settings->http.max_body_bytes + JSON_DOCUMENT_SLACK_BYTES);
-	if (!gs->json)
+	if (!gs->json || !gs->terms)
 		return say_why(why, why_bytes, "cannot open the JSON parser", -ENOMEM);
 	if (CONFIG(TLS))
 		err = tls_worker_open(&gs->tls, gs->shard);
@@ -520,6 +521,7 @@ static void free_all(struct gateway_shard *gs)
 	key_cache_wipe(&gs->keys);
 	if (gs->json)
 		json_parser_close(gs->json);
+	analysis_terms_free(gs->terms);
 	free(gs);
 }
 

@@ -9,6 +9,7 @@
 #include "proto/http_client.h"
 #include "proto/http_server.h"
 #include "proto/json.h"
+#include "route/analysis.h"
 #include "route/gateway.h"
 #include "route/gateway_metrics.h"
 #include "route/limits.h"
@@ -74,6 +75,7 @@ struct gateway_shard {
 	struct shard_config *config; /* in force for new requests */
 	struct list configs;         /* all that live, the one in force last */
 	struct key_cache keys;
+	struct analysis_terms *terms;
 	struct gateway_metrics metrics;
 	struct exchange *free; /* kept for reuse */
 	uint32_t free_count, exchange_count;

@@ -105,10 +105,10 @@ void score_analysis(const struct analysis *analysis, struct score *score)
 	choose_bucket(score);
 }
 
-struct slice score_bucket_name(enum score_bucket bucket)
+struct slice score_bucket_name(enum route_bucket bucket)
 {
 	static const struct slice names[] = {{"simple", 6}, {"standard", 8}, {"complex", 7}};
 
-	assert(bucket < SCORE_BUCKETS);
+	assert((unsigned)bucket < ROUTE_BUCKETS);
 	return names[bucket];
 }

@@ -10,8 +10,7 @@
 #define ROUTE_SCORE_H
 
 #include "route/analysis.h"
-
-enum score_bucket { SCORE_SIMPLE, SCORE_STANDARD, SCORE_COMPLEX, SCORE_BUCKETS };
+#include "route/settings_features.h"
 
 enum {
 	SCORE_REASONS = 3,
@@ -25,7 +24,7 @@ struct score_reason {
 
 struct score {
 	unsigned permille; /* 0..1000 */
-	enum score_bucket bucket;
+	enum route_bucket bucket;
 	bool unsure; /* the bucket is one above what the score says */
 	unsigned reason_count;
 	struct score_reason reasons[SCORE_REASONS]; /* what weighs most against the usual, first things first */
@@ -34,6 +33,6 @@ struct score {
 void score_analysis(const struct analysis *analysis, struct score *score);
 
 /* "simple", "standard", "complex". */
-struct slice score_bucket_name(enum score_bucket bucket);
+struct slice score_bucket_name(enum route_bucket bucket);
 
 #endif

@@ -4,6 +4,7 @@
 #include "core/nearest.h"
 #include "core/text.h"
 #include "route/dialect.h"
+#include "route/rules.h"
 #include "route/settings_load.h"
 
 #include <stdlib.h>
@@ -413,10 +414,30 @@ static void check_keys(struct settings_load *load, const struct names *workspace
 	check_unique(load, &secrets, false);
 }
 
+static void check_rules(struct settings_load *load, const struct names *models, const struct config_node *node)
+{
+	const struct routing_features *routing = &load->settings->routing.more;
+	const struct config_node *list = config_member(node, "rules");
+	const struct config_entry *entry = list ? list->first : NULL;
+	unsigned shadowed_by;
+
+	for (unsigned i = 0; i < routing->rule_count; i++, entry = next_entry(entry)) {
+		const char *model = routing->rules[i].use_model;
+
+		if (model && strcmp(model, "auto") != 0)
+			refer(load, models, model, config_member(value_of(entry), "use"), "model");
+		if (rules_unreachable(routing->rules, i + 1, i, &shadowed_by) == i)
+			settings_warning(load, value_of(entry), NULL,
+				"rule %u is never reached: rule %u matches all that it does", i + 1, shadowed_by + 1);
+	}
+}
+
 static void check_routing(struct settings_load *load, const struct names *providers, const struct names *models)
 {
 	const struct settings *settings = load->settings;
 	const struct config_node *node = config_member(load->root, "routing");
+
+	check_rules(load, models, node);
 
 	if (config_member(node, "default_model") && settings->routing.default_model &&
 		strcmp(settings->routing.default_model, "auto") != 0)

@@ -13,6 +13,7 @@
 
 enum route_priority { PRIORITY_COST, PRIORITY_LATENCY, PRIORITY_QUALITY };
 enum route_bucket { BUCKET_SIMPLE, BUCKET_STANDARD, BUCKET_COMPLEX };
+enum { ROUTE_BUCKETS = 3 };
 
 struct comparison_settings { /* -1: not asked */
 	int64_t gt, gte, lt, lte, eq;

@@ -159,7 +159,7 @@ static void scores_in_order(void **state)
 	static const char *const texts[] = {"Thanks!", "Write a regex that matches ISO dates and explain each part.",
 		"Design and implement a distributed scheduler in Rust, prove that its invariants hold under a network "
 		"partition and justify each trade-off of the architecture."};
-	static const enum score_bucket buckets[] = {SCORE_SIMPLE, SCORE_STANDARD, SCORE_COMPLEX};
+	static const enum route_bucket buckets[] = {BUCKET_SIMPLE, BUCKET_STANDARD, BUCKET_COMPLEX};
 	unsigned last = 0;
 
 	for (size_t i = 0; i < 3; i++) {
@@ -192,7 +192,7 @@ static void reasons_are_the_strongest(void **state)
 static void unsure_is_the_harder_bucket(void **state)
 {
 	struct analysis analysis = analysed(state, SLICE("hello"));
-	enum score_bucket last = SCORE_SIMPLE;
+	enum route_bucket last = BUCKET_SIMPLE;
 	struct score score, above;
 	unsigned unsure = 0;
 
@@ -206,9 +206,9 @@ static void unsure_is_the_harder_bucket(void **state)
 		unsure++;
 		analysis.features[ANALYSIS_REASONING_WORDS] = 8 * ANALYSIS_ONE;
 		score_analysis(&analysis, &above);
-		assert_true(above.bucket >= score.bucket && score.bucket != SCORE_SIMPLE);
+		assert_true(above.bucket >= score.bucket && score.bucket != BUCKET_SIMPLE);
 	}
-	assert_int_equal(last, SCORE_COMPLEX);
+	assert_int_equal(last, BUCKET_COMPLEX);
 	assert_int_not_equal(unsure, 0);
 }
 

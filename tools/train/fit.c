@@ -13,7 +13,7 @@ static const double rate = 0.1, decay = 1e-3, first_sum = 1e-2;
 /* How far a small model is from being enough: 1 is "the large one is right and the small one wrong". */
 static double target_of(const struct sample *sample)
 {
-	static const double own[] = {[SCORE_SIMPLE] = 0.02, [SCORE_STANDARD] = 0.4, [SCORE_COMPLEX] = 0.95};
+	static const double own[] = {[BUCKET_SIMPLE] = 0.02, [BUCKET_STANDARD] = 0.4, [BUCKET_COMPLEX] = 0.95};
 
 	return sample->kind == SAMPLE_OWN ? own[sample->bucket] : !sample->weak && sample->strong;
 }

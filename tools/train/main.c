@@ -79,11 +79,11 @@ static void print_buckets(const struct confusion *confusion)
 	unsigned right = 0, sum = 0;
 
 	printf("The project's own prompts, five folds: as labelled (rows) and as scored\n  %-10s", "");
-	for (unsigned i = 0; i < SCORE_BUCKETS; i++)
+	for (unsigned i = 0; i < ROUTE_BUCKETS; i++)
 		printf("  %9.*s", (int)score_bucket_name(i).size, score_bucket_name(i).data);
-	for (unsigned i = 0; i < SCORE_BUCKETS; i++) {
+	for (unsigned i = 0; i < ROUTE_BUCKETS; i++) {
 		printf("\n  %-10.*s", (int)score_bucket_name(i).size, score_bucket_name(i).data);
-		for (unsigned j = 0; j < SCORE_BUCKETS; j++) {
+		for (unsigned j = 0; j < ROUTE_BUCKETS; j++) {
 			printf("  %9u", confusion->counts[i][j]);
 			sum += confusion->counts[i][j];
 			right += i == j ? confusion->counts[i][j] : 0;

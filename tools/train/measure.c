@@ -38,11 +38,11 @@ struct measured measure(struct scored *list, size_t count)
 	return measured;
 }
 
-static enum score_bucket bucket_of(double score, struct bucket_limits limits)
+static enum route_bucket bucket_of(double score, struct bucket_limits limits)
 {
 	if (score < limits.standard_from)
-		return SCORE_SIMPLE;
-	return score < limits.complex_from ? SCORE_STANDARD : SCORE_COMPLEX;
+		return BUCKET_SIMPLE;
+	return score < limits.complex_from ? BUCKET_STANDARD : BUCKET_COMPLEX;
 }
 
 struct confusion measure_buckets(const struct scored *list, size_t count, struct bucket_limits limits)
@@ -56,11 +56,11 @@ struct confusion measure_buckets(const struct scored *list, size_t count, struct
 
 static unsigned cost_of(const struct confusion *confusion)
 {
-	static const unsigned costs[SCORE_BUCKETS][SCORE_BUCKETS] = {{0, 1, 2}, {2, 0, 1}, {6, 2, 0}};
+	static const unsigned costs[ROUTE_BUCKETS][ROUTE_BUCKETS] = {{0, 1, 2}, {2, 0, 1}, {6, 2, 0}};
 	unsigned cost = 0;
 
-	for (unsigned i = 0; i < SCORE_BUCKETS; i++)
-		for (unsigned j = 0; j < SCORE_BUCKETS; j++)
+	for (unsigned i = 0; i < ROUTE_BUCKETS; i++)
+		for (unsigned j = 0; j < ROUTE_BUCKETS; j++)
 			cost += costs[i][j] * confusion->counts[i][j];
 	return cost;
 }

@@ -32,7 +32,7 @@ struct bucket_limits {
 struct bucket_limits measure_limits(struct scored *list, size_t count);
 
 struct confusion {
-	unsigned counts[SCORE_BUCKETS][SCORE_BUCKETS]; /* [belongs][scored] */
+	unsigned counts[ROUTE_BUCKETS][ROUTE_BUCKETS]; /* [belongs][scored] */
 };
 
 struct confusion measure_buckets(const struct scored *list, size_t count, struct bucket_limits limits);

@@ -47,11 +47,13 @@ static struct slice read_text(const struct json_parser *json, struct slice name)
 									   : slice_of(NULL, 0);
 }
 
-static int read_bucket(struct slice name, enum score_bucket *bucket)
+static int read_bucket(struct slice name, enum route_bucket *bucket)
 {
-	for (*bucket = 0; *bucket < SCORE_BUCKETS; ++*bucket)
-		if (slice_equal(name, score_bucket_name(*bucket)))
+	for (unsigned i = 0; i < ROUTE_BUCKETS; i++)
+		if (slice_equal(name, score_bucket_name(i))) {
+			*bucket = i;
 			return 0;
+		}
 	return -1;
 }
 

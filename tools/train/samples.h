@@ -18,7 +18,7 @@ enum sample_kind { SAMPLE_MMLU, SAMPLE_GSM8K, SAMPLE_OWN };
 struct sample {
 	enum sample_kind kind;
 	bool weak, strong;        /* published: whose answer was right */
-	enum score_bucket bucket; /* own */
+	enum route_bucket bucket; /* own */
 	unsigned fold;            /* by the text's hash */
 	size_t prompt_bytes;
 	bool options; /* these four as in its analysis */

@@ -27,7 +27,7 @@ static void own_prompts_keep_their_buckets(void **state)
 		score_analysis(&analysis, &score);
 		right += score.bucket == sample->bucket;
 		too_low += score.bucket < sample->bucket;
-		if (sample->bucket == SCORE_COMPLEX && score.bucket == SCORE_SIMPLE)
+		if (sample->bucket == BUCKET_COMPLEX && score.bucket == BUCKET_SIMPLE)
 			fail_msg("%s: complex, scored as simple", sample->label);
 	}
 	print_message("%zu prompts: %u in their bucket, %u below\n", samples.count, right, too_low);
