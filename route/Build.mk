@@ -3,7 +3,7 @@ obj-$(CONFIG_ANTHROPIC) += dialect_anthropic.o
 test-$(CONFIG_ANTHROPIC) += dialect_test
 test-y += dialect_gemini_test
 obj-y += dialect.o dialect_responses.o dialect_kinds.o dialect_fields.o dialect_errors.o dialect_gemini.o upstream.o node.o gateway.o gateway_shard.o gateway_metrics.o service.o pages.o pages_models.o admin.o
-obj-y += exchange.o exchange_request.o exchange_plan.o exchange_refuse.o exchange_upstream.o exchange_unary.o
+obj-y += exchange.o exchange_authenticate.o exchange_request.o exchange_plan.o exchange_refuse.o exchange_upstream.o exchange_unary.o
 obj-y += admin_spend.o budget.o budget_bound.o exchange_budget.o
 obj-y += limit_window.o limit_meter.o limit_lease.o limit_book.o limits.o exchange_limit.o
 obj-y += exchange_stream.o exchange_stream_send.o exchange_stream_end.o exchange_receipt.o exchange_translate.o exchange_conversation.o responses_pages.o count_tokens.o
@@ -14,8 +14,8 @@ test-y += settings_test
 test-y += budget_test budget_bound_test
 test-y += limit_window_test limit_lease_test
 
-obj-y += roles.o json_config.o tenant.o tenancy.o tenancy_tables.o tenancy_ask.o tenancy_update.o tenancy_audit.o admin_tenants.o
-test-y += roles_test tenant_test
+obj-y += lockout.o roles.o json_config.o tenant.o tenancy.o tenancy_tables.o tenancy_ask.o tenancy_update.o tenancy_audit.o admin_tenants.o
+test-y += lockout_test roles_test tenant_test
 
 route-tls-$(CONFIG_TLS) := gateway_tls.o
 obj-y += $(route-tls-y)

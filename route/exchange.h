@@ -206,9 +206,11 @@ static inline uint64_t exchange_now_ns(const struct exchange *e)
 	return shard_now_ns(e->gateway_shard->shard);
 }
 
-/* exchange_request.c: authentication, reading, refusing. */
+/* exchange_authenticate.c: who calls. */
 bool exchange_authenticate(struct exchange *exchange, uint32_t scope); /* false: refused */
 bool exchange_authenticate_admin(struct exchange *exchange);
+
+/* exchange_request.c: reading, refusing. */
 void exchange_run(struct exchange *exchange); /* the body is there */
 
 /* exchange_refuse.c: errors to the client. */

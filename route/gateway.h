@@ -26,6 +26,7 @@ struct gateway_shard;
 struct gateway_tls;
 struct limit_book;
 struct limit_table;
+struct lockout;
 struct tenancy;
 struct tls_tickets;
 
@@ -52,6 +53,7 @@ struct gateway {
 	struct resolver *resolver; /* NULL: only literal addresses in base_url */
 	struct log *log;           /* NULL: no log */
 	struct limit_book *limits; /* what was used; every configuration's table points into it */
+	struct lockout *lockout;   /* NULL: nobody is ever locked out */
 	struct slice node;         /* this node's name in receipts */
 	uint64_t started_wall_ns;
 	struct tls_tickets *tickets; /* NULL: no tickets for TLS clients */

@@ -5,6 +5,7 @@
 #include "core/kconfig.h"
 #include "route/gateway_shard.h"
 #include "route/gateway_tls.h"
+#include "route/lockout.h"
 #include "route/tenancy.h"
 #include "tls/ticket.h"
 
@@ -62,7 +63,8 @@ static int open_services(struct node *node, char *why, size_t why_bytes)
 	if (rc < 0)
 		return rc;
 	node->gateway.limits = limit_book_open(node->options.shard_count);
-	if (!node->gateway.limits) {
+	node->gateway.lockout = lockout_open();
+	if (!node->gateway.limits || !node->gateway.lockout) {
 		snprintf(why, why_bytes, "out of memory");
 		return -ENOMEM;
 	}
@@ -224,6 +226,7 @@ void node_close(struct node *node)
 	fleet_close(node->gateway.fleet);
 	if (node->gateway.limits)
 		limit_book_close(node->gateway.limits);
+	lockout_close(node->gateway.lockout);
 	if (CONFIG(TLS))
 		tls_tickets_free(node->gateway.tickets);
 	if (node->gateway.log)

@@ -154,6 +154,7 @@ struct key_settings {
 	unsigned tag_count;
 	struct named_value *tags;
 	/* Of the admin API, which keeps its word over what is declared. */
+	const struct workspace_settings *home; /* found once; NULL: not yet */
 	bool disabled;
 	uint64_t revoked_at_ns; /* wall; 0: it is not */
 	uint8_t previous_sha256[32];

@@ -250,7 +250,7 @@ const struct schema guardrail_schema = SCHEMA(guardrail_fields);
 #define ROW_SECONDS(n, m, d)                                                                                           \
 	{                                                                                                              \
 		.name = (n), .type = SCHEMA_INTEGER, MEMBER(struct settings, m), .min = 1, .max = 31536000,            \
-		.unit = 1000000000, .fallback = (d), .build = SCHEMA_IGNORES                                           \
+		.unit = 1000000000, .fallback = (d)                                                                    \
 	}
 
 static const struct schema_field lockout_fields[] = {
@@ -258,8 +258,7 @@ static const struct schema_field lockout_fields[] = {
 		.type = SCHEMA_INTEGER,
 		MEMBER(struct settings, lockout.failures),
 		.max = 1000000,
-		.fallback = "10",
-		.build = SCHEMA_IGNORES},
+		.fallback = "10"},
 	ROW_SECONDS("window_s", lockout.window_ns, "60"),
 	ROW_SECONDS("lock_s", lockout.lock_ns, "900"),
 };

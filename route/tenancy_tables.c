@@ -345,7 +345,8 @@ static void settle_keys(struct settings *settings, const struct tenant_tables *t
 			key->disabled = override->disabled;
 			key->revoked_at_ns = override->revoked_ns;
 		}
-		if (!tenant_item_find(settings, TENANT_WORKSPACE, slice_of_string(key->workspace)) ||
+		key->home = tenant_item_find(settings, TENANT_WORKSPACE, slice_of_string(key->workspace));
+		if (!key->home ||
 			(key->team && !tenant_item_find(settings, TENANT_TEAM, slice_of_string(key->team))))
 			key->disabled = true;
 	}

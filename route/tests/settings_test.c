@@ -676,7 +676,6 @@ static void test_warnings(void **state)
 	static const struct {
 		const char *part, *expected;
 	} rows[] = {
-		{"lockout: { failures: 5 }", "failures is accepted, but"},
 		{"workspaces: [{ id: w, residency: mars }]", "no provider has the region mars"},
 		{"workspaces: [{ id: w, retention: { store_prompts: true } }]", "store_prompts is accepted, but"},
 		{"routing: { rules: [{ when: { has_tools: true }, use: { priority: cost } }, "

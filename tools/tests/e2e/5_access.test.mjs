@@ -354,3 +354,54 @@ export const suites = [
   draining, names,
   { name: "framing", open: (build) => openWorld(build), tests: framing },
 ];
+
+// Each test comes from addresses and with keys of its own, since what it fails with stays counted.
+const lockout = {
+  async "an address that guesses is locked out for a while, and no other"(world) {
+    for (let i = 0; i < 5; i++) assert.equal((await call("127.0.0.20", world, `guess-${i}`)).status, 401);
+    const refused = await call("127.0.0.20", world, KEY);
+    assert.deepEqual([refused.status, refused.error.type, refused.error.code], [429, "rate_limit_exceeded", "locked_out"]);
+    assert.ok(Number(refused.headers["retry-after"]) >= 1 && Number(refused.headers["retry-after"]) <= 3);
+    assert.equal((await from("127.0.0.20", world, "/admin/status", { key: MASTER_KEY })).status, 429, "the admin API is behind it too");
+    assert.equal((await from("127.0.0.20", world, "/healthz", { key: null })).status, 200, "what is open to all is not");
+    assert.equal((await call("127.0.0.21", world, KEY)).status, 200);
+    await eventually(async () => (await call("127.0.0.20", world, KEY)).status === 200, "it ends");
+  },
+
+  async "a key that is none is locked out wherever it comes from, and no other"(world) {
+    for (let i = 0; i < 5; i++) assert.equal((await call(`127.0.1.${i + 1}`, world, "same-guess")).status, 401);
+    assert.equal((await call("127.0.1.77", world, "same-guess")).error.code, "locked_out");
+    assert.equal((await call("127.0.1.77", world, "same-guess-2")).status, 401);
+    assert.equal((await call("127.0.1.77", world, KEY)).status, 200);
+  },
+
+  async "the wrong master key counts, a key that exists does not"(world) {
+    for (let i = 0; i < 5; i++) assert.equal((await from("127.0.0.30", world, "/admin/status", { key: `wrong-${i}` })).status, 401);
+    assert.equal((await from("127.0.0.30", world, "/admin/status", { key: MASTER_KEY })).error.code, "locked_out");
+    for (let i = 0; i < 8; i++) assert.equal((await call("127.0.0.31", world, "expired-key")).status, 401);
+    for (let i = 0; i < 8; i++) assert.equal((await call("127.0.0.31", world, null)).status, 401);
+    assert.equal((await call("127.0.0.31", world, KEY)).status, 200);
+  },
+
+  async "behind a trusted proxy it is the client that is counted"(world) {
+    const by = (client, key) => call("127.0.0.9", world, key, { "x-forwarded-for": client });
+    for (let i = 0; i < 5; i++) assert.equal((await by("198.51.100.1", `proxied-${i}`)).status, 401);
+    assert.equal((await by("198.51.100.1", KEY)).status, 429);
+    assert.equal((await by("198.51.100.2", KEY)).status, 200);
+    for (let i = 0; i < 5; i++) assert.equal((await call("127.0.0.40", world, `direct-${i}`, { "x-forwarded-for": `198.51.100.${i}` })).status, 401);
+    assert.equal((await call("127.0.0.40", world, KEY, { "x-forwarded-for": "198.51.100.9" })).status, 429, "whom nobody trusts speaks for nobody");
+  },
+
+  async "metrics count it"(world) {
+    const text = await (await fetch(`${world.base}/metrics`)).text();
+    for (const name of ["lockouts_total", "lockout_refusals_total"]) assert.match(text, new RegExp(`^tollgate_${name} [1-9]`, "m"));
+  },
+};
+
+suites.push({
+  name: "lockout",
+  open: (build) => openWorld(build, { shards: 4, http: ", trusted_proxies: [127.0.0.9]", extra: `  - { name: expired, secret: expired-key, expires_at: 2026-01-01T00:00:00Z }
+lockout: { failures: 5, window_s: 600, lock_s: 3 }
+` }),
+  tests: lockout,
+});

@@ -322,7 +322,7 @@ const roles = {
     assert.equal((await admin(world, "GET", `/admin/tokens/${id}`)).body.secret, undefined);
     await changed(world, "DELETE", `/admin/tokens/${id}`);
     assert.equal((await admin(world, "GET", "/admin/keys", undefined, secret)).status, 401);
-    const brief = await made(world, "/admin/tokens", { name: "very brief", role: "owner", expires_at: new Date(Date.now() + 1500).toISOString() });
+    const brief = await made(world, "/admin/tokens", { name: "very brief", role: "owner", expires_at: new Date(Date.now() + 4000).toISOString() });
     await eventually(async () => (await admin(world, "GET", "/admin/keys", undefined, brief.secret)).body.error?.code === "expired_api_key", "it expires");
     const far = await made(world, "/admin/tokens", { name: "far", role: "owner", allow_ips: ["192.0.2.1"] });
     assert.equal((await admin(world, "GET", "/admin/keys", undefined, far.secret)).body.error.code, "ip_not_allowed");

@@ -107,7 +107,7 @@ ${admin}data_dir: ${dataDir}
 durability: ${durability}
 shards: ${shards}
 log: { level: info, format: json, access: true }
-http: { keepalive_ms: 300${http} }
+${/^lockout:/m.test(extra) ? "" : "lockout: { failures: 0 }\n"}http: { keepalive_ms: 300${http} }
 drain_timeout_ms: ${drainMs}
 ${/^routing:/m.test(extra) ? "" : `routing: { ${PATIENT} }\n`}providers:
   - name: mock
