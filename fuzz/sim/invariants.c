@@ -150,6 +150,18 @@ static bool limits_are_home(struct scenario *s, struct gate *gate, char *how, si
 	return false;
 }
 
+/* What was reserved was settled or given back. */
+static bool money_is_home(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	int64_t reserved_nusd = limit_book_reserved_nusd(node_gateway(gate->node)->limits);
+
+	(void)s;
+	if (reserved_nusd == 0)
+		return true;
+	snprintf(how, how_bytes, "%s: a budget has %lld nano-USD reserved", gate->name, (long long)reserved_nusd);
+	return false;
+}
+
 static bool process_is_clean(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
 {
 	unsigned sockets = sim_process_sockets(gate->process), rings = sim_process_rings(gate->process),
@@ -268,6 +280,7 @@ static const struct invariant invariants[] = {
 	{"every timer comes home", AT_REST, timers_are_disarmed},
 	{"every request comes home", AT_REST, exchanges_are_home},
 	{"every limit's place comes home", AT_REST, limits_are_home},
+	{"every reservation comes home", AT_REST, money_is_home},
 	{"sockets and rings are closed", CLOSED, process_is_clean},
 	{"upstream connections are closed", AT_END, upstreams_are_closed},
 	{"no exchange is lost", AT_END, no_exchange_is_lost},
@@ -353,6 +366,8 @@ static bool status_is_explained(const struct scenario *s, const struct call *cal
 		return true;
 	if (call->status == 408)
 		return scenario_is_held_up(s) || call->spoilt;
+	if (call->status == 402 && t->budget_nusd && call->attempt_count == 0)
+		return call_is_served(call);
 	if (call->status == 429 && t->calls_a_day && call->attempt_count == 0)
 		return call_is_served(call);
 	if (call->kind == CALL_RECEIPT && call->status == 404)

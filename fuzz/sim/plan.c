@@ -43,8 +43,8 @@ static void draw_figures(struct scenario *s, struct attempt *attempt)
 {
 	struct figures *f = &attempt->figures;
 
-	f->prompt = (int64_t)pick(s, 1, 5000);
-	f->completion = (int64_t)pick(s, 1, 2000);
+	f->prompt = (int64_t)pick(s, 1, s->terms.budget_nusd ? 30 : 5000);
+	f->completion = (int64_t)pick(s, 1, s->terms.budget_nusd ? 500 : 2000);
 	f->cached = chance(s, 16384) ? (int64_t)pick(s, 0, (uint64_t)f->prompt) : 0;
 	f->reasoning = chance(s, 16384) ? (int64_t)pick(s, 0, (uint64_t)f->completion) : 0;
 	if (attempt->model == MODEL_EMBED || attempt->model == MODEL_MODERATE)
@@ -77,7 +77,7 @@ static struct answer_told draw_told(struct scenario *s, const struct call *call,
 
 static void unary_body(struct scenario *s, const struct call *call, struct attempt *attempt, struct body *body)
 {
-	bool long_answer = chance(s, 4096);
+	bool long_answer = chance(s, 4096) && !s->terms.budget_nusd;
 	struct answer_told told;
 
 	attempt->deltas = 1;
@@ -104,7 +104,7 @@ static void stream_body(
 	struct answer_told told;
 	unsigned error_at;
 
-	attempt->deltas = (unsigned)pick(s, 1, chance(s, 6000) ? 120 : 12);
+	attempt->deltas = (unsigned)pick(s, 1, chance(s, 6000) && !s->terms.budget_nusd ? 120 : 12);
 	attempt->delta_bytes = (unsigned)pick(s, 1, 120);
 	if (chance(s, s->terms.flood)) {
 		attempt->deltas = (unsigned)pick(s, 100, 200);

@@ -83,6 +83,20 @@ static void count(struct scenario *s, const struct gate *gate, const struct rece
 			s->terms.calls_a_day);
 }
 
+/* Likewise, what they come to on one day. */
+static void add_up(struct scenario *s, const struct gate *gate, const struct receipt *receipt)
+{
+	uint64_t day = receipt->wall_ns / (86400 * NS_PER_S);
+
+	if (!s->terms.budget_nusd || day < s->counted.day)
+		return;
+	s->counted.spent_nusd = day > s->counted.day ? cost_of(receipt) : s->counted.spent_nusd + cost_of(receipt);
+	s->counted.day = day;
+	if (s->counted.spent_nusd > s->terms.budget_nusd)
+		scenario_break(s, "spend stays within the budget", "%s has receipts of %lld nano-USD on one day, of %lld",
+			gate->name, (long long)s->counted.spent_nusd, (long long)s->terms.budget_nusd);
+}
+
 static void check(struct scenario *s, const struct gate *gate, const struct receipt *receipt)
 {
 	struct call *call = call_of(s, receipt);
@@ -94,6 +108,7 @@ static void check(struct scenario *s, const struct gate *gate, const struct rece
 	}
 	call->receipt_count++;
 	count(s, gate, receipt);
+	add_up(s, gate, receipt);
 	if (call->gate != gate->index || !same_id(call, receipt))
 		WRONG(s, "call %u (%s, got %u, outcome %d): its receipt (%u) is another request's", call->id,
 			call_kind_name(call->kind), call->status, call->outcome, receipt->status);
@@ -149,6 +164,7 @@ uint64_t receipts_check(struct scenario *s, struct gate *gate)
 	uint64_t count = 0;
 
 	s->counted.day = s->counted.calls = 0;
+	s->counted.spent_nusd = 0;
 	sim_disk_use(gate->disk);
 	if (store_check("/data", on_finding, &findings) != 0)
 		scenario_break(s, "spend is the sum of the receipts", "%s: %s", gate->name, findings.first);

@@ -19,7 +19,8 @@ struct intruder;
 struct provider;
 struct trust;
 
-enum { GATES_MAX = 2, CLIENTS_MAX = 12, BROKEN_BYTES = 1024, BODY_MAX_BYTES = 128 << 10 };
+enum { GATES_MAX = 2, CLIENTS_MAX = 12, BROKEN_BYTES = 1024, BODY_MAX_BYTES = 128 << 10,
+	SIM_OUTPUT_RESERVED = 2048 /* tokens, more than a stream has bytes */ };
 
 /* Drawn once. */
 struct terms {
@@ -42,6 +43,7 @@ struct terms {
 	unsigned client_head_ms, client_body_ms, keepalive_ms, comment_ms, write_stall_ms, drain_ms;
 	uint32_t fee_percent;
 	unsigned calls_a_day, calls_at_once; /* limits of the key that most calls use; 0: none */
+	int64_t budget_nusd;                 /* a day, of the workspace; 0: none */
 };
 
 struct scenario {
@@ -66,6 +68,7 @@ struct scenario {
 	bool was_full, was_unresolved;
 	struct { /* while a store is read: calls to providers on the last day in it */
 		uint64_t day, calls;
+		int64_t spent_nusd;
 	} counted;
 	uint64_t ended_ns;
 	/* The first invariant that was broken, by name. */

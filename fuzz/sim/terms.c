@@ -101,12 +101,16 @@ void scenario_configuration(const struct scenario *s, unsigned gate, struct byte
 	print_provider(s, 0, "provider.sim:8000/v1", yaml);
 	print_provider(s, 1, "10.0.2.2:8000/v1", yaml);
 	print_models(yaml);
+	bytes_print(yaml, "workspaces: [{ id: default, plan: enterprise, platform_fee_percent: %u", t->fee_percent);
+	if (t->budget_nusd)
+		bytes_print(yaml, ", budget: { daily_usd: %lld.%09lld, reserve_output_tokens: %u }",
+			(long long)(t->budget_nusd / 1000000000), (long long)(t->budget_nusd % 1000000000),
+			SIM_OUTPUT_RESERVED);
 	bytes_print(yaml,
-		"workspaces: [{ id: default, plan: enterprise, platform_fee_percent: %u }]\n"
-		"keys:\n  - { name: all, secret: %s, limits: { rpd: %u, concurrency: %u } }\n  - { name: two, secret: "
+		" }]\nkeys:\n  - { name: all, secret: %s, limits: { rpd: %u, concurrency: %u } }\n  - { name: two, secret: "
 		"%s, models: [\"sim/two\"] }\n"
 		"routing: { retries: { max_attempts: %u } }\n",
-		t->fee_percent, KEY_OF_ALL, t->calls_a_day, t->calls_at_once, KEY_OF_TWO, t->attempts);
+		KEY_OF_ALL, t->calls_a_day, t->calls_at_once, KEY_OF_TWO, t->attempts);
 }
 
 /* ---- What is drawn at the start ---- */
@@ -149,6 +153,21 @@ static void draw_limits(struct scenario *s)
 		return;
 	s->terms.calls_a_day = 20 + (unsigned)rand_below(&rand, 400);
 	s->terms.calls_at_once = 1 + (unsigned)rand_below(&rand, CLIENTS_MAX);
+}
+
+/*
+ * Some seeds have a budget, of a few calls or of most. What providers count there stays within what is reserved: a
+ * stream that is cut short for money is for other tests.
+ */
+static void draw_budget(struct scenario *s)
+{
+	struct rand rand;
+
+	rand_seed(&rand, ~s->seed);
+	if (s->seed % 8 != 1 || s->terms.clock_steps)
+		return;
+	s->terms.budget_nusd = (int64_t)(40000000 + rand_below(&rand, 200000000));
+	s->terms.flood = 0;
 }
 
 /* A quarter of the seeds; what of it comes from the seed alone, for the same reason. */
@@ -208,6 +227,7 @@ static void draw_terms(struct scenario *s)
 	t->clock_steps = chance(s, SELDOM);
 	terms_draw_timeouts(s);
 	draw_limits(s);
+	draw_budget(s);
 	draw_tls(s);
 	draw_tongues(s);
 	draw_outages(s);
