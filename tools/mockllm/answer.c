@@ -159,7 +159,10 @@ static void write_choice(struct text *t, const struct mock_request *r, unsigned 
 			text_literal(t, "],\"refusal\":null,\"annotations\":[]}");
 		} else {
 			text_literal(t, ",\"message\":{\"role\":\"assistant\",\"content\":\"");
-			write_words(t, r->content_hash + index, words);
+			if (r->plan.json)
+				text_literal(t, MOCK_JSON);
+			else
+				write_words(t, r->content_hash + index, words);
 			text_literal(t, "\",\"refusal\":null,\"annotations\":[]}");
 		}
 	}

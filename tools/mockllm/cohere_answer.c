@@ -13,8 +13,13 @@ enum { FRAME_BYTES = 4096, FAULT_EVENTS = 3, PREAMBLE_TOKENS = 60 };
 
 static uint32_t words_of(const struct mock_request *r, bool *cut)
 {
-	*cut = !r->plan.words_fixed && r->plan.words > r->max_words && !r->plan.tool;
-	return r->plan.tool ? 0 : *cut ? r->max_words : r->plan.words;
+	*cut = !r->plan.words_fixed && r->plan.words > r->max_words && !r->plan.tool && !r->plan.json;
+	return r->plan.tool ? 0 : r->plan.json ? 1 : *cut ? r->max_words : r->plan.words;
+}
+
+static struct slice word_of(const struct mock_request *r, uint32_t index)
+{
+	return r->plan.json ? SLICE(MOCK_JSON) : mock_word(r->content_hash, index);
 }
 
 static const char *finish_of(const struct mock_request *r)
@@ -73,7 +78,7 @@ static void write_message(struct text *t, const struct mock_request *r, uint32_t
 		text_literal(t, "{\"type\":\"thinking\",\"thinking\":\"I have to name lanes.\"},");
 	text_literal(t, "{\"type\":\"text\",\"text\":\"");
 	for (uint32_t i = 0; i < words; i++)
-		text_add(t, mock_word(r->content_hash, i));
+		text_add(t, word_of(r, i));
 	text_literal(t, "\"}]}");
 }
 
@@ -226,7 +231,7 @@ static void add_token(struct mock_connection *c)
 	struct text t = text_over(memory, sizeof(memory) - 1);
 
 	text_literal(&t, "\"text\":\"");
-	text_add(&t, mock_word(c->request.content_hash, c->events.next++));
+	text_add(&t, word_of(&c->request, c->events.next++));
 	text_char(&t, '"');
 	memory[t.size] = 0;
 	add_content(c, "content-delta", text_index(&c->request), memory);

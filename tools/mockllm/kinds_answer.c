@@ -3,7 +3,7 @@
  * own way is a row of `manners`.
  *
  * A model's name asks for more than text: "thinking" for reasoning before the answer, "tool" for a call, "parallel" for
- * a second one, "empty-input" for a call without arguments, "error-first" for an error as the first event.
+ * a second one, "empty-input" for a call without arguments, "error-first" for an error as the first event, "json" for a text that is JSON.
  */
 #include "tools/mockllm/kinds.h"
 
@@ -60,8 +60,13 @@ static const struct manner *manner_of(const struct mock_request *r)
 
 static uint32_t words_of(const struct mock_request *r, bool *cut)
 {
-	*cut = !r->plan.words_fixed && r->plan.words > r->max_words && !r->plan.tool;
-	return r->plan.tool ? 0 : *cut ? r->max_words : r->plan.words;
+	*cut = !r->plan.words_fixed && r->plan.words > r->max_words && !r->plan.tool && !r->plan.json;
+	return r->plan.tool ? 0 : r->plan.json ? 1 : *cut ? r->max_words : r->plan.words;
+}
+
+static struct slice word_of(const struct mock_request *r, uint32_t index)
+{
+	return r->plan.json ? SLICE(MOCK_JSON) : mock_word(r->content_hash, index);
 }
 
 static const char *finish_of(const struct mock_request *r)
@@ -128,7 +133,7 @@ static void write_message(struct text *t, const struct mock_request *r, uint32_t
 	} else {
 		text_string(t, parts ? "\"content\":[" THOUGHT_PART ",{\"type\":\"text\",\"text\":\"" : "\"content\":\"");
 		for (uint32_t i = 0; i < words; i++)
-			text_add(t, mock_word(r->content_hash, i));
+			text_add(t, word_of(r, i));
 		text_string(t, parts ? "\"}]" : "\"");
 	}
 	text_char(t, '}');
@@ -294,7 +299,7 @@ void mock_kind_begin(struct mock_connection *c)
 
 static void add_token(struct mock_connection *c)
 {
-	add_delta(c, "\"content\":\"", mock_word(c->request.content_hash, c->events.next++), "\"");
+	add_delta(c, "\"content\":\"", word_of(&c->request, c->events.next++), "\"");
 	if (!manner_of(&c->request)->filters || c->events.next != 1)
 		return;
 	/* A filter that works beside the text reports without a delta. */

@@ -61,7 +61,7 @@ struct mock_plan {
 	bool words_fixed;        /* by the model's name: max_tokens does not cut it */
 	uint64_t head_delay_ns;
 	uint64_t interval_ns;    /* between tokens; 0: as fast as it goes */
-	bool no_usage, tool, parallel, empty_input, thinking, cached, error_first, safety, blocked;
+	bool no_usage, tool, parallel, empty_input, thinking, cached, error_first, json, safety, blocked;
 };
 
 struct mock_options {
@@ -163,6 +163,7 @@ void mock_answer_error(struct mock_connection *c, unsigned status, struct slice 
 void mock_answer_whole(struct mock_connection *c, unsigned status, struct slice headers, struct slice body);
 void mock_answer_planned_error(struct mock_connection *c);
 struct slice mock_word(uint64_t hash, uint32_t index);
+#define MOCK_JSON "{\\\"city\\\":\\\"Bern\\\"}" /* what "json" in a model's name makes it say, as in a JSON string */
 void mock_usage(struct text *t, const struct mock_request *r, uint32_t completion_tokens);
 
 /* A body that is written in place: room for it, then its head before it. */

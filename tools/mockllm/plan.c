@@ -9,7 +9,7 @@
 enum option {
 	EVENTS, PACED, STATUS, RETRY_AFTER, REFUSE, RESET, STALL_HEAD, STALL_BODY, TRUNCATED, INVALID_JSON, DRIP, CUT,
 	NO_DONE, ERROR_EVENT, LARGE, NO_USAGE, TOOL, SLOW, SPLIT, PARALLEL,
-	EMPTY_INPUT, THINKING, CACHED, ERROR_FIRST, SAFETY, BLOCKED,
+	EMPTY_INPUT, THINKING, CACHED, ERROR_FIRST, JSON, SAFETY, BLOCKED,
 };
 
 static const struct {
@@ -41,6 +41,7 @@ static const struct {
 	{ SLICE("thinking"), THINKING, false },
 	{ SLICE("cached"), CACHED, false },
 	{ SLICE("error-first"), ERROR_FIRST, false },
+	{ SLICE("json"), JSON, false },
 	{ SLICE("safety"), SAFETY, false },
 	{ SLICE("blocked"), BLOCKED, false },
 };
@@ -107,6 +108,9 @@ static void apply(struct mock_plan *plan, enum option option, unsigned number)
 		break;
 	case CACHED:
 		plan->cached = true;
+		break;
+	case JSON:
+		plan->json = true;
 		break;
 	case ERROR_FIRST:
 		plan->error_first = true;

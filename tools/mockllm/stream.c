@@ -162,12 +162,14 @@ void mock_stream_begin(struct mock_connection *c)
 	}
 	c->streaming = true;
 	c->events.next = 0;
-	c->events.total = r->plan.tool && chat ? 0 : words_wanted(r, &cut);
+	c->events.total = (r->plan.tool || r->plan.json) && chat ? 0 : words_wanted(r, &cut);
 	c->events.started_ns = shard_now_ns(&c->mock->shard);
 	make_template(c);
 	mock_stream_head(c);
 	for (unsigned i = 0; chat && i < r->choices; i++)
 		add_event(c, i, SLICE(",\"delta\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":null}"), NULL);
+	for (unsigned i = 0; chat && r->plan.json && i < r->choices; i++)
+		add_event(c, i, SLICE(",\"delta\":{\"content\":\"" MOCK_JSON "\"}"), NULL);
 	for (unsigned i = 0; chat && r->plan.tool && i < r->choices; i++)
 		add_tool_call(c, i);
 	mock_stream_fill(c);
