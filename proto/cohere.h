@@ -11,6 +11,8 @@ int cohere_read_event(struct chat_reader *reader, const struct json_parser *p, s
 
 /* False for what is no end of an answer but a failure: ERROR, TIMEOUT. */
 bool cohere_finish(struct slice finish_reason, enum chat_finish *finish);
+/* The tokens that went in alone, as embeddings have them; false: not said. */
+bool cohere_read_billed(const struct json_parser *p, json_ref billed, struct openai_usage *usage);
 struct openai_usage cohere_usage(const struct json_parser *p, json_ref usage);
 
 #endif

@@ -33,6 +33,17 @@ static bool read_figure(const struct json_parser *p, json_ref object, struct sli
 	return true;
 }
 
+bool cohere_read_billed(const struct json_parser *p, json_ref billed, struct openai_usage *usage)
+{
+	struct openai_usage found = {.present = true};
+
+	if (billed == JSON_NONE || !read_figure(p, billed, SLICE("input_tokens"), &found.prompt_tokens) ||
+		!found.prompt_tokens)
+		return false;
+	*usage = found;
+	return true;
+}
+
 /* What is billed is less than what was read, since the provider's own preamble is free; where it is not said, all is. */
 struct openai_usage cohere_usage(const struct json_parser *p, json_ref usage)
 {

@@ -48,6 +48,19 @@ static int read_format(const struct json_parser *p, struct embeddings *request, 
 		problem, INVALID, SLICE("'encoding_format' has to be float or base64."), SLICE("encoding_format"));
 }
 
+static int read_input_type(const struct json_parser *p, struct embeddings *request, struct openai_problem *problem)
+{
+	json_ref value = json_member(p, 0, SLICE("input_type"));
+
+	if (!chat_given(p, value))
+		return 0;
+	request->input_type = chat_member_text(p, 0, SLICE("input_type"));
+	if (request->input_type.size)
+		return 0;
+	return chat_refuse(problem, SLICE("invalid_type"),
+		SLICE("'input_type' has to be a string, as search_document or search_query."), SLICE("input_type"));
+}
+
 static int read_dimensions(const struct json_parser *p, struct embeddings *request, struct openai_problem *problem)
 {
 	json_ref value = json_member(p, 0, SLICE("dimensions"));
@@ -63,7 +76,7 @@ static int read_dimensions(const struct json_parser *p, struct embeddings *reque
 static void note_rest(const struct json_parser *p, struct chat *dropped)
 {
 	static const char *const known[] = {
-		"model", "input", "encoding_format", "dimensions", "x-routing-hints", "x-fallback-chain"};
+		"model", "input", "encoding_format", "dimensions", "input_type", "x-routing-hints", "x-fallback-chain"};
 	size_t i;
 
 	for (json_ref m = json_first(p, 0); m != JSON_NONE; m = json_next(p, m)) {
@@ -86,6 +99,8 @@ int embeddings_read_request(
 		err = read_format(p, request, problem);
 	if (!err)
 		err = read_dimensions(p, request, problem);
+	if (!err)
+		err = read_input_type(p, request, problem);
 	note_rest(p, dropped);
 	return err;
 }
@@ -194,3 +209,32 @@ int embeddings_write_answer(const struct json_parser *p, const struct embeddings
 	text_char(body, '}');
 	return 0;
 }
+
+/* ---- OpenAI's own, of servers that know no base64 -------------------------------------------------------------- */
+
+bool embeddings_want_base64(const struct json_parser *p)
+{
+	return slice_equal(chat_member_text(p, 0, SLICE("encoding_format")), SLICE("base64"));
+}
+
+uint32_t embeddings_count_numbers(const struct json_parser *p)
+{
+	json_ref data = json_member(p, 0, SLICE("data")), first = chat_first(p, data), numbers;
+
+	if (first == JSON_NONE || json_type(p, first) != JSON_OBJECT)
+		return 0;
+	numbers = json_member(p, first, SLICE("embedding"));
+	return numbers != JSON_NONE && json_type(p, numbers) == JSON_ARRAY ? json_count(p, data) : 0;
+}
+
+static json_ref vectors(const struct json_parser *p)
+{
+	return json_member(p, 0, SLICE("data"));
+}
+
+static json_ref numbers(const struct json_parser *p, json_ref vector)
+{
+	return json_member(p, vector, SLICE("embedding"));
+}
+
+const struct embeddings_dialect embeddings_numbers = {.vectors = vectors, .numbers = numbers};

@@ -12,7 +12,8 @@
 struct embeddings {
 	uint32_t input_count;
 	bool base64;
-	int64_t dimensions; /* 0: not said */
+	int64_t dimensions;      /* 0: not said */
+	struct slice input_type; /* what they are for, in the words of providers that ask; NULL data: not said */
 };
 
 struct embeddings_dialect {
@@ -24,9 +25,16 @@ struct embeddings_dialect {
 	json_ref (*numbers)(const struct json_parser *p, json_ref vector);
 	/* False: it does not say. */
 	bool (*read_usage)(const struct json_parser *p, struct openai_usage *usage);
+	bool takes_input_type;
 };
 
-extern const struct embeddings_dialect embeddings_gemini;
+/* embeddings_numbers: answers alone, of servers that speak OpenAI and know no base64. */
+extern const struct embeddings_dialect embeddings_gemini, embeddings_cohere, embeddings_numbers;
+
+/* Of a request that passes as it is. */
+bool embeddings_want_base64(const struct json_parser *p);
+/* Of an answer in OpenAI's shape: how many vectors it has when they are arrays of numbers; 0: they are not. */
+uint32_t embeddings_count_numbers(const struct json_parser *p);
 
 /* 0; -EINVAL with *problem: inputs that are numbers of tokens mean nothing to another model. What no other provider
  * knows is named in `dropped`, by chat_drop(). */

@@ -163,7 +163,10 @@ const struct dialect dialect_mistral = {
 const struct dialect dialect_cohere = {
 	.name = "cohere",
 	.chat = &chat_cohere,
-	.paths = {[API_CHAT_COMPLETIONS] = "/chat", [API_MESSAGES] = "/chat"},
+	.paths = {[API_CHAT_COMPLETIONS] = "/chat",
+		[API_EMBEDDINGS] = "/embed",
+		[API_MESSAGES] = "/chat"},
+	.embeddings = &embeddings_cohere,
 	.errors = dialect_errors_cohere,
 	.authorize = dialect_authorize_bearer,
 	.read_error = openai_read_error, /* its {"message":...} is one of these */

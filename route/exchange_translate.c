@@ -65,6 +65,8 @@ static int write_embeddings(struct exchange *e, const struct exchange_candidate 
 	err = embeddings_read_request(json, &e->embeddings, e->chat, &e->problem);
 	if (err)
 		return err;
+	if (e->embeddings.input_type.data && !candidate->dialect->embeddings->takes_input_type)
+		chat_drop(e->chat, SLICE("input_type"));
 	return candidate->dialect->embeddings->write_request(json, &e->embeddings, model, body, &e->problem);
 }
 
@@ -185,6 +187,15 @@ int exchange_read_translated(struct exchange *e, struct chat_answer *whole, stru
 	return err;
 }
 
+/* In OpenAI's shape it is here for its numbers alone: the client wants them in base64. */
+static int write_vectors(struct exchange *e, const struct chat_frame *frame, struct text *body)
+{
+	const struct embeddings_dialect *dialect = e->candidate->dialect->embeddings;
+
+	return embeddings_write_answer(
+		e->gateway_shard->json, dialect ? dialect : &embeddings_numbers, &e->embeddings, frame, body);
+}
+
 int exchange_write_translated(struct exchange *e, const struct chat_answer *whole, struct slice members)
 {
 	struct chat_frame frame = exchange_frame(e, members);
@@ -196,10 +207,8 @@ int exchange_write_translated(struct exchange *e, const struct chat_answer *whol
 		body = text_over(arena_alloc(&e->arena, capacity), capacity);
 		if (!body.data)
 			return -ENOMEM;
-		err = e->api == API_EMBEDDINGS
-			      ? embeddings_write_answer(e->gateway_shard->json, e->candidate->dialect->embeddings,
-					&e->embeddings, &frame, &body)
-			      : e->dialect->chat->write_answer(whole, &frame, &body);
+		err = e->api == API_EMBEDDINGS ? write_vectors(e, &frame, &body)
+					       : e->dialect->chat->write_answer(whole, &frame, &body);
 		if (err)
 			return err;
 		if (body.full)

@@ -269,6 +269,15 @@ static void fail_answer(struct exchange *e, int err)
 	exchange_attempt_failed(e);
 }
 
+/* Many servers give numbers whatever was asked: clients that want base64 would take them for something else. */
+static bool is_to_encode(struct exchange *e)
+{
+	if (e->api != API_EMBEDDINGS || e->translates || !e->embeddings.base64)
+		return false;
+	e->embeddings.input_count = embeddings_count_numbers(e->gateway_shard->json);
+	return e->embeddings.input_count > 0;
+}
+
 void exchange_collected(struct exchange *e)
 {
 	struct json_parser *json = e->gateway_shard->json;
@@ -291,6 +300,7 @@ void exchange_collected(struct exchange *e)
 		fail_answer(e, err);
 		return;
 	}
+	e->translates |= is_to_encode(e);
 	e->status = 200;
 	take_usage(e, &answer);
 	err = render_answer(e, &answer, &whole);

@@ -118,6 +118,8 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 					   ? SLICE("max_completion_tokens")
 					   : SLICE("max_tokens");
 	e->asked.unstored = conversation_forgets(e);
+	if (e->api == API_EMBEDDINGS)
+		e->embeddings.base64 = embeddings_want_base64(json);
 	json_edits_init(&edits);
 	candidate->dialect->edit_request(json, &e->asked, model_json, added, &edits);
 	err = edit_fields(e, candidate, &edits);

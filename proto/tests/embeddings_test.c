@@ -118,12 +118,116 @@ static void answers(void **state)
 	}
 }
 
+/* Cohere has to be told what the vectors are for. */
+static void cohere(void **state)
+{
+	static const struct {
+		const char *in, *out; /* NULL: refused */
+	} table[] = {
+		{"{" INPUT "\"a\"}",
+			"{\"model\":\"up\",\"texts\":[\"a\"],\"embedding_types\":[\"float\"],\"input_type\":\"search_"
+			"document\"}"},
+		{"{" INPUT "[\"a\",\"b\"],\"dimensions\":256,\"input_type\":\"search_query\",\"encoding_format\":\"base64\"}",
+			"{\"model\":\"up\",\"texts\":[\"a\",\"b\"],\"embedding_types\":[\"float\"],\"input_type\":\"search_query\","
+			"\"output_dimension\":256}"},
+		{"{" INPUT "\"a\",\"input_type\":7}", NULL},
+	};
+	struct fixture *f = *state;
+	struct openai_problem problem;
+	struct embeddings request;
+	struct chat chat;
+
+	for (size_t i = 0; i < COUNT(table); i++) {
+		int err;
+
+		parse(f, slice_of_string(table[i].in));
+		clear_out(f);
+		chat_init(&chat, &f->arena);
+		err = embeddings_read_request(f->parser, &request, &chat, &problem);
+		assert_int_equal(err, table[i].out ? 0 : -EINVAL);
+		if (err)
+			continue;
+		assert_int_equal(chat.dropped_count, 0);
+		assert_int_equal(
+			embeddings_cohere.write_request(f->parser, &request, SLICE("up"), &f->out, &problem), 0);
+		expect_text(i, text_slice(&f->out), table[i].out);
+	}
+}
+
+static void answers_of_others(void **state)
+{
+	static const struct {
+		const struct embeddings_dialect *dialect;
+		const char *in;
+		struct embeddings request;
+		const char *out; /* NULL: no answer */
+	} table[] = {
+		{&embeddings_cohere, "{\"embeddings\":{\"float\":[[1,2],[3]]}}", {.input_count = 2},
+			ANSWER(ENTRY(0, "[1,2]") "," ENTRY(1, "[3]"))},
+		{&embeddings_cohere, "{\"embeddings\":{\"float\":[[1,2]]}}", {.input_count = 1, .base64 = true},
+			ANSWER(ENTRY(0, "\"AACAPwAAAEA=\""))},
+		{&embeddings_cohere, "{\"embeddings\":{\"int8\":[[1,2]]}}", {.input_count = 1}, NULL},
+		{&embeddings_cohere, "{\"embeddings\":[[1,2]]}", {.input_count = 1}, NULL},
+		{&embeddings_numbers, "{\"data\":[{\"embedding\":[1,2]}]}", {.input_count = 1, .base64 = true},
+			ANSWER(ENTRY(0, "\"AACAPwAAAEA=\""))},
+		{&embeddings_numbers, "{\"data\":[[1,2]]}", {.input_count = 1, .base64 = true}, NULL},
+	};
+	const struct chat_frame frame = {.model_json = SLICE("\"id/m\""),
+		.members = SLICE("\"x-llm-gateway\":{}"),
+		.usage = {.present = true, .prompt_tokens = 3}};
+	struct openai_usage usage = {0};
+	struct fixture *f = *state;
+	int err;
+
+	for (size_t i = 0; i < COUNT(table); i++) {
+		parse(f, slice_of_string(table[i].in));
+		clear_out(f);
+		err = embeddings_write_answer(f->parser, table[i].dialect, &table[i].request, &frame, &f->out);
+		assert_int_equal(err, table[i].out ? 0 : -EPROTO);
+		if (table[i].out)
+			expect_text(i, text_slice(&f->out), table[i].out);
+	}
+	parse(f, SLICE("{\"meta\":{\"billed_units\":{\"input_tokens\":5}}}"));
+	assert_true(embeddings_cohere.read_usage(f->parser, &usage));
+	assert_int_equal(usage.prompt_tokens, 5);
+	parse(f, SLICE("{\"meta\":{}}"));
+	assert_false(embeddings_cohere.read_usage(f->parser, &usage));
+}
+
+/* Whether the vectors of an answer have to be encoded. */
+static void numbers_and_base64(void **state)
+{
+	static const struct {
+		const char *answer;
+		uint32_t count;
+	} table[] = {
+		{"{\"data\":[{\"embedding\":[1]},{\"embedding\":[2]}]}", 2},
+		{"{\"data\":[{\"embedding\":\"AACAPw==\"}]}", 0},
+		{"{\"data\":[]}", 0},
+		{"{\"data\":[7]}", 0},
+		{"{}", 0},
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT(table); i++) {
+		parse(f, slice_of_string(table[i].answer));
+		assert_int_equal(embeddings_count_numbers(f->parser), table[i].count);
+	}
+	parse(f, SLICE("{\"encoding_format\":\"base64\"}"));
+	assert_true(embeddings_want_base64(f->parser));
+	parse(f, SLICE("{\"encoding_format\":\"float\"}"));
+	assert_false(embeddings_want_base64(f->parser));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(requests, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(answers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(cohere, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(answers_of_others, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(numbers_and_base64, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("embeddings", tests, NULL, NULL);

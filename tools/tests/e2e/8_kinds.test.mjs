@@ -241,6 +241,30 @@ const tests = {
       }
   },
 
+  async "embeddings: numbers and base64 are the same vectors, whatever the provider knows"(world) {
+    for (const name of ["mistral", "together", "cohere"]) {
+      const ask = (more) => openai(world).embeddings.create({ model: `${name}/mock`, input: ["one", "two"], ...more });
+      const plain = await ask({ encoding_format: "float" });
+      assert.equal(plain.object, "list");
+      assert.equal(plain.model, `${name}/mock`);
+      assert.deepEqual(plain.data.map((entry) => [entry.index, entry.embedding.length]), [[0, 64], [1, 64]], name);
+      const raw = await (await post(world, "/v1/embeddings", { model: `${name}/mock`, input: ["one", "two"], encoding_format: "base64" })).json();
+      for (const [i, { embedding }] of raw.data.entries()) {
+        const bytes = Buffer.from(embedding, "base64");
+        assert.deepEqual([...new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))], plain.data[i].embedding, name);
+      }
+      const short = await ask({ dimensions: 7, user: "u" });
+      assert.equal(short.data[0].embedding.length, 7, name);
+      assert.ok(short["x-llm-gateway"].cost_usd > 0, name);
+    }
+    const query = await openai(world).embeddings.create({ model: "cohere/mock", input: "one", input_type: "search_query" });
+    assert.ok(query.usage.prompt_tokens > 0);
+    const sent = await (await fetch(`${world.mock.base}/mock/last?path=/v2/embed`)).json();
+    assert.deepEqual(sent, { model: "mock", texts: ["one"], embedding_types: ["float"], input_type: "search_query" });
+    const tokens = await refusal(openai(world).embeddings.create({ model: "cohere/mock", input: [1, 2] }));
+    assert.equal(tokens.code, "unsupported_feature");
+  },
+
   // What the tests above rest on: what the real API would refuse does not pass here either.
   async "the simulator refuses what these providers refuse"(world) {
     const ask = (path, body, headers = { authorization: "Bearer k" }) => fetch(`${world.mock.base}${path}`, { method: "POST",
