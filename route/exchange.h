@@ -209,9 +209,12 @@ static inline uint64_t exchange_now_ns(const struct exchange *e)
 /* exchange_authenticate.c: who calls. */
 bool exchange_authenticate(struct exchange *exchange, uint32_t scope); /* false: refused */
 bool exchange_authenticate_admin(struct exchange *exchange);
+const struct workspace_settings *exchange_workspace_of(
+	const struct exchange *exchange, const struct key_settings *key); /* NULL: it is gone */
 
 /* exchange_request.c: reading, refusing. */
 void exchange_run(struct exchange *exchange); /* the body is there */
+bool exchange_read_request(struct exchange *exchange); /* the body's alone, of exchange->api; false: refused */
 
 /* exchange_refuse.c: errors to the client. */
 void exchange_refuse(struct exchange *exchange, const struct api_error *error, struct slice more_headers);
@@ -240,12 +243,14 @@ void exchange_estimate_count(struct exchange *exchange);
 /* exchange_auto.c: score, rules, hints; then for `auto` the candidates of all models that fit. */
 bool exchange_route(struct exchange *exchange); /* false: refused */
 bool exchange_plan_auto(struct exchange *exchange, const struct plan_request *request); /* false: no memory */
+int64_t exchange_cost_about(const struct exchange *exchange, const struct model_settings *model); /* nano-USD */
 struct slice exchange_strategy(const struct exchange *exchange);
 struct slice exchange_bucket(const struct exchange *exchange); /* "direct": it is not told */
 void exchange_tell_route(struct exchange *exchange);           /* to the receipt, once there is a candidate */
 
 /* exchange_plan.c: the candidates of a model. False: refused. */
 bool exchange_plan(struct exchange *exchange);
+bool exchange_candidates(struct exchange *exchange); /* the same, also where none is left; false: refused for more */
 json_ref exchange_hint(const struct exchange *exchange, struct slice name); /* JSON_NONE: not given, or null */
 
 /* exchange_fleet.c: what attempts mean for the deployments, and these for attempts. */

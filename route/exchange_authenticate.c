@@ -70,10 +70,14 @@ static bool refuse_unknown(struct exchange *e, struct slice secret, struct slice
 	return refuse_key(e, SLICE("invalid_api_key"), message);
 }
 
-static const struct workspace_settings *find_workspace(const struct settings *settings, const char *id)
+const struct workspace_settings *exchange_workspace_of(const struct exchange *e, const struct key_settings *key)
 {
+	const struct settings *settings = e->config->config->settings;
+
+	if (key->home)
+		return key->home;
 	for (unsigned i = 0; i < settings->workspace_count; i++)
-		if (strcmp(settings->workspaces[i].id, id) == 0)
+		if (strcmp(settings->workspaces[i].id, key->workspace) == 0)
 			return &settings->workspaces[i];
 	return NULL;
 }
@@ -109,7 +113,7 @@ bool exchange_authenticate(struct exchange *e, uint32_t scope)
 	key = key_find(config->keys, &e->gateway_shard->keys, secret, e->received_wall_ns);
 	if (!key)
 		return refuse_unknown(e, secret, SLICE("This API key is not known here. Check it for a typing error."));
-	e->workspace = key->home ? key->home : find_workspace(config->settings, key->workspace);
+	e->workspace = exchange_workspace_of(e, key);
 	if (!is_in_force(e, key))
 		return false;
 	if (!address_allowed(&key->allow_ips, e->client) ||

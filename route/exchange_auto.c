@@ -226,17 +226,23 @@ static uint64_t fastest_ns(const struct exchange *e, const struct plan_request *
 	return fastest;
 }
 
+int64_t exchange_cost_about(const struct exchange *e, const struct model_settings *model)
+{
+	struct usage usage = {.prompt_tokens = exchange_tokens_about(e),
+		.completion_tokens =
+			e->chat && e->chat->max_tokens > 0 ? (uint64_t)e->chat->max_tokens : OUTPUT_TOKENS_USUAL};
+
+	return price_cost(&model->price, &usage, 0).total_nusd;
+}
+
 static void add_model(
 	const struct exchange *e, const struct plan_request *request, struct rank_model *m, unsigned index)
 {
 	const struct settings *settings = e->config->config->settings;
 	const struct model_settings *model = &settings->models[index];
-	struct usage usage = {.prompt_tokens = request->tokens,
-		.completion_tokens =
-			e->chat && e->chat->max_tokens > 0 ? (uint64_t)e->chat->max_tokens : OUTPUT_TOKENS_USUAL};
 
 	*m = (struct rank_model){.model = model,
-		.cost_nusd = price_cost(&model->price, &usage, 0).total_nusd,
+		.cost_nusd = exchange_cost_about(e, model),
 		.latency_ns = fastest_ns(e, request, index),
 		.verdict = VERDICT_CHOSEN};
 	if (!key_allows_model(e->key, slice_of_string(model->id)) ||

@@ -315,7 +315,7 @@ static bool plan_named(struct exchange *e, const struct plan_request *request)
 	return add_fallbacks(e, request, model);
 }
 
-bool exchange_plan(struct exchange *e)
+bool exchange_candidates(struct exchange *e)
 {
 	struct shard *shard = e->gateway_shard->shard;
 	struct plan_request request = {
@@ -344,6 +344,13 @@ bool exchange_plan(struct exchange *e)
 	if (!e->route_choice.automatic && !plan_named(e, &request))
 		return false;
 	plan_end(&e->plan);
+	return true;
+}
+
+bool exchange_plan(struct exchange *e)
+{
+	if (!exchange_candidates(e))
+		return false;
 	tell_verdicts(e);
 	if (e->plan.candidate_count == 0)
 		refuse_all(e);

@@ -33,6 +33,18 @@ static bool refuse_json(struct exchange *e, int err, const struct json_error *er
 	return refuse(e, 400, SLICE("invalid_request_error"), SLICE("invalid_json"), text_slice(&message));
 }
 
+/* What the request says and has to outlive the view. */
+static bool note_request(struct exchange *e)
+{
+	e->model_name = arena_copy(&e->arena, e->asked.model);
+	e->stream = e->asked.stream;
+	if (e->model_name.data)
+		return true;
+	exchange_refuse_overloaded(
+		e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+	return false;
+}
+
 static bool read_body(struct exchange *e)
 {
 	struct json_parser *json = e->gateway_shard->json;
@@ -80,15 +92,13 @@ static void run_body(struct exchange *e)
 	e->view_lost = false;
 	if (e->api == API_RESPONSES && exchange_converse(e, run_body) != CONVERSATION_READY)
 		return;
-	e->model_name = arena_copy(&e->arena, e->asked.model);
-	e->stream = e->asked.stream;
-	if (!e->model_name.data) {
-		exchange_refuse_overloaded(
-			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
-		return;
-	}
-	if (exchange_plan(e))
+	if (note_request(e) && exchange_plan(e))
 		exchange_limit(e);
+}
+
+bool exchange_read_request(struct exchange *e)
+{
+	return read_body(e) && note_request(e);
 }
 
 void exchange_run(struct exchange *e)

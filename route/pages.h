@@ -16,6 +16,7 @@ void page_receipt(struct exchange *exchange);
 void admin_status(struct exchange *exchange);
 void admin_receipts(struct exchange *exchange);
 void admin_receipt(struct exchange *exchange);
+void admin_explain(struct exchange *exchange);
 void admin_spend(struct exchange *exchange);
 void admin_deployments(struct exchange *exchange);
 void admin_deployment_disable(struct exchange *exchange);

@@ -53,7 +53,7 @@
 		TENANCY_ONE(p "/", "", k, HTTP_DELETE, TENANCY_REMOVE, change)
 #define TENANCY_UPDATES(p, k, change) TENANCY_ONE(p "/", "", k, HTTP_PATCH, TENANCY_UPDATE, change)
 
-enum { ADMIN_BODY_BYTES = 65536 };
+enum { ADMIN_BODY_BYTES = 65536, EXPLAIN_BODY_BYTES = 4 << 20 };
 
 /* The busiest first: it is searched in order. */
 static const struct service_route routes[] = {
@@ -86,6 +86,8 @@ static const struct service_route routes[] = {
 	ADMIN_PAGE("/admin/receipts/", true, admin_receipt),
 	{.path = PATH("/admin/spend"), .method = HTTP_GET, .access = ACCESS_ADMIN, .action = ACTION_VIEW_SPEND,
 		.handle = admin_spend},
+	{.path = PATH("/admin/routing/explain"), .method = HTTP_POST, .access = ACCESS_ADMIN, .action = ACTION_VIEW,
+		.body_bytes_max = EXPLAIN_BODY_BYTES, .handle = admin_explain},
 	ADMIN_PAGE("/admin/deployments", false, admin_deployments),
 	ADMIN_ACTION("/admin/deployments/disable", admin_deployment_disable),
 	ADMIN_ACTION("/admin/deployments/enable", admin_deployment_enable),

@@ -123,6 +123,37 @@ const hinted = {
   },
 };
 
+const explained = {
+  async "a request that is not sent"(world) {
+    const [{ id }] = (await (await fetch(`${world.base}/admin/keys`, admin)).json()).data.filter(({ name }) => name === "demo");
+    const explain = async (query, body) => {
+      const answer = await fetch(`${world.base}/admin/routing/explain?${query}`, {
+        method: "POST", headers: { ...admin.headers, "content-type": "application/json" }, body: JSON.stringify(body),
+      });
+      return { status: answer.status, body: await answer.json() };
+    };
+    const calls = async () => (await (await fetch(`${world.base}/metrics`)).text()).match(/^tollgate_upstream_attempts_total (\d+)/m)[1];
+    const before = await calls();
+    const { status, body } = await explain(`key=${id}`, { model: "auto", tools, messages: [{ role: "user", content: HARD }] });
+    assert.equal(status, 200, JSON.stringify(body));
+    assert.equal(body.bucket, "complex");
+    assert.equal(body.reasons.length, 3);
+    assert.deepEqual(body.candidates.map((c) => c.model), ["auto/large", "auto/unpriced"]);
+    assert.ok(body.left_aside.some(({ model: m, verdict }) => m === "auto/small" && verdict === "below_quality"));
+    assert.ok(body.candidates[0].cost_usd > 0 && body.candidates[1].cost_usd === null);
+    const named = await explain(`key=${id}&api=messages`, { model: "auto/small", max_tokens: 5, messages: [{ role: "user", content: "x" }] });
+    assert.equal(named.body.strategy, "direct");
+    assert.match(named.body.candidates[0].deployment, /^mock\//);
+    const none = await explain(`key=${id}`, { model: "auto", messages: [{ role: "user", content: "x" }], max_tokens: 1000000 });
+    assert.equal(none.status, 200);
+    assert.deepEqual(none.body.candidates, []);
+    assert.equal(await calls(), before);
+    for (const [query, code] of [["", 400], ["key=vk_no", 404], [`key=${id}&api=x`, 400], [`key=${id}&y=1`, 400]])
+      assert.equal((await explain(query, {})).status, code, query);
+    assert.equal((await explain(`key=${id}`, { model: 5 })).status, 400);
+  },
+};
+
 const failing = {
   async "the next in order serves when the first fails"(world) {
     const { status, served, receipt, verdicts } = await ask(world, EASY);
@@ -168,6 +199,7 @@ const routing = (more = "") => `routing: { allowed_models: ["auto/*"], ${PATIENT
 export const suites = [
   { name: "auto", open: (build) => openWorld(build, { extra: routing(), extraModels: models }), tests: choosing },
   { name: "auto, hints", open: (build) => openWorld(build, { extra: routing(), extraModels: models }), tests: hinted },
+  { name: "auto, explained", open: (build) => openWorld(build, { extra: routing(), extraModels: models }), tests: explained },
   {
     name: "auto, failing",
     open: (build) => openWorld(build, {
