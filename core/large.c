@@ -63,10 +63,10 @@ void *large_take(struct large_pool *pool, size_t *bytes)
 	unsigned class = class_for(*bytes);
 	void *block;
 
+	if (*bytes > PTRDIFF_MAX - PAGE_BYTES)
+		return NULL;
 	if (is_heap_block(*bytes))
 		return malloc(*bytes);
-	if (*bytes > SIZE_MAX - PAGE_BYTES)
-		return NULL;
 	if (class < LARGE_CLASSES) {
 		*bytes = class_bytes(class);
 		pool->used_at[class] = ++pool->takes;

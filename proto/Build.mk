@@ -1,5 +1,5 @@
 obj-y += http_client.o http_connection.o http_call.o
-obj-y += json.o json_edit.o json_error.o
+obj-y += json_view.o json_build.o json_escape.o json_engine.o json_edit.o json_error.o
 test-y += json_test json_edit_test
 obj-y += http.o http_chunked.o http_head.o http_parser.o
 obj-y += sse.o

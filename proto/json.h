@@ -1,7 +1,6 @@
 /*
- * JSON view: one pass of simdjson's DOM parser validates a whole document and leaves a flat array of values with their byte
- * offsets, so that bodies can be edited by slices and never rebuilt. Values are in document order; a container knows where
- * it ends, so a walk is a loop.
+ * JSON view: one pass validates a whole document and leaves a flat array of values with their byte offsets, so that bodies can be
+ * edited by slices and never rebuilt. Values are in document order; a container knows where it ends, so a walk is a loop.
  *
  * A `struct json_parser` belongs to one thread and is reused; the view it fills is valid until its next parse.
  */
@@ -37,7 +36,7 @@ int json_parse(struct json_parser *parser, struct slice document, struct json_er
 enum json_type json_type(const struct json_parser *p, json_ref value);
 struct slice json_document(const struct json_parser *p);
 struct slice json_raw(const struct json_parser *p, json_ref value);   /* the value's bytes in the document */
-struct slice json_string(const struct json_parser *p, json_ref value); /* unescaped; valid until the next parse */
+struct slice json_string(const struct json_parser *p, json_ref value); /* unescaped; valid until the next parse, as is `document` */
 bool json_integer(const struct json_parser *p, json_ref value, int64_t *integer); /* also 3.0; false when not integral */
 bool json_number(const struct json_parser *p, json_ref value, double *number);
 

@@ -362,6 +362,13 @@ static void read_document(struct reader *r)
 		fail_at(r, r->at, "something follows the document");
 }
 
+bool json_is_number(struct slice number)
+{
+	struct reader reader = { .data = (const unsigned char *)number.data, .size = number.size };
+
+	return read_number(&reader) && reader.at == reader.size;
+}
+
 int json_explain(struct slice document, struct json_error *error)
 {
 	struct reader reader = { .data = (const unsigned char *)document.data, .size = document.size };
