@@ -101,6 +101,8 @@ static void stream_settled(struct exchange *e, int result)
 		error.message = SLICE("The conversation could not be stored, so the stream was not completed.");
 	if (result < 0 || conversation_lost(e)) {
 		e->status = error.status;
+		if (e->writer.kept.sequence)
+			e->writer.kept.sequence--; /* it takes the last event's place */
 		write_error_event(e, &error);
 	}
 	finish(e);
