@@ -133,34 +133,45 @@ static void check_model(struct scenario *s, struct call *call, const struct atte
 			model.data, model_terms[attempt->model].id);
 }
 
-/* The pieces that the provider sent, one behind the other, wherever the gateway has parted them. */
-static void take_text(
+/* As much of `text` as belongs to the piece that is due, which is to have it there. Returns its size. */
+static size_t take_piece(
 	struct scenario *s, struct call *call, struct answer *answer, const struct attempt *attempt, struct slice text)
 {
 	struct bytes due = {0};
+	struct slice left;
 
-	while (text.size && !s->broken) {
-		struct slice left, came;
-
-		due.size = 0;
-		if (answer->deltas < attempt->deltas)
-			tongue_print_content(&due, attempt, answer->deltas);
-		left = slice_after(bytes_slice(&due), answer->delta_bytes);
-		came = slice_of(text.data, text.size < left.size ? text.size : left.size);
-		left.size = came.size;
-		if (!came.size || !slice_equal(came, left))
-			WRONG(s, call, "the provider's bytes come in order, none twice",
-				"%.*s... was due in piece %u of %u, %.*s... came",
-				(int)(left.size < 40 ? left.size : 40), left.data ? left.data : "", answer->deltas,
-				attempt->deltas, (int)(text.size < 40 ? text.size : 40), text.data);
-		text = slice_after(text, came.size);
-		answer->delta_bytes += came.size;
-		if (answer->delta_bytes < due.size)
-			continue;
+	if (answer->deltas < attempt->deltas)
+		tongue_content(&due, attempt, answer->deltas);
+	left = slice_after(bytes_slice(&due), answer->delta_bytes);
+	if (text.size > left.size)
+		text.size = left.size;
+	left.size = text.size;
+	if (!text.size || !slice_equal(text, left))
+		WRONG(s, call, "the provider's bytes come in order, none twice",
+			"%.*s... was due in piece %u of %u, %.*s... came", (int)(left.size < 40 ? left.size : 40),
+			left.data ? left.data : "", answer->deltas, attempt->deltas,
+			(int)(text.size < 40 ? text.size : 40), text.data);
+	answer->delta_bytes += text.size;
+	if (answer->delta_bytes == due.size) {
 		answer->deltas++;
 		answer->delta_bytes = 0;
 	}
 	bytes_free(&due);
+	return text.size;
+}
+
+/* The pieces that the provider sent, one behind the other, wherever the gateway has parted them. */
+static void take_text(struct scenario *s, struct call *call, struct answer *answer, const struct attempt *attempt,
+	struct slice string)
+{
+	struct bytes text = {0};
+	struct slice rest;
+
+	look_text(string, &text);
+	rest = bytes_slice(&text);
+	while (rest.size && !s->broken)
+		rest = slice_after(rest, take_piece(s, call, answer, attempt, rest));
+	bytes_free(&text);
 }
 
 static bool text_is_whole(const struct answer *answer, const struct attempt *attempt)

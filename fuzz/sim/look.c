@@ -44,7 +44,7 @@ static const char *skip_plain(const char *at, const char *end)
 /* From the quote on; behind the closing one, or NULL. */
 static const char *skip_string(const char *at, const char *end)
 {
-	for (at = skip_plain(at + 1, end); at < end && *at != '"'; at++) {
+	for (at = skip_plain(at + 1, end); at < end && *at != '"'; at = skip_plain(at + 1, end)) {
 		if ((unsigned char)*at < 0x20)
 			return NULL;
 		if (*at != '\\')
@@ -199,6 +199,63 @@ struct slice look_string(struct slice value)
 	if (value.size < 2 || value.data[0] != '"')
 		return slice_of(NULL, 0);
 	return slice_of(value.data + 1, value.size - 2);
+}
+
+static unsigned hex4(const char *at)
+{
+	unsigned number = 0;
+
+	for (unsigned i = 0; i < 4; i++)
+		number = number * 16 + (unsigned)(at[i] <= '9' ? at[i] - '0' : (at[i] | 0x20) - 'a' + 10);
+	return number;
+}
+
+static void add_code_point(struct bytes *text, uint32_t point)
+{
+	char utf8[4];
+	unsigned more = point < 0x80 ? 0 : point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+	static const unsigned char leads[] = {0, 0xc0, 0xe0, 0xf0};
+
+	for (unsigned i = more; i > 0; i--, point >>= 6)
+		utf8[i] = (char)(0x80 | (point & 0x3f));
+	utf8[0] = (char)(leads[more] | point);
+	bytes_add(text, slice_of(utf8, more + 1));
+}
+
+/* From the backslash on; how many bytes it has. Half a surrogate pair stands for itself. */
+static size_t add_escaped(struct slice string, struct bytes *text)
+{
+	static const char letters[] = "\"\\/bfnrt", plain[] = "\"\\/\b\f\n\r\t";
+	const char *bytes = string.data;
+	uint32_t point, low;
+
+	if (bytes[1] != 'u') {
+		bytes_add(text, slice_of(&plain[strchr(letters, bytes[1]) - letters], 1));
+		return 2;
+	}
+	point = hex4(bytes + 2);
+	if (point >> 10 == 0xd800 >> 10 && string.size >= 12 && bytes[6] == '\\' && bytes[7] == 'u') {
+		low = hex4(bytes + 8);
+		if (low >> 10 == 0xdc00 >> 10) {
+			add_code_point(text, 0x10000 + ((point & 0x3ff) << 10) + (low & 0x3ff));
+			return 12;
+		}
+	}
+	add_code_point(text, point);
+	return 6;
+}
+
+void look_text(struct slice string, struct bytes *text)
+{
+	while (string.size) {
+		const char *escape = memchr(string.data, '\\', string.size);
+		size_t plain = escape ? (size_t)(escape - string.data) : string.size;
+
+		bytes_add(text, slice_of(string.data, plain));
+		string = slice_after(string, plain);
+		if (escape)
+			string = slice_after(string, add_escaped(string, text));
+	}
 }
 
 bool look_integer(struct slice value, int64_t *integer)

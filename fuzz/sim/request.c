@@ -2,6 +2,7 @@
 #include "fuzz/sim/request.h"
 
 #include "fuzz/sim/tongue.h"
+#include "fuzz/sim/words.h"
 
 enum call_kind request_draw_kind(struct scenario *s)
 {
@@ -75,7 +76,7 @@ static const char *path_of(const struct call *call)
 static size_t draw_text_bytes(struct scenario *s)
 {
 	if (chance(s, 1500))
-		return pick(s, 20000, BODY_MAX_BYTES - 2048);
+		return pick(s, 20000, BODY_MAX_BYTES / 2);
 	return pick(s, 16, chance(s, 8000) ? 12000 : 400);
 }
 
@@ -94,6 +95,15 @@ static const char *draw_model(struct scenario *s, struct call *call)
 	return model_terms[call->model].id;
 }
 
+static void write_text(const struct call *call, size_t text_bytes, struct bytes *json)
+{
+	struct bytes text = {0};
+
+	scenario_text(&text, call->id, text_bytes);
+	words_escape(json, bytes_slice(&text), call->id % WORDS_STYLES);
+	bytes_free(&text);
+}
+
 static void write_subject(const struct call *call, size_t text_bytes, struct bytes *json)
 {
 	switch (call->kind) {
@@ -110,11 +120,11 @@ static void write_subject(const struct call *call, size_t text_bytes, struct byt
 		break;
 	default:
 		bytes_print(json, "%s", tongue_named(call->tongue)->before);
-		scenario_text(json, call->id, text_bytes);
+		write_text(call, text_bytes, json);
 		bytes_print(json, "%s", tongue_named(call->tongue)->behind);
 		return;
 	}
-	scenario_text(json, call->id, text_bytes);
+	write_text(call, text_bytes, json);
 	bytes_add(json, SLICE("\""));
 }
 

@@ -14,6 +14,7 @@
 #include "fuzz/sim/invariants.h"
 #include "fuzz/sim/provider.h"
 #include "fuzz/sim/seal.h"
+#include "fuzz/sim/words.h"
 
 enum { HALF = 32768 }; /* of 65,536 */
 #define OUTAGE_MAX_NS (8 * NS_PER_S)
@@ -43,16 +44,10 @@ void scenario_break(struct scenario *s, const char *invariant, const char *forma
 
 void scenario_text(struct bytes *text, uint32_t call, size_t bytes)
 {
-	static const char letters[] = "the quick brown fox jumps over the lazy dog and runs on through the night ";
 	size_t start = text->size;
 
 	bytes_print(text, "sim-%u ", call);
-	while (text->size - start < bytes) {
-		size_t left = bytes - (text->size - start), from = (text->size - start + call) % (sizeof(letters) - 1);
-		size_t size = sizeof(letters) - 1 - from;
-
-		bytes_add(text, slice_of(letters + from, size < left ? size : left));
-	}
+	words_add(text, start, call, bytes);
 }
 
 /* ---- Weather: what befalls the world while it runs ---- */

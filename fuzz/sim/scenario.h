@@ -120,7 +120,7 @@ uint64_t scenario_held_up_ns(const struct scenario *s);
 uint64_t pick(struct scenario *s, uint64_t least, uint64_t most); /* both included */
 bool chance(struct scenario *s, uint32_t of_65536);
 
-/* The text that a call's message holds, `bytes` long; it begins with the marker. */
+/* The text that a call's message holds, of at least so many bytes; it begins with the marker. */
 struct bytes;
 void scenario_text(struct bytes *text, uint32_t call, size_t bytes);
 

@@ -2,6 +2,7 @@
 #include "fuzz/sim/tongue.h"
 
 #include "core/kconfig.h"
+#include "fuzz/sim/words.h"
 
 const struct tongue *tongue_named(enum tongue_name name)
 {
@@ -43,13 +44,21 @@ enum tongue_name tongue_of_providers(uint64_t number)
 	return choose(number, true);
 }
 
-void tongue_print_content(struct bytes *bytes, const struct attempt *attempt, unsigned k)
+void tongue_content(struct bytes *text, const struct attempt *attempt, unsigned k)
 {
-	size_t start = bytes->size;
+	size_t start = text->size;
 
-	bytes_print(bytes, "<%u.%u.%u>", attempt->call, attempt->number, k);
-	while (bytes->size - start < attempt->delta_bytes)
-		bytes_add(bytes, SLICE("lorem ipsum dolor sit amet "));
+	bytes_print(text, "<%u.%u.%u>", attempt->call, attempt->number, k);
+	words_add(text, start, attempt->call + k, attempt->delta_bytes);
+}
+
+void tongue_print_content(struct bytes *json, const struct attempt *attempt, unsigned k)
+{
+	struct bytes text = {0};
+
+	tongue_content(&text, attempt, k);
+	words_escape(json, bytes_slice(&text), (attempt->call + attempt->number + k) % WORDS_STYLES);
+	bytes_free(&text);
 }
 
 void tongue_print_id(struct bytes *json, const struct attempt *attempt)

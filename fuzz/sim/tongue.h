@@ -62,6 +62,9 @@ struct tongue {
 
 const struct tongue *tongue_named(enum tongue_name name);
 
+/* Piece `k` of an answer's text: "<call.attempt.k>" and words. */
+void tongue_content(struct bytes *text, const struct attempt *attempt, unsigned k);
+
 /* One of those that the gateway was built for, by any number; each is as likely. */
 enum tongue_name tongue_of_clients(uint64_t number);
 enum tongue_name tongue_of_providers(uint64_t number);
@@ -70,8 +73,7 @@ enum tongue_name tongue_of_providers(uint64_t number);
 
 extern const struct tongue tongue_openai, tongue_anthropic, tongue_responses, tongue_gemini;
 
-/* Piece `k` of an answer's text: "<call.attempt.k>" and letters. */
-void tongue_print_content(struct bytes *bytes, const struct attempt *attempt, unsigned k);
+void tongue_print_content(struct bytes *json, const struct attempt *attempt, unsigned k); /* inside of a string */
 void tongue_print_id(struct bytes *json, const struct attempt *attempt); /* `"id":"sim-CALL-ATTEMPT"` */
 
 #endif

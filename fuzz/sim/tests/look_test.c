@@ -3,9 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #include "fuzz/sim/look.h"
+#include "fuzz/sim/words.h"
 
 static void test_valid(void **state)
 {
@@ -37,6 +39,52 @@ static void test_valid(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		if (look_valid(slice_of_string(rows[i].text)) != rows[i].valid)
 			fail_msg("%s", rows[i].text);
+}
+
+/* Strings are passed over in steps of eight: what matters may stand at any place of a step. */
+static void test_long_strings(void **state)
+{
+	static const struct {
+		const char *put;
+		bool valid;
+	} rows[] = {{"\xc3\xa9", true}, {"\x7f", true}, {" ", true}, {"\\n", true}, {"\\\"", true}, {"\\u00e9", true},
+		{"\n", false}, {"\x1f", false}, {"\"", false}, {"\\x", false}, {"\\u00g9", false}};
+	char text[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		for (unsigned before = 0; before < 24; before++) {
+			snprintf(text, sizeof(text), "\"%.*s%s%.*s\"", (int)before, "aaaaaaaaaaaaaaaaaaaaaaaa",
+				rows[i].put, (int)(24 - before), "zzzzzzzzzzzzzzzzzzzzzzzz");
+			if (look_valid(slice_of_string(text)) != rows[i].valid)
+				fail_msg("%s", text);
+		}
+}
+
+/* However JSON writes them, the words are the same; and a text is written anew by its size. */
+static void test_words(void **state)
+{
+	(void)state;
+	for (unsigned number = 0; number < 60; number++)
+		for (unsigned style = 0; style < WORDS_STYLES; style++) {
+			struct bytes text = {0}, json = {0}, back = {0}, again = {0};
+			struct slice string;
+
+			words_add(&text, 0, number, 1 + number * 7);
+			bytes_add(&json, SLICE("\""));
+			words_escape(&json, bytes_slice(&text), style);
+			bytes_add(&json, SLICE("\""));
+			assert_true(look_valid(bytes_slice(&json)));
+			string = look_string(bytes_slice(&json));
+			look_text(string, &back);
+			assert_true(slice_equal(bytes_slice(&text), bytes_slice(&back)));
+			words_add(&again, 0, number, back.size);
+			assert_true(slice_equal(bytes_slice(&text), bytes_slice(&again)));
+			bytes_free(&text);
+			bytes_free(&json);
+			bytes_free(&back);
+			bytes_free(&again);
+		}
 }
 
 static void test_members(void **state)
@@ -88,6 +136,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_valid),
+		cmocka_unit_test(test_long_strings),
+		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_amounts),
 	};
