@@ -1,5 +1,5 @@
 /* The life of an exchange: where it comes from, who holds it, and its end. */
-#include "route/exchange.h"
+#include "route/exchange_idempotency.h"
 
 #include "route/client_address.h"
 
@@ -117,6 +117,7 @@ void exchange_done(struct exchange *e)
 	exchange_limit_settle(e); /* of one that was broken off where nothing else does */
 	e->request = NULL;
 	e->gone = true;
+	idempotency_release(e);
 	exchange_unhold(e, HOLD_REQUEST);
 }
 

@@ -33,7 +33,8 @@ enum exchange_state {
 	EXCHANGE_ENDED
 };
 
-enum exchange_hold { HOLD_REQUEST = 1, HOLD_CALL = 2, HOLD_TICKET = 4, HOLD_QUERY = 8, HOLD_LIMIT = 16, HOLD_BUDGET = 32 };
+enum exchange_hold { HOLD_REQUEST = 1, HOLD_CALL = 2, HOLD_TICKET = 4, HOLD_QUERY = 8, HOLD_LIMIT = 16, HOLD_BUDGET = 32,
+	HOLD_IDEMPOTENCY = 64 };
 
 enum attempt_failure {
 	ATTEMPT_RESOLVE,
@@ -138,6 +139,7 @@ struct exchange {
 	struct embeddings embeddings; /* asked for, where its provider speaks of them in its own way */
 	int chat_error;
 	struct conversation *conversation; /* of the Responses API; NULL: of another one */
+	struct idempotency *idempotency;   /* NULL: it has no such key */
 	struct openai_problem problem; /* why a candidate cannot serve it */
 	/* The plan. */
 	struct route_choice route_choice;

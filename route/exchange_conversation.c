@@ -21,8 +21,7 @@ struct conversation {
 
 /* ---- the store ---------------------------------------------------------------------------------------------- */
 
-/* Workspace and key, which no id of either can run together. NULL data: no memory. */
-static struct slice owner(struct exchange *e)
+struct slice conversation_owner(struct exchange *e)
 {
 	size_t capacity = strlen(e->key->workspace) + strlen(e->key->id) + 1;
 	struct text text = text_over(arena_alloc(&e->arena, capacity), capacity);
@@ -39,7 +38,7 @@ bool conversation_ask(struct exchange *e, struct store_sealed *op, enum store_se
 {
 	op->kind = kind;
 	op->shard = e->gateway_shard->shard;
-	op->name = (struct sealed_name){.purpose = SEALED_RESPONSE, .owner = owner(e), .id = id};
+	op->name = (struct sealed_name){.purpose = SEALED_RESPONSE, .owner = conversation_owner(e), .id = id};
 	if (!op->name.owner.data)
 		return false;
 	e->holds |= HOLD_QUERY;

@@ -30,6 +30,9 @@ bool conversation_lost(const struct exchange *exchange);
 /* What was found as the shard's view, in the arena. 0, or -errno. */
 int conversation_parse(struct exchange *exchange, struct slice bytes);
 
+/* Whose it is: workspace and key, which no id of either can run together. NULL data: no memory. */
+struct slice conversation_owner(struct exchange *exchange);
+
 /* Starts `op` for a response of the caller's, under HOLD_QUERY. False: no memory. */
 bool conversation_ask(
 	struct exchange *exchange, struct store_sealed *op, enum store_sealed_kind kind, struct slice id);

@@ -1,5 +1,6 @@
 /* The exchange's way in: what the body says, and what of it is refused before a provider hears of it. */
 #include "route/exchange_conversation.h"
+#include "route/exchange_idempotency.h"
 #include "route/service.h"
 
 #include <errno.h>
@@ -104,7 +105,7 @@ bool exchange_read_request(struct exchange *e)
 void exchange_run(struct exchange *e)
 {
 	e->body_begun_ns = exchange_now_ns(e);
-	if (!refuse_closed(e))
+	if (!refuse_closed(e) && !idempotency_claim(e, run_body))
 		run_body(e);
 }
 

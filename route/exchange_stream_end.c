@@ -3,6 +3,7 @@
  * is used up.
  */
 #include "route/exchange_conversation.h"
+#include "route/exchange_idempotency.h"
 #include "route/exchange_stream.h"
 
 #include "core/clock.h"
@@ -110,9 +111,18 @@ static void stream_settled(struct exchange *e, int result)
 
 static void append_stream(struct exchange *e)
 {
+	exchange_append_receipt(e, stream_settled);
+}
+
+/* What goes on with the answer is kept by now. */
+static void keep_stream(struct exchange *e)
+{
+	struct iovec end = {(void *)(uintptr_t)e->end_event.data, e->end_event.size};
+
 	if (conversation_lost(e))
 		e->status = 503;
-	exchange_append_receipt(e, stream_settled);
+	if (!idempotency_keep(e, &end, 1, append_stream))
+		append_stream(e);
 }
 
 /* Of an event as it is written: what follows "data: ", one line. */
@@ -147,8 +157,10 @@ void relay_end(struct exchange *e, struct slice last)
 	text_add(&event, last);
 	e->end_event = text_slice(&event);
 	e->state = EXCHANGE_SETTLING;
-	if (!exchange_keep_answer(e, &data, 1, true, append_stream))
-		append_stream(e);
+	if (e->idempotency)
+		relay_flush(e); /* for what was sent to be whole */
+	if (!exchange_keep_answer(e, &data, 1, true, keep_stream))
+		keep_stream(e);
 }
 
 /* Where the gateway writes the events, it says last what the dialect wants there: usage, and all that was told. */

@@ -2,6 +2,7 @@
  * How a stream leaves: its head and opening events are held until there is content or the keep-alive is due, what one read
  * brings goes out as one chunk, and a client that reads slowly holds back its own upstream.
  */
+#include "route/exchange_idempotency.h"
 #include "route/exchange_stream.h"
 
 #include "core/clock.h"
@@ -14,6 +15,7 @@ static void relay_write(struct exchange *e, struct slice bytes)
 {
 	if (e->gone || !bytes.size)
 		return;
+	idempotency_note(e, bytes);
 	if (!http_write(e->request, bytes) && !e->paused && (e->holds & HOLD_CALL) && !e->done_seen) {
 		e->paused = true;
 		http_call_pause(&e->call);

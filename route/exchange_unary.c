@@ -3,6 +3,7 @@
  * reason why an attempt failed. A body that came in one piece stays in the receive buffer in which it arrived.
  */
 #include "route/exchange_conversation.h"
+#include "route/exchange_idempotency.h"
 
 #include "core/clock.h"
 #include "route/retry_after.h"
@@ -187,12 +188,18 @@ static void answer_settled(struct exchange *e, int result)
 		http_respond_borrowed(e->request, e->status, e->answer_headers, e->answer_iov, e->answer_iov_count);
 }
 
-/* What goes on with the answer is kept by now. */
 static void append_answer(struct exchange *e)
+{
+	exchange_append_receipt(e, answer_settled);
+}
+
+/* What goes on with the answer is kept by now. */
+static void keep_answer(struct exchange *e)
 {
 	if (conversation_lost(e))
 		e->status = 503;
-	exchange_append_receipt(e, answer_settled);
+	if (!idempotency_keep(e, e->answer_iov, e->answer_iov_count, append_answer))
+		append_answer(e);
 }
 
 #define MEMBER "\"x-llm-gateway\":"
@@ -309,6 +316,6 @@ void exchange_collected(struct exchange *e)
 		return;
 	}
 	e->state = EXCHANGE_SETTLING;
-	if (!exchange_keep_answer(e, e->answer_iov, e->answer_iov_count, false, append_answer))
-		append_answer(e);
+	if (!exchange_keep_answer(e, e->answer_iov, e->answer_iov_count, false, keep_answer))
+		keep_answer(e);
 }

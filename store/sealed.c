@@ -359,13 +359,13 @@ int sealed_get(struct sealed *sealed, const struct sealed_name *name, uint64_t n
 	uint64_t expires_s;
 	int rc;
 
+	*value = NULL;
 	make_row_key(name, row);
 	rc = kv_get(sealed->kv, KV_SEALED, slice_of(row, sizeof(row)), &found);
 	if (rc < 0)
 		return rc;
 	expires_s = expiry_of(found.value);
 	rc = found.value.size < OVERHEAD_BYTES ? -EBADMSG : expires_s && expires_s <= now_s ? -ENOENT : 0;
-	*value = NULL;
 	if (rc == 0) {
 		*size = found.value.size - OVERHEAD_BYTES;
 		*value = malloc(*size + 1);
@@ -377,4 +377,18 @@ int sealed_get(struct sealed *sealed, const struct sealed_name *name, uint64_t n
 		*value = NULL;
 	}
 	return rc;
+}
+
+int sealed_claim(struct sealed *sealed, const struct sealed_name *name, struct slice value, uint64_t now_s,
+	uint64_t expires_s, bool sync, sealed_replaces *replaces, char **found, size_t *found_size)
+{
+	int rc = sealed_get(sealed, name, now_s, found, found_size);
+
+	if (rc == 0 && !replaces(slice_of(*found, *found_size), value))
+		return -EEXIST;
+	free(*found);
+	*found = NULL;
+	if (rc < 0 && rc != -ENOENT && rc != -EBADMSG)
+		return rc;
+	return sealed_put(sealed, name, value, expires_s, sync);
 }

@@ -1,6 +1,6 @@
 /*
- * Content that is kept apart from receipts and nobody else may read: what conversations need, later also answers for
- * idempotency and credentials of tenants. Rows of KV_SEALED:
+ * Content that is kept apart from receipts and nobody else may read: what conversations need, and the answers that
+ * an idempotency key stands for. Rows of KV_SEALED:
  *
  *   'd' purpose, hash of the owner (16), hash of the id (16)  ->  version, key id (8), expiry (8), the row's own key
  *                                                                 sealed (12 nonce, 32, 16 tag), nonce (12), text, tag (16)
@@ -21,7 +21,7 @@
 
 struct sealed;
 
-enum sealed_purpose { SEALED_RESPONSE = 'r' };
+enum sealed_purpose { SEALED_RESPONSE = 'r', SEALED_IDEMPOTENCY = 'i' };
 
 /* Whose what: the owner's and the id's text are hashed into the row's key, and do not stand in the database. */
 struct sealed_name {
@@ -47,6 +47,13 @@ void sealed_close(struct sealed *sealed);
  * more until kv_reopen(). What a name named before is replaced.
  */
 int sealed_put(struct sealed *sealed, const struct sealed_name *name, struct slice value, uint64_t expires_s, bool sync);
+/*
+ * Likewise, but what is there already stays unless `replaces` says that the new value takes its place, or it cannot be read:
+ * -EEXIST, and *found as sealed_get() gives it.
+ */
+typedef bool sealed_replaces(struct slice found, struct slice value);
+int sealed_claim(struct sealed *sealed, const struct sealed_name *name, struct slice value, uint64_t now_s,
+	uint64_t expires_s, bool sync, sealed_replaces *replaces, char **found, size_t *found_size);
 int sealed_remove(struct sealed *sealed, const struct sealed_name *name, bool sync); /* -ENOENT: there is none */
 /* Removes what has expired, at most so many rows: returns how many were looked at, or -EIO. */
 int sealed_expire(struct sealed *sealed, uint64_t now_s, unsigned rows_max);

@@ -77,6 +77,9 @@ static void on_sealed_at_writer(struct letter *letter)
 
 	if (atomic_load(&store->writer.failing))
 		asked->result = -EAGAIN; /* no more is written until it is well again */
+	else if (asked->kind == STORE_SEALED_CLAIM)
+		asked->result = sealed_claim(store->sealed, &asked->name, asked->value, wall_s(shard), expires_s, sync,
+			asked->replaces, &asked->found, &asked->found_size);
 	else if (asked->kind == STORE_SEALED_PUT)
 		asked->result = sealed_put(store->sealed, &asked->name, asked->value, expires_s, sync);
 	else

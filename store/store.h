@@ -95,7 +95,7 @@ void store_query_fini(struct store_query *query);
  * receipts are when done() runs on the shard, what is asked for by the reader's. Its memory is its owner's; slices stay
  * valid until done.
  */
-enum store_sealed_kind { STORE_SEALED_PUT, STORE_SEALED_GET, STORE_SEALED_REMOVE };
+enum store_sealed_kind { STORE_SEALED_PUT, STORE_SEALED_CLAIM, STORE_SEALED_GET, STORE_SEALED_REMOVE };
 
 struct store_sealed {
 	struct letter letter;
@@ -105,6 +105,7 @@ struct store_sealed {
 	struct sealed_name name;
 	struct slice value;    /* to keep */
 	uint32_t ttl_s;        /* of what is kept; 0: without end */
+	sealed_replaces *replaces; /* of a claim; on the writer's thread */
 	/* Out. `found` is malloc'ed, for store_sealed_fini(). */
 	int result; /* as the function of sealed.h */
 	char *found;

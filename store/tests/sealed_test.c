@@ -109,6 +109,43 @@ static void comes_back_to_its_owner_alone(void **state)
 	assert_int_equal(sealed_remove(world->sealed, &name, false), -ENOENT);
 }
 
+static bool is_weak(struct slice found, struct slice value)
+{
+	(void)value;
+	return slice_equal(found, SLICE("weak"));
+}
+
+static void expect_claim(struct world *world, const char *value, int error, const char *found)
+{
+	size_t size = 0;
+	char *there = NULL;
+	int rc = sealed_claim(
+		world->sealed, &name, slice_of_string(value), 5, 10, false, is_weak, &there, &size);
+
+	assert_int_equal(rc, error);
+	if (found)
+		assert_memory_equal(there, found, strlen(found));
+	else
+		assert_null(there);
+	free(there);
+}
+
+static void a_claim_leaves_what_is_there(void **state)
+{
+	struct world *world = *state;
+
+	reopen(world, SECRET, NULL);
+	expect_claim(world, "weak", 0, NULL);
+	expect_claim(world, "strong", 0, NULL);
+	expect_claim(world, "stronger", -EEXIST, "strong");
+	expect(world, &name, 5, "strong");
+	reopen(world, NEWER, NULL); /* what cannot be read is nobody's */
+	expect_claim(world, "another", 0, NULL);
+	expect(world, &name, 5, "another");
+	put(world, "over", 4);
+	expect_claim(world, "next", 0, NULL);
+}
+
 static unsigned rows(const struct world *world, bool *readable, const char *text)
 {
 	struct kv_walk *walk = kv_walk_open(world->kv, KV_SEALED);
@@ -244,6 +281,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(comes_back_to_its_owner_alone, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(expires_for_readers_at_once_and_on_the_disk_when_swept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_claim_leaves_what_is_there, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sweeps_no_more_than_it_may, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_can_be_changed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_short_secret_is_refused, set_up, tear_down),
