@@ -1,4 +1,5 @@
-# The load generator. It brings its own connections, so that it measures nothing of ours but the server.
+# The load generator. It brings its own connections, so that it measures nothing of ours but the server; for TLS it takes the
+# command line's (tools/Build.mk), and what counts then is the server's processor time.
 loadgen-y += loadgen/main.o loadgen/options.o loadgen/run.o loadgen/response.o loadgen/latency.o loadgen/report.o
 
 # Receipts by the million, through the library itself.

@@ -19,7 +19,7 @@ fuzz-$(CONFIG_ANTHROPIC) += chat_fuzz.o
 fuzz-y += config_fuzz.o
 fuzz-y += receipt_fuzz.o journal_fuzz.o rows_fuzz.o
 fuzz-y += caller_fuzz.o http_answer_fuzz.o
-fuzz-tls-$(CONFIG_TLS) := tls_hello_fuzz.o tls_session_fuzz.o
+fuzz-tls-$(CONFIG_TLS) := tls_hello_fuzz.o tls_identity_fuzz.o tls_session_fuzz.o
 fuzz-y += $(fuzz-tls-y)
 fuzz-y += replay_main.o
 
