@@ -23,5 +23,5 @@ obj-y += breaker.o balance.o retry_budget.o rate_room.o retry_after.o fleet.o fl
 test-y += breaker_test balance_test retry_budget_test rate_room_test retry_after_test plan_test fleet_test
 
 # How hard a request is, for `auto`; the weights' header is tools/train's.
-obj-y += analysis.o analysis_terms.o score.o rank.o rules.o exchange_auto.o admin_explain.o
-test-y += score_test rank_test rules_test
+obj-y += affinity.o analysis.o analysis_terms.o score.o rank.o rules.o exchange_auto.o admin_explain.o
+test-y += affinity_test score_test rank_test rules_test

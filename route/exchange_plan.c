@@ -2,6 +2,7 @@
  * The plan of an exchange: from the model that was named, its fallbacks or the request's own chain, and the request's
  * hints, to candidates and verdicts (route/plan.h), and the refusal when none is left.
  */
+#include "route/affinity.h"
 #include "route/exchange.h"
 
 #include <limits.h>
@@ -315,6 +316,16 @@ static bool plan_named(struct exchange *e, const struct plan_request *request)
 	return add_fallbacks(e, request, model);
 }
 
+/* A prompt's beginning: what the system says, and what was said first. */
+static struct slice conversation_of(const struct exchange *e)
+{
+	const struct json_parser *json = e->gateway_shard->json;
+	json_ref said = json_member(json, 0, e->api == API_RESPONSES ? SLICE("input") : SLICE("messages"));
+	struct slice raw = said == JSON_NONE ? NONE : json_raw(json, said);
+
+	return slice_of(raw.data, raw.size < AFFINITY_PROMPT_BYTES ? raw.size : AFFINITY_PROMPT_BYTES);
+}
+
 bool exchange_candidates(struct exchange *e)
 {
 	struct shard *shard = e->gateway_shard->shard;
@@ -327,6 +338,7 @@ bool exchange_candidates(struct exchange *e)
 		.stream = e->stream,
 		.tokens = exchange_tokens_about(e),
 		.residency = e->workspace ? e->workspace->residency : NULL,
+		.conversation = conversation_of(e),
 		.can_serve = can_serve,
 		.context = e,
 	};

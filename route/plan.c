@@ -1,7 +1,12 @@
 /* Verdicts and order: see plan.h. */
 #include "route/plan.h"
 
+#include "route/affinity.h"
+
 #include <assert.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 /* One model's options that may serve. */
 struct choice {
@@ -175,6 +180,24 @@ static unsigned fill_first(struct choice *choice)
 	return count;
 }
 
+/* Of one's own replicas, the first `count`, the one that may still have the conversation's beginning. */
+static void keep_together(const struct plan_request *r, struct choice *choice, unsigned count)
+{
+	uint64_t replicas[PLAN_CANDIDATES_MAX];
+	uint32_t in_flight[PLAN_CANDIDATES_MAX];
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct fleet_deployment *d = choice->candidates[i].option->of;
+
+		replicas[i] = XXH3_64bits(d->name, strlen(d->name));
+		in_flight[i] = d->states[r->shard].in_flight;
+	}
+	move_up(choice->candidates,
+		affinity_choose(replicas, in_flight, count,
+			XXH3_64bits(r->conversation.data, r->conversation.size)),
+		0);
+}
+
 /* Who is due for a probe gets it: what is not tried is never known to be well again. One that fails costs a retry. */
 static void probe_first(const struct plan_request *r, struct choice *choice)
 {
@@ -216,7 +239,10 @@ void plan_model(struct plan *plan, const struct plan_request *r, const struct mo
 	for (unsigned i = r->view->first_option[index]; i < r->view->first_option[index + 1]; i++)
 		judge_option(plan, r, &choice, &r->view->options[i]);
 	own = fill_first(&choice);
-	balance(r, &choice, own ? own : choice.count);
+	if (own > 1 && r->conversation.size)
+		keep_together(r, &choice, own);
+	else
+		balance(r, &choice, own ? own : choice.count);
 	probe_first(r, &choice);
 	prefer(r, &choice);
 	for (unsigned i = 0; i < choice.count && plan->candidate_count < PLAN_CANDIDATES_MAX; i++)

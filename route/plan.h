@@ -30,6 +30,8 @@ struct plan_request {
 	bool stream;
 	uint64_t tokens;       /* about what it takes */
 	const char *residency; /* NULL: anywhere */
+	/* What tells one conversation from others (route/affinity.h); NULL data: nothing does. */
+	struct slice conversation;
 	/* Whether what the request asks for can be said in its dialect; NULL: always. */
 	bool (*can_serve)(void *context, const struct exchange_candidate *candidate);
 	void *context;

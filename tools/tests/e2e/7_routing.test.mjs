@@ -162,7 +162,34 @@ const total = {
   },
 };
 
+const replica = (name) => `  - { name: ${name}, kind: openai_compatible, base_url: "http://127.0.0.1:MOCK/v1", gpu: { max_concurrency: 8 } }\n`;
+
+const affinity = {
+  name: "replicas of one's own",
+  open: (build) => openWorld(build, {
+    extraProviders: replica("gpu0") + replica("gpu1"),
+    extraModels: "  - { id: test/own, deployments: [{ provider: gpu0, upstream_model: mock }, { provider: gpu1, upstream_model: mock }], price: { input: 1, output: 1 } }\n",
+  }),
+  tests: {
+    async "a conversation stays where it began, and conversations spread"(world) {
+      const turn = async (messages) => (await ask(world, "test/own", { messages })).receipt.execution.provider;
+      const homes = new Set();
+      for (let i = 0; i < 16; i++) {
+        const messages = [{ role: "system", content: `You are number ${i}. ${"Be brief. ".repeat(200)}` }, { role: "user", content: "Hello." }];
+        const home = await turn(messages);
+        homes.add(home);
+        for (let more = 0; more < 3; more++) {
+          messages.push({ role: "assistant", content: "Yes?" }, { role: "user", content: `Question ${more}.` });
+          assert.equal(await turn(messages), home);
+        }
+      }
+      assert.deepEqual([...homes].sort(), ["gpu0", "gpu1"]);
+    },
+  },
+};
+
 export const suites = [
+  affinity,
   { name: "hints", open: (build) => openWorld(build, { extraModels: two }), tests: hints },
   {
     name: "routing.blocked",
