@@ -162,7 +162,7 @@ const total = {
   },
 };
 
-const replica = (name) => `  - { name: ${name}, kind: openai_compatible, base_url: "http://127.0.0.1:MOCK/v1", gpu: { max_concurrency: 8 } }\n`;
+const replica = (name) => `  - { name: ${name}, kind: openai_compatible, base_url: "http://127.0.0.1:MOCK/v1", credentials: [{ api_key: upstream-secret }], gpu: { max_concurrency: 8 } }\n`;
 
 const affinity = {
   name: "replicas of one's own",
@@ -172,7 +172,11 @@ const affinity = {
   }),
   tests: {
     async "a conversation stays where it began, and conversations spread"(world) {
-      const turn = async (messages) => (await ask(world, "test/own", { messages })).receipt.execution.provider;
+      const turn = async (messages) => {
+        const { status, error, receipt } = await ask(world, "test/own", { messages });
+        assert.equal(status, 200, JSON.stringify(error));
+        return receipt.execution.provider;
+      };
       const homes = new Set();
       for (let i = 0; i < 16; i++) {
         const messages = [{ role: "system", content: `You are number ${i}. ${"Be brief. ".repeat(200)}` }, { role: "user", content: "Hello." }];
