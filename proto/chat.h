@@ -52,7 +52,7 @@ enum chat_part_kind {
 	CHAT_TEXT,
 	CHAT_REFUSAL,
 	CHAT_IMAGE,
-	CHAT_FILE,
+	CHAT_FILE, /* a document, or sound */
 	CHAT_TOOL_CALL,
 	CHAT_TOOL_RESULT,
 	CHAT_THINKING,

@@ -98,6 +98,24 @@ static int read_file(struct chat_reading *r, struct chat_parts *parts, json_ref 
 	return chat_openai_set_file(r, part, data, SLICE("messages"));
 }
 
+/* Sound is a file of its type, that a model needs to hear. */
+static int read_audio(struct chat_reading *r, struct chat_parts *parts, json_ref value)
+{
+	json_ref audio = json_member(r->p, value, SLICE("input_audio"));
+	struct slice format = chat_member_text(r->p, audio, SLICE("format"));
+	struct chat_part *part = chat_add_part(r->chat, parts, CHAT_FILE);
+	bool wav = slice_equal(format, SLICE("wav"));
+
+	if (!part)
+		return r->chat->err;
+	chat_need(r->chat, CHAT_AUDIO_INPUT, SLICE("messages"));
+	part->data = chat_member_text(r->p, audio, SLICE("data"));
+	part->media_type = wav ? SLICE("audio/wav") : SLICE("audio/mp3");
+	if (part->data.size && (wav || slice_equal(format, SLICE("mp3"))))
+		return 0;
+	return refuse_message(r, SLICE("A part of type input_audio needs its data, and a format: wav or mp3."));
+}
+
 static int read_part(struct chat_reading *r, struct chat_parts *parts, json_ref value)
 {
 	struct slice type = chat_member_text(r->p, value, SLICE("type"));
@@ -113,11 +131,10 @@ static int read_part(struct chat_reading *r, struct chat_parts *parts, json_ref 
 	if (slice_equal(type, SLICE("file")))
 		return read_file(r, parts, value);
 	if (slice_equal(type, SLICE("input_audio")))
-		chat_need(r->chat, CHAT_AUDIO_INPUT, SLICE("messages"));
-	else if (!type.data)
+		return read_audio(r, parts, value);
+	if (!type.data)
 		return refuse_message(r, SLICE("Each part of a message's content needs a type."));
-	else
-		chat_need(r->chat, CHAT_OWN_PARTS, SLICE("messages"));
+	chat_need(r->chat, CHAT_OWN_PARTS, SLICE("messages"));
 	return 0;
 }
 

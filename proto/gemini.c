@@ -146,7 +146,8 @@ struct slice gemini_call_id(const struct json_parser *p, json_ref call, uint32_t
 
 const struct chat_dialect chat_gemini = {
 	.name = "gemini",
-	.has = CHAT_TOOLS | CHAT_FORCED_TOOLS | CHAT_VISION | CHAT_FILES | CHAT_JSON_OBJECT | CHAT_JSON_SCHEMA,
+	.has = CHAT_TOOLS | CHAT_FORCED_TOOLS | CHAT_VISION | CHAT_AUDIO_INPUT | CHAT_FILES | CHAT_JSON_OBJECT |
+	       CHAT_JSON_SCHEMA,
 	.write_request = gemini_write_request,
 	.read_answer = gemini_read_answer,
 	.read_event = gemini_read_event,

@@ -62,6 +62,26 @@ static void write_inline(struct writing *w, const struct chat_part *part)
 	text_literal(w->t, "}}");
 }
 
+/* By the end of its name; NULL data: it does not tell. */
+static struct slice type_of_url(struct slice url)
+{
+	static const struct {
+		struct slice ending, type;
+	} types[] = {
+		{{".png", 4}, {"image/png", 9}},
+		{{".jpg", 4}, {"image/jpeg", 10}},
+		{{".jpeg", 5}, {"image/jpeg", 10}},
+		{{".webp", 5}, {"image/webp", 10}},
+		{{".gif", 4}, {"image/gif", 9}},
+		{{".pdf", 4}, {"application/pdf", 15}},
+	};
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (slice_ends_with(url, types[i].ending))
+			return types[i].type;
+	return slice_of(NULL, 0);
+}
+
 static void write_media(struct writing *w, const struct chat_part *part)
 {
 	open_part(w);
@@ -71,6 +91,7 @@ static void write_media(struct writing *w, const struct chat_part *part)
 	}
 	text_literal(w->t, "{\"fileData\":{\"fileUri\":");
 	text_json(w->t, part->url);
+	chat_write_text(w->t, SLICE("mimeType"), type_of_url(part->url));
 	text_literal(w->t, "}}");
 }
 

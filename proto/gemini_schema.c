@@ -153,12 +153,23 @@ static void write_kind(struct scan *s, enum value_kind kind)
 	}
 }
 
-/* A member of a schema; `name` is quoted. Returns whether it was written. */
-static bool write_member(struct scan *s, struct slice name, bool first)
+static bool leave_out(struct scan *s, struct slice word)
+{
+	if (!slice_equal(word, SLICE("$schema"))) /* says which words there are, and asks for nothing */
+		chat_drop(s->chat, word);
+	take_value(s);
+	return false;
+}
+
+/* A member of a schema; `name` is quoted. `listed`: its values were listed. Returns whether it was written. */
+static bool write_member(struct scan *s, struct slice name, bool first, bool *listed)
 {
 	struct slice word = slice_of(name.data + 1, name.size - 2);
-	bool constant = slice_equal(word, SLICE("const"));
+	bool constant = slice_equal(word, SLICE("const")), lists = constant || slice_equal(word, SLICE("enum"));
 
+	if (lists && *listed)
+		return leave_out(s, word);
+	*listed |= lists;
 	for (size_t i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++)
 		if (slice_equal(word, slice_of_string(keywords[i].name))) {
 			text_string(s->t, first ? "" : ",");
@@ -173,15 +184,12 @@ static bool write_member(struct scan *s, struct slice name, bool first)
 		text_char(s->t, ']');
 		return true;
 	}
-	if (!slice_equal(word, SLICE("$schema"))) /* says which words there are, and asks for nothing */
-		chat_drop(s->chat, word);
-	take_value(s);
-	return false;
+	return leave_out(s, word);
 }
 
 static void write_schema(struct scan *s, bool of_object)
 {
-	bool first = !of_object;
+	bool first = !of_object, listed = false;
 	struct slice name;
 
 	if (!next_is(s, '{')) {
@@ -193,7 +201,7 @@ static void write_schema(struct scan *s, bool of_object)
 		next_is(s, ',');
 		name = take_value(s);
 		next_is(s, ':');
-		if (write_member(s, name, first))
+		if (write_member(s, name, first, &listed))
 			first = false;
 	}
 	text_char(s->t, '}');

@@ -153,12 +153,27 @@ const tests = {
     assert.deepEqual(sent.generationConfig, { responseMimeType: "application/json", responseJsonSchema: schema });
   },
 
-  async "images, JSON, effort"(world) {
+  async "OpenAI's client of Responses: an answer and a stream, with a call"(world) {
+    const tools = [{ type: "function", name: "get_weather", parameters: schema, strict: false }];
+    const response = await openai(world).responses.create({ model: "gemini/mock-tool", input: "Weather?", tools, store: false });
+    assert.equal(response.status, "completed");
+    assert.equal(response.output.find((item) => item.type === "function_call").arguments, '{"city":"Bern"}');
+    assert.deepEqual((await lastSent(world)).contents, [{ role: "user", parts: [{ text: "Weather?" }] }]);
+    const stream = openai(world).responses.stream({ model: "gemini/mock-thinking", input: "Say hello.", store: false });
+    const final = await stream.finalResponse();
+    assert.match(final.output_text, /^(\w+ )+$/);
+    assert.deepEqual(final.output.map((item) => item.type), ["reasoning", "message"]);
+  },
+
+  async "images, sound, JSON, effort"(world) {
     await openai(world).chat.completions.create({ model: "gemini/gemini-3-mock", response_format: { type: "json_object" }, reasoning_effort: "low",
       messages: [{ role: "user", content: [{ type: "image_url", image_url: { url: "data:image/png;base64,AAAA" } }, { type: "text", text: "What is it?" }] }] });
     const sent = await lastSent(world);
     assert.deepEqual(sent.contents[0].parts, [{ inlineData: { mimeType: "image/png", data: "AAAA" } }, { text: "What is it?" }]);
     assert.deepEqual(sent.generationConfig, { responseMimeType: "application/json", thinkingConfig: { thinkingLevel: "LOW", includeThoughts: true } });
+    await openai(world).chat.completions.create({ model: "gemini/mock",
+      messages: [{ role: "user", content: [{ type: "input_audio", input_audio: { data: "AAAA", format: "mp3" } }] }] });
+    assert.deepEqual((await lastSent(world)).contents[0].parts, [{ inlineData: { mimeType: "audio/mp3", data: "AAAA" } }]);
     await openai(world).chat.completions.create({ model: "gemini/mock", messages, reasoning_effort: "none" });
     assert.deepEqual((await lastSent(world)).generationConfig, { thinkingConfig: { thinkingBudget: 0 } });
   },
