@@ -274,17 +274,6 @@ void anthropic_edit_event(const struct json_parser *p, struct slice model_json, 
 		json_replace(edits, p, model, model_json);
 }
 
-/* A name with a line's end in it would be a line of its own. */
-struct slice anthropic_event_name(const struct json_parser *p)
-{
-	struct slice name = chat_member_text(p, 0, SLICE("type"));
-
-	for (size_t i = 0; i < name.size; i++)
-		if ((name.data[i] < 'a' || name.data[i] > 'z') && name.data[i] != '_')
-			return slice_of(NULL, 0);
-	return name;
-}
-
 const struct chat_dialect chat_anthropic = {
 	.name = "anthropic",
 	.has = CHAT_TOOLS | CHAT_FORCED_TOOLS | CHAT_VISION | CHAT_FILES | CHAT_JSON_SCHEMA | CHAT_PREFILL,

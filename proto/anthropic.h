@@ -22,9 +22,8 @@ int anthropic_read_figures(const struct json_parser *p, struct openai_answer *an
 /* {"input_tokens":n} */
 int anthropic_read_counted(const struct json_parser *p, struct openai_answer *answer);
 
-/* The model's name in the event that opens a stream; and its name, as the line `event:` wants it. */
+/* The model's name in the event that opens a stream. */
 void anthropic_edit_event(const struct json_parser *p, struct slice model_json, struct json_edits *edits);
-struct slice anthropic_event_name(const struct json_parser *p);
 
 /* The code that OpenAI has for a complaint that Anthropic tells in words; NULL data: none. */
 struct slice anthropic_error_code(struct slice message);

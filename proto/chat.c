@@ -308,6 +308,17 @@ bool chat_data_url(struct slice url, struct slice *media_type, struct slice *dat
 	return media_type->size > 0 && data->size > 0;
 }
 
+/* A name with a line's end in it would be a line of its own. */
+struct slice chat_event_name(const struct json_parser *p)
+{
+	struct slice name = chat_member_text(p, 0, SLICE("type"));
+
+	for (size_t i = 0; i < name.size; i++)
+		if ((name.data[i] < 'a' || name.data[i] > 'z') && name.data[i] != '_' && name.data[i] != '.')
+			return slice_of(NULL, 0);
+	return name;
+}
+
 static void write_key(struct text *t, struct slice key)
 {
 	text_literal(t, ",\"");

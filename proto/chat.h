@@ -291,6 +291,9 @@ void chat_write_knobs(struct chat *chat, const char *const *names, struct text *
 /* What another provider has signed is a field too many for who knows of none. */
 void chat_forget_signatures(struct chat *chat);
 
+/* An event's own `type`, as the line `event:` wants it; NULL data: none that can stand there. */
+struct slice chat_event_name(const struct json_parser *p);
+
 /* Whether this is JSON of an object. Empty text is not. */
 bool chat_is_object(struct slice json);
 

@@ -17,8 +17,12 @@ int chat_openai_set_image(struct chat_reading *r, struct chat_part *part, struct
 int chat_openai_set_file(struct chat_reading *r, struct chat_part *part, struct slice data, struct slice param);
 void chat_openai_drop_detail(struct chat_reading *r, json_ref image);
 int chat_openai_read_choice(struct chat_reading *r, json_ref value);
-/* A JSON schema with its name: the object that holds both. */
-int chat_openai_read_schema(struct chat_reading *r, json_ref schema, struct slice param);
+/* The object that holds a function's name, description, parameters and strict. */
+int chat_openai_add_function(struct chat_reading *r, json_ref function);
+int chat_openai_read_tools(
+	struct chat_reading *r, json_ref value, int (*read)(struct chat_reading *r, json_ref value));
+/* `schema`: the object that holds it and its name, if the type is that. */
+int chat_openai_read_format(struct chat_reading *r, json_ref format, json_ref schema, struct slice param);
 /* A field of the request's root that has the same name and meaning in both; what neither knows is dropped by name. */
 int chat_openai_read_option(struct chat_reading *r, json_ref value);
 

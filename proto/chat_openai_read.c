@@ -11,35 +11,42 @@ static int refuse(struct chat_reading *r, struct slice code, struct slice messag
 
 /* ---- tools -------------------------------------------------------------------------------------------------- */
 
-static int read_tool(struct chat_reading *r, json_ref value)
+int chat_openai_add_function(struct chat_reading *r, json_ref function)
 {
-	json_ref function = json_member(r->p, value, SLICE("function"));
-	struct slice type = chat_member_text(r->p, value, SLICE("type"));
-	struct chat_tool *tool;
+	json_ref schema = json_member(r->p, function, SLICE("parameters"));
+	struct chat_tool *tool = chat_add_tool(r->chat);
 
-	if (!slice_equal(type, SLICE("function"))) {
-		chat_need(r->chat, CHAT_OWN_TOOLS, SLICE("tools"));
-		return 0;
-	}
-	tool = chat_add_tool(r->chat);
 	if (!tool)
 		return r->chat->err;
 	tool->name = chat_member_text(r->p, function, SLICE("name"));
 	tool->description = chat_member_text(r->p, function, SLICE("description"));
 	tool->parameters = chat_member_json(r->p, function, SLICE("parameters"));
 	tool->strict = chat_member_json(r->p, function, SLICE("strict"));
-	tool->cache_control = chat_member_json(r->p, value, SLICE("cache_control"));
 	if (!tool->name.size)
 		return refuse(r, INVALID, SLICE("Each of 'tools' needs a function with a name."), SLICE("tools"));
 	if (tool->parameters.data && tool->parameters.data[0] != '{')
 		return refuse(r, MISTYPED, SLICE("A function's parameters have to be a JSON Schema: an object."),
 			SLICE("tools"));
-	tool->untyped = tool->parameters.data &&
-			json_member(r->p, json_member(r->p, function, SLICE("parameters")), SLICE("type")) == JSON_NONE;
+	tool->untyped = tool->parameters.data && json_member(r->p, schema, SLICE("type")) == JSON_NONE;
 	return 0;
 }
 
-static int read_tools(struct chat_reading *r, json_ref value)
+static int read_tool(struct chat_reading *r, json_ref value)
+{
+	int err;
+
+	if (!slice_equal(chat_member_text(r->p, value, SLICE("type")), SLICE("function"))) {
+		chat_need(r->chat, CHAT_OWN_TOOLS, SLICE("tools"));
+		return 0;
+	}
+	err = chat_openai_add_function(r, json_member(r->p, value, SLICE("function")));
+	if (!err)
+		r->chat->last_tool->cache_control = chat_member_json(r->p, value, SLICE("cache_control"));
+	return err;
+}
+
+int chat_openai_read_tools(
+	struct chat_reading *r, json_ref value, int (*read)(struct chat_reading *r, json_ref value))
 {
 	int err = 0;
 
@@ -48,8 +55,13 @@ static int read_tools(struct chat_reading *r, json_ref value)
 	if (json_first(r->p, value) != JSON_NONE)
 		chat_need(r->chat, CHAT_TOOLS, SLICE("tools"));
 	for (json_ref v = json_first(r->p, value); v != JSON_NONE && !err; v = json_next(r->p, v))
-		err = read_tool(r, v);
+		err = read(r, v);
 	return err;
+}
+
+static int read_tools(struct chat_reading *r, json_ref value)
+{
+	return chat_openai_read_tools(r, value, read_tool);
 }
 
 int chat_openai_read_choice(struct chat_reading *r, json_ref value)
@@ -88,7 +100,7 @@ static int read_parallel(struct chat_reading *r, json_ref value)
 	return 0;
 }
 
-int chat_openai_read_schema(struct chat_reading *r, json_ref schema, struct slice param)
+static int read_schema(struct chat_reading *r, json_ref schema, struct slice param)
 {
 	struct chat *chat = r->chat;
 
@@ -103,23 +115,27 @@ int chat_openai_read_schema(struct chat_reading *r, json_ref schema, struct slic
 	return 0;
 }
 
-static int read_format(struct chat_reading *r, json_ref value)
+int chat_openai_read_format(struct chat_reading *r, json_ref format, json_ref schema, struct slice param)
 {
-	struct slice type = chat_member_text(r->p, value, SLICE("type"));
-	json_ref schema = json_member(r->p, value, SLICE("json_schema"));
-	struct chat *chat = r->chat;
+	struct slice type = chat_member_text(r->p, format, SLICE("type"));
 
 	if (slice_equal(type, SLICE("text")))
 		return 0;
 	if (slice_equal(type, SLICE("json_object"))) {
-		chat->format = CHAT_FORMAT_JSON_OBJECT;
-		chat_need(chat, CHAT_JSON_OBJECT, SLICE("response_format"));
+		r->chat->format = CHAT_FORMAT_JSON_OBJECT;
+		chat_need(r->chat, CHAT_JSON_OBJECT, param);
 		return 0;
 	}
-	if (!slice_equal(type, SLICE("json_schema")))
-		return refuse(r, INVALID, SLICE("'response_format.type' has to be text, json_object or json_schema."),
-			SLICE("response_format"));
-	return chat_openai_read_schema(r, schema, SLICE("response_format"));
+	if (slice_equal(type, SLICE("json_schema")))
+		return read_schema(r, schema, param);
+	return refuse(r, INVALID, SLICE("The type of this format has to be text, json_object or json_schema."), param);
+}
+
+static int read_format(struct chat_reading *r, json_ref value)
+{
+	json_ref schema = json_member(r->p, value, SLICE("json_schema"));
+
+	return chat_openai_read_format(r, value, schema, SLICE("response_format"));
 }
 
 static int add_stop(struct chat_reading *r, json_ref value)

@@ -106,17 +106,6 @@ void responses_edit_event(const struct json_parser *p, struct slice model_json, 
 		json_replace(edits, p, model, model_json);
 }
 
-/* A name with a line's end in it would be a line of its own. */
-struct slice responses_event_name(const struct json_parser *p)
-{
-	struct slice name = chat_member_text(p, 0, SLICE("type"));
-
-	for (size_t i = 0; i < name.size; i++)
-		if ((name.data[i] < 'a' || name.data[i] > 'z') && name.data[i] != '_' && name.data[i] != '.')
-			return slice_of(NULL, 0);
-	return name;
-}
-
 /* What goes no further leaves its number to what follows: the caller puts back what was there before. */
 static void read_number(struct chat_reader *reader, const struct json_parser *p)
 {

@@ -50,8 +50,6 @@ int responses_read_figures(const struct json_parser *p, struct openai_answer *an
 
 /* The model's name in the events that carry the answer as a whole. */
 void responses_edit_event(const struct json_parser *p, struct slice model_json, struct json_edits *edits);
-/* Its name, as the line `event:` wants it; NULL data: none that can stand there. */
-struct slice responses_event_name(const struct json_parser *p);
 
 /* The items of a request's input; read_request() has read all else. */
 int responses_read_input(struct chat_reading *r, json_ref value);

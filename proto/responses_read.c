@@ -28,39 +28,15 @@ static int refuse_tool(struct chat_reading *r, struct slice type)
 static int read_tool(struct chat_reading *r, json_ref value)
 {
 	struct slice type = chat_member_text(r->p, value, SLICE("type"));
-	json_ref schema = json_member(r->p, value, SLICE("parameters"));
-	struct chat_tool *tool;
 
-	if (!slice_equal(type, SLICE("function")))
-		return type.data ? refuse_tool(r, type)
-				 : refuse(r, INVALID, SLICE("Each of 'tools' needs a type."), SLICE("tools"));
-	tool = chat_add_tool(r->chat);
-	if (!tool)
-		return r->chat->err;
-	tool->name = chat_member_text(r->p, value, SLICE("name"));
-	tool->description = chat_member_text(r->p, value, SLICE("description"));
-	tool->parameters = chat_member_json(r->p, value, SLICE("parameters"));
-	tool->strict = chat_member_json(r->p, value, SLICE("strict"));
-	if (!tool->name.size)
-		return refuse(r, INVALID, SLICE("Each of 'tools' of type function needs a name."), SLICE("tools"));
-	if (tool->parameters.data && tool->parameters.data[0] != '{')
-		return refuse(r, MISTYPED, SLICE("A function's parameters have to be a JSON Schema: an object."),
-			SLICE("tools"));
-	tool->untyped = tool->parameters.data && json_member(r->p, schema, SLICE("type")) == JSON_NONE;
-	return 0;
+	if (!type.data)
+		return refuse(r, INVALID, SLICE("Each of 'tools' needs a type."), SLICE("tools"));
+	return slice_equal(type, SLICE("function")) ? chat_openai_add_function(r, value) : refuse_tool(r, type);
 }
 
 static int read_tools(struct chat_reading *r, json_ref value)
 {
-	int err = 0;
-
-	if (json_type(r->p, value) != JSON_ARRAY)
-		return refuse(r, MISTYPED, SLICE("'tools' has to be an array."), SLICE("tools"));
-	if (json_first(r->p, value) != JSON_NONE)
-		chat_need(r->chat, CHAT_TOOLS, SLICE("tools"));
-	for (json_ref v = json_first(r->p, value); v != JSON_NONE && !err; v = json_next(r->p, v))
-		err = read_tool(r, v);
-	return err;
+	return chat_openai_read_tools(r, value, read_tool);
 }
 
 static int read_choice(struct chat_reading *r, json_ref value)
@@ -77,24 +53,6 @@ static int read_choice(struct chat_reading *r, json_ref value)
 
 /* ---- options ------------------------------------------------------------------------------------------------ */
 
-static int read_format(struct chat_reading *r, json_ref format)
-{
-	struct slice type = chat_member_text(r->p, format, SLICE("type"));
-	struct chat *chat = r->chat;
-
-	if (slice_equal(type, SLICE("text")))
-		return 0;
-	if (slice_equal(type, SLICE("json_object"))) {
-		chat->format = CHAT_FORMAT_JSON_OBJECT;
-		chat_need(chat, CHAT_JSON_OBJECT, SLICE("text.format"));
-		return 0;
-	}
-	if (!slice_equal(type, SLICE("json_schema")))
-		return refuse(r, INVALID, SLICE("'text.format.type' has to be text, json_object or json_schema."),
-			SLICE("text.format"));
-	return chat_openai_read_schema(r, format, SLICE("text.format"));
-}
-
 static int read_text(struct chat_reading *r, json_ref value)
 {
 	json_ref format = json_member(r->p, value, SLICE("format"));
@@ -103,7 +61,7 @@ static int read_text(struct chat_reading *r, json_ref value)
 		return refuse(r, MISTYPED, SLICE("'text' has to be an object."), SLICE("text"));
 	if (chat_given(r->p, json_member(r->p, value, SLICE("verbosity"))))
 		chat_drop(r->chat, SLICE("text.verbosity"));
-	return chat_given(r->p, format) ? read_format(r, format) : 0;
+	return chat_given(r->p, format) ? chat_openai_read_format(r, format, format, SLICE("text.format")) : 0;
 }
 
 static int read_reasoning(struct chat_reading *r, json_ref value)

@@ -101,7 +101,7 @@ static void events_edited(void **state)
 		parse(f, slice_of_string(table[i].in));
 		json_edits_init(&edits);
 		anthropic_edit_event(f->parser, SLICE("\"id\""), &edits);
-		expect_text(i, anthropic_event_name(f->parser), table[i].name);
+		expect_text(i, chat_event_name(f->parser), table[i].name);
 		assert_string_equal(edited(f, &edits), table[i].out);
 	}
 }
