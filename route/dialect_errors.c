@@ -74,3 +74,20 @@ unsigned dialect_error_means(const struct dialect *dialect, unsigned status, con
 	}
 	return status;
 }
+
+/* Anthropic: "temperature: Extra inputs are not permitted"; OpenAI: a code, and the field as its param. */
+bool dialect_refuses_sampling(const struct openai_error *error)
+{
+	static const struct slice fields[] = {{"temperature", 11}, {"top_p", 5}, {"top_k", 5}};
+	bool unsupported = slice_equal(error->code, SLICE("unsupported_value")) ||
+			   slice_equal(error->code, SLICE("unsupported_parameter"));
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (unsupported && slice_equal(error->param, fields[i]))
+			return true;
+		if (slice_starts_with(error->message, fields[i]) &&
+			slice_equal(slice_after(error->message, fields[i].size), SLICE(": Extra inputs are not permitted")))
+			return true;
+	}
+	return false;
+}

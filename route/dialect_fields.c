@@ -125,10 +125,12 @@ int dialect_edit_fields(const struct dialect_field *fields, enum receipt_api api
 #define MESSAGES (1u << API_MESSAGES)
 
 /* Of either kind of client: those of Messages have no penalties. */
+#define SAMPLED (CHATS | 1u << API_MESSAGES | 1u << API_RESPONSES)
+
 #define UNSAMPLED                                                                                                      \
-	{{"temperature", 11}, DIALECT_FIELD_DROPPED, {0}, CHATS | MESSAGES},                                           \
-		{{"top_p", 5}, DIALECT_FIELD_DROPPED, {0}, CHATS | MESSAGES},                                          \
-		{{"top_k", 5}, DIALECT_FIELD_DROPPED, {0}, MESSAGES},                                                  \
+	{{"temperature", 11}, DIALECT_FIELD_DROPPED, {0}, SAMPLED},                                                    \
+		{{"top_p", 5}, DIALECT_FIELD_DROPPED, {0}, SAMPLED},                                                   \
+		{{"top_k", 5}, DIALECT_FIELD_DROPPED, {0}, SAMPLED},                                                   \
 		{{"presence_penalty", 16}, DIALECT_FIELD_DROPPED, {0}, CHATS},                                         \
 	{                                                                                                              \
 		{"frequency_penalty", 17}, DIALECT_FIELD_DROPPED, {0}, CHATS                                           \

@@ -264,7 +264,11 @@ void exchange_read_room(struct exchange *exchange);   /* what the answer's head 
 void exchange_call_failed(struct exchange *exchange); /* as exchange->failure says */
 void exchange_call_done(struct exchange *exchange);   /* by exchange->status; nothing when no call is under way */
 
+bool exchange_is_unsampled(const struct exchange *exchange); /* the deployment that is called, as was learnt */
+bool exchange_learn_unsampled(struct exchange *exchange);    /* false: known already */
+
 /* exchange_upstream.c: attempts. */
+struct chat_target exchange_target(const struct exchange *exchange, const struct exchange_candidate *candidate);
 void exchange_attempt(struct exchange *exchange); /* the next candidate, or fail */
 void exchange_attempt_failed(struct exchange *exchange);
 void exchange_set_failure(struct exchange *exchange, enum attempt_failure kind, unsigned status, struct slice message);

@@ -72,6 +72,21 @@ void exchange_read_room(struct exchange *e)
 			exchange_now_ns(e), shard_wall_ns(e->gateway_shard->shard));
 }
 
+bool exchange_is_unsampled(const struct exchange *e)
+{
+	const struct fleet_deployment *deployment = e->fleet_call.deployment;
+
+	return deployment && deployment->states[e->gateway_shard->shard->index].unsampled;
+}
+
+bool exchange_learn_unsampled(struct exchange *e)
+{
+	if (!e->fleet_call.deployment || exchange_is_unsampled(e))
+		return false;
+	e->fleet_call.deployment->states[e->gateway_shard->shard->index].unsampled = true;
+	return true;
+}
+
 static void say(struct exchange *e, const struct fleet_deployment *deployment, enum fleet_change change)
 {
 	static const char *const texts[] = {

@@ -72,7 +72,7 @@ static int write_embeddings(struct exchange *e, const struct exchange_candidate 
 
 static int write_body(struct exchange *e, const struct exchange_candidate *candidate, struct text *body)
 {
-	struct chat_target target = dialect_target(candidate->model, candidate->deployment, candidate->provider);
+	struct chat_target target = exchange_target(e, candidate);
 
 	if (e->api == API_EMBEDDINGS)
 		return write_embeddings(e, candidate, body);

@@ -143,6 +143,15 @@ static void keep_complaint(struct exchange *e, const struct openai_error *compla
 	failure->param = kept(e, complaint->param);
 }
 
+/* A model that takes no sampling: known from now on, and asked once more without. */
+static void ask_unsampled(struct exchange *e)
+{
+	if (!exchange_learn_unsampled(e))
+		return;
+	e->failure.kind = ATTEMPT_STATUS;
+	e->candidate_next = (unsigned)(e->candidate - e->plan.candidates);
+}
+
 static void judge_error(struct exchange *e)
 {
 	struct json_parser *json = e->gateway_shard->json;
@@ -160,6 +169,8 @@ static void judge_error(struct exchange *e)
 	if (!e->failure.retry_after_s)
 		e->failure.retry_after_s = complaint.retry_after_s ? complaint.retry_after_s : wait_s;
 	keep_complaint(e, &complaint);
+	if (kind == ATTEMPT_REFUSED_REQUEST && dialect_refuses_sampling(&complaint))
+		ask_unsampled(e);
 	exchange_attempt_failed(e);
 }
 

@@ -69,14 +69,27 @@ static struct slice quote(struct exchange *e, const char *string)
 	return text_slice(&text);
 }
 
-/* What such a provider, or such a model, knows otherwise than the client. */
+struct chat_target exchange_target(const struct exchange *e, const struct exchange_candidate *candidate)
+{
+	struct chat_target target = dialect_target(candidate->model, candidate->deployment, candidate->provider);
+
+	if (exchange_is_unsampled(e))
+		target.sampling = false;
+	return target;
+}
+
+/*
+ * What such a provider, or such a model, knows otherwise than the client. Messages that pass have the client's own
+ * version, so that what they may say of sampling is known once it was refused.
+ */
 static int edit_fields(struct exchange *e, const struct exchange_candidate *candidate, struct json_edits *edits)
 {
 	enum { DROPPED_BYTES = 256 };
-	struct chat_target target = dialect_target(candidate->model, candidate->deployment, candidate->provider);
+	struct chat_target target = exchange_target(e, candidate);
+	bool sampled = e->api == API_MESSAGES ? !exchange_is_unsampled(e) : target.sampling;
 	const struct dialect_field *fields = candidate->dialect->fields;
 	const struct dialect_field *unsampled =
-		target.sampling ? NULL : dialect_unsampled_fields(target.max_completion_tokens);
+		sampled ? NULL : dialect_unsampled_fields(target.max_completion_tokens);
 	struct json_parser *json = e->gateway_shard->json;
 	struct text dropped;
 	int err;

@@ -47,6 +47,7 @@ struct deployment_state {
 	struct peak_ewma ewma[BALANCE_KINDS];
 	uint64_t forbidden_until_ns; /* its credential may not use this model */
 	uint32_t forbidden, in_flight;
+	bool unsampled; /* it was learnt that the model there takes no sampling */
 	metric shown_breaker, shown_in_flight, shown_ewma_ns[BALANCE_KINDS], attempts, failures, openings;
 };
 

@@ -231,6 +231,28 @@ static void errors(void **state)
 	}
 }
 
+static void complaints_of_sampling(void **state)
+{
+	static const struct {
+		struct openai_error error;
+		bool of_sampling;
+	} table[] = {
+		{{.message = {"temperature: Extra inputs are not permitted", 43}}, true},
+		{{.message = {"top_k: Extra inputs are not permitted", 37}}, true},
+		{{.message = {"tools.0.temperature: Extra inputs are not permitted", 51}}, false},
+		{{.message = {"temperature: range: 0..1", 24}}, false},
+		{{.message = {"m", 1}, .code = {"unsupported_value", 17}, .param = {"temperature", 11}}, true},
+		{{.message = {"m", 1}, .code = {"unsupported_parameter", 21}, .param = {"top_p", 5}}, true},
+		{{.message = {"m", 1}, .code = {"unsupported_value", 17}, .param = {"model", 5}}, false},
+		{{.message = {"m", 1}}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++)
+		if (dialect_refuses_sampling(&table[i].error) != table[i].of_sampling)
+			fail_msg("row %zu", i);
+}
+
 /* What is wrong, and with which field, is told in three shapes. */
 static void mistral_complaints(void **state)
 {
@@ -263,7 +285,8 @@ static void mistral_complaints(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(heads), cmocka_unit_test(fields), cmocka_unit_test(reasons),
-		cmocka_unit_test(errors), cmocka_unit_test(mistral_complaints)};
+		cmocka_unit_test(errors), cmocka_unit_test(complaints_of_sampling),
+		cmocka_unit_test(mistral_complaints)};
 
 	return cmocka_run_group_tests_name("kinds", tests, set_up, tear_down);
 }

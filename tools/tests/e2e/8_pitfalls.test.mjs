@@ -471,6 +471,25 @@ const tests = {
     assert.ok(response.headers.get("retry-after"));
     await forgive(world);
   },
+
+  async "pitfall 39: a model that takes no sampling any more is asked once more without, and then at once"(world) {
+    const refused = { status: 400, body: { type: "error", error: { type: "invalid_request_error", message: "temperature: Extra inputs are not permitted" } } };
+    const good = message([{ type: "text", text: "Hi" }]);
+    say(world, refused, good);
+    const response = await post(world, "/v1/chat/completions", { model: "unsampled/m", messages, temperature: 0.5 });
+    await json(response);
+    assert.deepEqual(world.script.requests.map(({ body }) => body.temperature), [0.5, undefined]);
+    assert.equal(response.headers.get("x-gateway-dropped"), "temperature");
+    say(world, good);
+    const passed = await post(world, "/v1/messages", { model: "unsampled/m", max_tokens: 9, messages, temperature: 0.5, top_k: 4 });
+    await json(passed);
+    assert.deepEqual(last(world), { model: "unsampled", max_tokens: 9, messages });
+    assert.equal(passed.headers.get("x-gateway-dropped"), "temperature,top_k");
+    // Without sampling it cannot be meant: then the client is told.
+    say(world, refused);
+    assert.equal((await post(world, "/v1/messages", { model: "unsampled/m", max_tokens: 9, messages })).status, 400);
+    assert.equal(world.script.requests.length, 1);
+  },
 };
 
 const names = Object.keys(KINDS);
@@ -489,6 +508,7 @@ async function open(build) {
     extraProviders: names.map((name) => provider(`script-${name}`, name, KINDS[name])).join(""),
     extraModels: names.map((name) => `  - { id: ${name}/m, provider: script-${name}, upstream_model: up, ${PRICE} }\n`).join("") +
       `  - { id: reasoner, provider: script-openai, upstream_model: up, ${PRICE}, capabilities: [chat, streaming, tools, reasoning] }
+  - { id: unsampled/m, provider: script-anthropic, upstream_model: unsampled, ${PRICE} }
   - { id: rescued/m, provider: script-openai, upstream_model: up, ${PRICE}, fallback: [openai_compatible/m] }
   - { id: rescued-claude/m, provider: script-anthropic, upstream_model: up, ${PRICE}, fallback: [openai_compatible/m] }
 `,
