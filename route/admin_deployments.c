@@ -4,6 +4,7 @@
  * receipts and counters alone.
  */
 #include "route/pages.h"
+#include "route/tenancy.h"
 
 #include "core/clock.h"
 
@@ -159,24 +160,30 @@ static bool read_name(struct exchange *e, struct fleet_deployment **deployment)
 	return true;
 }
 
-static void answer(struct exchange *e, const struct fleet_deployment *deployment)
+/* Tells, and notes down, what became of a deployment that was in use or not. */
+static void answer(struct exchange *e, const struct fleet_deployment *deployment, bool was_disabled)
 {
+	static const struct slice states[] = {{"{\"disabled\":false}", 18}, {"{\"disabled\":true}", 17}};
 	size_t capacity = 6 * strlen(deployment->name) + 4096 + 512 * e->config->config->settings->model_count;
 	struct text text = text_over(arena_alloc(&e->arena, capacity), capacity);
+	bool disabled = atomic_load(&deployment->disabled);
+	const struct tenancy_note note = {.kind = "deployment",
+		.verb = disabled ? "disable" : "enable",
+		.object = slice_of_string(deployment->name),
+		.before = states[was_disabled],
+		.after = states[disabled]};
 
 	if (text.data)
 		print_deployment(e, deployment, &text);
-	page_answer(e, 200, SLICE("application/json"), text_slice(&text));
+	admin_note(e, &note, text_slice(&text));
 }
 
 void admin_deployment_disable(struct exchange *e)
 {
 	struct fleet_deployment *deployment;
 
-	if (!read_name(e, &deployment))
-		return;
-	atomic_store(&deployment->disabled, true);
-	answer(e, deployment);
+	if (read_name(e, &deployment))
+		answer(e, deployment, atomic_exchange(&deployment->disabled, true));
 }
 
 void admin_deployment_enable(struct exchange *e)
@@ -186,6 +193,5 @@ void admin_deployment_enable(struct exchange *e)
 	if (!read_name(e, &deployment))
 		return;
 	fleet_reset(deployment, e->gateway_shard->gateway, e->gateway_shard->shard);
-	atomic_store(&deployment->disabled, false);
-	answer(e, deployment);
+	answer(e, deployment, atomic_exchange(&deployment->disabled, false));
 }

@@ -13,7 +13,14 @@
 struct admin_ask {
 	struct tenancy_ask ask;
 	struct exchange *exchange;
+	struct slice noted; /* of a note: the answer, which is the same whether it could be stored or not */
 };
+
+static void refuse_memory(struct exchange *e)
+{
+	exchange_refuse_overloaded(
+		e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+}
 
 static void tell_refusal(struct exchange *e, const struct tenancy_ask *ask)
 {
@@ -29,11 +36,14 @@ static void tell_refusal(struct exchange *e, const struct tenancy_ask *ask)
 
 static void answered(struct tenancy_ask *ask)
 {
-	struct exchange *e = container_of(ask, struct admin_ask, ask)->exchange;
+	const struct admin_ask *whole = container_of(ask, struct admin_ask, ask);
+	struct exchange *e = whole->exchange;
 	struct slice body;
 
 	e->state = EXCHANGE_ENDED;
-	if (!e->gone && !ask->answer)
+	if (!e->gone && whole->noted.data)
+		page_answer(e, 200, SLICE("application/json"), whole->noted);
+	else if (!e->gone && !ask->answer)
 		tell_refusal(e, ask);
 	if (!e->gone && ask->answer) {
 		body = arena_copy(&e->arena, slice_of(ask->answer, ask->answer_bytes));
@@ -41,8 +51,7 @@ static void answered(struct tenancy_ask *ask)
 			page_answer(e, ask->status, ask->csv ? SLICE("text/csv; charset=utf-8") : SLICE("application/json"),
 				body);
 		else
-			exchange_refuse_overloaded(
-				e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+			refuse_memory(e);
 	}
 	if (ask->answer)
 		explicit_bzero(ask->answer, ask->answer_bytes);
@@ -76,29 +85,46 @@ static void note_actor(struct exchange *e, struct tenancy_actor *actor)
 	client_address_print(e->client, &address);
 }
 
-void admin_tenancy(struct exchange *e)
+static void start(struct exchange *e, struct admin_ask *ask)
 {
-	struct admin_ask *ask = arena_zalloc(&e->arena, sizeof(*ask));
-	struct tenancy *tenancy = e->gateway_shard->gateway->tenancy;
-
-	if (!ask || !tenancy) {
-		exchange_refuse_overloaded(
-			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
-		return;
-	}
 	ask->exchange = e;
-	ask->ask = (struct tenancy_ask){
-		.shard = e->gateway_shard->shard, .done = answered, .verb = e->route->verb, .kind = e->route->kind};
-	ask->ask.id = page_unescape(e, e->route_argument);
-	ask->ask.query = arena_copy(&e->arena, e->request->head.query);
-	ask->ask.body = copy_body(e);
-	if (!ask->ask.query.data || !ask->ask.body.data) {
-		exchange_refuse_overloaded(
-			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
-		return;
-	}
+	ask->ask.shard = e->gateway_shard->shard;
+	ask->ask.done = answered;
 	note_actor(e, &ask->ask.actor);
 	e->state = EXCHANGE_ASKING;
 	e->holds |= HOLD_QUERY;
-	tenancy_ask_start(tenancy, &ask->ask);
+	tenancy_ask_start(e->gateway_shard->gateway->tenancy, &ask->ask);
+}
+
+void admin_tenancy(struct exchange *e)
+{
+	struct admin_ask *ask = arena_zalloc(&e->arena, sizeof(*ask));
+
+	if (!ask || !e->gateway_shard->gateway->tenancy) {
+		refuse_memory(e);
+		return;
+	}
+	ask->ask.verb = e->route->verb;
+	ask->ask.kind = e->route->kind;
+	ask->ask.id = page_unescape(e, e->route_argument);
+	ask->ask.query = arena_copy(&e->arena, e->request->head.query);
+	ask->ask.body = copy_body(e);
+	if (ask->ask.query.data && ask->ask.body.data)
+		start(e, ask);
+	else
+		refuse_memory(e);
+}
+
+void admin_note(struct exchange *e, const struct tenancy_note *note, struct slice answer)
+{
+	struct admin_ask *ask = arena_zalloc(&e->arena, sizeof(*ask));
+
+	if (!ask || !e->gateway_shard->gateway->tenancy) {
+		page_answer(e, 200, SLICE("application/json"), answer);
+		return;
+	}
+	ask->noted = answer;
+	ask->ask.verb = TENANCY_NOTE;
+	ask->ask.note = *note;
+	start(e, ask);
 }

@@ -23,6 +23,13 @@ void admin_deployment_disable(struct exchange *exchange);
 void admin_deployment_enable(struct exchange *exchange);
 void admin_tenancy(struct exchange *exchange); /* as its route says */
 
+/*
+ * Answers 200 with JSON that is the exchange's, once what was changed is in the audit log; also when it could not be stored
+ * there, since the change is made. What the note points to is the exchange's or static.
+ */
+struct tenancy_note;
+void admin_note(struct exchange *exchange, const struct tenancy_note *note, struct slice answer);
+
 /* A deployment over all shards: counts are sums, the rest is the worst of them. Any thread of the gateway. */
 struct deployment_figures {
 	bool disabled;

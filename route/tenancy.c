@@ -149,11 +149,16 @@ static void on_written(struct records_write *write)
 	struct tenancy *tenancy = container_of(write, struct tenancy, write);
 	struct tenancy_ask *ask = tenancy->change.ask;
 
-	if (write->result == 0) {
+	if (write->result == 0 && !tenancy->change.note) {
 		spread(tenancy);
 		return;
 	}
-	undo(tenancy);
+	if (write->result == 0) {
+		finish(tenancy);
+		return;
+	}
+	if (!tenancy->change.note)
+		undo(tenancy);
 	forget(tenancy);
 	free(ask->answer);
 	ask->answer = NULL;
@@ -161,6 +166,16 @@ static void on_written(struct records_write *write)
 		"The gateway cannot store the change at the moment; nothing was changed. Try again in a moment.");
 	tenancy_answer(tenancy, ask);
 	work_off(tenancy);
+}
+
+void tenancy_write(struct tenancy *tenancy)
+{
+	tenancy->busy = true;
+	tenancy->write = (struct records_write){.shard = &tenancy->shard,
+		.done = on_written,
+		.records = tenancy->change.records,
+		.count = tenancy->change.record_count};
+	records_write_start(tenancy->gateway->store, &tenancy->write);
 }
 
 static bool take_spares(struct tenancy *tenancy)
@@ -194,15 +209,10 @@ bool tenancy_begin(struct tenancy *tenancy)
 		forget(tenancy);
 		return false;
 	}
-	if (change->record_count == 0) {
+	if (change->record_count)
+		tenancy_write(tenancy);
+	else
 		spread(tenancy);
-		return true;
-	}
-	tenancy->write = (struct records_write){.shard = &tenancy->shard,
-		.done = on_written,
-		.records = change->records,
-		.count = change->record_count};
-	records_write_start(tenancy->gateway->store, &tenancy->write);
 	return true;
 }
 

@@ -43,7 +43,7 @@ void tenancy_close(struct tenancy *tenancy); /* after it closed; NULL is nothing
 
 /* ---- questions of the admin API ---- */
 
-enum tenancy_verb { TENANCY_CREATE, TENANCY_SHOW, TENANCY_LIST, TENANCY_UPDATE, TENANCY_REMOVE, TENANCY_ROTATE, TENANCY_AUDIT };
+enum tenancy_verb { TENANCY_CREATE, TENANCY_SHOW, TENANCY_LIST, TENANCY_UPDATE, TENANCY_REMOVE, TENANCY_ROTATE, TENANCY_AUDIT, TENANCY_NOTE };
 
 enum { TENANCY_MESSAGE_BYTES = 512, TENANCY_PARAM_BYTES = 160, TENANCY_ADDRESS_BYTES = 64 };
 
@@ -52,6 +52,13 @@ struct tenancy_actor { /* who asks; NULL data: the master key */
 	enum admin_role role;
 	struct slice request_id;
 	char address[TENANCY_ADDRESS_BYTES];
+};
+
+/* A change that others made, for the audit log: "deployment", "disable", its name. */
+struct tenancy_note {
+	const char *kind, *verb;
+	struct slice object, before, after; /* the last two are JSON without secrets; NULL data: null */
+	const char *workspace;              /* NULL: of none */
 };
 
 /* The tenancy's until done() runs on `shard`; all that it points to is the asker's and stays until then. */
@@ -63,6 +70,7 @@ struct tenancy_ask {
 	enum tenant_kind kind;
 	struct slice id, query;
 	struct slice body; /* with BUFFER_PADDING_BYTES behind it */
+	struct tenancy_note note;    /* of TENANCY_NOTE, which is answered without a body: status 200, or why not */
 	struct tenancy_actor actor;
 	/* The answer: JSON (or CSV) from malloc(), the asker's to free; or an error with its code. */
 	unsigned status;

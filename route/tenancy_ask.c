@@ -247,12 +247,15 @@ void tenancy_work(struct tenancy *tenancy, struct tenancy_ask *ask)
 	case TENANCY_AUDIT:
 		tenancy_audit_list(tenancy, ask);
 		break;
+	case TENANCY_NOTE:
+		tenancy_audit_note(tenancy, ask);
+		return; /* answered, or on its way */
 	case TENANCY_CREATE:
 	case TENANCY_UPDATE:
 	case TENANCY_REMOVE:
 	case TENANCY_ROTATE:
 		tenancy_change(tenancy, ask);
-		return; /* answered, or on its way */
+		return; /* likewise */
 	}
 	tenancy_answer(tenancy, ask);
 }

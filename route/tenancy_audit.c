@@ -73,6 +73,21 @@ bool tenancy_audit_add(struct tenancy *tenancy, const char *verb, const char *ki
 	return false;
 }
 
+void tenancy_audit_note(struct tenancy *tenancy, struct tenancy_ask *ask)
+{
+	const struct tenancy_note *note = &ask->note;
+
+	tenancy->change = (struct tenancy_change){.ask = ask, .note = true};
+	ask->status = 200;
+	if (tenancy_audit_add(tenancy, note->verb, note->kind, note->object, note->workspace, note->before, note->after)) {
+		tenancy_write(tenancy);
+		return;
+	}
+	memset(&tenancy->change, 0, sizeof(tenancy->change));
+	tenancy_refuse(ask, 503, SLICE("out_of_memory"), NULL, "The gateway is out of memory. Try again in a moment.");
+	tenancy_answer(tenancy, ask);
+}
+
 /* ---- reading it ---- */
 
 struct audit_page {

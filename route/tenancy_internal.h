@@ -49,6 +49,7 @@ struct tenancy_change {
 	char *memory[CHANGE_RECORDS];
 	char record_ids[CHANGE_RECORDS][RECORD_ID_BYTES_MAX];
 	unsigned record_count;
+	bool note; /* an audit record alone: nothing has to reach the shards */
 	int result;
 };
 
@@ -95,6 +96,7 @@ struct gateway_config *tenancy_make_config(struct tenancy *tenancy, struct gatew
 
 /* tenancy.c: the rest of a change that was checked. False: refused, for lack of memory. */
 bool tenancy_begin(struct tenancy *tenancy);
+void tenancy_write(struct tenancy *tenancy); /* its records, and what follows from them */
 void tenancy_answer(struct tenancy *tenancy, struct tenancy_ask *ask); /* sends it back */
 bool tenancy_add_record(struct tenancy_change *change, enum record_table table, struct slice id, struct text *value);
 static inline uint64_t tenancy_wall_ns(const struct tenancy *tenancy)
@@ -120,6 +122,7 @@ void tenancy_change(struct tenancy *tenancy, struct tenancy_ask *ask);
 /* tenancy_audit.c */
 bool tenancy_audit_add(struct tenancy *tenancy, const char *verb, const char *kind, struct slice id,
 	const char *workspace, struct slice before, struct slice after);
+void tenancy_audit_note(struct tenancy *tenancy, struct tenancy_ask *ask);
 void tenancy_audit_list(struct tenancy *tenancy, struct tenancy_ask *ask);
 void tenancy_prune(struct tenancy *tenancy);
 

@@ -363,6 +363,47 @@ const roles = {
     assert.deepEqual(all, [...all].sort().reverse());
     assert.equal(JSON.stringify(await changed(world, "GET", "/admin/audit?limit=1000")).includes(developer.secret), false);
     assert.equal((await admin(world, "GET", "/admin/audit?format=xml")).body.error.code, "invalid_query");
+    for (const verb of ["disable", "enable"]) {
+      await changed(world, "POST", `/admin/deployments/${verb}`, { deployment: "nowhere/primary/mock" });
+      const [note] = (await changed(world, "GET", "/admin/audit?limit=1")).data;
+      assert.deepEqual([note.action, note.object, note.before, note.after],
+        [`deployment.${verb}`, "nowhere/primary/mock", { disabled: verb === "enable" }, { disabled: verb === "disable" }]);
+    }
+  },
+};
+
+const permits = {
+  async "what a key may do: models, scopes, addresses, expiry"(world) {
+    const { id, secret } = await made(world, "/admin/keys", { name: "permitted", models: ["test/mock", "test/mock-t*"], scopes: ["chat"] });
+    const rows = [["test/mock", "200"], ["mock", "200"], ["test/mock-tool", "200"], ["test/mock-split", "403 model_not_allowed"], ["nowhere/at-all", "404 model_not_found"]];
+    for (const [model, expected] of rows) assert.deepEqual(await ask(world, secret, { model, count: 4 }), [expected], model);
+    const embed = async () => (await (await post(world, "/v1/embeddings", { model: "test/mock", input: "a" }, { key: secret })).json()).error?.code ?? 200;
+    assert.equal(await embed(), "scope_missing");
+    await changed(world, "PATCH", `/admin/keys/${id}`, { scopes: ["chat", "embeddings"] });
+    assert.equal(await embed(), 200);
+    for (const [allow_ips, expected] of [[["10.0.0.0/8", "2001:db8::/32"], "403 ip_not_allowed"], [["127.0.0.0/8"], "200"], [["::ffff:127.0.0.1"], "200"], [["127.0.0.2"], "403 ip_not_allowed"], [[], "200"]]) {
+      await changed(world, "PATCH", `/admin/keys/${id}`, { allow_ips });
+      assert.deepEqual(await ask(world, secret, { count: 6 }), [expected], `${allow_ips}`);
+    }
+    await changed(world, "PATCH", `/admin/keys/${id}`, { expires_at: new Date(Date.now() + 4000).toISOString() });
+    await eventually(async () => (await ask(world, secret, { count: 2 })).join() === "401 expired_api_key", "it expires");
+    assert.equal((await changed(world, "GET", `/admin/keys/${id}`)).status, "expired");
+    await changed(world, "PATCH", `/admin/keys/${id}`, { expires_at: null });
+    assert.deepEqual(await ask(world, secret, { count: 6 }), ["200"]);
+  },
+
+  async "a key's workspace, team and tags are on its receipts, and its limits hold from the next call on"(world) {
+    await made(world, "/admin/workspaces", { id: "tagged" });
+    await made(world, "/admin/teams", { id: "blue", workspace: "tagged" });
+    const { id, secret } = await made(world, "/admin/keys", { name: "tagged", workspace: "tagged", team: "blue", tags: { project: "x" }, limits: { rpm: 2 } });
+    const answers = [];
+    for (let i = 0; i < 3; i++) answers.push(await post(world, "/v1/chat/completions", chat("test/mock"), { key: secret }));
+    assert.deepEqual(answers.map(({ status }) => status), [200, 200, 429]);
+    const receipt = (await changed(world, "GET", `/admin/receipts/${answers[0].headers.get("x-request-id")}`));
+    assert.deepEqual([receipt.workspace, receipt.team, receipt.key_id, receipt.tags.project], ["tagged", "blue", id, "x"]);
+    await changed(world, "PATCH", `/admin/keys/${id}`, { limits: { rpm: 0 } });
+    assert.deepEqual(await ask(world, secret, { count: 12 }), ["200"]);
+    assert.equal((await post(world, "/v1/chat/completions", chat("test/mock"), { key: secret, headers: { "x-workspace-id": "default" } })).status, 403);
   },
 };
 
@@ -477,6 +518,7 @@ export const suites = [
   { name: "admin keys", open: (build) => openWorld(build, { shards: 4, extra: declared }), tests: keys },
   { name: "admin fields", open: (build) => openWorld(build), tests: fields },
   { name: "admin roles", open: (build) => openWorld(build, { shards: 2 }), tests: roles },
+  { name: "admin permits", open: (build) => openWorld(build, { shards: 2 }), tests: permits },
   { name: "admin command", open: (build) => openWorld(build), tests: command },
   { name: "admin restarts", open: openToRestart, tests: restarts },
   { name: "admin tenants", open: (build) => openWorld(build, { shards: 2 }), tests: tenants },
