@@ -1,11 +1,12 @@
 /*
- * build/sim: runs seeds. Each has a process of its own, so that one that crashes is a failed seed like others, and what
- * a killed gateway leaves in memory goes with it. Nothing is printed of a seed that holds.
+ * build/sim: runs seeds, a few in a process, so that one that crashes is a failed seed like others, and what killed
+ * gateways leave in memory goes with it. Nothing is printed of a seed that holds.
  */
 #include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,15 @@
 #include "fuzz/sim/certificates.h"
 #include "fuzz/sim/scenario.h"
 
-enum { WORKERS_MAX = 64, FAILURES_SHOWN = 10, LAST_EVENTS = 24 };
+enum {
+	WORKERS_MAX = 64,
+	FAILURES_SHOWN = 10,
+	LAST_EVENTS = 24,
+	/* In one process: memory is touched for the first time by the first of them only, a fifth of the cost. Where
+	 * leaks are looked for, each is alone. */
+	SEEDS_TOGETHER = CONFIG(SANITIZE) ? 1 : 8,
+	MEMORY_KEPT_BYTES = 1 << 30, /* that is, all that was freed */
+};
 
 struct options {
 	uint64_t from, to;
@@ -30,7 +39,7 @@ struct options {
 struct worker {
 	pid_t pid; /* 0: none */
 	int pipe;
-	uint64_t seed;
+	uint64_t seed, end; /* the next one, and the one behind its last */
 };
 
 struct totals {
@@ -188,14 +197,29 @@ static struct verdict run_quietly(uint64_t seed, const struct certificates *cert
 	return verdict;
 }
 
-static void start_worker(struct worker *worker, uint64_t seed, const struct certificates *certificates)
+/* Tells of each seed as it ends. */
+static _Noreturn void work(const struct worker *worker, int to, const struct certificates *certificates)
 {
-	struct verdict verdict;
+	struct verdict verdict = {0}, all = {0};
+
+	mallopt(M_MMAP_THRESHOLD, MEMORY_KEPT_BYTES);
+	mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT_BYTES);
+	for (uint64_t seed = worker->seed; seed < worker->end; seed++) {
+		verdict = run_quietly(seed, certificates);
+		all.crashes += verdict.crashes;
+		memcpy(all.broken, verdict.broken[0] ? verdict.broken : all.broken, sizeof(all.broken));
+		if (write(to, &verdict, sizeof(verdict)) != sizeof(verdict))
+			_exit(1);
+	}
+	leave(&all, 0);
+}
+
+static void start_worker(struct worker *worker, const struct certificates *certificates)
+{
 	int ends[2], rc = pipe(ends);
 
 	assert(rc == 0);
 	fflush(stdout);
-	worker->seed = seed;
 	worker->pipe = ends[0];
 	worker->pid = fork();
 	assert(worker->pid >= 0);
@@ -206,22 +230,16 @@ static void start_worker(struct worker *worker, uint64_t seed, const struct cert
 	close(ends[0]);
 	if (!freopen("/dev/null", "w", stderr)) /* what crashes is told by its parent, and replayed to be seen */
 		_exit(1);
-	verdict = run_quietly(seed, certificates);
-	leave(&verdict, write(ends[1], &verdict, sizeof(verdict)) == sizeof(verdict) ? 0 : 1);
+	work(worker, ends[1], certificates);
 }
 
-static struct verdict end_worker(struct worker *worker, int status)
+static struct verdict crashed(int status)
 {
 	struct verdict verdict = {0};
 
-	if (read(worker->pipe, &verdict, sizeof(verdict)) != sizeof(verdict) || (status && !verdict.broken[0])) {
-		snprintf(verdict.broken, sizeof(verdict.broken), "nothing crashes");
-		snprintf(verdict.how, sizeof(verdict.how),
-			WIFSIGNALED(status) ? "ended by signal %d" : "ended with status %d",
-			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	}
-	close(worker->pipe);
-	worker->pid = 0;
+	snprintf(verdict.broken, sizeof(verdict.broken), "nothing crashes");
+	snprintf(verdict.how, sizeof(verdict.how), WIFSIGNALED(status) ? "ended by signal %d" : "ended with status %d",
+		WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	return verdict;
 }
 
@@ -243,23 +261,35 @@ static void note_failure(struct totals *totals, const char *program, uint64_t se
 		say_failed(program, seed, verdict);
 }
 
+/* Of a worker that has ended: what it told, and the seed with which it crashed. */
+static void take_verdicts(struct worker *worker, int status, struct totals *totals, const char *program)
+{
+	struct verdict verdict;
+
+	while (read(worker->pipe, &verdict, sizeof(verdict)) == sizeof(verdict)) {
+		add(totals, &verdict);
+		if (verdict.broken[0])
+			note_failure(totals, program, worker->seed, &verdict);
+		worker->seed++;
+	}
+	close(worker->pipe);
+	worker->pid = 0;
+	if (worker->seed < worker->end || status) {
+		verdict = crashed(status);
+		add(totals, &verdict);
+		note_failure(totals, program, worker->seed < worker->end ? worker->seed++ : worker->end - 1, &verdict);
+	}
+}
+
 /* Waits for one to end. */
 static void reap(struct worker *workers, unsigned count, struct totals *totals, const char *program)
 {
 	int status;
 	pid_t pid = wait(&status);
 
-	for (unsigned i = 0; i < count; i++) {
-		struct verdict verdict;
-		uint64_t seed = workers[i].seed;
-
-		if (workers[i].pid != pid)
-			continue;
-		verdict = end_worker(&workers[i], status);
-		add(totals, &verdict);
-		if (verdict.broken[0])
-			note_failure(totals, program, seed, &verdict);
-	}
+	for (unsigned i = 0; i < count; i++)
+		if (workers[i].pid == pid)
+			take_verdicts(&workers[i], status, totals, program);
 }
 
 static void show_progress(const struct totals *totals, uint64_t all, double begun)
@@ -278,6 +308,15 @@ static unsigned count_running(const struct worker *workers, unsigned count)
 	return running;
 }
 
+/* Those that the worker runs in its next process; what a crash left is run first. */
+static void give_seeds(struct worker *worker, uint64_t *next, uint64_t last)
+{
+	uint64_t left = last - *next + 1;
+
+	worker->seed = *next;
+	worker->end = *next += left < SEEDS_TOGETHER ? left : SEEDS_TOGETHER;
+}
+
 static int run_many(const char *program, const struct options *options)
 {
 	struct worker workers[WORKERS_MAX] = {0};
@@ -285,20 +324,20 @@ static int run_many(const char *program, const struct options *options)
 	double begun = seconds();
 	uint64_t next = options->from;
 
-	for (;;) {
-		bool more = next <= options->to && next >= options->from && !(options->until_broken && totals.failed);
-
-		for (unsigned i = 0; more && i < options->workers; i++) {
+	do {
+		for (unsigned i = 0; i < options->workers && !(options->until_broken && totals.failed); i++) {
 			if (workers[i].pid)
 				continue;
-			start_worker(&workers[i], next++, options->certificates);
-			more = next <= options->to;
+			if (workers[i].seed == workers[i].end)
+				give_seeds(&workers[i], &next, options->to);
+			if (workers[i].seed < workers[i].end)
+				start_worker(&workers[i], options->certificates);
 		}
 		if (!count_running(workers, options->workers))
 			break;
 		reap(workers, options->workers, &totals, program);
 		show_progress(&totals, options->to - options->from + 1, begun);
-	}
+	} while (true);
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\n");
 	printf("%" PRIu64 " requests simulated (%" PRIu64 " served, %" PRIu64 " receipts, %" PRIu64
