@@ -7,7 +7,7 @@
  * An input: a byte that chooses, a byte of choices, a seed of cuts, then the document.
  */
 #include "fuzz/document.h"
-#include "proto/chat.h"
+#include "proto/responses.h"
 #include "proto/sse.h"
 
 enum { ARENA_BYTES = 1 << 23, OUT_BYTES = 1 << 18 };
@@ -17,7 +17,8 @@ enum choices {
 	CHOICE_REASONING = 2,
 	CHOICE_NEW_LIMIT = 4,
 	CHOICE_USAGE = 8,
-	CHOICE_NEW_MODEL = 16
+	CHOICE_NEW_MODEL = 16,
+	CHOICE_KEPT = 32
 };
 
 struct room {
@@ -203,6 +204,42 @@ static void fuzz_request(
 	free(document);
 }
 
+/* A request that goes on from what was kept, and what was kept as it is read again: JSON either way. */
+static void fuzz_conversation(struct room *room)
+{
+	static const struct slice before = {"{\"role\":\"user\",\"content\":\"q\"}", 29};
+	struct text input = open_out(room), kept = open_out(room), items = open_out(room), body = open_out(room);
+	struct iovec iov[2 * JSON_EDITS_MAX + 1];
+	struct openai_problem problem = {0};
+	struct responses_conversation asked;
+	struct openai_request request;
+	struct json_edits edits;
+	unsigned count;
+	char *document;
+	size_t size;
+
+	if (responses_read_common(room->parser, &request, &problem) ||
+		responses_read_conversation(room->parser, &asked, &problem)) {
+		check_problem(-EINVAL, &problem);
+		return;
+	}
+	responses_write_kept(asked.input, SLICE("{\"output\":[]}"), &kept);
+	if (asked.previous_id.data) {
+		json_edits_init(&edits);
+		responses_continue(room->parser, &asked, before, &input, &edits);
+		count = json_edited(&edits, json_document(room->parser), iov, &size);
+		for (unsigned i = 0; i < count; i++)
+			text_add(&body, slice_of(iov[i].iov_base, iov[i].iov_len));
+		document = parse(room, text_slice(&body));
+		assert(document && json_member(room->parser, 0, SLICE("previous_response_id")) == JSON_NONE);
+		free(document);
+	}
+	document = parse(room, text_slice(&kept));
+	assert(document && !kept.full && responses_read_kept(room->parser, &items) == 0 && !items.full);
+	assert(items.size <= kept.size);
+	free(document);
+}
+
 /* ---- answers ------------------------------------------------------------------------------------------------ */
 
 static struct chat_frame make_frame(unsigned choices, const struct openai_usage *usage)
@@ -378,6 +415,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	} else if ((document = parse(&room, rest))) {
 		if (kind % 6 >= 2)
 			fuzz_answer(&room, from, to, choices);
+		else if (from == &chat_responses && choices & CHOICE_KEPT)
+			fuzz_conversation(&room);
 		else
 			fuzz_request(&room, from, to, choices);
 		free(document);

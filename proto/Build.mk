@@ -9,6 +9,7 @@ obj-$(CONFIG_ANTHROPIC) += anthropic.o anthropic_read.o anthropic_write.o anthro
 test-$(CONFIG_ANTHROPIC) += chat_request_test chat_answer_test anthropic_test chat_golden_test
 chat_golden_test-y := tests/golden.o
 obj-y += gemini.o gemini_write.o gemini_contents.o gemini_schema.o gemini_answer.o gemini_embeddings.o embeddings.o
+test-y += responses_test
 obj-y += responses.o responses_read.o responses_items.o responses_answer.o responses_stream.o responses_history.o
 obj-y += chat.o chat_openai_read.o chat_openai_messages.o chat_openai_write.o chat_openai_options.o mistral.o cohere_write.o cohere_answer.o cohere_embed.o chat_openai_answer.o chat_openai_stream.o
 obj-y += http_server.o http_server_connection.o http_server_request.o http_server_answer.o
