@@ -139,6 +139,7 @@ static void draw_receipt(struct input *input, struct receipt *r)
 	r->has_score = flags & 2;
 	r->tokens_estimated = flags & 4;
 	r->client_gone = flags & 8;
+	r->hosted = flags & 16;
 	r->status = (uint16_t)(input_byte(input) << 8 | input_byte(input));
 	r->score_milli = (uint32_t)input_u64(input);
 	r->ttft_ns = input_u64(input);

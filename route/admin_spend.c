@@ -6,7 +6,7 @@ enum { ROWS_DEFAULT = 100, ROWS_MAX = 1000 };
 
 static bool read_dimension(struct slice name, enum counter_dimension *dimension)
 {
-	for (unsigned d = COUNTER_DAY; d < COUNTER_DIMENSIONS; d++) {
+	for (unsigned d = COUNTER_DAY; d <= COUNTER_PROJECT; d++) {
 		if (!slice_equal(name, slice_of_string(counter_dimension_name(d))))
 			continue;
 		*dimension = d;

@@ -21,7 +21,8 @@ const char *budget_window_name(enum budget_window window)
 
 const char *budget_place_name(enum budget_place place)
 {
-	static const char *const names[BUDGET_PLACES] = {"this API key", "this API key's team", "this workspace"};
+	static const char *const names[BUDGET_PLACES] = {"this API key", "this API key's team", "this workspace",
+		"this workspace's balance"};
 
 	assert(place < BUDGET_PLACES);
 	return names[place];
@@ -91,11 +92,45 @@ static int64_t left_in(const struct budget_account *account, int64_t limit_nusd)
 	return taken < limit_nusd ? limit_nusd - taken : 0;
 }
 
+/* ---- a balance, which is an account of its own ---- */
+
+static int64_t left_of(const struct balance_meter *balance)
+{
+	int64_t taken = add_nusd(balance->used_nusd, balance->reserved_nusd);
+
+	return taken < balance->credit_nusd ? balance->credit_nusd - taken : 0;
+}
+
+void balance_credit(struct balance_meter *balance, uint64_t number, int64_t credit_nusd)
+{
+	if (number <= balance->number)
+		return;
+	balance->number = number;
+	balance->credit_nusd = credit_nusd;
+}
+
+static bool balance_fits(const struct budget_scope *scope, int64_t nusd, struct budget_refusal *refusal)
+{
+	const struct balance_meter *balance = scope->balance;
+
+	if (left_of(balance) >= nusd)
+		return true;
+	*refusal = (struct budget_refusal){.place = scope->place,
+		.limit_nusd = balance->credit_nusd,
+		.used_nusd = balance->used_nusd,
+		.reserved_nusd = balance->reserved_nusd};
+	return false;
+}
+
+/* ---- the decision over all scopes ---- */
+
 bool budget_fits(const struct budget_scope *scopes, unsigned count, uint32_t day, int64_t nusd,
 	struct budget_refusal *refusal)
 {
 	for (unsigned i = 0; i < count; i++) {
-		for (enum budget_window window = 0; window < BUDGET_WINDOWS; window++) {
+		if (scopes[i].balance && !balance_fits(&scopes[i], nusd, refusal))
+			return false;
+		for (enum budget_window window = 0; !scopes[i].balance && window < BUDGET_WINDOWS; window++) {
 			int64_t limit = scopes[i].limits_nusd[window];
 			const struct budget_account *account;
 
@@ -117,7 +152,9 @@ int64_t budget_left(const struct budget_scope *scopes, unsigned count, uint32_t 
 	int64_t left = INT64_MAX;
 
 	for (unsigned i = 0; i < count; i++) {
-		for (enum budget_window window = 0; window < BUDGET_WINDOWS; window++) {
+		if (scopes[i].balance && left_of(scopes[i].balance) < left)
+			left = left_of(scopes[i].balance);
+		for (enum budget_window window = 0; !scopes[i].balance && window < BUDGET_WINDOWS; window++) {
 			int64_t limit = scopes[i].limits_nusd[window], own;
 
 			if (limit < 0)
@@ -132,7 +169,9 @@ int64_t budget_left(const struct budget_scope *scopes, unsigned count, uint32_t 
 void budget_reserve(const struct budget_scope *scopes, unsigned count, uint32_t day, int64_t nusd)
 {
 	for (unsigned i = 0; i < count; i++) {
-		for (enum budget_window window = 0; window < BUDGET_WINDOWS; window++) {
+		if (scopes[i].balance)
+			scopes[i].balance->reserved_nusd = add_nusd(scopes[i].balance->reserved_nusd, nusd);
+		for (enum budget_window window = 0; !scopes[i].balance && window < BUDGET_WINDOWS; window++) {
 			struct budget_account *account = account_of(scopes[i].meter, window, day);
 
 			account->reserved_nusd = add_nusd(account->reserved_nusd, nusd);
@@ -140,16 +179,25 @@ void budget_reserve(const struct budget_scope *scopes, unsigned count, uint32_t 
 	}
 }
 
+/* Never below nothing: what a clock that was set back took elsewhere. */
+static void book(int64_t *reserved_nusd, int64_t *used_nusd, int64_t reserved, int64_t used)
+{
+	*reserved_nusd -= reserved < *reserved_nusd ? reserved : *reserved_nusd;
+	*used_nusd = add_nusd(*used_nusd, used);
+}
+
 void budget_settle(
 	const struct budget_scope *scopes, unsigned count, uint32_t day, int64_t reserved_nusd, int64_t used_nusd)
 {
 	for (unsigned i = 0; i < count; i++) {
-		for (enum budget_window window = 0; window < BUDGET_WINDOWS; window++) {
+		struct balance_meter *balance = scopes[i].balance;
+
+		if (balance)
+			book(&balance->reserved_nusd, &balance->used_nusd, reserved_nusd, used_nusd);
+		for (enum budget_window window = 0; !balance && window < BUDGET_WINDOWS; window++) {
 			struct budget_account *account = account_of(scopes[i].meter, window, day);
 
-			account->reserved_nusd -=
-				reserved_nusd < account->reserved_nusd ? reserved_nusd : account->reserved_nusd;
-			account->used_nusd = add_nusd(account->used_nusd, used_nusd);
+			book(&account->reserved_nusd, &account->used_nusd, reserved_nusd, used_nusd);
 		}
 	}
 }

@@ -12,7 +12,7 @@
 
 #include "route/settings.h"
 
-enum budget_place { BUDGET_KEY, BUDGET_TEAM, BUDGET_WORKSPACE, BUDGET_PLACES };
+enum budget_place { BUDGET_KEY, BUDGET_TEAM, BUDGET_WORKSPACE, BUDGET_BALANCE, BUDGET_PLACES };
 enum budget_window { BUDGET_DAILY, BUDGET_WEEKLY, BUDGET_MONTHLY, BUDGET_WINDOWS };
 
 /* More than any call costs; sums of many stay within 64 bits. */
@@ -28,11 +28,18 @@ struct budget_meter { /* zeroed: nothing was spent */
 	struct budget_account accounts[BUDGET_WINDOWS][2];
 };
 
+/* What a workspace has paid in, and what hosted models have cost it; in no window. */
+struct balance_meter {
+	uint64_t number; /* of the ledger's transaction up to which credit_nusd is the sum */
+	int64_t credit_nusd, used_nusd, reserved_nusd;
+};
+
 /* A scope as one configuration has it: the limits are the configuration's, what was spent outlives it. */
 struct budget_scope {
 	struct budget_meter *meter;
 	int64_t limits_nusd[BUDGET_WINDOWS]; /* -1: none; counted all the same */
 	enum budget_place place;
+	struct balance_meter *balance; /* of BUDGET_BALANCE, instead of a meter and its limits */
 };
 
 const char *budget_window_name(enum budget_window window);
@@ -67,6 +74,9 @@ void budget_bring_back(struct budget_meter *meter, enum budget_window window, ui
 
 /* Over both periods of the daily accounts; 0 when nothing is under way. */
 int64_t budget_meter_reserved(const struct budget_meter *meter);
+
+/* A later sum takes the place of an earlier one, in whatever order they come. */
+void balance_credit(struct balance_meter *balance, uint64_t number, int64_t credit_nusd);
 
 /* Whether a budget of these settings limits a window. */
 bool budget_limits(const struct budget_settings *budget);

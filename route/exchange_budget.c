@@ -122,6 +122,30 @@ static void print_usd(struct text *message, int64_t nusd)
 	text_literal(message, " USD");
 }
 
+static void refuse_for_balance(struct exchange *e, const struct budget_refusal *refusal)
+{
+	struct text message = text_over(arena_alloc(&e->arena, MESSAGE_BYTES), MESSAGE_BYTES);
+	struct api_error error = {.status = 402,
+		.type = SLICE("insufficient_balance"),
+		.code = SLICE("insufficient_balance"),
+		.message = SLICE("This workspace's balance does not pay for this request.")};
+
+	if (message.data) {
+		text_literal(&message, "This model is paid from the workspace's balance, and this request may cost up to ");
+		print_usd(&message, e->limit.ask.nusd);
+		text_literal(&message, ": of ");
+		print_usd(&message, refusal->limit_nusd);
+		text_literal(&message, " paid in, ");
+		print_usd(&message, refusal->used_nusd);
+		text_literal(&message, " are used and ");
+		print_usd(&message, refusal->reserved_nusd);
+		text_literal(&message, " are reserved for calls under way. Allow fewer output tokens, or make a deposit.");
+		if (!message.full)
+			error.message = text_slice(&message);
+	}
+	exchange_refuse(e, &error, SLICE("x-should-retry: false\r\n"));
+}
+
 static void refuse_over_budget(struct exchange *e, struct slice kind, struct text *message)
 {
 	struct api_error error = {.status = 402,
@@ -156,6 +180,10 @@ void exchange_budget_refuse(struct exchange *e)
 	const struct budget_refusal *refusal = &e->limit.answer.budget;
 	struct text message = text_over(arena_alloc(&e->arena, MESSAGE_BYTES), MESSAGE_BYTES);
 
+	if (refusal->place == BUDGET_BALANCE) {
+		refuse_for_balance(e, refusal);
+		return;
+	}
 	if (message.data) {
 		text_literal(&message, "The ");
 		text_string(&message, budget_window_name(refusal->window));
@@ -333,6 +361,7 @@ void exchange_budget_extend(struct exchange *e)
 	e->extension.gateway_shard = e->gateway_shard;
 	e->extension.nusd = more_nusd;
 	e->extension.day = e->limit.ask.day;
+	e->extension.hosted = e->limit.ask.hosted;
 	e->extension.decided = extension_decided;
 	e->extension.returned = extension_returned;
 	e->holds |= HOLD_BUDGET;

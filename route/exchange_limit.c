@@ -201,6 +201,15 @@ static void settled(struct limit_request *request)
 	letter_is_home(e);
 }
 
+/* Whether a model may serve that the workspace's balance pays. */
+static bool may_be_hosted(const struct exchange *e)
+{
+	for (unsigned i = 0; i < e->plan.candidate_count; i++)
+		if (e->plan.candidates[i].model->hosted)
+			return true;
+	return false;
+}
+
 static const struct limit_subject *subject_of(const struct exchange *e)
 {
 	const struct gateway_config *config = e->config->config;
@@ -214,14 +223,16 @@ void exchange_limit(struct exchange *e)
 	struct limit_ask ask = {.day = (uint32_t)(e->received_wall_ns / LIMIT_DAY_NS)};
 	int result;
 
-	if (!subject || (subject->scope_count == 0 && subject->budget_count == 0 && !subject->has_budget)) {
+	ask.hosted = subject && subject->has_balance && may_be_hosted(e);
+	if (!subject ||
+		(subject->scope_count == 0 && subject->budget_count == 0 && !subject->has_budget && !ask.hosted)) {
 		exchange_go(e);
 		return;
 	}
 	limit_request_init(&e->limit, e->gateway_shard, subject);
-	if (subject->has_budget && !exchange_budget_reserve(e, &ask.nusd))
+	if ((subject->has_budget || ask.hosted) && !exchange_budget_reserve(e, &ask.nusd))
 		return;
-	if (subject->scope_count == 0 && subject->budget_count == 0) {
+	if (subject->scope_count == 0 && subject->budget_count == 0 && !ask.hosted) {
 		exchange_go(e); /* a budget of single requests alone */
 		return;
 	}
@@ -249,7 +260,7 @@ static void note_overrun(struct exchange *e)
 		LOG_TEXT("key_id", slice_of_string(e->key->id)), LOG_INT("reserved_nusd", e->limit.ask.nusd),
 		LOG_INT("cost_nusd", e->cost.total_nusd)};
 
-	if (!e->limit.subject->has_budget || e->cost.total_nusd <= e->limit.ask.nusd)
+	if ((!e->limit.subject->has_budget && !e->limit.ask.hosted) || e->cost.total_nusd <= e->limit.ask.nusd)
 		return;
 	metric_add(&e->gateway_shard->metrics.budget_overruns, 1);
 	if (e->gateway_shard->log)
@@ -262,7 +273,8 @@ void exchange_limit_settle(struct exchange *e)
 {
 	const struct limit_use use = {.tokens = e->usage.prompt_tokens + e->usage.completion_tokens,
 		.nusd = e->cost.total_nusd,
-		.undone = e->candidate == NULL};
+		.undone = e->candidate == NULL,
+		.hosted = e->candidate && e->candidate->model->hosted};
 
 	if (!e->limit.admitted)
 		return;

@@ -165,6 +165,7 @@ static void fill(struct exchange *e)
 	receipt->savings_nusd = savings_nusd(e);
 	receipt->cache_status = SLICE("bypass");
 	receipt->client_gone = e->gone;
+	receipt->hosted = e->candidate && e->candidate->model->hosted;
 	receipt->client_certificate = e->client_certificate;
 	fill_execution(e, receipt);
 	if (e->candidate)

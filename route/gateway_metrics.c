@@ -123,6 +123,8 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 #define ROW(n, t, h, f) {"tollgate_" n, t, h, offsetof(struct gateway_metrics, f)}
 		ROW("upstream_attempts_total", "counter", "Calls made to providers.", attempts),
 		ROW("retries_total", "counter", "Calls that needed more than one attempt.", retries),
+		ROW("balance_refusals_total", "counter", "Calls refused with 402 for want of a workspace's balance.",
+			balance_refusals),
 		ROW("budget_overruns_total", "counter", "Calls that cost more than was reserved for them.",
 			budget_overruns),
 		ROW("retries_refused_total", "counter", "Calls that were not tried again for want of retry budget.",

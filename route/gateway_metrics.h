@@ -24,6 +24,7 @@ struct gateway_metrics {
 	metric streams, stream_events;
 	metric limit_refusals[LIMIT_KINDS];
 	metric budget_refusals[BUDGET_WINDOWS];
+	metric balance_refusals;
 	metric budget_overruns; /* calls that cost more than was reserved for them */
 	metric limit_letters; /* to the shard that owns a limit */
 	metric limit_leased;  /* requests admitted without one, by a shard that does not own their limits */

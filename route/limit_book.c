@@ -2,6 +2,7 @@
 #include "route/limit_book.h"
 
 #include "core/text.h"
+#include "store/ledger.h"
 #include "store/recent.h"
 #include "store/store.h"
 
@@ -17,6 +18,7 @@ struct entry {
 	struct limit_meter meter;
 	struct entry *next;
 	struct limit_debtor *debtors; /* NULL: not a key */
+	struct balance_meter *balance; /* of a workspace, once there was a hosted model; NULL: none */
 	struct budget_meter *budget;  /* NULL: it never had one; once it did, all that it spends is counted */
 	uint64_t hash;
 	size_t name_bytes;
@@ -46,6 +48,7 @@ void limit_book_close(struct limit_book *book)
 			book->buckets[i] = entry->next;
 			free(entry->debtors);
 			free(entry->budget);
+			free(entry->balance);
 			free(entry);
 		}
 	}
@@ -58,8 +61,8 @@ int64_t limit_book_reserved_nusd(const struct limit_book *book)
 
 	for (unsigned i = 0; i < BUCKETS; i++)
 		for (const struct entry *entry = book->buckets[i]; entry; entry = entry->next)
-			if (entry->budget)
-				reserved_nusd += budget_meter_reserved(entry->budget);
+			reserved_nusd += (entry->budget ? budget_meter_reserved(entry->budget) : 0) +
+					 (entry->balance ? entry->balance->reserved_nusd : 0);
 	return reserved_nusd;
 }
 
@@ -323,7 +326,76 @@ static bool add_budgets(struct binding *b)
 	       add_budget(b, BUDGET_WORKSPACE, "", workspace ? &workspace->budget : NULL);
 }
 
-static bool bind_key(struct binding *b)
+/* ---- balances ---- */
+
+static bool hosts_any(const struct settings *settings)
+{
+	for (unsigned i = 0; i < settings->model_count; i++)
+		if (settings->models[i].hosted)
+			return true;
+	return false;
+}
+
+static unsigned owner_of_workspace(const struct limit_book *book, const char *workspace)
+{
+	return (unsigned)(XXH3_64bits(workspace, strlen(workspace)) % book->shard_count);
+}
+
+/* What the ledger and the receipts say; NULL when memory is out. Without the store's word there is nothing to spend. */
+static struct balance_meter *make_balance(const struct store *store, const char *workspace)
+{
+	struct balance_meter *meter = calloc(1, sizeof(*meter));
+	struct slice name = slice_of_string(workspace);
+	struct ledger_state state;
+
+	if (!meter || !store || ledger_state(store, name, &state) < 0)
+		return meter;
+	balance_credit(meter, state.number, state.credit_nusd);
+	meter->used_nusd = store_total_nusd(store, COUNTER_HOSTED, name, SLICE(""));
+	return meter;
+}
+
+static bool bind_balance(
+	struct limit_book *book, const struct store *store, const char *workspace, struct limit_balance *balance)
+{
+	struct entry *entry = entry_of(book, store, LIMIT_PLAN, workspace, "");
+
+	if (entry && !entry->balance)
+		entry->balance = make_balance(store, workspace);
+	if (!entry || !entry->balance)
+		return false;
+	*balance = (struct limit_balance){workspace, owner_of_workspace(book, workspace), entry->balance};
+	return true;
+}
+
+static bool bind_balances(
+	struct limit_book *book, const struct settings *settings, const struct store *store, struct limit_table *table)
+{
+	table->balances = (struct limit_balance *)(void *)&table->subjects[table->count];
+	for (unsigned i = 0; hosts_any(settings) && i < settings->workspace_count; i++)
+		if (!bind_balance(book, store, settings->workspaces[i].id, &table->balances[table->balance_count++]))
+			return false;
+	return true;
+}
+
+/* Behind the budgets, where a request finds it that a hosted model may serve. */
+static void add_balance(struct binding *b, const struct limit_table *table)
+{
+	struct limit_subject *subject = b->subject;
+	const struct workspace_settings *workspace = workspace_of(b);
+
+	for (unsigned i = 0; i < table->balance_count; i++) {
+		if (strcmp(table->balances[i].workspace, b->key->workspace) != 0)
+			continue;
+		subject->has_balance = true;
+		subject->budgets[subject->budget_count] =
+			(struct budget_scope){.place = BUDGET_BALANCE, .balance = table->balances[i].meter};
+	}
+	if (!subject->has_budget && workspace)
+		subject->reserve_output_tokens = workspace->budget.reserve_output_tokens;
+}
+
+static bool bind_key(struct binding *b, const struct limit_table *table)
 {
 	const struct team_settings *team = team_of(b);
 	struct limit_subject *subject = b->subject;
@@ -333,13 +405,14 @@ static bool bind_key(struct binding *b)
 		!add_scope(b, LIMIT_TEAM, b->key->team, team ? &team->limits : NULL) ||
 		!add_scope(b, LIMIT_PLAN, "", plan_limits(b)) || !add_budgets(b))
 		return false;
-	if (!subject->scope_count && !subject->budget_count)
+	add_balance(b, table);
+	if (!subject->scope_count && !subject->budget_count && !subject->has_balance)
 		return true;
 	own = entry_of(b->book, b->store, LIMIT_KEY, b->key->workspace, b->key->id);
 	if (!own)
 		return false;
 	subject->debtors = own->debtors;
-	subject->owner = (unsigned)(XXH3_64bits(b->key->workspace, strlen(b->key->workspace)) % b->book->shard_count);
+	subject->owner = owner_of_workspace(b->book, b->key->workspace);
 	subject->counts_tokens = limit_counts_tokens(subject->scopes, subject->scope_count);
 	subject->counts_concurrency = limit_counts_concurrency(subject->scopes, subject->scope_count);
 	return true;
@@ -347,15 +420,20 @@ static bool bind_key(struct binding *b)
 
 struct limit_table *limit_book_bind(struct limit_book *book, const struct settings *settings, const struct store *store)
 {
-	struct limit_table *table = calloc(1, sizeof(*table) + settings->key_count * sizeof(struct limit_subject));
+	struct limit_table *table = calloc(1, sizeof(*table) + settings->key_count * sizeof(struct limit_subject) +
+						      settings->workspace_count * sizeof(struct limit_balance));
 
 	if (!table)
 		return NULL;
 	table->count = settings->key_count;
+	if (!bind_balances(book, settings, store, table)) {
+		free(table);
+		return NULL;
+	}
 	for (unsigned i = 0; i < settings->key_count; i++) {
 		struct binding b = {book, settings, store, &table->subjects[i], &settings->keys[i]};
 
-		if (!bind_key(&b)) {
+		if (!bind_key(&b, table)) {
 			free(table);
 			return NULL;
 		}

@@ -38,6 +38,7 @@ struct limit_ask {
 	uint32_t lease;  /* how many requests like it the asker would like to admit by itself */
 	int64_t nusd;    /* what it costs at most */
 	uint32_t day;    /* since 1970, UTC: whose budgets it is held against */
+	bool hosted;     /* and against the workspace's balance */
 };
 
 /* What is left of the tightest limit of a sort, after the request. */
@@ -84,6 +85,8 @@ struct limit_return {
 	int64_t reserved_nusd;     /* not reserved any more */
 	int64_t used_nusd;         /* spent, whatever had been reserved */
 	uint32_t budget_day;       /* ask.day */
+	bool hosted;               /* ask.hosted */
+	int64_t balance_used_nusd; /* of used_nusd, what the balance pays */
 };
 
 void limit_give_back(const struct limit_scope *scopes, unsigned count, const struct limit_time *time,

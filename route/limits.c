@@ -118,6 +118,12 @@ static void bound_lease(const struct limit_subject *subject, unsigned shards, st
 		ask->lease = (uint32_t)requests;
 }
 
+/* How many of a subject's budgets hold a request. */
+static unsigned budget_count(const struct limit_subject *subject, bool hosted)
+{
+	return subject->budget_count + (hosted && subject->has_balance);
+}
+
 /* By budgets and limits at once: refused by one of them, a request leaves no trace in any. */
 static void decide(struct limit_request *request, struct gateway_shard *owner)
 {
@@ -125,8 +131,9 @@ static void decide(struct limit_request *request, struct gateway_shard *owner)
 	struct limit_answer *answer = &request->answer;
 	struct limit_ask ask = request->ask;
 	struct limit_time time = time_of(owner);
+	unsigned count = budget_count(subject, ask.hosted);
 
-	if (!budget_fits(subject->budgets, subject->budget_count, ask.day, ask.nusd, &answer->budget)) {
+	if (!budget_fits(subject->budgets, count, ask.day, ask.nusd, &answer->budget)) {
 		answer->admitted = false;
 		answer->over_budget = true;
 		answer->lease_requests = 0;
@@ -135,16 +142,18 @@ static void decide(struct limit_request *request, struct gateway_shard *owner)
 	if (ask.lease && subject->budget_count)
 		bound_lease(subject, owner->gateway->shard_count, &ask);
 	limit_decide(subject->scopes, subject->scope_count, owner->gateway->shard_count, &time, &ask, answer);
-	if (!answer->admitted || !subject->budget_count)
+	if (!answer->admitted || !count)
 		return;
-	answer->lease_nusd = ask.nusd * (int64_t)answer->lease_requests;
-	budget_reserve(subject->budgets, subject->budget_count, ask.day, ask.nusd + answer->lease_nusd);
+	answer->lease_nusd = subject->budget_count ? ask.nusd * (int64_t)answer->lease_requests : 0;
+	budget_reserve(subject->budgets, count, ask.day, ask.nusd + answer->lease_nusd);
 }
 
 static void note(struct limit_request *request)
 {
 	request->admitted = request->answer.admitted;
-	if (request->answer.over_budget)
+	if (request->answer.over_budget && request->answer.budget.place == BUDGET_BALANCE)
+		metric_add(&request->gateway_shard->metrics.balance_refusals, 1);
+	else if (request->answer.over_budget)
 		metric_add(&request->gateway_shard->metrics.budget_refusals[request->answer.budget.window], 1);
 	else if (!request->answer.admitted)
 		metric_add(&request->gateway_shard->metrics.limit_refusals[request->answer.kind], 1);
@@ -176,8 +185,8 @@ static bool take_from_lease(struct limit_request *request)
 	struct shard *shard = request->gateway_shard->shard;
 
 	request->ask.lease = 0;
-	if (request->subject->counts_concurrency)
-		return false;
+	if (request->subject->counts_concurrency || request->ask.hosted)
+		return false; /* a balance is never lent */
 	if (debtor->subject != request->subject && limit_lease_holds(&debtor->lease))
 		end_lease(debtor); /* another configuration's, which may count other things */
 	if (limit_lease_take(&debtor->lease, shard_now_ns(shard), &request->ask, &request->answer))
@@ -220,13 +229,21 @@ int limit_request_start(struct limit_request *request, const struct limit_ask *a
 
 /* ---- the settlement ---- */
 
+static void settle_money(const struct limit_subject *subject, const struct limit_return *back)
+{
+	const struct budget_scope *balance = &subject->budgets[subject->budget_count];
+
+	budget_settle(subject->budgets, subject->budget_count, back->budget_day, back->reserved_nusd, back->used_nusd);
+	if (back->hosted && subject->has_balance)
+		budget_settle(balance, 1, back->budget_day, back->reserved_nusd, back->balance_used_nusd);
+}
+
 static void give_back(struct limit_request *request, struct gateway_shard *owner)
 {
 	struct limit_time time = time_of(owner);
 
 	limit_give_back(request->subject->scopes, request->subject->scope_count, &time, &request->back);
-	budget_settle(request->subject->budgets, request->subject->budget_count, request->back.budget_day,
-		request->back.reserved_nusd, request->back.used_nusd);
+	settle_money(request->subject, &request->back);
 }
 
 static void settlement_home(struct letter *letter)
@@ -258,16 +275,18 @@ static struct limit_return return_of(const struct limit_request *request, const 
 		.tokens = reserved > used ? reserved - used : 0,
 		.excess_tokens = used > reserved ? used - reserved : 0,
 		.ended = subject->counts_concurrency,
-		.reserved_nusd = subject->budget_count ? request->ask.nusd : 0,
+		.reserved_nusd = budget_count(subject, request->ask.hosted) ? request->ask.nusd : 0,
 		.used_nusd = subject->budget_count && !use->undone ? use->nusd : 0,
-		.budget_day = request->ask.day};
+		.budget_day = request->ask.day,
+		.hosted = request->ask.hosted,
+		.balance_used_nusd = use->hosted && !use->undone ? use->nusd : 0};
 }
 
 /* Whether the owner has to hear of it. */
 static bool tells_anything(const struct limit_return *back)
 {
 	return back->requests || back->tokens || back->excess_tokens || back->ended || back->reserved_nusd ||
-	       back->used_nusd;
+	       back->used_nusd || back->balance_used_nusd;
 }
 
 int limit_request_settle(struct limit_request *request, const struct limit_use *use)
@@ -302,17 +321,18 @@ static void extend(struct limit_extension *extension)
 	const struct limit_subject *subject = extension->subject;
 	struct budget_refusal refusal;
 
-	extension->granted =
-		budget_fits(subject->budgets, subject->budget_count, extension->day, extension->nusd, &refusal);
+	unsigned count = budget_count(subject, extension->hosted);
+
+	extension->granted = budget_fits(subject->budgets, count, extension->day, extension->nusd, &refusal);
 	if (extension->granted)
-		budget_reserve(subject->budgets, subject->budget_count, extension->day, extension->nusd);
+		budget_reserve(subject->budgets, count, extension->day, extension->nusd);
 }
 
 static void shrink(const struct limit_extension *extension)
 {
 	const struct limit_subject *subject = extension->subject;
 
-	budget_settle(subject->budgets, subject->budget_count, extension->day, extension->nusd, 0);
+	budget_settle(subject->budgets, budget_count(subject, extension->hosted), extension->day, extension->nusd, 0);
 }
 
 static void extension_home(struct letter *letter)
@@ -374,6 +394,48 @@ int limit_extension_give_back(struct limit_extension *extension)
 		return 0;
 	shrink(extension);
 	return 1;
+}
+
+/* ---- what was paid in ---- */
+
+static void credit_home(struct letter *letter)
+{
+	struct limit_credit *credit = container_of(letter, struct limit_credit, letter);
+
+	credit->done(credit);
+}
+
+static void credit_at_owner(struct letter *letter)
+{
+	struct limit_credit *credit = container_of(letter, struct limit_credit, letter);
+	struct gateway *gateway = credit->gateway_shard->gateway;
+	struct gateway_shard *owner =
+		atomic_load_explicit(&gateway->shards[credit->balance->owner], memory_order_acquire);
+
+	balance_credit(credit->balance->meter, credit->state.number, credit->state.credit_nusd);
+	letter->open = credit_home;
+	shard_post(credit->gateway_shard->shard, letter, owner->shard);
+}
+
+int limit_credit_start(struct limit_credit *credit, const struct limit_table *table, struct slice workspace)
+{
+	struct gateway *gateway = credit->gateway_shard->gateway;
+	struct gateway_shard *owner;
+
+	credit->balance = NULL;
+	for (unsigned i = 0; table && i < table->balance_count; i++)
+		if (slice_equal(slice_of_string(table->balances[i].workspace), workspace))
+			credit->balance = &table->balances[i];
+	if (!credit->balance)
+		return 1;
+	owner = atomic_load_explicit(&gateway->shards[credit->balance->owner], memory_order_acquire);
+	if (!owner || owner == credit->gateway_shard) {
+		balance_credit(credit->balance->meter, credit->state.number, credit->state.credit_nusd);
+		return 1;
+	}
+	credit->letter.open = credit_at_owner;
+	shard_post(owner->shard, &credit->letter, credit->gateway_shard->shard);
+	return 0;
 }
 
 /* ---- answers of unknown length ---- */

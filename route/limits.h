@@ -13,6 +13,7 @@
 
 #include "core/shard.h"
 #include "route/limit_lease.h"
+#include "store/ledger.h"
 
 struct gateway_shard;
 struct limit_book;
@@ -28,15 +29,24 @@ struct limit_subject {
 	int64_t per_request_nusd; /* the least of all; -1: none */
 	enum budget_place per_request_place;
 	uint32_t reserve_output_tokens;
-	struct budget_scope budgets[BUDGET_PLACES];
+	struct budget_scope budgets[BUDGET_PLACES]; /* behind those that are counted, the balance */
+	bool has_balance;
 	bool counts_tokens, counts_concurrency;
 	uint64_t tokens_least; /* the tightest limit of tokens; 0: none */
 	struct limit_scope scopes[LIMIT_PLACES];
 	struct limit_debtor *debtors; /* one for each shard */
 };
 
+/* A workspace's balance, and whose it is. */
+struct limit_balance {
+	const char *workspace;
+	unsigned owner; /* the shard's index */
+	struct balance_meter *meter;
+};
+
 struct limit_table {
-	unsigned count;
+	unsigned count, balance_count;
+	struct limit_balance *balances; /* behind the subjects, in the same memory */
 	struct limit_subject subjects[]; /* by the key's index in the settings */
 };
 
@@ -94,7 +104,7 @@ int limit_request_start(struct limit_request *request, const struct limit_ask *a
 struct limit_use {
 	uint64_t tokens;
 	int64_t nusd;
-	bool undone;
+	bool undone, hosted; /* hosted: the balance pays */
 };
 int limit_request_settle(struct limit_request *request, const struct limit_use *use);
 
@@ -105,15 +115,27 @@ struct limit_extension {
 	struct gateway_shard *gateway_shard;
 	int64_t nusd;
 	uint32_t day;
-	bool granted;
+	bool hosted, granted;
 	void (*decided)(struct limit_extension *extension);  /* when start() returned 0 */
 	void (*returned)(struct limit_extension *extension); /* when give_back() returned 0 */
 };
 
-/* nusd, day, subject and gateway_shard are set. 1: ->granted says; 0: decided() follows. What is granted belongs to the
+/* nusd, day, hosted, subject and gateway_shard are set. 1: ->granted says; 0: decided() follows. What is granted belongs to the
  * request's reservation from then on, or is given back. */
 int limit_extension_start(struct limit_extension *extension);
 int limit_extension_give_back(struct limit_extension *extension); /* 1: done; 0: returned() follows */
+
+/* What the ledger says was paid in, for the shard that decides. Embedded in who waits for it. */
+struct limit_credit {
+	struct letter letter;
+	struct gateway_shard *gateway_shard;
+	struct ledger_state state;
+	void (*done)(struct limit_credit *credit); /* when start() returned 0 */
+	const struct limit_balance *balance;
+};
+
+/* 1: done, or nobody counts this workspace's balance; 0: done() follows. The table lives until then. */
+int limit_credit_start(struct limit_credit *credit, const struct limit_table *table, struct slice workspace);
 
 /*
  * How many tokens an answer has whose request does not say how many it may: the running mean of such answers to this

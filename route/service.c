@@ -34,6 +34,19 @@
 		.body_bytes_max = ADMIN_BODY_BYTES, .handle = (h)                                                      \
 	}
 
+/* Of one workspace: behind its id in the path. */
+#define BALANCE_PAGE(s, h)                                                                                             \
+	{                                                                                                              \
+		.path = PATH("/admin/workspaces/"), .prefix = true, .suffix = PATH(s), .method = HTTP_GET,             \
+		.access = ACCESS_ADMIN, .action = ACTION_VIEW_BALANCE, .handle = (h)                                   \
+	}
+#define BALANCE_ACTION(s, h)                                                                                           \
+	{                                                                                                              \
+		.path = PATH("/admin/workspaces/"), .prefix = true, .suffix = PATH(s), .method = HTTP_POST,            \
+		.access = ACCESS_ADMIN, .action = ACTION_CHANGE_BALANCE, .body_bytes_max = ADMIN_BODY_BYTES,           \
+		.handle = (h)                                                                                          \
+	}
+
 /* What the tenancy answers: of all of a kind, and of one. */
 #define TENANCY_ALL(p, k, m, v, a)                                                                                     \
 	{                                                                                                              \
@@ -78,6 +91,7 @@ static const struct service_route routes[] = {
 		.scope = SCOPE_RESPONSES,
 		.handle = page_response_remove,
 	},
+	KEY_PAGE("/v1/balance", false, UINT32_MAX, page_balance),
 	PAGE("/healthz", page_healthz),
 	PAGE("/readyz", page_readyz),
 	PAGE("/metrics", page_metrics),
@@ -96,6 +110,10 @@ static const struct service_route routes[] = {
 	TENANCY_UPDATES("/admin/keys", TENANT_KEY, ACTION_CHANGE_KEYS),
 	TENANCY_PAGES("/admin/teams", TENANT_TEAM, ACTION_VIEW_TENANTS, ACTION_CHANGE_TEAMS),
 	TENANCY_UPDATES("/admin/teams", TENANT_TEAM, ACTION_CHANGE_TEAMS),
+	BALANCE_PAGE("/balance", admin_balance),
+	BALANCE_PAGE("/transactions", admin_transactions),
+	BALANCE_ACTION("/deposits", admin_deposit),
+	BALANCE_ACTION("/refunds", admin_refund),
 	TENANCY_PAGES("/admin/workspaces", TENANT_WORKSPACE, ACTION_VIEW_TENANTS, ACTION_CHANGE_WORKSPACES),
 	TENANCY_UPDATES("/admin/workspaces", TENANT_WORKSPACE, ACTION_CHANGE_WORKSPACES),
 	TENANCY_PAGES("/admin/tokens", TENANT_TOKEN, ACTION_VIEW_TOKENS, ACTION_CHANGE_TOKENS),

@@ -1,5 +1,5 @@
 obj-y += kv_log.o receipt.o receipt_print.o kv_rocksdb.o journal.o receipt_block.o receipt_index.o recent.o counters.o migrate.o commit.o
-obj-y += writer.o reader.o spend.o recovery.o disk_posix.o store.o records.o sealed.o sealed_letters.o
+obj-y += writer.o reader.o spend.o ledger.o ledger_read.o ledger_check.o recovery.o disk_posix.o store.o records.o sealed.o sealed_letters.o
 obj-y += check.o
 test-y += store_test
 test-y += receipt_test journal_test

@@ -463,6 +463,18 @@ int64_t commit_spend_nusd(
 	return sum;
 }
 
+int64_t commit_total_nusd(struct commit *commit, struct slice key)
+{
+	const struct counter *counter;
+	int64_t total_nusd;
+
+	pthread_mutex_lock(&commit->counting);
+	counter = counters_find(commit->counters, key);
+	total_nusd = counter ? counter->spend_nusd : 0;
+	pthread_mutex_unlock(&commit->counting);
+	return total_nusd;
+}
+
 size_t commit_bytes(const struct commit *commit)
 {
 	return commit->block_bytes;

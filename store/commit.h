@@ -44,6 +44,7 @@ int commit_copy_recents(const struct commit *commit, struct recents *recents); /
 /* Of the receipts of those days, the committed ones and the pending group's. Any thread. `name`: as counters_day_key(). */
 int64_t commit_spend_nusd(
 	struct commit *commit, enum counter_dimension dimension, struct slice name, uint32_t from_day, uint32_t to_day);
+int64_t commit_total_nusd(struct commit *commit, struct slice key); /* of a counter without a day */
 size_t commit_bytes(const struct commit *commit); /* of the last group's block */
 
 /* Where the database has got to in the journal of that generation; 0 when it knows none. -EIO. */

@@ -52,7 +52,7 @@ struct counters {
 const char *counter_dimension_name(enum counter_dimension dimension)
 {
 	static const char *const names[COUNTER_DIMENSIONS] = { "?", "total", "day", "workspace", "team", "key", "provider",
-							       "model", "tag", "endpoint", "project" };
+							       "model", "tag", "endpoint", "project", "hosted" };
 
 	return dimension < COUNTER_DIMENSIONS ? names[dimension] : names[0];
 }
@@ -429,6 +429,8 @@ void counters_add(struct counters *counters, const struct receipt *receipt)
 	if (receipt->model.data)
 		add(counters, COUNTER_MODEL, &receipt->model, 1, receipt);
 	add_endpoint(counters, receipt);
+	if (receipt->hosted)
+		add(counters, COUNTER_HOSTED, &receipt->workspace, 1, receipt);
 	for (unsigned i = 0; i < receipt->tag_count; i++) {
 		const struct slice tag[3] = { receipt->workspace, receipt->tags[i].name, receipt->tags[i].value };
 

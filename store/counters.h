@@ -1,6 +1,6 @@
 /*
  * Running totals over all receipts: of everything, of each day, workspace, team, key, provider, model, tag, endpoint and
- * project, and of each of these in each day (UTC, when the request was received). The
+ * project, of what hosted models cost a workspace, and of each of these in each day (UTC, when the request was received). The
  * writer is their only writer; it adds up each group in memory and now and then writes one absolute row for each total that was
  * touched since, with the number of the block up to which they add up (commit.h). A start adds what lies behind that block, so
  * that a crash can neither lose nor double a count.
@@ -21,7 +21,9 @@
 
 enum counter_dimension {
 	COUNTER_TOTAL = 1, COUNTER_DAY, COUNTER_WORKSPACE, COUNTER_TEAM, COUNTER_KEY, COUNTER_PROVIDER, COUNTER_MODEL,
-	COUNTER_TAG, COUNTER_ENDPOINT, COUNTER_PROJECT, COUNTER_DIMENSIONS,
+	COUNTER_TAG, COUNTER_ENDPOINT, COUNTER_PROJECT,
+	COUNTER_HOSTED, /* what a workspace paid from its balance */
+	COUNTER_DIMENSIONS,
 };
 enum { COUNTER_OF_DAY = 0x80 };
 

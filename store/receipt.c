@@ -20,7 +20,8 @@ enum record_flags {
 	RECORD_HAS_SCORE = 2,
 	RECORD_ESTIMATED = 4,
 	RECORD_CLIENT_GONE = 8,
-	RECORD_FLAGS_ALL = 15,
+	RECORD_HOSTED = 16,
+	RECORD_FLAGS_ALL = 31,
 };
 
 /*
@@ -228,6 +229,7 @@ int receipt_encode(const struct receipt *receipt, char *record, size_t capacity)
 	flags |= receipt->has_score ? RECORD_HAS_SCORE : 0;
 	flags |= receipt->tokens_estimated ? RECORD_ESTIMATED : 0;
 	flags |= receipt->client_gone ? RECORD_CLIENT_GONE : 0;
+	flags |= receipt->hosted ? RECORD_HOSTED : 0;
 	pack_u8(&p, RECORD_VERSION);
 	pack_bytes(&p, receipt->request_id.bytes, sizeof(receipt->request_id.bytes));
 	pack_u64(&p, receipt->wall_ns);
@@ -262,6 +264,7 @@ int receipt_decode(struct slice record, struct receipt *receipt)
 	receipt->has_score = flags & RECORD_HAS_SCORE;
 	receipt->tokens_estimated = flags & RECORD_ESTIMATED;
 	receipt->client_gone = flags & RECORD_CLIENT_GONE;
+	receipt->hosted = flags & RECORD_HOSTED;
 	receipt->api = (enum receipt_api)api;
 	unpack_numbers(&u, receipt);
 	unpack_texts(&u, receipt);

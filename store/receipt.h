@@ -55,6 +55,7 @@ struct receipt {
 	int64_t provider_cost_nusd, platform_fee_nusd, savings_nusd;
 	uint64_t free_tokens;
 	struct slice cache_status; /* "miss", "hit", "semantic", "bypass" */
+	bool hosted;               /* paid from the workspace's balance */
 	bool client_gone;          /* the client left before the end */
 	struct slice client_certificate; /* who the client proved to be (tls/identity.h); NULL data: none was asked for */
 	unsigned candidate_count, attempt_count, tag_count;

@@ -11,6 +11,7 @@
 enum record_table {
 	RECORDS_AUDIT = 'a',
 	RECORDS_KEYS = 'k',
+	RECORDS_LEDGER = 'l', /* and 'r': rows of the ledger's own (ledger.h) */
 	RECORDS_TOKENS = 'o',
 	RECORDS_TEAMS = 't',
 	RECORDS_WORKSPACES = 'w',

@@ -10,6 +10,7 @@
 
 #include "store/disk.h"
 #include "store/reader.h"
+#include "store/ledger.h"
 #include "store/recovery.h"
 #include "store/spend.h"
 #include "store/store_internal.h"
@@ -95,6 +96,14 @@ int64_t store_spend_nusd(const struct store *store, enum counter_dimension dimen
 	size_t size = counters_key(key, dimension, first, second);
 
 	return size ? commit_spend_nusd(store->commit, dimension, slice_of(key + 2, size - 2), from_day, to_day) : 0;
+}
+
+int64_t store_total_nusd(const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second)
+{
+	char key[COUNTER_KEY_BYTES_MAX];
+	size_t size = counters_key(key, dimension, first, second);
+
+	return size ? commit_total_nusd(store->commit, slice_of(key, size)) : 0;
 }
 
 static int open_threads(struct store *store, const struct store_options *options, char *why, size_t why_bytes)
@@ -213,6 +222,8 @@ static void on_query_at_reader(struct letter *letter)
 
 	if (query->kind == STORE_QUERY_SPEND)
 		spend_answer(store->kv, query);
+	else if (query->kind == STORE_QUERY_BALANCE || query->kind == STORE_QUERY_TRANSACTIONS)
+		ledger_answer(store->kv, query);
 	else
 		reader_answer(store->kv, query);
 	letter->open = on_answered;
@@ -223,7 +234,7 @@ static void on_query_at_writer(struct letter *letter)
 {
 	struct store *store = query_of(letter)->store;
 
-	if (query_of(letter)->kind == STORE_QUERY_SPEND)
+	if (query_of(letter)->kind >= STORE_QUERY_SPEND) /* they read the counters' rows */
 		writer_run_counters(&store->writer);
 	else
 		writer_run(&store->writer);

@@ -56,7 +56,7 @@ int store_append(struct store *store, struct shard *shard, const struct receipt 
 bool store_writable(const struct store *store);
 
 /* Queries run on the reader thread; the letter comes back to `shard`, where done() runs. The query's memory is its owner's. */
-enum store_query_kind { STORE_QUERY_BY_ID, STORE_QUERY_LIST, STORE_QUERY_SPEND };
+enum store_query_kind { STORE_QUERY_BY_ID, STORE_QUERY_LIST, STORE_QUERY_SPEND, STORE_QUERY_BALANCE, STORE_QUERY_TRANSACTIONS };
 enum store_query_fallback { STORE_FALLBACK_ANY, STORE_FALLBACK_USED, STORE_FALLBACK_UNUSED };
 
 struct store_query {
@@ -119,6 +119,9 @@ void store_sealed_fini(struct store_sealed *sealed);
 /* What the start found of a key, of a team (workspace, team) or of a workspace; NULL: no calls. Any thread. */
 const struct recent *store_recent(
 	const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second);
+
+/* The same of all receipts, without a day. */
+int64_t store_total_nusd(const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second);
 
 /* What the receipts of those days (UTC, since 1970) of a key, team or workspace came to, so far as they are committed. Any
  * thread but a shard's: it may read the database. */

@@ -5,7 +5,7 @@
 #include "core/kconfig.h"
 #include "route/gateway_tls.h"
 #include "route/settings.h"
-#include "store/store.h"
+#include "store/ledger.h"
 #include "tools/cli.h"
 
 #include <errno.h>
@@ -16,14 +16,17 @@
 static const char help[] =
 	"usage: tollgate check -c FILE\n"
 	"       tollgate check --receipts -d DATA_DIR\n"
+	"       tollgate check --ledger -d DATA_DIR\n"
 	"\n"
 	"The first reads a configuration and prints everything that is wrong with it, each as\n"
 	"FILE:LINE:COLUMN: message.\n"
 	"The second reads the receipts of a gateway that does not run, and verifies their hash chain,\n"
 	"indexes and sums.\n"
+	"The third reads what was paid into the workspaces' balances: numbers, sums, and what is left by the receipts.\n"
 	"\n"
 	"  -c, --config FILE    the configuration (YAML)\n"
 	"      --receipts       verify receipts\n"
+	"      --ledger         verify the ledger\n"
 	"  -d, --data-dir DIR   where they are: data_dir of the configuration\n"
 	"  -h, --help           this text\n"
 	"\n"
@@ -31,7 +34,7 @@ static const char help[] =
 
 struct check {
 	const char *config_path, *data_dir;
-	bool receipts;
+	bool receipts, ledger;
 };
 
 struct reader {
@@ -116,6 +119,15 @@ static int check_receipts(const char *data_dir)
 	return rc == 0 ? CLI_DONE : CLI_FAILED;
 }
 
+static int check_ledger(const char *data_dir)
+{
+	int rc = ledger_check(data_dir, say, NULL);
+
+	if (rc < 0)
+		fprintf(stderr, "tollgate check: %s: %s\n", data_dir, strerror(-rc));
+	return rc == 0 ? CLI_DONE : CLI_FAILED;
+}
+
 /* 0: go on; 1: help was asked for; -1: wrong, and said so. */
 static int read_options(struct check *check, int argc, char **argv)
 {
@@ -123,6 +135,7 @@ static int read_options(struct check *check, int argc, char **argv)
 		{"config", required_argument, NULL, 'c'},
 		{"data-dir", required_argument, NULL, 'd'},
 		{"receipts", no_argument, NULL, 'r'},
+		{"ledger", no_argument, NULL, 'l'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -136,6 +149,9 @@ static int read_options(struct check *check, int argc, char **argv)
 		case 'd':
 			check->data_dir = optarg;
 			break;
+		case 'l':
+			check->ledger = true;
+			break;
 		case 'r':
 			check->receipts = true;
 			break;
@@ -147,8 +163,9 @@ static int read_options(struct check *check, int argc, char **argv)
 			return -1;
 		}
 	}
-	/* One of the two, and only with what belongs to it. */
-	if (optind != argc || check->receipts != !!check->data_dir || check->receipts == !!check->config_path) {
+	/* One of the three, and only with what belongs to it. */
+	if (optind != argc || (check->receipts || check->ledger) != !!check->data_dir || (check->receipts && check->ledger) ||
+		!!check->data_dir == !!check->config_path) {
 		fputs(help, stderr);
 		return -1;
 	}
@@ -162,5 +179,7 @@ int cli_check(int argc, char **argv)
 
 	if (rc != 0)
 		return rc < 0 ? CLI_USAGE : CLI_DONE;
+	if (check.ledger)
+		return check_ledger(check.data_dir);
 	return check.receipts ? check_receipts(check.data_dir) : check_config(check.config_path);
 }

@@ -48,7 +48,7 @@ static void test_windows(void **state)
 
 static struct budget_scope scope_of(struct budget_meter *meter, int64_t daily, int64_t weekly, int64_t monthly)
 {
-	return (struct budget_scope){meter, {daily, weekly, monthly}, BUDGET_KEY};
+	return (struct budget_scope){.meter = meter, .limits_nusd = {daily, weekly, monthly}, .place = BUDGET_KEY};
 }
 
 static void test_fits(void **state)
@@ -127,6 +127,30 @@ static void test_bring_back(void **state)
 	assert_true(budget_left(&scope, 1, DAY) == 10);
 }
 
+/* A balance has no windows, and only what is paid in makes it larger: each transaction once, in whatever order they come. */
+static void test_balance(void **state)
+{
+	struct balance_meter balance = {0};
+	struct budget_scope scope = {.place = BUDGET_BALANCE, .balance = &balance};
+	struct budget_refusal refusal;
+
+	(void)state;
+	assert_false(budget_fits(&scope, 1, DAY, 1, &refusal));
+	assert_true(refusal.place == BUDGET_BALANCE && refusal.limit_nusd == 0);
+	balance_credit(&balance, 2, 150);
+	balance_credit(&balance, 1, 100);
+	balance_credit(&balance, 2, 150);
+	assert_true(budget_left(&scope, 1, DAY) == 150);
+	budget_reserve(&scope, 1, DAY, 100);
+	assert_false(budget_fits(&scope, 1, DAY + 400, 51, &refusal));
+	assert_true(refusal.reserved_nusd == 100);
+	budget_settle(&scope, 1, DAY, 100, 30);
+	assert_true(budget_left(&scope, 1, DAY + 1) == 120 && balance.reserved_nusd == 0);
+	budget_settle(&scope, 1, DAY, 0, 500); /* more than there is: booked, and blocks */
+	assert_true(budget_left(&scope, 1, DAY) == 0);
+	assert_true(budget_fits(&scope, 1, DAY, 0, &refusal));
+}
+
 /* Calls that begin and end in any order, each within what it reserved. */
 static void test_never_over(void **state)
 {
@@ -179,6 +203,7 @@ int main(void)
 		cmocka_unit_test(test_overrun),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_bring_back),
+		cmocka_unit_test(test_balance),
 		cmocka_unit_test(test_never_over),
 	};
 

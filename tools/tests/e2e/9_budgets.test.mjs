@@ -272,6 +272,125 @@ const spending = {
   },
 };
 
+const pay = async (world, workspace, what, body) => {
+  const answer = await fetch(`${world.base}/admin/workspaces/${workspace}/${what}`,
+    { method: "POST", headers: { ...admin.headers, "content-type": "application/json" }, body: JSON.stringify(body) });
+  return { status: answer.status, ...(await answer.json()) };
+};
+const transactions = async (world) =>
+  (await (await fetch(`${world.base}/admin/workspaces/tenant/transactions?limit=1000`, admin)).json()).data;
+
+// Hosted models: paid from the workspace's balance, which only what is paid in makes larger.
+const ledger = {
+  name: "balances",
+  async open(build) {
+    const dataDir = temporaryFolder(), mock = await startMock(build), port = await freePort();
+    const config = configuration({
+      port, mockPort: mock.port, dataDir: path.join(dataDir, "data"), shards: 2,
+      extraModels: `  - { id: own/hosted, provider: mock, upstream_model: mock, hosted: true, price: { input: 1, output: 10 } }
+  - { id: own/streamed, provider: mock, upstream_model: mock-events-1000-paced-20, hosted: true, price: { input: 1, output: 10 } }
+`,
+      extra: `  - { name: tenant, secret: tenant-key, workspace: tenant }
+  - { name: bound, secret: bound-key, workspace: tenant, budget: { daily_usd: 0.001 } }
+workspaces: [{ id: tenant, platform_fee_percent: 10 }]
+`,
+    });
+    const world = { build, mock, dataDir, base: `http://127.0.0.1:${port}`, start: () => startGateway(build, { dataDir, config }) };
+    world.gateway = await world.start();
+    return Object.assign(world, {
+      close: async () => {
+        await world.gateway.stop();
+        await mock.stop();
+        fs.rmSync(dataDir, { recursive: true, force: true });
+      },
+    });
+  },
+  tests: {
+    async "without a balance a hosted model is refused, and others are not"(world) {
+      const refused = await call(world, "tenant-key", { model: "pr/hosted" });
+      assert.equal(refused.status, 402, refused.text);
+      assert.equal(refused.error.type, "insufficient_balance");
+      assert.match(refused.error.message, /of 0 USD paid in/);
+      assert.equal((await call(world, "tenant-key")).status, 200);
+    },
+
+    async "deposits: durable, in force at once, each reference once"(world) {
+      const first = await pay(world, "tenant", "deposits", { amount_usd: 0.02, reference: "inv-1", note: "first" });
+      assert.equal(first.status, 201);
+      assert.deepEqual([first.id, first.type, first.amount_usd, first.credited_usd], ["txn_1", "deposit", 0.02, 0.02]);
+      const again = await pay(world, "tenant", "deposits", { amount_usd: 0.02, reference: "inv-1" });
+      assert.deepEqual([again.status, again.id, again.repeated, again.credited_usd], [200, "txn_1", true, 0.02]);
+      const refund = await pay(world, "tenant", "refunds", { amount_usd: "0.000000001" });
+      assert.deepEqual([refund.status, refund.id, refund.credited_usd], [201, "txn_2", 0.020000001]);
+      const answer = await call(world, "tenant-key", { model: "pr/hosted", max_tokens: 10 });
+      assert.equal(answer.status, 200, answer.text);
+      assert.equal(answer.header("x-gateway-decision"), "own/hosted");
+      const balance = await (await fetch(`${world.base}/v1/balance`, { headers: { authorization: "Bearer tenant-key" } })).json();
+      assert.equal(nusd(balance.used_usd), nusd(answer.cost));
+      assert.equal(nusd(balance.balance_usd), 20000001 - nusd(answer.cost));
+    },
+
+    async "what is wrong with a deposit changes nothing"(world) {
+      for (const [body, param] of [[{}, "amount_usd"], [{ amount_usd: -1 }, "amount_usd"], [{ amount_usd: "1e3" }, "amount_usd"],
+        [{ amount_usd: 0.0000000001 }, "amount_usd"], [{ amount_usd: 1, note: 5 }, "note"], [{ amount_usd: 1, reference: "" }, "reference"],
+        [{ amount_usd: 2000000000 }, "amount_usd"]]) {
+        const answer = await pay(world, "tenant", "deposits", body);
+        assert.equal(answer.status, 400, JSON.stringify(body));
+        assert.equal(answer.error.param, param);
+      }
+      assert.equal((await pay(world, "nobody", "deposits", { amount_usd: 1 })).status, 404);
+      assert.equal((await fetch(`${world.base}/admin/workspaces/tenant/deposits`, { method: "POST", body: "{}" })).status, 401);
+      assert.equal((await transactions(world)).filter((one) => one.type !== "usage").length, 2);
+    },
+
+    async "a key's budget holds besides"(world) {
+      expectOver(await call(world, "bound-key", { model: "own/hosted", max_tokens: 100 }), "daily", /of this API key/);
+      assert.equal((await call(world, "bound-key", { model: "own/hosted", max_tokens: 5 })).status, 200);
+    },
+
+    async "a stream ends with length when the balance does"(world) {
+      await pay(world, "tenant", "deposits", { amount_usd: 0.01 });
+      const answer = await call(world, "tenant-key", { model: "own/streamed", max_tokens: undefined, stream: true });
+      assert.equal(answer.status, 200, answer.text);
+      assert.match(answer.text, /"finish_reason":"length"/);
+      assert.ok(answer.text.endsWith("data: [DONE]\n\n"));
+    },
+
+    async "at once, over SIGKILL: never below nothing, and the sum of its transactions"(world) {
+      await pay(world, "tenant", "deposits", { amount_usd: 0.02 });
+      let answered = 0;
+      const one = async () => {
+        try {
+          while ((await call(world, "tenant-key", { model: "own/hosted", max_tokens: 20 })).status === 200) answered++;
+        } catch {
+          // the gateway is gone
+        }
+      };
+      let clients = Array.from({ length: 16 }, one);
+      await eventually(() => answered > 10, "some were answered");
+      await world.gateway.kill();
+      await Promise.all(clients);
+      world.gateway = await world.start();
+      clients = Array.from({ length: 16 }, one);
+      await Promise.all(clients);
+      const balance = await (await fetch(`${world.base}/admin/workspaces/tenant/balance`, admin)).json();
+      assert.ok(balance.balance_usd >= 0 && balance.balance_usd < 0.001, JSON.stringify(balance));
+      const sum = (await transactions(world)).reduce((all, { amount_usd }) => all + nusd(amount_usd), 0);
+      assert.equal(sum, nusd(balance.balance_usd));
+      const receipts = await receiptsOf(world, (each) => each.execution.model?.startsWith("own/"));
+      assert.equal(total(receipts), nusd(balance.used_usd));
+    },
+
+    async "check --ledger proves it, offline"(world) {
+      await world.gateway.stop();
+      const good = await run(`${world.build}/tollgate`, ["check", "--ledger", "-d", path.join(world.dataDir, "data")]);
+      assert.equal(good.code, 0, good.stdout);
+      assert.match(good.stdout, /workspace tenant: 4 transactions, 50000001 nano-USD credited, \d+ used, balance \d+\n4 transactions of 1 workspaces: sound/);
+      world.gateway = await world.start();
+    },
+  },
+};
+
 // A day's spend is the sum of its receipts, whatever ends the process.
 const restarting = {
   name: "budgets over restarts",
@@ -347,5 +466,6 @@ export const suites = [
   { name: "budgets, 1 shard", open: (build) => openWorld(build, { extra: keys, extraModels }), tests },
   { name: "budgets, 2 shards", open: async (build) => Object.assign(await openWorld(build, { extra: keys, extraModels, shards: 2 }), { shards: 2 }), tests },
   { name: "spend", open: (build) => openWorld(build, { extra: keys, extraModels, shards: 2 }), tests: spending },
+  ledger,
   restarting,
 ];
