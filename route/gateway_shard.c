@@ -425,7 +425,7 @@ void gateway_shard_abort(struct gateway_shard *gs)
 static int open_parts(struct gateway_shard *gs, const struct settings *settings, char *why, size_t why_bytes)
 {
 	struct http_server_options options = server_options(gs, settings);
-	int err;
+	int err = 0;
 
 	gs->event_joined = calloc(1, GATEWAY_STREAM_EVENT_BYTES + BUFFER_PADDING_BYTES);
 	gs->event_written = malloc(GATEWAY_STREAM_WRITTEN_BYTES);
