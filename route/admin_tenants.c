@@ -82,6 +82,7 @@ static void note_actor(struct exchange *e, struct tenancy_actor *actor)
 	actor->id = slice_of_string(token ? token->id : NULL);
 	actor->name = slice_of_string(token ? token->name : NULL);
 	actor->request_id = slice_of(e->id_text, sizeof(e->id_text));
+	actor->client_certificate = e->client_certificate;
 	client_address_print(e->client, &address);
 }
 

@@ -51,6 +51,7 @@ struct tenancy_actor { /* who asks; NULL data: the master key */
 	struct slice id, name;
 	enum admin_role role;
 	struct slice request_id;
+	struct slice client_certificate; /* NULL data: none was asked for */
 	char address[TENANCY_ADDRESS_BYTES];
 };
 

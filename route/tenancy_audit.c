@@ -31,6 +31,10 @@ static void print_actor(const struct tenancy_actor *actor, struct text *json)
 	text_json_or_null(json, actor->name);
 	text_literal(json, ",\"role\":");
 	text_json(json, slice_of_string(role_name(actor->role)));
+	if (actor->client_certificate.data) {
+		text_literal(json, ",\"client_certificate\":");
+		text_json(json, actor->client_certificate);
+	}
 	text_literal(json, "},\"address\":");
 	text_json(json, slice_of_string(actor->address));
 	text_literal(json, ",\"request_id\":");

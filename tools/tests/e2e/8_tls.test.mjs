@@ -235,7 +235,7 @@ const tests = {
       "failures by cause in the metrics");
   },
 
-  async "a client certificate's holder is on the receipt and in the access log"(world) {
+  async "a client certificate's holder is on the receipt, in the access log and in the audit log"(world) {
     const who = /^Hash=[0-9a-f]{64};Subject="CN=client";DNS="client"$/;
     const call = (port, ...args) => curl(world, "--resolve", `soon.test:${port}:127.0.0.1`, "-H", `authorization: Bearer ${KEY}`, "-H", "content-type: application/json",
       "-d", JSON.stringify(chat("test/mock")), ...args);
@@ -250,6 +250,13 @@ const tests = {
     assert.ok(!("client_certificate" in stranger));
     const line = await eventually(() => world.gateway.child.output().split("\n").find((one) => one.includes(known.request_id)), "the access log");
     assert.match(JSON.parse(line).client_certificate, who);
+
+    const admin = ["-H", `authorization: Bearer ${MASTER_KEY}`, "-H", "content-type: application/json"];
+    const made = await curl(world, "--resolve", `soon.test:${world.strictPort}:127.0.0.1`, "--cert", world.at("client.pem"), "--key", world.at("client.key"),
+      ...admin, "-d", JSON.stringify({ name: "made with a certificate" }), `https://soon.test:${world.strictPort}/admin/keys`);
+    const { data } = JSON.parse((await curl(world, ...admin, `http://127.0.0.1:${world.port}/admin/audit?object=${JSON.parse(made.stdout).id}`)).stdout);
+    assert.equal(data.length, 1, made.stdout);
+    assert.match(data[0].actor.client_certificate, who);
   },
 
   async "the client commands over https: who is trusted, and why not"(world) {
