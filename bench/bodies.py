@@ -7,6 +7,7 @@ PROMPT_BYTES = 200_000
 CHAT = "/v1/chat/completions"
 SMALL, PROMPT, EMBEDDINGS = "small", "prompt-200k", "embeddings"
 EVENTS_UNPACED, EVENTS_20MS, EVENTS_50MS = "events", "events-20ms", "events-50ms"
+EVENTS_LONG = "events-long"
 
 # The simulator does what a model's name says.
 MODELS = {
@@ -16,6 +17,7 @@ MODELS = {
     EVENTS_UNPACED: f"mock-events-{EVENTS}",
     EVENTS_20MS: f"mock-events-{EVENTS}-paced-20",
     EVENTS_50MS: f"mock-events-{EVENTS}-paced-50",
+    EVENTS_LONG: "mock-events-100000",
 }
 TEXT = "The quick brown fox jumps over the lazy dog, and the dog, being lazy, lets it pass without a word. "
 

@@ -1,4 +1,5 @@
-"""Memory: what an idle client connection costs, and whether a million requests make the gateway larger.
+"""Memory: what an idle client connection costs, and whether a million requests make the gateway larger; what a rush of long
+prompts leaves, and what a stream costs whose client does not read.
 
 Resident memory of the whole process (of nginx its one worker); what the kernel keeps for a socket is not in it. Each
 idle connection has served one request, GET /v1/models: it is authenticated and answered like a call, but leaves no
@@ -10,6 +11,7 @@ import os
 import socket
 import time
 
+import bodies
 from bodies import SMALL
 from field import KEY, Field
 from programs import allow_files, rss_all_kib, say
@@ -21,6 +23,10 @@ CONNECTIONS = 64
 GROWTH_AT = [100_000, 500_000, 1_000_000]
 # nginx closes idle connections once fewer than a sixteenth of its connections are free.
 PEER_CONNECTIONS = IDLE_CONNECTIONS + IDLE_CONNECTIONS // 8 + 200
+
+RUSH_CONNECTIONS, RUSH_REQUESTS = 1000, 3000
+STALLED_STREAMS = 50
+STALLED_S = 3        # until they have all that is coming
 
 REQUEST = (f"GET /v1/models HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\n\r\n").encode()
 
@@ -97,6 +103,34 @@ def growth(field):
     return rows
 
 
+def rush(field):
+    """Of long prompts, all connections at once; then what is left of it."""
+    pids, port = field.pids["tollgate"], field.ports["tollgate"]["request"]
+    before = rss_all_kib(pids)
+    result = field.loadgen(port, bodies.PROMPT, RUSH_CONNECTIONS, ["--requests", str(RUSH_REQUESTS)])
+    settle(field, "tollgate")
+    return {"before_kib": before, "after_kib": rss_all_kib(pids),
+            "errors": result["requests"] - result["statuses"].get("200", 0)}
+
+
+def stalled(field):
+    """Streams of 20 MB each, of which nobody reads a byte."""
+    pids, port = field.pids["tollgate"], field.ports["tollgate"]["event"]
+    body = bodies.body(bodies.EVENTS_LONG).encode()
+    head = (f"POST {bodies.CHAT} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {KEY}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n").encode()
+    before = rss_all_kib(pids)
+    with contextlib.ExitStack() as clients:
+        for _ in range(STALLED_STREAMS):
+            client = clients.enter_context(socket.socket())
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.connect(("127.0.0.1", port))
+            client.sendall(head + body)
+        time.sleep(STALLED_S)
+        after = rss_all_kib(pids)
+    return {"streams": STALLED_STREAMS, "bytes_per_stream": (after - before) * 1024 / STALLED_STREAMS}
+
+
 def measure(build, programs, directory, targets):
     allow_files(IDLE_CONNECTIONS)
     report = {"idle_connections": IDLE_CONNECTIONS, "idle": {}, "growth": []}
@@ -108,6 +142,9 @@ def measure(build, programs, directory, targets):
     if "tollgate" in targets:
         say(f"memory: tollgate, {GROWTH_AT[-1]} requests")
         report["growth"] = growth(field)
+        say("memory: tollgate, long prompts at once, streams that nobody reads")
+        report["rush"] = rush(field)
+        report["stalled"] = stalled(field)
     return report
 
 
@@ -126,3 +163,9 @@ def print_table(report):
         print(f"tollgate after {row['requests']:>9} requests: {row['rss_kib']} KiB ({grown:+d}), {row['errors']} errors")
         if row["errors"]:
             print(f"not all went well: by status {row['statuses']}, connections {row['connection_errors']}")
+    if "rush" in report:
+        print(f"tollgate before and after {RUSH_REQUESTS} prompts of {bodies.PROMPT_BYTES} bytes on {RUSH_CONNECTIONS} "
+              f"connections: {report['rush']['before_kib']}, {report['rush']['after_kib']} KiB, "
+              f"{report['rush']['errors']} errors (a busy machine connects too late)")
+        print(f"tollgate, a stream that nobody reads, of {report['stalled']['streams']}: "
+              f"{report['stalled']['bytes_per_stream']:.0f} bytes")

@@ -134,6 +134,30 @@ static void members_are_found_by_unescaped_key(void **state)
 	json_parser_close(p);
 }
 
+/* A text is written when it is asked for, wherever that is, and leaves its neighbours alone. */
+static void escaped_texts_lie_apart(void **state)
+{
+	static const char *const texts[] = { "\n", "a\"b", "\xf0\x9f\x98\x80", "plain", "\xc3\xa9/", "\xe2\x82\xac\\", "\t\b\f\r" };
+	static const unsigned orders[][COUNT(texts)] = { { 0, 1, 2, 3, 4, 5, 6 }, { 6, 5, 4, 3, 2, 1, 0 }, { 3, 0, 6, 1, 5, 2, 4 } };
+	struct slice document = padded(SLICE("[\"\\n\",\"a\\\"b\",\"\\ud83d\\uDE00\",\"plain\",\"\\u00e9\\/\",\"\\u20AC\\\\\","
+					     "\"\\t\\b\\f\\r\",{\"\\u006b\":\"\\u006b\"}]"));
+	struct json_parser *p = open_parser();
+	struct json_error error;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(orders); i++) {
+		assert_int_equal(json_parse(p, document, &error), 0);
+		for (unsigned round = 0; round < 2; round++)
+			for (size_t at = 0; at < COUNT(texts); at++)
+				assert_slice(json_string(p, orders[i][at] + 1), texts[orders[i][at]]);
+		for (unsigned at = 0; at < COUNT(texts); at++)
+			assert_slice(json_string(p, at + 1), texts[at]);
+		assert_slice(json_string(p, json_member(p, COUNT(texts) + 1, SLICE("k"))), "k");
+	}
+	free((void *)(uintptr_t)document.data);
+	json_parser_close(p);
+}
+
 static void integers_are_whole_and_fit(void **state)
 {
 	static const struct { const char *text; bool whole; int64_t value; } table[] = {
@@ -406,6 +430,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_know_their_bytes),
 		cmocka_unit_test(members_are_found_by_unescaped_key),
+		cmocka_unit_test(escaped_texts_lie_apart),
 		cmocka_unit_test(integers_are_whole_and_fit),
 		cmocka_unit_test(duplicates_are_seen),
 		cmocka_unit_test(faults_are_located),
