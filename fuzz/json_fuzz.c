@@ -1,11 +1,13 @@
 /*
  * Fuzzes the JSON view and its edits. Whatever comes, parser and locator agree on whether it is a document and where
  * it is not; values lie inside it; strings come back from being written. Then values all over the document are
- * replaced, removed and inserted as drawn, and what comes out must be the document with just these edits.
+ * replaced, removed and inserted as drawn, and what comes out must be the document with just these edits. The estimate
+ * of its tokens reads the same bytes.
  *
  * An input: a byte that seeds the edits, then the document.
  */
 #include "fuzz/document.h"
+#include "proto/estimate.h"
 #include "proto/json_error.h"
 
 enum deed { KEPT, REMOVED, REPLACED, INSERTED_INTO };
@@ -140,6 +142,21 @@ static void fuzz_edits(const struct json_parser *p, uint8_t seed)
 	json_parser_close(editing.again);
 }
 
+/* Whatever the bytes are: read to their end and no further, and no more tokens than they can hold. */
+static void fuzz_estimate(struct slice bytes)
+{
+	enum { FRAME_TOKENS = 3, MEDIA_TOKENS = 765 };
+	char *exact = malloc(bytes.size ? bytes.size : 1);
+	uint64_t tokens;
+
+	assert(exact);
+	if (bytes.size)
+		memcpy(exact, bytes.data, bytes.size);
+	tokens = estimate_request(slice_of(exact, bytes.size));
+	assert(tokens >= FRAME_TOKENS && tokens <= FRAME_TOKENS + bytes.size * MEDIA_TOKENS);
+	free(exact);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = { data, data + size };
@@ -159,6 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	result = json_parse(p, bytes, &error);
 	assert(result == json_explain(bytes, &explained));
 	assert(error.offset == explained.offset && error.offset <= bytes.size);
+	fuzz_estimate(bytes);
 	if (result == 0)
 		fuzz_edits(p, seed);
 	free(document);

@@ -25,3 +25,5 @@ http_server_test-y := tests/server_world.o
 http_server_end_test-y := tests/server_world.o
 test-y += http_server_socket_test
 obj-y += http_llhttp.o
+obj-y += estimate.o
+test-y += estimate_test

@@ -172,6 +172,7 @@ struct exchange {
 	/* What it came to. */
 	struct usage usage;
 	bool usage_known;
+	uint64_t prompt_estimate; /* 0: not made */
 	struct cost cost;
 	char finish_reason[32];
 	unsigned finish_reason_size;

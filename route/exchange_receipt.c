@@ -1,6 +1,7 @@
 /* What an exchange came to: usage and cost, the receipt, and the same told to the client in headers and summaries. */
 #include "route/exchange.h"
 
+#include "proto/estimate.h"
 #include "route/client_address.h"
 #include "route/service.h"
 
@@ -22,7 +23,9 @@ void exchange_settle_usage(struct exchange *e)
 
 	if (!e->usage_known) {
 		e->usage = (struct usage){.estimated = true};
-		e->usage.prompt_tokens = estimate(e->request ? e->request->body.size : 0);
+		if (e->request && !e->prompt_estimate)
+			e->prompt_estimate = estimate_request(e->request->body);
+		e->usage.prompt_tokens = e->prompt_estimate;
 		e->usage.completion_tokens = estimate(e->output_bytes);
 	}
 	/* A provider that counts nothing for what it sent is not believed. */

@@ -238,6 +238,7 @@ const tests = {
         const receipt = await receiptOf(world, response.headers.get("x-request-id"));
         assert.equal(receipt.execution.tokens.estimated, true, `${name} ${stream}`);
         assert.ok(receipt.execution.tokens.completion > 0);
+        assert.equal(receipt.execution.tokens.prompt, 9, `${name} ${stream}`); // its words, and their frame
       }
   },
 
