@@ -156,6 +156,11 @@ static int read_subject(const struct json_parser *p, enum openai_api api, struct
 {
 	if (api == OPENAI_CHAT)
 		return read_messages(p, problem);
+	/* A template of the provider's may need no input; a conversation that goes on does. */
+	if (api == OPENAI_RESPONSES && !is_given(p, json_member(p, 0, SLICE("input"))) &&
+		is_given(p, json_member(p, 0, SLICE("prompt"))) &&
+		!is_given(p, json_member(p, 0, SLICE("previous_response_id"))))
+		return 0;
 	if (api == OPENAI_COMPLETIONS)
 		return read_input(p, SLICE("prompt"), SLICE("Send the text to complete in 'prompt'."),
 			SLICE("'prompt' has to be a string or an array."), problem);

@@ -1,6 +1,6 @@
 /*
- * The Responses API, what is common to its parts, and where both sides speak it: reading and editing requests, the figures
- * of answers, and the events of a provider's stream, of which only what the gateway needs to know is looked at.
+ * The Responses API, what is common to its parts, and where both sides speak it: reading and editing requests, the
+ * figures of answers, and the events of a provider's stream, of which only what the gateway needs to know is looked at.
  */
 #include "proto/responses.h"
 

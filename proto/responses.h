@@ -1,10 +1,10 @@
 /*
- * OpenAI's Responses API: a dialect of clients, bridged over the form of a chat to providers that lack it, and edited where
- * the provider speaks it itself. What has no type here is OpenAI's (proto/openai.h), which the exchange knows.
+ * OpenAI's Responses API: a dialect of clients, bridged over the form of a chat to providers that lack it, and edited
+ * where the provider speaks it itself. What has no type here is OpenAI's (proto/openai.h), which the exchange knows.
  *
- * A bridged answer is of the gateway's making: its id and those of its items are made from the request's own id. Thinking
- * goes out as the summary of a reasoning item; what its provider wants back with it (a signature, redacted data) is the
- * item's encrypted_content, behind a mark by which it is known when a client sends it back.
+ * A bridged answer is of the gateway's making: its id and those of its items are made from the request's own id.
+ * Thinking goes out as the summary of a reasoning item; what its provider wants back with it (a signature, redacted
+ * data) is the item's encrypted_content, behind a mark by which it is known when a client sends it back.
  */
 #ifndef PROTO_RESPONSES_H
 #define PROTO_RESPONSES_H
@@ -15,7 +15,8 @@
 #define RESPONSES_SIGNATURE_MARK SLICE("tollgate1.signature.")
 #define RESPONSES_REDACTED_MARK SLICE("tollgate1.redacted.")
 
-/* Output that a stream repeats at its end, as JSON; a longer answer ends as a failure. 128 Ki tokens are some 600 KiB. */
+/* Output that a stream repeats at its end, as JSON; a longer answer ends as a failure. 128 Ki tokens are some 600 KiB.
+ */
 enum { RESPONSES_KEPT_BYTES_MAX = 4 * 1024 * 1024 };
 
 /* As openai_read_request(). A stream always tells its usage. */
@@ -25,7 +26,7 @@ void responses_edit_request(const struct json_parser *p, const struct openai_req
 
 /* What of a request its conversation depends on. Slices and refs as all others: until the view's next parse. */
 struct responses_conversation {
-	bool store; /* the answer is kept, as it is unless the request says no */
+	bool store;               /* the answer is kept, as it is unless the request says no */
 	struct slice previous_id; /* NULL data: a new conversation */
 	struct slice input;       /* JSON */
 	json_ref previous, store_value;
@@ -37,11 +38,11 @@ int responses_read_conversation(
 /* What is kept of an answer, which is `object`, to an input. Takes RESPONSES_KEPT_FRAME_BYTES more than both. */
 enum { RESPONSES_KEPT_FRAME_BYTES = 64 };
 void responses_write_kept(struct slice input, struct slice object, struct text *document);
-/* The view holds such a document: the items that continue its conversation, without brackets; no more bytes than it has.
- * 0; -EPROTO. */
+/* The view holds such a document: the items that continue its conversation, without brackets; no more bytes than it
+ * has. 0; -EPROTO. */
 int responses_read_kept(const struct json_parser *p, struct text *items);
-/* Edits the request that the view holds, so that its input begins with these items and refers to nothing. `input`: memory for
- * the new one, RESPONSES_KEPT_FRAME_BYTES more than both, kept as long as the edits. */
+/* Edits the request that the view holds, so that its input begins with these items and refers to nothing. `input`:
+ * memory for the new one, RESPONSES_KEPT_FRAME_BYTES more than both, kept as long as the edits. */
 void responses_continue(const struct json_parser *p, const struct responses_conversation *c, struct slice items,
 	struct text *input, struct json_edits *edits);
 

@@ -3,8 +3,8 @@
 
 /* ---- reading ------------------------------------------------------------------------------------------------ */
 
-static int add_part(
-	struct chat *chat, struct chat_answer *answer, enum chat_part_kind kind, struct slice text, struct chat_part **part)
+static int add_part(struct chat *chat, struct chat_answer *answer, enum chat_part_kind kind, struct slice text,
+	struct chat_part **part)
 {
 	*part = chat_add_part(chat, &answer->parts, kind);
 	if (!*part)
@@ -55,8 +55,8 @@ static int read_reasoning(const struct json_parser *p, struct chat *chat, struct
 	int err = 0;
 
 	if (slice_starts_with(sealed, RESPONSES_REDACTED_MARK))
-		return add_part(chat, answer, CHAT_REDACTED_THINKING,
-			slice_after(sealed, RESPONSES_REDACTED_MARK.size), &part);
+		return add_part(
+			chat, answer, CHAT_REDACTED_THINKING, slice_after(sealed, RESPONSES_REDACTED_MARK.size), &part);
 	for (json_ref v = chat_first(p, json_member(p, item, SLICE("summary"))); v != JSON_NONE && !err;
 		v = json_next(p, v))
 		err = add_part(chat, answer, CHAT_THINKING, chat_member_text(p, v, SLICE("text")), &part);
@@ -91,7 +91,8 @@ int responses_read_answer(const struct json_parser *p, struct chat *chat, struct
 	answer->id = chat_member_text(p, 0, SLICE("id"));
 	answer->usage = figures.usage;
 	answer->finish = chat_finish_of(figures.finish_reason);
-	for (json_ref v = json_first(p, json_member(p, 0, SLICE("output"))); v != JSON_NONE && !err; v = json_next(p, v))
+	for (json_ref v = json_first(p, json_member(p, 0, SLICE("output"))); v != JSON_NONE && !err;
+		v = json_next(p, v))
 		err = read_item(p, chat, answer, v);
 	return err;
 }

@@ -1,6 +1,6 @@
 /*
- * Conversations that the gateway keeps for `previous_response_id`: one JSON document for each answer, with what it was an
- * answer to. {"input":[items],"response":{...}}
+ * Conversations that the gateway keeps for `previous_response_id`: one JSON document for each answer, with what it was
+ * an answer to. {"input":[items],"response":{...}}
  */
 #include "proto/responses.h"
 
@@ -17,7 +17,7 @@ int responses_read_conversation(
 		c->store = json_type(p, store) == JSON_TRUE;
 	}
 	input = json_member(p, 0, SLICE("input"));
-	if (input != JSON_NONE)
+	if (chat_given(p, input))
 		c->input = json_raw(p, input);
 	previous = json_member(p, 0, SLICE("previous_response_id"));
 	if (!chat_given(p, previous))
@@ -57,8 +57,8 @@ static void add_input(struct text *items, struct slice input)
 
 void responses_write_kept(struct slice input, struct slice object, struct text *document)
 {
-	struct text items = text_over(document->data + sizeof("{\"input\":[") - 1,
-		document->capacity - (sizeof("{\"input\":[") - 1));
+	struct text items = text_over(
+		document->data + sizeof("{\"input\":[") - 1, document->capacity - (sizeof("{\"input\":[") - 1));
 
 	text_literal(document, "{\"input\":[");
 	add_input(&items, input);
@@ -82,8 +82,7 @@ static void add_output(const struct json_parser *p, json_ref item, struct text *
 {
 	struct slice type = chat_member_text(p, item, SLICE("type"));
 
-	if (slice_equal(type, SLICE("reasoning")) &&
-		!chat_given(p, json_member(p, item, SLICE("encrypted_content"))))
+	if (slice_equal(type, SLICE("reasoning")) && !chat_given(p, json_member(p, item, SLICE("encrypted_content"))))
 		return;
 	separate(items);
 	if (slice_equal(type, SLICE("message"))) {

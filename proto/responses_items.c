@@ -25,7 +25,8 @@ static int add_text(struct chat_reading *r, struct chat_parts *parts, enum chat_
 	struct chat_part *part;
 
 	if (!text.data)
-		return refuse(r, SLICE("A part of type input_text, output_text or refusal needs its text as a string."));
+		return refuse(
+			r, SLICE("A part of type input_text, output_text or refusal needs its text as a string."));
 	part = chat_add_part(r->chat, parts, kind);
 	if (!part)
 		return r->chat->err;
@@ -197,8 +198,7 @@ static int read_reasoning(struct chat_reading *r, json_ref item)
 		return 0;
 	}
 	message = assistant_message(r->chat);
-	part = message ? chat_add_part(r->chat, &message->parts,
-				 redacted ? CHAT_REDACTED_THINKING : CHAT_THINKING)
+	part = message ? chat_add_part(r->chat, &message->parts, redacted ? CHAT_REDACTED_THINKING : CHAT_THINKING)
 		       : NULL;
 	if (!part)
 		return r->chat->err;

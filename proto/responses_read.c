@@ -21,7 +21,8 @@ static int refuse_tool(struct chat_reading *r, struct slice type)
 	text_literal(&message, "This model's provider has no tool of type '");
 	for (size_t i = 0; i < type.size && i < 64; i++)
 		text_char(&message, type.data[i] > ' ' && type.data[i] <= '~' ? type.data[i] : '?');
-	text_literal(&message, "'. Send tools of type function, or use a model of a provider that serves /v1/responses.");
+	text_literal(
+		&message, "'. Send tools of type function, or use a model of a provider that serves /v1/responses.");
 	return refuse(r, SLICE("unsupported_feature"), text_slice(&message), SLICE("tools"));
 }
 
@@ -127,19 +128,11 @@ static const struct {
 	int (*read)(struct chat_reading *r, json_ref value);
 } fields[] = {
 	{"instructions", pass_over}, /* read first */
-	{"input", responses_read_input},
-	{"tools", read_tools},
-	{"tool_choice", read_choice},
-	{"text", read_text},
-	{"reasoning", read_reasoning},
-	{"max_output_tokens", read_limit},
-	{"include", read_include},
-	{"truncation", read_truncation},
-	{"conversation", need_conversation},
-	{"prompt", need_prompt},
-	{"store", pass_over}, /* the gateway keeps conversations itself */
-	{"previous_response_id", pass_over},
-	{"metadata", pass_over}, /* the answer repeats it */
+	{"input", responses_read_input}, {"tools", read_tools}, {"tool_choice", read_choice}, {"text", read_text},
+	{"reasoning", read_reasoning}, {"max_output_tokens", read_limit}, {"include", read_include},
+	{"truncation", read_truncation}, {"conversation", need_conversation}, {"prompt", need_prompt},
+	{"store", pass_over},                                         /* the gateway keeps conversations itself */
+	{"previous_response_id", pass_over}, {"metadata", pass_over}, /* the answer repeats it */
 };
 
 static int read_field(struct chat_reading *r, json_ref value)
@@ -226,7 +219,7 @@ int responses_read_request(const struct json_parser *p, struct chat *chat, struc
 	if (!err)
 		err = keep_echo(&r);
 	if (err == -E2BIG)
-		return refuse(&r, INVALID, SLICE("The conversation has too many parts to be translated."),
-			SLICE("input"));
+		return refuse(
+			&r, INVALID, SLICE("The conversation has too many parts to be translated."), SLICE("input"));
 	return err;
 }

@@ -93,7 +93,8 @@ static void open_part_event(struct chat_writer *w, const char *type, const struc
 	text_u64(out, w->kept.part_count - 1);
 }
 
-static void write_item_event(struct chat_writer *w, const char *type, struct slice item, const char *rest, struct text *out)
+static void write_item_event(
+	struct chat_writer *w, const char *type, struct slice item, const char *rest, struct text *out)
 {
 	open_event(w, type, out);
 	text_literal(out, ",\"output_index\":");
@@ -118,7 +119,8 @@ static const struct part_kind kinds[] = {
 		"response.content_part.done", "text", SLICE("{\"type\":\"output_text\",\"text\":\""),
 		SLICE("\",\"annotations\":[],\"logprobs\":[]}"), true},
 	[CHAT_REFUSAL] = {"response.content_part.added", "response.refusal.delta", "response.refusal.done",
-		"response.content_part.done", "refusal", SLICE("{\"type\":\"refusal\",\"refusal\":\""), SLICE("\"}"), false},
+		"response.content_part.done", "refusal", SLICE("{\"type\":\"refusal\",\"refusal\":\""), SLICE("\"}"),
+		false},
 	[CHAT_THINKING] = {"response.reasoning_summary_part.added", "response.reasoning_summary_text.delta",
 		"response.reasoning_summary_text.done", "response.reasoning_summary_part.done", "text",
 		SLICE("{\"type\":\"summary_text\",\"text\":\""), SLICE("\"}"), false},
@@ -325,8 +327,7 @@ static void write_tool(
 	w->open = CHAT_TOOL_CALL;
 }
 
-static void write_arguments(
-	struct chat_writer *w, struct slice piece, const struct chat_frame *frame, struct text *out)
+static void write_arguments(struct chat_writer *w, struct slice piece, const struct chat_frame *frame, struct text *out)
 {
 	size_t begin;
 
@@ -396,8 +397,7 @@ void responses_write_failure(
 	write_object_event(w, "response.failed", frame, &object, false, out);
 }
 
-size_t responses_event_room(
-	const struct chat_writer *w, const struct chat_event *event, const struct chat_frame *frame)
+size_t responses_event_room(const struct chat_writer *w, const struct chat_event *event, const struct chat_frame *frame)
 {
 	const struct chat_kept *kept = &w->kept;
 	size_t open_bytes = w->open < 0 ? 0 : kept->output.size - kept->item_at;
@@ -412,7 +412,8 @@ size_t responses_event_room(
 		return w->open == CHAT_TEXT ? 0 : 3 * open_bytes;
 	case CHAT_EVENT_THINKING:
 	case CHAT_EVENT_SIGNATURE:
-		return w->open == CHAT_THINKING && !kept->sealed && event->kind == CHAT_EVENT_THINKING ? 0 : 3 * open_bytes;
+		return w->open == CHAT_THINKING && !kept->sealed && event->kind == CHAT_EVENT_THINKING ? 0
+												       : 3 * open_bytes;
 	case CHAT_EVENT_ARGUMENTS:
 	case CHAT_EVENT_FINISH:
 		return 0;

@@ -1,6 +1,7 @@
 /*
- * /v1/messages/count_tokens for models whose provider has no such call: the gateway's own estimate, four bytes a token and
- * what an image or a file is taken for, as its limits count a request before it is made. The answer says that it is one.
+ * /v1/messages/count_tokens for models whose provider has no such call: the gateway's own estimate, four bytes a token
+ * and what an image or a file is taken for, as its limits count a request before it is made. The answer says that it is
+ * one.
  */
 #include "route/pages.h"
 

@@ -1,7 +1,7 @@
 /*
- * Conversations of the Responses API, kept in the gateway's own sealed store: `previous_response_id` is resolved before the
- * plan is made, so that any provider can go on with it, and an answer is kept before its receipt is written, so that who
- * has it can go on at once. They belong to the key that had them.
+ * Conversations of the Responses API, kept in the gateway's own sealed store: `previous_response_id` is resolved before
+ * the plan is made, so that any provider can go on with it, and an answer is kept before its receipt is written, so
+ * that who has it can go on at once. They belong to the key that had them.
  */
 #include "route/exchange_conversation.h"
 
@@ -258,8 +258,8 @@ static bool keep(struct exchange *e, struct slice object, struct slice id, void 
 }
 
 /* The answer, or the event of a stream that has it as a member. */
-bool exchange_keep_answer(struct exchange *e, const struct iovec *iov, unsigned count, bool event,
-	void (*then)(struct exchange *e))
+bool exchange_keep_answer(
+	struct exchange *e, const struct iovec *iov, unsigned count, bool event, void (*then)(struct exchange *e))
 {
 	struct json_parser *json = e->gateway_shard->json;
 	struct text document;

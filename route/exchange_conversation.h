@@ -20,8 +20,8 @@ void conversation_edit_answer(struct exchange *exchange, json_ref response, stru
 void conversation_frame(const struct exchange *exchange, struct chat_frame *frame);
 
 /*
- * Keeps a whole answer, or one that is the member `response` of an event: then(exchange) follows when it is kept, or when it
- * could not be (conversation_lost()). False: nothing is to be kept, or it is lost already.
+ * Keeps a whole answer, or one that is the member `response` of an event: then(exchange) follows when it is kept, or
+ * when it could not be (conversation_lost()). False: nothing is to be kept, or it is lost already.
  */
 bool exchange_keep_answer(struct exchange *exchange, const struct iovec *iov, unsigned count, bool event,
 	void (*then)(struct exchange *exchange));
@@ -34,7 +34,6 @@ int conversation_parse(struct exchange *exchange, struct slice bytes);
 struct slice conversation_owner(struct exchange *exchange);
 
 /* Starts `op` for a response of the caller's, under HOLD_QUERY. False: no memory. */
-bool conversation_ask(
-	struct exchange *exchange, struct store_sealed *op, enum store_sealed_kind kind, struct slice id);
+bool conversation_ask(struct exchange *exchange, struct store_sealed *op, enum store_sealed_kind kind, struct slice id);
 
 #endif

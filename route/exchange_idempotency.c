@@ -35,7 +35,8 @@ struct idempotency {
 	struct store_sealed op;
 };
 
-static void start(struct exchange *e, enum store_sealed_kind kind, struct slice value, void (*done)(struct store_sealed *))
+static void start(
+	struct exchange *e, enum store_sealed_kind kind, struct slice value, void (*done)(struct store_sealed *))
 {
 	struct idempotency *i = e->idempotency;
 
@@ -106,9 +107,9 @@ static void replay(struct exchange *e, struct slice found)
 		return;
 	}
 	page_answer(e, 200,
-		found.data[0] == STREAMED
-			? SLICE("text/event-stream; charset=utf-8\r\nCache-Control: no-cache\r\nIdempotent-Replayed: true")
-			: SLICE("application/json\r\nIdempotent-Replayed: true"),
+		found.data[0] == STREAMED ? SLICE("text/event-stream; charset=utf-8\r\nCache-Control: "
+						  "no-cache\r\nIdempotent-Replayed: true")
+					  : SLICE("application/json\r\nIdempotent-Replayed: true"),
 		body);
 	exchange_append_receipt(e, NULL);
 }
@@ -122,7 +123,8 @@ static void meet(struct exchange *e, struct slice found)
 			0);
 	else if (found.data[0] == CLAIMED)
 		refuse(e, 409, SLICE("idempotency_in_progress"),
-			SLICE("The first request with this Idempotency-Key is still under way. Try again in a moment."), 1);
+			SLICE("The first request with this Idempotency-Key is still under way. Try again in a moment."),
+			1);
 	else
 		replay(e, found);
 }
@@ -232,8 +234,7 @@ static void on_kept(struct store_sealed *op)
 	finish(i);
 }
 
-bool idempotency_keep(
-	struct exchange *e, const struct iovec *iov, unsigned count, void (*then)(struct exchange *e))
+bool idempotency_keep(struct exchange *e, const struct iovec *iov, unsigned count, void (*then)(struct exchange *e))
 {
 	struct idempotency *i = e->idempotency;
 	size_t size = HEAD_BYTES;

@@ -161,7 +161,8 @@ static void forward_viewed(struct exchange *e, struct slice data)
 	if (chunk.empty || (chunk.usage_only && !e->asked.include_usage))
 		return;
 	json_edits_init(&edits);
-	openai_edit_chunk(json, &chunk, e->model_json, e->asked.include_usage, relay_usage_members(e, chunk.usage_only), &edits);
+	openai_edit_chunk(
+		json, &chunk, e->model_json, e->asked.include_usage, relay_usage_members(e, chunk.usage_only), &edits);
 	dialect_edit_finish(e->candidate->dialect, json, &edits);
 	count = json_edited(&edits, data, iov, &size);
 	pass_on(e, SLICE("data: "), iov, count, size, chunk.content || chunk.finish_reason.size);
@@ -242,7 +243,8 @@ static void end_named(struct exchange *e, struct slice data)
 		relay_fail(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
 }
 
-/* Streams whose events are taken apart: those to be translated, and those that tell their figures over several events. */
+/* Streams whose events are taken apart: those to be translated, and those that tell their figures over several events.
+ */
 static void forward_read(struct exchange *e, struct slice data)
 {
 	struct exchange_event event = {.error = JSON_NONE};
@@ -255,7 +257,8 @@ static void forward_read(struct exchange *e, struct slice data)
 		relay_fail(e, ATTEMPT_BROKEN_STREAM,
 			SLICE("The provider's stream says more than its end can repeat, or than one event can hold."));
 	else if (err)
-		relay_fail(e, ATTEMPT_BROKEN_STREAM, SLICE("The provider's stream holds an event that is not its own."));
+		relay_fail(
+			e, ATTEMPT_BROKEN_STREAM, SLICE("The provider's stream holds an event that is not its own."));
 	else if (event.error != JSON_NONE)
 		provider_error(e, event.error);
 	else if (event.ended && !e->translates)

@@ -1,6 +1,6 @@
 /*
- * How a stream ends: in order, with its last event behind the receipt; as a failure, told as an event; or cut, where the money
- * is used up.
+ * How a stream ends: in order, with its last event behind the receipt; as a failure, told as an event; or cut, where
+ * the money is used up.
  */
 #include "route/exchange_conversation.h"
 #include "route/exchange_idempotency.h"
@@ -35,8 +35,9 @@ static bool owes_usage(const struct exchange *e)
 }
 
 /*
- * The answer's last bytes: the end marker, or an error event without one. Either way the answer ends in order and its connection
- * stays: its head did not say close, so a client may have sent its next request by the time a close would reach it.
+ * The answer's last bytes: the end marker, or an error event without one. Either way the answer ends in order and its
+ * connection stays: its head did not say close, so a client may have sent its next request by the time a close would
+ * reach it.
  */
 static void finish(struct exchange *e)
 {
@@ -171,8 +172,7 @@ static void end_answer(struct exchange *e, bool writes)
 	if (writes) {
 		exchange_settle_usage(e);
 		if (relay_let_go(e) < 0 || exchange_write_end(e, relay_usage_members(e, true), &written, &last) < 0) {
-			relay_fail(
-				e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
+			relay_fail(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
 			return;
 		}
 		relay_send(e, written);

@@ -1,6 +1,6 @@
 /*
- * How a stream leaves: its head and opening events are held until there is content or the keep-alive is due, what one read
- * brings goes out as one chunk, and a client that reads slowly holds back its own upstream.
+ * How a stream leaves: its head and opening events are held until there is content or the keep-alive is due, what one
+ * read brings goes out as one chunk, and a client that reads slowly holds back its own upstream.
  */
 #include "route/exchange_idempotency.h"
 #include "route/exchange_stream.h"

@@ -109,11 +109,30 @@ static void ask(struct exchange *e, enum store_sealed_kind kind, struct slice id
 		e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
 }
 
+/* An answer is kept as a whole, not as the events that it came in. */
+static bool refuse_stream(struct exchange *e)
+{
+	static const struct slice wanted = {"stream=true", 11};
+	struct slice query = e->request->head.query;
+	struct api_error error = {.status = 400,
+		.type = SLICE("invalid_request_error"),
+		.code = SLICE("unsupported_feature"),
+		.message = SLICE("A response that was kept is not streamed again. Fetch it without 'stream'."),
+		.param = SLICE("stream")};
+
+	if (!query.size || !memmem(query.data, query.size, wanted.data, wanted.size))
+		return false;
+	exchange_refuse(e, &error, slice_of(NULL, 0));
+	return true;
+}
+
 void page_response(struct exchange *e)
 {
 	struct slice id = e->route_argument, tail = SLICE("/input_items");
 	bool items = slice_ends_with(id, tail);
 
+	if (refuse_stream(e))
+		return;
 	if (items)
 		id.size -= tail.size;
 	ask(e, STORE_SEALED_GET, id, items);

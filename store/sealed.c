@@ -61,8 +61,9 @@ static int add_secret(struct sealed *sealed, const char *name, const char *secre
 	if (!secret || !secret[0])
 		return 0;
 	if (strlen(secret) < SEALED_SECRET_BYTES_MIN) {
-		snprintf(why, why_bytes, "%s is too short: it has to be at least %d characters (32 random bytes as Base64)",
-			name, SEALED_SECRET_BYTES_MIN);
+		snprintf(why, why_bytes,
+			"%s is too short: it has to be at least %d characters (32 random bytes as Base64)", name,
+			SEALED_SECRET_BYTES_MIN);
 		return -EINVAL;
 	}
 	return add_key(sealed, secret, strlen(secret));
@@ -227,8 +228,8 @@ static int unseal(const uint8_t key[static KEY_BYTES], const struct binding *bin
 
 /* ---- writing ------------------------------------------------------------------------------------------------ */
 
-static int seal_row(
-	const struct sealed *sealed, const char *row, struct slice value, uint64_t expires_s, char *bytes, size_t capacity)
+static int seal_row(const struct sealed *sealed, const char *row, struct slice value, uint64_t expires_s, char *bytes,
+	size_t capacity)
 {
 	struct packer head = {bytes, bytes + capacity, false};
 	uint8_t own[KEY_BYTES];

@@ -1,6 +1,6 @@
 /*
- * Sealed content between shards and the store's threads: what is kept or removed goes by the writer's, what is asked for by
- * the reader's, and what has expired leaves the disk now and then.
+ * Sealed content between shards and the store's threads: what is kept or removed goes by the writer's, what is asked
+ * for by the reader's, and what has expired leaves the disk now and then.
  */
 #include "core/clock.h"
 #include "store/store_internal.h"
@@ -61,8 +61,8 @@ static void on_sealed_at_reader(struct letter *letter)
 	struct store_sealed *asked = sealed_of(letter);
 	struct store *store = asked->store;
 
-	asked->result = sealed_get(
-		store->sealed, &asked->name, wall_s(&store->reader), &asked->found, &asked->found_size);
+	asked->result =
+		sealed_get(store->sealed, &asked->name, wall_s(&store->reader), &asked->found, &asked->found_size);
 	letter->open = on_sealed_back;
 	shard_post(asked->shard, letter, &store->reader);
 }
@@ -109,4 +109,3 @@ void store_sealed_fini(struct store_sealed *sealed)
 	sealed->found = NULL;
 	sealed->found_size = 0;
 }
-

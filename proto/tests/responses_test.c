@@ -1,4 +1,5 @@
-/* The Responses API where golden files do not reach: edits, figures, streams that fail or say too much, conversations. */
+/* The Responses API where golden files do not reach: edits, figures, streams that fail or say too much, conversations.
+ */
 #include "proto/responses.h"
 #include "proto/tests/chat_fixture.h"
 
@@ -26,6 +27,8 @@ static void requests_are_edited(void **state)
 		{"{\"model\":\"a\",\"input\":\"x\"}", 0, false, "{\"model\":\"up\",\"input\":\"x\"}"},
 		{"{\"model\":\"a\",\"input\":\"x\",\"x-routing-hints\":{},\"y\":1}", 0, false,
 			"{\"model\":\"up\",\"input\":\"x\",\"y\":1}"},
+		{"{\"model\":\"a\",\"prompt\":{\"id\":\"p\"}}", 0, false,
+			"{\"model\":\"up\",\"prompt\":{\"id\":\"p\"}}"},
 		{"{\"model\":\"a\",\"input\":\"x\"}", 100, false,
 			"{\"model\":\"up\",\"input\":\"x\",\"max_output_tokens\":100}"},
 		{"{\"model\":\"a\",\"input\":\"x\"}", 3, true,
@@ -33,7 +36,8 @@ static void requests_are_edited(void **state)
 		{"{\"store\":true,\"model\":\"a\",\"max_output_tokens\":null,\"input\":\"x\"}", 100, true,
 			"{\"store\":false,\"model\":\"up\",\"max_output_tokens\":100,\"input\":\"x\"}"},
 		{"{\"model\":\"a\",\"input\":\"x\"}", UINT64_MAX, true,
-			"{\"model\":\"up\",\"input\":\"x\",\"max_output_tokens\":18446744073709551615,\"store\":false}"},
+			"{\"model\":\"up\",\"input\":\"x\",\"max_output_tokens\":18446744073709551615,\"store\":"
+			"false}"},
 	};
 	struct fixture *f = *state;
 
@@ -61,15 +65,19 @@ static void requests_are_refused(void **state)
 		{"{\"input\":\"x\"}", "missing_required_parameter", "model"},
 		{"{\"model\":\"a\"}", "missing_required_parameter", "input"},
 		{"{\"model\":\"a\",\"input\":{}}", "invalid_type", "input"},
+		{"{\"model\":\"a\",\"prompt\":{\"id\":\"p\"},\"previous_response_id\":\"r\"}",
+			"missing_required_parameter", "input"},
 		{"{\"model\":\"a\",\"input\":\"x\",\"stream\":\"yes\"}", "invalid_type", "stream"},
 		{"{\"model\":\"a\",\"input\":\"x\",\"input\":\"y\"}", "duplicate_field", "input"},
 		{"{\"model\":\"a\",\"input\":\"x\",\"store\":true,\"store\":false}", "duplicate_field", "store"},
 		{"{\"model\":\"a\",\"input\":\"x\",\"background\":true}", "unsupported_feature", "background"},
 		{"{\"model\":\"a\",\"input\":\"x\",\"store\":1}", "invalid_type", "store"},
-		{"{\"model\":\"a\",\"input\":\"x\",\"previous_response_id\":5}", "invalid_type", "previous_response_id"},
-		{"{\"model\":\"a\",\"input\":\"x\",\"previous_response_id\":\"\"}", "invalid_type", "previous_response_id"},
-		{"{\"model\":\"a\",\"input\":\"x\",\"previous_response_id\":\"r\",\"conversation\":\"c\"}", "invalid_value",
-			"conversation"},
+		{"{\"model\":\"a\",\"input\":\"x\",\"previous_response_id\":5}", "invalid_type",
+			"previous_response_id"},
+		{"{\"model\":\"a\",\"input\":\"x\",\"previous_response_id\":\"\"}", "invalid_type",
+			"previous_response_id"},
+		{"{\"model\":\"a\",\"input\":\"x\",\"previous_response_id\":\"r\",\"conversation\":\"c\"}",
+			"invalid_value", "conversation"},
 	};
 	struct fixture *f = *state;
 
@@ -98,13 +106,15 @@ static void answers_tell_their_figures(void **state)
 		const char *finish;
 		uint64_t prompt, completion;
 	} table[] = {
-		{"{\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":4}}", 0, "stop", 3, 4},
+		{"{\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":4}}", 0,
+			"stop", 3, 4},
 		{"{\"status\":\"completed\",\"output\":[{\"type\":\"function_call\"}]}", 0, "tool_calls", 0, 0},
-		{"{\"status\":\"incomplete\",\"incomplete_details\":{\"reason\":\"max_output_tokens\"},\"output\":[]}", 0,
-			"length", 0, 0},
+		{"{\"status\":\"incomplete\",\"incomplete_details\":{\"reason\":\"max_output_tokens\"},\"output\":[]}",
+			0, "length", 0, 0},
 		{"{\"status\":\"incomplete\",\"incomplete_details\":{\"reason\":\"content_filter\"},\"output\":[]}", 0,
 			"content_filter", 0, 0},
-		{"{\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":-3,\"output_tokens\":4}}", 0, "stop", 0, 0},
+		{"{\"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":-3,\"output_tokens\":4}}", 0,
+			"stop", 0, 0},
 		{"{\"status\":\"failed\",\"output\":[],\"error\":{\"code\":\"server_error\"}}", -EPROTO, NULL, 0, 0},
 		{"{\"output\":\"Hello\"}", -EPROTO, NULL, 0, 0},
 		{"[]", -EPROTO, NULL, 0, 0},
@@ -214,8 +224,7 @@ static void an_event_fits_the_room_that_it_asked_for(void **state)
 	memset(piece, '"', sizeof(piece)); /* twice as long when it is escaped */
 	for (size_t a = 0; a < COUNT(kinds); a++)
 		for (size_t b = 0; b < COUNT(kinds); b++) {
-			struct chat_event events[] = {
-				{.kind = kinds[a]}, {.kind = kinds[b]}, {.kind = CHAT_EVENT_END}};
+			struct chat_event events[] = {{.kind = kinds[a]}, {.kind = kinds[b]}, {.kind = CHAT_EVENT_END}};
 
 			writer = open_writer(f);
 			for (size_t e = 0; e < COUNT(events); e++) {
@@ -242,16 +251,23 @@ static void conversations_go_on(void **state)
 			"{\"id\":\"r\",\"output\":[{\"type\":\"message\",\"id\":\"msg_1\",\"status\":\"completed\","
 			"\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"Two.\"}]}]}",
 			"{\"previous_response_id\":\"r\",\"model\":\"a\",\"input\":\"Three.\"}",
-			"{\"model\":\"a\",\"input\":[{\"role\":\"user\",\"content\":\"One.\"},{\"type\":\"message\",\"role\":"
+			"{\"model\":\"a\",\"input\":[{\"role\":\"user\",\"content\":\"One.\"},{\"type\":\"message\","
+			"\"role\":"
 			"\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"Two.\"}]},{\"role\":\"user\","
 			"\"content\":\"Three.\"}]}"},
 		{"[{\"role\":\"user\",\"content\":\"One.\"}]",
-			"{\"output\":[{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[]},{\"type\":\"reasoning\",\"id\":"
-			"\"rs_2\",\"encrypted_content\":\"x\"},{\"type\":\"function_call\",\"id\":\"fc_1\",\"call_id\":\"c\","
-			"\"name\":\"f\",\"arguments\":\"{}\",\"status\":\"completed\"},{\"type\":\"web_search_call\"}]}",
-			"{\"model\":\"a\",\"input\":[{\"type\":\"function_call_output\"}],\"previous_response_id\":\"r\"}",
-			"{\"model\":\"a\",\"input\":[{\"role\":\"user\",\"content\":\"One.\"},{\"type\":\"reasoning\",\"id\":"
-			"\"rs_2\",\"encrypted_content\":\"x\"},{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":\"f\","
+			"{\"output\":[{\"type\":\"reasoning\",\"id\":\"rs_1\",\"summary\":[]},{\"type\":\"reasoning\","
+			"\"id\":"
+			"\"rs_2\",\"encrypted_content\":\"x\"},{\"type\":\"function_call\",\"id\":\"fc_1\",\"call_id\":"
+			"\"c\","
+			"\"name\":\"f\",\"arguments\":\"{}\",\"status\":\"completed\"},{\"type\":\"web_search_call\"}]"
+			"}",
+			"{\"model\":\"a\",\"input\":[{\"type\":\"function_call_output\"}],\"previous_response_id\":"
+			"\"r\"}",
+			"{\"model\":\"a\",\"input\":[{\"role\":\"user\",\"content\":\"One.\"},{\"type\":\"reasoning\","
+			"\"id\":"
+			"\"rs_2\",\"encrypted_content\":\"x\"},{\"type\":\"function_call\",\"call_id\":\"c\",\"name\":"
+			"\"f\","
 			"\"arguments\":\"{}\"},{\"type\":\"web_search_call\"},{\"type\":\"function_call_output\"}]}"},
 		{"[]", "{\"output\":[]}", "{\"model\":\"a\",\"previous_response_id\":\"r\",\"input\":[]}",
 			"{\"model\":\"a\",\"input\":[]}"},
@@ -283,8 +299,8 @@ static void conversations_go_on(void **state)
 
 static void what_is_no_conversation_is_told(void **state)
 {
-	static const char *const table[] = {
-		"{}", "[]", "{\"input\":[]}", "{\"input\":\"x\",\"response\":{\"output\":[]}}", "{\"input\":[],\"response\":{}}"};
+	static const char *const table[] = {"{}", "[]", "{\"input\":[]}",
+		"{\"input\":\"x\",\"response\":{\"output\":[]}}", "{\"input\":[],\"response\":{}}"};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < COUNT(table); i++) {

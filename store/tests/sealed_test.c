@@ -1,4 +1,5 @@
-/* Sealed rows over the simulated database: what comes back, to whom, until when, under which keys, and what is altered. */
+/* Sealed rows over the simulated database: what comes back, to whom, until when, under which keys, and what is altered.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -119,8 +120,7 @@ static void expect_claim(struct world *world, const char *value, int error, cons
 {
 	size_t size = 0;
 	char *there = NULL;
-	int rc = sealed_claim(
-		world->sealed, &name, slice_of_string(value), 5, 10, false, is_weak, &there, &size);
+	int rc = sealed_claim(world->sealed, &name, slice_of_string(value), 5, 10, false, is_weak, &there, &size);
 
 	assert_int_equal(rc, error);
 	if (found)
@@ -280,7 +280,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(comes_back_to_its_owner_alone, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(expires_for_readers_at_once_and_on_the_disk_when_swept, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			expires_for_readers_at_once_and_on_the_disk_when_swept, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_claim_leaves_what_is_there, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(sweeps_no_more_than_it_may, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(keys_can_be_changed, set_up, tear_down),

@@ -1,6 +1,6 @@
 /*
- * OpenAI's Responses API, requests: what the real one refuses is refused here with its error. Written from the description
- * of that API, not from the gateway's translation, so that one cannot agree with the other's mistakes.
+ * OpenAI's Responses API, requests: what the real one refuses is refused here with its error. Written from the
+ * description of that API, not from the gateway's translation, so that one cannot agree with the other's mistakes.
  */
 #include "tools/mockllm/mock.h"
 
@@ -61,8 +61,8 @@ static bool check_part(struct mock_connection *c, const struct json_parser *p, j
 	struct slice type = string_at(p, part, "type");
 
 	if (!one_of(type, assistant ? answered : given))
-		return refuse(c, "Invalid value: this role's content has other types of parts.", "input[].content[].type",
-			"invalid_value");
+		return refuse(c, "Invalid value: this role's content has other types of parts.",
+			"input[].content[].type", "invalid_value");
 	if (slice_equal(type, SLICE("input_image")) && !string_at(p, part, "image_url").size &&
 		!string_at(p, part, "file_id").size)
 		return refuse(c, "Missing required parameter: 'input[].content[].image_url'.", "input", NULL);
@@ -82,7 +82,8 @@ static bool check_message(struct mock_connection *c, const struct json_parser *p
 	if (!one_of(role, roles))
 		return refuse(c, "Invalid value for 'input[].role'.", "input[].role", "invalid_value");
 	if (content == JSON_NONE)
-		return refuse(c, "Missing required parameter: 'input[].content'.", "input", "missing_required_parameter");
+		return refuse(
+			c, "Missing required parameter: 'input[].content'.", "input", "missing_required_parameter");
 	if (json_type(p, content) == JSON_STRING)
 		return true;
 	for (json_ref part = json_first(p, content); part != JSON_NONE; part = json_next(p, part))
@@ -112,7 +113,8 @@ static bool check_item(struct mock_connection *c, const struct json_parser *p, j
 		return check_message(c, p, item);
 	if (slice_equal(type, SLICE("function_call")))
 		return (string_at(p, item, "call_id").size && string_at(p, item, "name").size && arguments.data) ||
-		       refuse(c, "Missing required parameter of a function_call.", "input", "missing_required_parameter");
+		       refuse(c, "Missing required parameter of a function_call.", "input",
+			       "missing_required_parameter");
 	if (slice_equal(type, SLICE("function_call_output")))
 		return check_output(c, p, input, item);
 	if (slice_equal(type, SLICE("reasoning"))) {
@@ -196,7 +198,8 @@ static bool check_options(struct mock_connection *c, const struct json_parser *p
 
 static bool check(struct mock_connection *c, const struct json_parser *p)
 {
-	return check_fields(c, p) && check_options(c, p) && check_input(c, p) && check_tools(c, p) && check_format(c, p);
+	return check_fields(c, p) && check_options(c, p) && check_input(c, p) && check_tools(c, p) &&
+	       check_format(c, p);
 }
 
 const struct mock_format mock_responses = {

@@ -1,7 +1,7 @@
 /*
- * OpenAI's Responses API, answers: whole ones and streams. "thinking" asks for a reasoning item before the message, "tool"
- * for a call after it, "parallel" for a second one, "cached" for figures of a cache, "error-first" for an error as the first
- * event.
+ * OpenAI's Responses API, answers: whole ones and streams. "thinking" asks for a reasoning item before the message,
+ * "tool" for a call after it, "parallel" for a second one, "cached" for figures of a cache, "error-first" for an error
+ * as the first event.
  */
 #include "tools/mockllm/mock.h"
 
@@ -11,7 +11,7 @@
 enum { FRAME_BYTES = 8192, CACHED_TOKENS = 100, FAULT_EVENTS = 3, FILL_BYTES = 16384 };
 
 #define REASONING                                                                                                      \
-	"{\"id\":\"rs_mock\",\"type\":\"reasoning\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"I name "       \
+	"{\"id\":\"rs_mock\",\"type\":\"reasoning\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"I name "        \
 	"lanes.\"}],\"encrypted_content\":\"gAAAAmock\"}"
 
 static uint32_t words_of(const struct mock_request *r, bool *cut)
@@ -117,9 +117,10 @@ static void write_object(struct text *t, const struct mock_request *r, bool begu
 	text_literal(t, "\",\"output\":[");
 	if (!begun)
 		write_output(t, r);
-	text_literal(t, "],\"parallel_tool_calls\":true,\"previous_response_id\":null,\"reasoning\":{\"effort\":null,"
-			"\"summary\":null},\"store\":true,\"temperature\":1.0,\"text\":{\"format\":{\"type\":\"text\"}},"
-			"\"tool_choice\":\"auto\",\"tools\":[],\"top_p\":1.0,\"truncation\":\"disabled\",\"usage\":");
+	text_literal(t,
+		"],\"parallel_tool_calls\":true,\"previous_response_id\":null,\"reasoning\":{\"effort\":null,"
+		"\"summary\":null},\"store\":true,\"temperature\":1.0,\"text\":{\"format\":{\"type\":\"text\"}},"
+		"\"tool_choice\":\"auto\",\"tools\":[],\"top_p\":1.0,\"truncation\":\"disabled\",\"usage\":");
 	if (begun || r->plan.no_usage)
 		text_literal(t, "null");
 	else
@@ -277,7 +278,8 @@ void mock_responses_begin(struct mock_connection *c)
 			SLICE(",\"item\":{\"id\":\"msg_mock\",\"type\":\"message\",\"status\":\"in_progress\","
 			      "\"content\":[],\"role\":\"assistant\"}"));
 		add(c, "response.content_part.added", message_index(r),
-			SLICE(IN_MESSAGE ",\"part\":{\"type\":\"output_text\",\"annotations\":[],\"logprobs\":[],\"text\":\"\"}"));
+			SLICE(IN_MESSAGE ",\"part\":{\"type\":\"output_text\",\"annotations\":[],\"logprobs\":[],"
+					 "\"text\":\"\"}"));
 	}
 	mock_responses_fill(c);
 }

@@ -62,7 +62,7 @@ const tests = {
     assert.deepEqual((await lastTo(world, "/v1/messages")).system, [{ type: "text", text: "Be brief." }]);
   },
 
-  async "a bridged stream says what the whole answer says, in the order of events that OpenAI has"(world) {
+  async "pitfall 30: a bridged stream says what the whole answer says, in the order of events that OpenAI has"(world) {
     for (const provider of BRIDGED) {
       const whole = await openai(world).responses.create({ model: `${provider}/mock`, input });
       const list = await events(world, { model: `${provider}/mock`, input });
@@ -178,7 +178,7 @@ const tests = {
     assert.equal((await world.mock.stats()).requests, before);
   },
 
-  async "a stream that breaks ends as a failed response, never as a complete one"(world) {
+  async "pitfall 20: a stream that breaks ends as a failed response, never as a complete one"(world) {
     for (const provider of BRIDGED)
       for (const fault of ["cut", "error-event", "no-done", "truncated"]) {
         const list = await events(world, { model: `${provider}/mock-${fault}`, input });
@@ -355,6 +355,8 @@ Object.assign(tests, {
       assert.equal((await refusal(client.responses.create({ model: `${provider}/mock`, input: "Two.", previous_response_id: made.id }))).status, 404);
     }
     assert.equal((await refusal(client.responses.retrieve("resp_none"))).status, 404);
+    const resumed = await refusal(client.responses.retrieve("resp_none", { stream: true }));
+    assert.deepEqual([resumed.status, resumed.code, resumed.param], [400, "unsupported_feature", "stream"]);
   },
 
   async "what is not to be stored is not"(world) {
