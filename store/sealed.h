@@ -2,9 +2,11 @@
  * Content that is kept apart from receipts and nobody else may read: what conversations need, and the answers that
  * an idempotency key stands for. Rows of KV_SEALED:
  *
- *   'd' purpose, hash of the owner (16), hash of the id (16)  ->  version, key id (8), expiry (8), the row's own key
- *                                                                 sealed (12 nonce, 32, 16 tag), nonce (12), text, tag
- * (16) 'x' expiry (8, big-endian), key of the row                ->  nothing: what to look at when its time has come
+ *   'd' purpose, hash of the owner (16), hash of the id (16)
+ *       ->  version, key id (8), expiry (8), the row's own key sealed (12 nonce, 32, 16 tag),
+ *           nonce (12), text, tag (16)
+ *   'x' expiry (8, big-endian), key of the row
+ *       ->  nothing: what to look at when its time has come
  *
  * Each row has a random key of its own, which is sealed under a key that is derived from the operator's: so a new one
  * is brought into use by naming the old one beside it, and re-sealing a row is re-sealing 32 bytes. Both layers are
