@@ -99,7 +99,8 @@ static void print_value(const struct schema_field *field, const void *base, stru
 		print_strings(place, json);
 		return;
 	case SCHEMA_PAIRS:
-		print_pairs(*(struct named_value *const *)place, *(const unsigned *)at(base, field->count_offset), json);
+		print_pairs(
+			*(struct named_value *const *)place, *(const unsigned *)at(base, field->count_offset), json);
 		return;
 	case SCHEMA_OBJECT:
 		text_char(json, '{');

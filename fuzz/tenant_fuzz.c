@@ -1,6 +1,6 @@
 /*
- * Fuzzes what the admin API reads of a key, a team, a workspace or a token: whatever the body is, it is refused with a word of
- * why, or becomes a row that is read back the same. Merging a document into itself changes nothing.
+ * Fuzzes what the admin API reads of a key, a team, a workspace or a token: whatever the body is, it is refused with a
+ * word of why, or becomes a row that is read back the same. Merging a document into itself changes nothing.
  *
  * An input: a byte that chooses the kind, then the JSON.
  */
@@ -82,7 +82,8 @@ static struct config_node *read_tree(struct reading *reading, struct json_parser
 static void read_tenant(enum tenant_kind kind, struct json_parser *json, struct slice bytes)
 {
 	struct reading *reading = begin();
-	struct config_node *tree = read_tree(reading, json, bytes), *same = tree ? read_tree(reading, json, bytes) : NULL;
+	struct config_node *tree = read_tree(reading, json, bytes),
+			   *same = tree ? read_tree(reading, json, bytes) : NULL;
 	struct tenant *tenant;
 
 	if (tree && same && tree->kind == CONFIG_MAP) {

@@ -14,7 +14,7 @@ test-y += settings_test
 test-y += budget_test budget_bound_test
 test-y += limit_window_test limit_lease_test
 
-obj-y += lockout.o roles.o json_config.o tenant.o tenancy.o tenancy_tables.o tenancy_ask.o tenancy_update.o tenancy_audit.o admin_tenants.o
+obj-y += lockout.o roles.o json_config.o tenant.o tenancy.o tenancy_tables.o tenancy_ask.o tenancy_draft.o tenancy_update.o tenancy_audit.o admin_tenants.o
 test-y += lockout_test roles_test tenant_test
 
 route-tls-$(CONFIG_TLS) := gateway_tls.o

@@ -1,6 +1,6 @@
 /*
- * The admin API of keys, teams, workspaces, tokens and the audit log: what of a request the tenancy's thread needs, copied since
- * the client may leave, and its answer.
+ * The admin API of keys, teams, workspaces, tokens and the audit log: what of a request the tenancy's thread needs,
+ * copied since the client may leave, and its answer.
  */
 #include "core/buffer.h"
 #include "route/client_address.h"
@@ -48,8 +48,8 @@ static void answered(struct tenancy_ask *ask)
 	if (!e->gone && ask->answer) {
 		body = arena_copy(&e->arena, slice_of(ask->answer, ask->answer_bytes));
 		if (body.data)
-			page_answer(e, ask->status, ask->csv ? SLICE("text/csv; charset=utf-8") : SLICE("application/json"),
-				body);
+			page_answer(e, ask->status,
+				ask->csv ? SLICE("text/csv; charset=utf-8") : SLICE("application/json"), body);
 		else
 			refuse_memory(e);
 	}

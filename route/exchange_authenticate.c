@@ -1,4 +1,5 @@
-/* Who calls: a key's bearer, or the admin API's. What is refused here leaves no receipt, and never reaches a provider. */
+/* Who calls: a key's bearer, or the admin API's. What is refused here leaves no receipt, and never reaches a provider.
+ */
 #include "core/clock.h"
 #include "route/exchange.h"
 #include "route/lockout.h"
@@ -21,7 +22,8 @@ static bool refuse_key(struct exchange *e, struct slice code, struct slice messa
 
 static bool refuse_permission(struct exchange *e, struct slice code, struct slice message)
 {
-	const struct api_error error = {.status = 403, .type = SLICE("permission_error"), .code = code, .message = message};
+	const struct api_error error = {
+		.status = 403, .type = SLICE("permission_error"), .code = code, .message = message};
 
 	return refuse(e, &error);
 }
@@ -31,7 +33,8 @@ static bool refuse_locked_out(struct exchange *e, uint64_t left_ns)
 	const struct api_error error = {.status = 429,
 		.type = SLICE("rate_limit_exceeded"),
 		.code = SLICE("locked_out"),
-		.message = SLICE("Too many API keys that do not exist came from here. Correct the key, and try again later."),
+		.message = SLICE(
+			"Too many API keys that do not exist came from here. Correct the key, and try again later."),
 		.retry_after_s = (uint32_t)((left_ns + NS_PER_S - 1) / NS_PER_S)};
 
 	metric_add(&e->gateway_shard->metrics.lockout_refusals, 1);
@@ -156,8 +159,8 @@ bool exchange_authenticate_admin(struct exchange *e)
 	if (!token && !same_secret(secret, slice_of_string(settings->admin_master_key)))
 		return refuse_unknown(e, secret, slice_of_string(wanted));
 	if (token && token->expires_at_ns && token->expires_at_ns <= e->received_wall_ns)
-		return refuse_key(
-			e, SLICE("expired_api_key"), SLICE("This admin token has expired. Ask an owner for a new one."));
+		return refuse_key(e, SLICE("expired_api_key"),
+			SLICE("This admin token has expired. Ask an owner for a new one."));
 	if (!address_allowed(&settings->admin_allow_ips, e->client) ||
 		(token && !address_allowed(&token->allow_ips, e->client)))
 		return refuse_permission(

@@ -1,6 +1,9 @@
 /* JSON to configuration trees: see json_config.h. */
 #include "route/json_config.h"
 
+#include "core/buffer.h"
+
+#include <stdlib.h>
 #include <string.h>
 
 struct level {
@@ -75,9 +78,8 @@ void json_config_put(struct config_node *map, struct config_entry *entry)
 	map->count++;
 }
 
-static bool add_child(
-	struct json_config *config, const struct json_parser *json, struct config_node *parent, json_ref value,
-	struct config_node **child)
+static bool add_child(struct json_config *config, const struct json_parser *json, struct config_node *parent,
+	json_ref value, struct config_node **child)
 {
 	struct config_entry *entry = config_alloc(config->memory, 1, sizeof(*entry));
 	bool named = parent->kind == CONFIG_MAP;
@@ -93,7 +95,8 @@ static bool add_child(
 	if (!entry->value || (named && !entry->key))
 		return false;
 	if (named && config_member(parent, entry->key->text.data))
-		config_complain(config->report, line, 0, "\"%.64s\" is given twice (expected once)", entry->key->text.data);
+		config_complain(
+			config->report, line, 0, "\"%.64s\" is given twice (expected once)", entry->key->text.data);
 	else
 		json_config_put(parent, entry);
 	return true;
@@ -124,8 +127,8 @@ struct config_node *json_config_read(struct json_config *config, const struct js
 		if (child->kind == CONFIG_SCALAR)
 			continue;
 		if (depth == JSON_CONFIG_DEPTH_MAX) {
-			config_complain(config->report, child->line, 0, "nested too deeply (expected at most %d levels)",
-				JSON_CONFIG_DEPTH_MAX);
+			config_complain(config->report, child->line, 0,
+				"nested too deeply (expected at most %d levels)", JSON_CONFIG_DEPTH_MAX);
 			return NULL;
 		}
 		levels[depth++] = (struct level){child, json_first(json, at)};
@@ -199,4 +202,15 @@ static void merge_last_level(struct config_node *target, const struct config_nod
 void json_config_merge(struct config_node *target, const struct config_node *patch)
 {
 	merge_members(target, patch, merge_last_level);
+}
+
+char *json_config_pad(struct slice document)
+{
+	char *copy = malloc(document.size + BUFFER_PADDING_BYTES);
+
+	if (copy && document.size)
+		memcpy(copy, document.data, document.size);
+	if (copy)
+		memset(copy + document.size, 0, BUFFER_PADDING_BYTES);
+	return copy;
 }

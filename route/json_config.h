@@ -1,6 +1,6 @@
 /*
- * A JSON document as the tree that the configuration's tables read, so that the admin API checks a field as the YAML does. A
- * node's `line` is the number of its place in the document, whose path complaints are told with ("limits.rpm").
+ * A JSON document as the tree that the configuration's tables read, so that the admin API checks a field as the YAML
+ * does. A node's `line` is the number of its place in the document, whose path complaints are told with ("limits.rpm").
  */
 #ifndef ROUTE_JSON_CONFIG_H
 #define ROUTE_JSON_CONFIG_H
@@ -20,8 +20,11 @@ struct json_config {
 /* NULL when it was not read; what is wrong (also without NULL: a member given twice) is in the report. */
 struct config_node *json_config_read(struct json_config *config, const struct json_parser *json, json_ref value);
 
-/* RFC 7396, for two levels of members: null takes away, a map changes its members, anything else replaces. Takes the patch's
- * entries; both are of the same memory. */
+/* A copy of a document with BUFFER_PADDING_BYTES behind it, as json_parse() wants; to be freed. NULL: memory is out. */
+char *json_config_pad(struct slice document);
+
+/* RFC 7396, for two levels of members: null takes away, a map changes its members, anything else replaces. Takes the
+ * patch's entries; both are of the same memory. */
 void json_config_merge(struct config_node *target, const struct config_node *patch);
 
 /* Takes the member out of a map; NULL when it has none. */

@@ -19,7 +19,7 @@ struct failures {
 };
 
 struct lockout {
-	uint64_t seed;                      /* nobody can aim at a set */
+	uint64_t seed;                         /* nobody can aim at a set */
 	_Alignas(64) _Atomic uint64_t last_ns; /* nobody is locked out from then on */
 	_Alignas(64) struct failures sets[LOCKOUT_SETS][LOCKOUT_WAYS];
 };
@@ -100,7 +100,8 @@ uint64_t lockout_left_ns(const struct lockout *lockout, uint64_t id, uint64_t no
 	return until_ns > now_ns ? until_ns - now_ns : 0;
 }
 
-/* When it may be forgotten: of those that are not locked out, when they began to fail; after them all those that are. */
+/* When it may be forgotten: of those that are not locked out, when they began to fail; after them all those that are.
+ */
 static uint64_t worth(const struct failures *f, uint64_t now_ns)
 {
 	uint64_t until_ns = atomic_load_explicit(&f->until_ns, memory_order_relaxed);

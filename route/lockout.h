@@ -1,11 +1,12 @@
 /*
- * Brute force: who presents keys that do not exist, so often in a window, is refused for a while. Counted by address, and by the
- * SHA-256 of what was presented, so that neither many guesses from one place nor one guess from many go on; never by a prefix,
- * which would lock out everybody. Keys that exist are never counted: whoever has the secret of a disabled key guesses nothing.
+ * Brute force: who presents keys that do not exist, so often in a window, is refused for a while. Counted by address,
+ * and by the SHA-256 of what was presented, so that neither many guesses from one place nor one guess from many go on;
+ * never by a prefix, which would lock out everybody. Keys that exist are never counted: whoever has the secret of a
+ * disabled key guesses nothing.
  *
- * Shared by all shards, without locks: a table of fixed size, written by failures alone. As long as nobody is locked out, a
- * request reads one number of it. A race can cost a count, not make one up; a full set forgets who failed longest ago, and who
- * is locked out last of all.
+ * Shared by all shards, without locks: a table of fixed size, written by failures alone. As long as nobody is locked
+ * out, a request reads one number of it. A race can cost a count, not make one up; a full set forgets who failed
+ * longest ago, and who is locked out last of all.
  */
 #ifndef ROUTE_LOCKOUT_H
 #define ROUTE_LOCKOUT_H

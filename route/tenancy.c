@@ -87,7 +87,8 @@ static void finish(struct tenancy *tenancy)
 
 	if (change->result < 0 && ask)
 		tenancy_refuse(ask, 503, SLICE("not_everywhere"), NULL,
-			"The change is stored, but the gateway ran out of memory while it was put in force. Try it again.");
+			"The change is stored, but the gateway ran out of memory while it was put in force. Try it "
+			"again.");
 	tenant_give(&change->before);
 	forget(tenancy);
 	if (reload)
@@ -119,7 +120,8 @@ static void on_spread(struct letter *letter)
 	shard_post(&spread->tenancy->shard, letter, gs->shard);
 }
 
-/* From here on nothing can be refused: new requests see the change. Shards read `config` until their letters are back. */
+/* From here on nothing can be refused: new requests see the change. Shards read `config` until their letters are back.
+ */
 static void spread(struct tenancy *tenancy)
 {
 	struct tenancy_change *change = &tenancy->change;
@@ -273,7 +275,8 @@ static void on_ask(struct letter *letter)
 	letter->open = on_ask_back;
 	list_init(&ask->link);
 	if (atomic_load(&tenancy->shards_started) < tenancy->gateway->shard_count) {
-		tenancy_refuse(ask, 503, SLICE("starting"), NULL, "The gateway is still starting. Try again in a moment.");
+		tenancy_refuse(
+			ask, 503, SLICE("starting"), NULL, "The gateway is still starting. Try again in a moment.");
 		tenancy_answer(tenancy, ask);
 		return;
 	}

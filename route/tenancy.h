@@ -1,11 +1,13 @@
 /*
- * Who may use the gateway, while it runs: keys, teams, workspaces and admin tokens from the store, with what the configuration
- * declares. One thread owns them and works off one question after the other. A change is made in this order:
+ * Who may use the gateway, while it runs: keys, teams, workspaces and admin tokens from the store, with what the
+ * configuration declares. One thread owns them and works off one question after the other. A change is made in this
+ * order:
  *
- *   checked -> a configuration with it is made -> row and audit record are durable -> it is in force on every shard -> answered
+ *   checked -> a configuration with it is made -> row and audit record are durable -> it is in force on every shard ->
+ * answered
  *
- * so whoever got the answer finds it everywhere and after any crash, and one that was refused has changed nothing. A reload
- * takes the same way, so the two never overtake each other.
+ * so whoever got the answer finds it everywhere and after any crash, and one that was refused has changed nothing. A
+ * reload takes the same way, so the two never overtake each other.
  */
 #ifndef ROUTE_TENANCY_H
 #define ROUTE_TENANCY_H
@@ -32,7 +34,8 @@ int tenancy_open(struct tenancy **tenancy, const struct tenancy_options *options
 struct gateway_config *tenancy_config(const struct tenancy *tenancy);
 void tenancy_shard_started(struct tenancy *tenancy);
 
-/* Puts another configuration in force, on every shard, with the stored tenants; takes it over. From the control thread. */
+/* Puts another configuration in force, on every shard, with the stored tenants; takes it over. From the control thread.
+ */
 int tenancy_reload(struct tenancy *tenancy, struct gateway_config *base); /* 0, -ENOMEM */
 
 /* Nothing that was begun is still on its way to a shard. Any thread. */
@@ -43,7 +46,16 @@ void tenancy_close(struct tenancy *tenancy); /* after it closed; NULL is nothing
 
 /* ---- questions of the admin API ---- */
 
-enum tenancy_verb { TENANCY_CREATE, TENANCY_SHOW, TENANCY_LIST, TENANCY_UPDATE, TENANCY_REMOVE, TENANCY_ROTATE, TENANCY_AUDIT, TENANCY_NOTE };
+enum tenancy_verb {
+	TENANCY_CREATE,
+	TENANCY_SHOW,
+	TENANCY_LIST,
+	TENANCY_UPDATE,
+	TENANCY_REMOVE,
+	TENANCY_ROTATE,
+	TENANCY_AUDIT,
+	TENANCY_NOTE
+};
 
 enum { TENANCY_MESSAGE_BYTES = 512, TENANCY_PARAM_BYTES = 160, TENANCY_ADDRESS_BYTES = 64 };
 
@@ -70,8 +82,8 @@ struct tenancy_ask {
 	enum tenancy_verb verb;
 	enum tenant_kind kind;
 	struct slice id, query;
-	struct slice body; /* with BUFFER_PADDING_BYTES behind it */
-	struct tenancy_note note;    /* of TENANCY_NOTE, which is answered without a body: status 200, or why not */
+	struct slice body;        /* with BUFFER_PADDING_BYTES behind it */
+	struct tenancy_note note; /* of TENANCY_NOTE, which is answered without a body: status 200, or why not */
 	struct tenancy_actor actor;
 	/* The answer: JSON (or CSV) from malloc(), the asker's to free; or an error with its code. */
 	unsigned status;

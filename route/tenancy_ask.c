@@ -30,11 +30,12 @@ void tenancy_refuse_unknown(struct tenancy_ask *ask)
 		[TENANT_TOKEN] = {"token_not_found", 15}};
 	const char *name = tenant_shapes[ask->kind].name;
 
-	tenancy_refuse(ask, 404, codes[ask->kind], "id", "There is no %s of this id. GET /admin/%ss lists them.", name, name);
+	tenancy_refuse(
+		ask, 404, codes[ask->kind], "id", "There is no %s of this id. GET /admin/%ss lists them.", name, name);
 }
 
-bool tenancy_print_answer(
-	const struct tenancy *tenancy, struct tenancy_ask *ask, unsigned status, tenancy_print *print, const void *context)
+bool tenancy_print_answer(const struct tenancy *tenancy, struct tenancy_ask *ask, unsigned status, tenancy_print *print,
+	const void *context)
 {
 	for (size_t capacity = ANSWER_BYTES_FIRST; capacity <= ANSWER_BYTES_MAX; capacity *= 4) {
 		struct text text = text_over(malloc(capacity), capacity);
@@ -134,7 +135,8 @@ static void print_list(const struct tenancy *tenancy, const void *context, struc
 	const struct tenant_shape *shape = &tenant_shapes[query->kind];
 	unsigned first = 0, end;
 
-	while (first < query->count && query->cursor.data && !is_after(query->cursor, shape->id_of(query->items[first])))
+	while (first < query->count && query->cursor.data &&
+		!is_after(query->cursor, shape->id_of(query->items[first])))
 		first++;
 	end = query->count - first > query->limit ? first + query->limit : query->count;
 	text_literal(text, "{\"object\":\"list\",\"data\":[");
@@ -151,7 +153,7 @@ static void print_list(const struct tenancy *tenancy, const void *context, struc
 	text_char(text, '}');
 }
 
-static bool read_limit(struct slice value, unsigned *limit)
+bool tenancy_read_limit(struct slice value, unsigned *limit)
 {
 	unsigned number = 0;
 
@@ -184,15 +186,16 @@ bool tenancy_next_parameter(struct slice *query, struct slice *name, struct slic
 
 static bool read_query(struct tenancy_ask *ask, struct list_query *query)
 {
-	static const char expected[] = "Lists take limit (1 to 1000) and cursor, and those of teams and keys workspace; of keys "
-				       "also team and status (active, disabled, revoked or expired).";
+	static const char expected[] =
+		"Lists take limit (1 to 1000) and cursor, and those of teams and keys workspace; of keys "
+		"also team and status (active, disabled, revoked or expired).";
 	struct slice rest = ask->query, name, value;
 	bool keys = ask->kind == TENANT_KEY, good = true;
 	char param[32];
 
 	while (good && tenancy_next_parameter(&rest, &name, &value)) {
 		if (slice_equal(name, SLICE("limit")))
-			good = read_limit(value, &query->limit);
+			good = tenancy_read_limit(value, &query->limit);
 		else if (slice_equal(name, SLICE("cursor")))
 			query->cursor = value;
 		else if (slice_equal(name, SLICE("workspace")) && tenant_shapes[ask->kind].workspace_of)
@@ -221,7 +224,8 @@ static void list(struct tenancy *tenancy, struct tenancy_ask *ask)
 		return;
 	query.items = calloc(count + 1, sizeof(void *));
 	if (!query.items) {
-		tenancy_refuse(ask, 503, SLICE("out_of_memory"), NULL, "The gateway is out of memory. Try again in a moment.");
+		tenancy_refuse(
+			ask, 503, SLICE("out_of_memory"), NULL, "The gateway is out of memory. Try again in a moment.");
 		return;
 	}
 	for (unsigned i = 0; i < count; i++) {

@@ -1,6 +1,7 @@
 /*
- * Who changed what, when: a record beside each change, in the same batch, so neither is there without the other. Records lie
- * in the order of their ids, which begin with the time; what is older than its workspace keeps is taken away once an hour.
+ * Who changed what, when: a record beside each change, in the same batch, so neither is there without the other.
+ * Records lie in the order of their ids, which begin with the time; what is older than its workspace keeps is taken
+ * away once an hour.
  */
 #include "route/tenancy_internal.h"
 
@@ -13,7 +14,6 @@
 enum {
 	AUDIT_BYTES_MAX = 3 * TENANT_ROW_BYTES_MAX,
 	AUDIT_LIST_DEFAULT = 100,
-	AUDIT_LIST_MAX = 1000,
 	AUDIT_ROWS_LOOKED_AT_MAX = 100000,
 	AUDIT_DAYS_LEAST = 7,
 	AUDIT_DAYS_MOST = 365,
@@ -83,7 +83,8 @@ void tenancy_audit_note(struct tenancy *tenancy, struct tenancy_ask *ask)
 
 	tenancy->change = (struct tenancy_change){.ask = ask, .note = true};
 	ask->status = 200;
-	if (tenancy_audit_add(tenancy, note->verb, note->kind, note->object, note->workspace, note->before, note->after)) {
+	if (tenancy_audit_add(
+		    tenancy, note->verb, note->kind, note->object, note->workspace, note->before, note->after)) {
 		tenancy_write(tenancy);
 		return;
 	}
@@ -108,7 +109,8 @@ static struct slice member_text(const struct json_parser *json, json_ref object,
 {
 	json_ref value = object == JSON_NONE ? JSON_NONE : json_member(json, object, name);
 
-	return value != JSON_NONE && json_type(json, value) == JSON_STRING ? json_string(json, value) : slice_of(NULL, 0);
+	return value != JSON_NONE && json_type(json, value) == JSON_STRING ? json_string(json, value)
+									   : slice_of(NULL, 0);
 }
 
 /* RFC 4180; what a spreadsheet would take for a formula is made a text of. */
@@ -125,7 +127,8 @@ static void add_cell(struct text *csv, struct slice value, bool last)
 	text_add(csv, last ? SLICE("\"\r\n") : SLICE("\","));
 }
 
-static const char csv_head[] = "id,timestamp,actor,actor_id,actor_name,role,address,request_id,action,object,workspace,before,after\r\n";
+static const char csv_head[] =
+	"id,timestamp,actor,actor_id,actor_name,role,address,request_id,action,object,workspace,before,after\r\n";
 
 static void add_csv(struct audit_page *page)
 {
@@ -152,12 +155,8 @@ static bool parse_row(struct json_parser *json, struct slice row, char **copy)
 {
 	struct json_error error;
 
-	*copy = malloc(row.size + BUFFER_PADDING_BYTES);
-	if (!*copy)
-		return false;
-	memcpy(*copy, row.data, row.size);
-	memset(*copy + row.size, 0, BUFFER_PADDING_BYTES);
-	return json_parse(json, slice_of(*copy, row.size), &error) == 0;
+	*copy = json_config_pad(row);
+	return *copy && json_parse(json, slice_of(*copy, row.size), &error) == 0;
 }
 
 static bool is_wanted(const struct audit_page *page, struct slice wanted, struct slice member)
@@ -178,7 +177,8 @@ static bool tell_page(void *context, struct slice id, struct slice row)
 		return false;
 	}
 	parsed = parse_row(page->tenancy->json, row, &copy);
-	if (parsed && is_wanted(page, page->action, SLICE("action")) && is_wanted(page, page->object, SLICE("object")) &&
+	if (parsed && is_wanted(page, page->action, SLICE("action")) &&
+		is_wanted(page, page->object, SLICE("object")) &&
 		is_wanted(page, page->workspace, SLICE("workspace"))) {
 		if (page->csv)
 			add_csv(page);
@@ -194,19 +194,6 @@ static bool tell_page(void *context, struct slice id, struct slice row)
 	return !page->text.full;
 }
 
-static bool read_number(struct slice value, unsigned *number)
-{
-	unsigned sum = 0;
-
-	for (size_t i = 0; i < value.size && i < 5; i++) {
-		if (value.data[i] < '0' || value.data[i] > '9')
-			return false;
-		sum = sum * 10 + (unsigned)(value.data[i] - '0');
-	}
-	*number = sum;
-	return value.size > 0 && value.size < 5 && sum >= 1 && sum <= AUDIT_LIST_MAX;
-}
-
 static bool read_query(struct tenancy_ask *ask, struct audit_page *page)
 {
 	struct slice rest = ask->query, name, value;
@@ -215,7 +202,7 @@ static bool read_query(struct tenancy_ask *ask, struct audit_page *page)
 
 	while (good && tenancy_next_parameter(&rest, &name, &value)) {
 		if (slice_equal(name, SLICE("limit")))
-			good = read_number(value, &page->limit);
+			good = tenancy_read_limit(value, &page->limit);
 		else if (slice_equal(name, SLICE("cursor")))
 			page->cursor = value;
 		else if (slice_equal(name, SLICE("action")))
@@ -231,7 +218,8 @@ static bool read_query(struct tenancy_ask *ask, struct audit_page *page)
 	}
 	if (good && (!page->cursor.data || page->cursor.size == ULID_TEXT_BYTES))
 		return true;
-	snprintf(param, sizeof(param), "%.*s", (int)(name.size < 31 ? name.size : 31), name.data ? name.data : "cursor");
+	snprintf(
+		param, sizeof(param), "%.*s", (int)(name.size < 31 ? name.size : 31), name.data ? name.data : "cursor");
 	tenancy_refuse(ask, 400, SLICE("invalid_query"), param,
 		"The audit log takes format (json or csv), action, object, workspace, limit (1 to 1000) and cursor.");
 	return false;
@@ -243,7 +231,8 @@ static int print_page(struct audit_page *page)
 
 	page->count = page->looked_at = 0;
 	page->more = false;
-	text_add(&page->text, page->csv ? slice_of(csv_head, sizeof(csv_head) - 1) : SLICE("{\"object\":\"list\",\"data\":["));
+	text_add(&page->text,
+		page->csv ? slice_of(csv_head, sizeof(csv_head) - 1) : SLICE("{\"object\":\"list\",\"data\":["));
 	rc = records_read(page->tenancy->gateway->store, RECORDS_AUDIT, page->cursor, true, tell_page, page);
 	if (page->csv)
 		return rc;
@@ -294,9 +283,8 @@ struct pruning {
 /* Of what belongs to no workspace, or to one that is gone: the most. */
 static uint64_t kept_days(const struct tenancy *tenancy, struct slice workspace)
 {
-	const struct workspace_settings *found = workspace.data
-		? tenant_item_find(tenancy->config->settings, TENANT_WORKSPACE, workspace)
-		: NULL;
+	const struct workspace_settings *found =
+		workspace.data ? tenant_item_find(tenancy->config->settings, TENANT_WORKSPACE, workspace) : NULL;
 
 	return found ? found->audit_days : AUDIT_DAYS_MOST;
 }
@@ -318,7 +306,8 @@ static bool tell_old(void *context, struct slice id, struct slice row)
 	if (made_ns + AUDIT_DAYS_LEAST * NS_PER_DAY > pruning->now_ns)
 		return false; /* nor are those behind it */
 	over = parse_row(tenancy->json, row, &copy) &&
-	       made_ns + kept_days(tenancy, member_text(tenancy->json, 0, SLICE("workspace"))) * NS_PER_DAY <= pruning->now_ns;
+	       made_ns + kept_days(tenancy, member_text(tenancy->json, 0, SLICE("workspace"))) * NS_PER_DAY <=
+		       pruning->now_ns;
 	free(copy);
 	if (!over)
 		return true;
@@ -350,7 +339,8 @@ void tenancy_prune(struct tenancy *tenancy)
 		tenancy->pruned_ids = calloc(PRUNED_A_WRITE, sizeof(*tenancy->pruned_ids));
 	tenancy->pruned_count = 0;
 	if (!tenancy->pruned || !tenancy->pruned_ids ||
-		records_read(tenancy->gateway->store, RECORDS_AUDIT, slice_of(NULL, 0), false, tell_old, &pruning) < 0 ||
+		records_read(tenancy->gateway->store, RECORDS_AUDIT, slice_of(NULL, 0), false, tell_old, &pruning) <
+			0 ||
 		tenancy->pruned_count == 0)
 		return;
 	tenancy->pruning = true;

@@ -38,9 +38,10 @@ enum { CHANGE_RECORDS = 2, SCRATCH_BYTES_MAX = 8 << 20 };
 
 /* One change at a time, from its check to its answer. Memory of its records is from malloc(). */
 struct tenancy_change {
-	struct tenancy_ask *ask;   /* NULL: a reload */
+	struct tenancy_ask *ask; /* NULL: a reload */
 	enum tenant_kind kind;
-	struct tenant *before, *after; /* stored; before NULL: new, after NULL: it goes. Both NULL: an override, or a reload */
+	struct tenant *before,
+		*after; /* stored; before NULL: new, after NULL: it goes. Both NULL: an override, or a reload */
 	struct tenant_override was, override; /* with has_override */
 	bool has_override, had_override;
 	struct gateway_config *config; /* with the change; until it is in force */
@@ -80,13 +81,14 @@ struct tenancy {
 };
 
 /* tenancy_tables.c */
-int tenant_tables_load(struct tenant_tables *tables, const struct store *store, struct json_parser *json, char *why,
-	size_t why_bytes);
+int tenant_tables_load(
+	struct tenant_tables *tables, const struct store *store, struct json_parser *json, char *why, size_t why_bytes);
 void tenant_tables_fini(struct tenant_tables *tables);
 struct tenant *tenant_tables_find(const struct tenant_tables *tables, enum tenant_kind kind, struct slice id);
 const struct tenant_override *tenant_tables_override(const struct tenant_tables *tables, struct slice id);
 /* Puts `after` where `before` was; either may be NULL. 0, -ENOMEM (never without `after`, or with both). */
-int tenant_tables_swap(struct tenant_tables *tables, enum tenant_kind kind, struct tenant *before, struct tenant *after);
+int tenant_tables_swap(
+	struct tenant_tables *tables, enum tenant_kind kind, struct tenant *before, struct tenant *after);
 int tenant_tables_set_override(struct tenant_tables *tables, const struct tenant_override *override);
 void tenant_tables_drop_override(struct tenant_tables *tables, struct slice id);
 void tenant_override_print(const struct tenant_override *override, struct text *json);
@@ -96,7 +98,7 @@ struct gateway_config *tenancy_make_config(struct tenancy *tenancy, struct gatew
 
 /* tenancy.c: the rest of a change that was checked. False: refused, for lack of memory. */
 bool tenancy_begin(struct tenancy *tenancy);
-void tenancy_write(struct tenancy *tenancy); /* its records, and what follows from them */
+void tenancy_write(struct tenancy *tenancy);                           /* its records, and what follows from them */
 void tenancy_answer(struct tenancy *tenancy, struct tenancy_ask *ask); /* sends it back */
 bool tenancy_add_record(struct tenancy_change *change, enum record_table table, struct slice id, struct text *value);
 static inline uint64_t tenancy_wall_ns(const struct tenancy *tenancy)
@@ -111,10 +113,11 @@ void tenancy_refuse(struct tenancy_ask *ask, unsigned status, struct slice code,
 void tenancy_refuse_unknown(struct tenancy_ask *ask);
 /* The next one of a query string, whose values are taken as they are; false at its end. */
 bool tenancy_next_parameter(struct slice *query, struct slice *name, struct slice *value);
+bool tenancy_read_limit(struct slice value, unsigned *limit); /* of a list: 1 to 1000 */
 /* Prints into ever more memory until it fits: the answer. False: refused. */
 typedef void tenancy_print(const struct tenancy *tenancy, const void *context, struct text *text);
-bool tenancy_print_answer(
-	const struct tenancy *tenancy, struct tenancy_ask *ask, unsigned status, tenancy_print *print, const void *context);
+bool tenancy_print_answer(const struct tenancy *tenancy, struct tenancy_ask *ask, unsigned status, tenancy_print *print,
+	const void *context);
 
 /* tenancy_update.c: create, update, remove, rotate. */
 void tenancy_change(struct tenancy *tenancy, struct tenancy_ask *ask);

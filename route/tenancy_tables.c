@@ -194,27 +194,16 @@ static bool fail_at(struct loading *loading, struct slice id, int result)
 	if (result == -ENOMEM)
 		snprintf(loading->why, loading->why_bytes, "out of memory");
 	else
-		snprintf(loading->why, loading->why_bytes, "the stored %s \"%.*s\" cannot be read: was it written by a newer tollgate?",
+		snprintf(loading->why, loading->why_bytes,
+			"the stored %s \"%.*s\" cannot be read: was it written by a newer tollgate?",
 			tenant_shapes[loading->kind].name, (int)id.size, id.data);
 	return false;
-}
-
-/* A row with the padding that the parser wants. */
-static char *pad(struct slice row)
-{
-	char *copy = malloc(row.size + BUFFER_PADDING_BYTES);
-
-	if (copy && row.size)
-		memcpy(copy, row.data, row.size);
-	if (copy)
-		memset(copy + row.size, 0, BUFFER_PADDING_BYTES);
-	return copy;
 }
 
 static bool load_tenant(void *context, struct slice id, struct slice row)
 {
 	struct loading *loading = context;
-	char *copy = pad(row);
+	char *copy = json_config_pad(row);
 	struct tenant *tenant;
 
 	if (!copy)
@@ -234,7 +223,7 @@ static bool load_override(void *context, struct slice id, struct slice row)
 {
 	struct loading *loading = context;
 	struct tenant_override override;
-	char *copy = pad(row);
+	char *copy = json_config_pad(row);
 	bool good = copy && read_override(&override, id, loading->json, slice_of(copy, row.size));
 
 	free(copy);
@@ -243,8 +232,8 @@ static bool load_override(void *context, struct slice id, struct slice row)
 	return tenant_tables_set_override(loading->tables, &override) == 0 || fail_at(loading, id, -ENOMEM);
 }
 
-int tenant_tables_load(struct tenant_tables *tables, const struct store *store, struct json_parser *json, char *why,
-	size_t why_bytes)
+int tenant_tables_load(
+	struct tenant_tables *tables, const struct store *store, struct json_parser *json, char *why, size_t why_bytes)
 {
 	struct loading loading = {.tables = tables, .json = json, .why = why, .why_bytes = why_bytes};
 	int rc = 0;
@@ -293,7 +282,8 @@ static void merged_free(struct settings *settings)
 }
 
 /* A stored workspace takes the place of the one that is there without being declared. */
-static bool is_shadowed(const struct settings *base, enum tenant_kind kind, const void *declared, const struct tenant_list *stored)
+static bool is_shadowed(
+	const struct settings *base, enum tenant_kind kind, const void *declared, const struct tenant_list *stored)
 {
 	const struct workspace_settings *workspace = declared;
 	bool found;
@@ -305,7 +295,8 @@ static bool is_shadowed(const struct settings *base, enum tenant_kind kind, cons
 	return found;
 }
 
-static bool merge_kind(struct merged *merged, const struct settings *base, const struct tenant_tables *tables, enum tenant_kind kind)
+static bool merge_kind(
+	struct merged *merged, const struct settings *base, const struct tenant_tables *tables, enum tenant_kind kind)
 {
 	const struct tenant_shape *shape = &tenant_shapes[kind];
 	const struct tenant_list *stored = &tables->of[kind];
@@ -346,8 +337,7 @@ static void settle_keys(struct settings *settings, const struct tenant_tables *t
 			key->revoked_at_ns = override->revoked_ns;
 		}
 		key->home = tenant_item_find(settings, TENANT_WORKSPACE, slice_of_string(key->workspace));
-		if (!key->home ||
-			(key->team && !tenant_item_find(settings, TENANT_TEAM, slice_of_string(key->team))))
+		if (!key->home || (key->team && !tenant_item_find(settings, TENANT_TEAM, slice_of_string(key->team))))
 			key->disabled = true;
 	}
 }

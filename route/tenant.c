@@ -294,7 +294,8 @@ static void print_key(const struct key_settings *key, const struct tenant *tenan
 	text_char(json, ',');
 }
 
-void tenant_print(enum tenant_kind kind, const void *item, const struct tenant *tenant, uint64_t wall_ns, struct text *json)
+void tenant_print(
+	enum tenant_kind kind, const void *item, const struct tenant *tenant, uint64_t wall_ns, struct text *json)
 {
 	const struct tenant_shape *shape = &tenant_shapes[kind];
 

@@ -1,7 +1,7 @@
 /*
- * What the admin API makes: a key, a team, a workspace or an admin token, as settings with the dates and secrets that go with
- * them. One is never changed once it is made; whoever uses it holds a reference. On disk it is JSON, read by the tables that
- * read the configuration.
+ * What the admin API makes: a key, a team, a workspace or an admin token, as settings with the dates and secrets that
+ * go with them. One is never changed once it is made; whoever uses it holds a reference. On disk it is JSON, read by
+ * the tables that read the configuration.
  */
 #ifndef ROUTE_TENANT_H
 #define ROUTE_TENANT_H
@@ -44,12 +44,12 @@ struct tenant {
 
 /* How a kind lies in settings and in the store, and what it is called. */
 struct tenant_shape {
-	const char *name;          /* "key" */
-	const char *param_id;      /* the member that names it, when its maker does; NULL: the gateway makes ids */
+	const char *name;     /* "key" */
+	const char *param_id; /* the member that names it, when its maker does; NULL: the gateway makes ids */
 	enum record_table table;
 	const struct schema *schema;
 	size_t item_bytes;
-	size_t list_at, count_at;  /* in struct settings */
+	size_t list_at, count_at; /* in struct settings */
 	const char *(*id_of)(const void *item);
 	const char *(*workspace_of)(const void *item); /* NULL: of none */
 };
@@ -73,8 +73,8 @@ static inline unsigned tenant_count_of(const struct settings *settings, enum ten
 const void *tenant_item_find(const struct settings *settings, enum tenant_kind kind, struct slice id);
 
 /*
- * From the members that `tree` holds; what is wrong goes to the document's report. NULL only when memory is out. The caller
- * fills in id and meta, then settles.
+ * From the members that `tree` holds; what is wrong goes to the document's report. NULL only when memory is out. The
+ * caller fills in id and meta, then settles.
  */
 struct tenant *tenant_read(enum tenant_kind kind, const struct config_node *tree, struct json_config *document);
 void tenant_settle(struct tenant *tenant); /* what its settings repeat of id and meta */
@@ -83,8 +83,7 @@ void tenant_give(struct tenant **tenant);
 
 /* The row of the store, and back: NULL when it cannot be read. */
 void tenant_print_row(const struct tenant *tenant, struct text *json);
-struct tenant *tenant_read_row(
-	enum tenant_kind kind, struct slice id, struct json_parser *json, struct slice row);
+struct tenant *tenant_read_row(enum tenant_kind kind, struct slice id, struct json_parser *json, struct slice row);
 
 /* Its settings as a tree, to be changed and read again. NULL: memory is out. */
 struct config_node *tenant_tree(
@@ -94,7 +93,8 @@ struct config_node *tenant_tree(
 struct tenant *tenant_copy(const struct tenant *tenant, struct json_parser *json);
 
 /* As the admin API shows it, without the braces. `tenant` is NULL when the configuration declares it. */
-void tenant_print(enum tenant_kind kind, const void *item, const struct tenant *tenant, uint64_t wall_ns, struct text *json);
+void tenant_print(
+	enum tenant_kind kind, const void *item, const struct tenant *tenant, uint64_t wall_ns, struct text *json);
 const char *tenant_key_status(const struct key_settings *key, uint64_t wall_ns);
 
 /* A new secret of 256 random bits behind the prefix that tells what it is for. Returns its size. */

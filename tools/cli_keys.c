@@ -1,4 +1,5 @@
-/* `tollgate keys`: virtual keys through the admin API. What a key shall be is options, which become the members of a JSON body. */
+/* `tollgate keys`: virtual keys through the admin API. What a key shall be is options, which become the members of a
+ * JSON body. */
 #include "core/text.h"
 #include "tools/cli.h"
 #include "tools/client.h"
@@ -23,7 +24,8 @@ static const char help[] =
 	"      --environment NAME   prod or dev; it cannot change\n"
 	"      --model GLOB         models it may use, once for each (default: *)\n"
 	"      --endpoint GLOB      project/slug that it may call, once for each (default: *)\n"
-	"      --scope NAME         chat, responses, embeddings, moderations, images, audio, models, endpoints, receipts\n"
+	"      --scope NAME         chat, responses, embeddings, moderations, images, audio, models, endpoints, "
+	"receipts\n"
 	"      --allow-ip NETWORK   from where, once for each: 10.0.0.0/8, 2001:db8::/32\n"
 	"      --tag NAME=VALUE     what its calls count for, once for each\n"
 	"      --expires TIME       2026-01-31T12:00:00Z, or null\n"
@@ -257,7 +259,8 @@ static int list(struct keys *k)
 		if (!list_path(k, path, cursor) || !client_get(&k->client, path))
 			return CLI_FAILED;
 		data = json_member(p, 0, SLICE("data"));
-		for (json_ref one = data == JSON_NONE ? data : json_first(p, data); one != JSON_NONE; one = json_next(p, one)) {
+		for (json_ref one = data == JSON_NONE ? data : json_first(p, data); one != JSON_NONE;
+			one = json_next(p, one)) {
 			if (k->client.json)
 				show(k, one);
 			else
@@ -271,7 +274,8 @@ static int list(struct keys *k)
 
 static bool is_id(const char *id)
 {
-	return id && *id && strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == strlen(id);
+	return id && *id &&
+	       strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == strlen(id);
 }
 
 static bool is(const char *verb, const char *word)

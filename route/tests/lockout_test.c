@@ -1,4 +1,5 @@
-/* Lock-out: when it begins and ends, who is counted as one, and that its memory stays as it is under any number of strangers. */
+/* Lock-out: when it begins and ends, who is counted as one, and that its memory stays as it is under any number of
+ * strangers. */
 #include "core/clock.h"
 #include "route/lockout.h"
 
@@ -37,9 +38,18 @@ static void begins_and_ends(void **state)
 		bool fails;
 		uint64_t left_s;
 	} table[] = {
-		{1, true, 0}, {2, true, 0}, {61, true, 0}, /* the first window is over: the third is another's first */
-		{62, true, 0}, {63, true, 900}, {64, false, 899}, {500, true, 463}, {962, false, 1}, {963, false, 0},
-		{964, true, 0}, {965, true, 0}, {966, true, 900},
+		{1, true, 0},
+		{2, true, 0},
+		{61, true, 0}, /* the first window is over: the third is another's first */
+		{62, true, 0},
+		{63, true, 900},
+		{64, false, 899},
+		{500, true, 463},
+		{962, false, 1},
+		{963, false, 0},
+		{964, true, 0},
+		{965, true, 0},
+		{966, true, 900},
 	};
 	struct lockout *lockout = lockout_open();
 	uint64_t id;
@@ -53,7 +63,8 @@ static void begins_and_ends(void **state)
 		if (table[i].fails)
 			lockout_fail(lockout, &rules, id, now_ns);
 		if (lockout_left_ns(lockout, id, now_ns) != table[i].left_s * NS_PER_S)
-			fail_msg("row %zu: %ju s are left", i, (uintmax_t)(lockout_left_ns(lockout, id, now_ns) / NS_PER_S));
+			fail_msg("row %zu: %ju s are left", i,
+				(uintmax_t)(lockout_left_ns(lockout, id, now_ns) / NS_PER_S));
 	}
 	assert_int_equal(lockout_left_ns(lockout, lockout_id_of_secret(lockout, SLICE("other")), 970 * NS_PER_S), 0);
 	lockout_close(lockout);
@@ -95,7 +106,8 @@ static void who_counts_as_one(void **state)
 		if ((lockout_id_of_address(lockout, &a) == lockout_id_of_address(lockout, &b)) != table[i].same)
 			fail_msg("row %zu", i);
 	}
-	assert_true(lockout_id_of_secret(lockout, SLICE("gw_virt_a")) != lockout_id_of_secret(lockout, SLICE("gw_virt_b")));
+	assert_true(
+		lockout_id_of_secret(lockout, SLICE("gw_virt_a")) != lockout_id_of_secret(lockout, SLICE("gw_virt_b")));
 	lockout_close(lockout);
 }
 
@@ -114,7 +126,8 @@ static void strangers_do_not_free_anybody(void **state)
 	for (unsigned i = 0; i < 4 * LOCKOUT_SETS * LOCKOUT_WAYS; i++) {
 		int size = snprintf(secret, sizeof(secret), "stranger %u", i);
 
-		lockout_fail(lockout, &rules, lockout_id_of_secret(lockout, slice_of(secret, (size_t)size)), 2 * NS_PER_S);
+		lockout_fail(
+			lockout, &rules, lockout_id_of_secret(lockout, slice_of(secret, (size_t)size)), 2 * NS_PER_S);
 	}
 	assert_true(lockout_left_ns(lockout, id, 3 * NS_PER_S) > 0);
 	lockout_close(lockout);

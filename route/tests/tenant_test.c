@@ -1,4 +1,5 @@
-/* Tenants as rows: what is printed is read back the same, and what cannot be read is nothing. JSON documents as trees. */
+/* Tenants as rows: what is printed is read back the same, and what cannot be read is nothing. JSON documents as trees.
+ */
 #include "core/buffer.h"
 #include "route/tenant.h"
 
@@ -54,23 +55,31 @@ static const struct {
 	const char *id, *settings, *printed; /* printed NULL: as it was */
 } rows[] = {
 	{TENANT_KEY, "vk_01M7ZBMTR23M8R86A5EV85SPTE",
-		"{\"name\":\"n\",\"workspace\":\"w\",\"team\":\"t\",\"environment\":\"prod\",\"models\":[\"a/*\",\"b\"],"
-		"\"endpoints\":[\"*\"],\"scopes\":[\"chat\",\"receipts\"],\"limits\":{\"rpm\":1,\"rph\":2,\"rpd\":3,\"tpm\":4,"
+		"{\"name\":\"n\",\"workspace\":\"w\",\"team\":\"t\",\"environment\":\"prod\",\"models\":[\"a/"
+		"*\",\"b\"],"
+		"\"endpoints\":[\"*\"],\"scopes\":[\"chat\",\"receipts\"],\"limits\":{\"rpm\":1,\"rph\":2,\"rpd\":3,"
+		"\"tpm\":4,"
 		"\"concurrency\":5,\"smooth\":true},\"budget\":{\"daily_usd\":0.000000001,\"weekly_usd\":2.5,"
-		"\"monthly_usd\":null,\"per_request_usd\":1000,\"reserve_output_tokens\":7},\"allow_ips\":[\"10.0.0.0/8\","
+		"\"monthly_usd\":null,\"per_request_usd\":1000,\"reserve_output_tokens\":7},\"allow_ips\":[\"10.0.0.0/"
+		"8\","
 		"\"::1\"],\"expires_at\":\"2199-01-31T12:00:00.000000Z\",\"tags\":{\"a\":\"1\",\"\\\"b\\\"\":\"\"},"
 		"\"disabled\":true}",
 		NULL},
 	{TENANT_KEY, "vk_1", "{\"name\":\"least\"}",
 		"{\"name\":\"least\",\"workspace\":\"default\",\"team\":null,\"environment\":null,\"models\":[\"*\"],"
-		"\"endpoints\":[\"*\"],\"scopes\":[\"chat\",\"responses\",\"embeddings\",\"moderations\",\"images\",\"audio\","
-		"\"models\",\"endpoints\",\"receipts\"],\"limits\":{\"rpm\":0,\"rph\":0,\"rpd\":0,\"tpm\":0,\"concurrency\":0,"
+		"\"endpoints\":[\"*\"],\"scopes\":[\"chat\",\"responses\",\"embeddings\",\"moderations\",\"images\","
+		"\"audio\","
+		"\"models\",\"endpoints\",\"receipts\"],\"limits\":{\"rpm\":0,\"rph\":0,\"rpd\":0,\"tpm\":0,"
+		"\"concurrency\":0,"
 		"\"smooth\":false},\"budget\":{\"daily_usd\":null,\"weekly_usd\":null,\"monthly_usd\":null,"
-		"\"per_request_usd\":null,\"reserve_output_tokens\":1024},\"allow_ips\":[],\"expires_at\":null,\"tags\":{},"
+		"\"per_request_usd\":null,\"reserve_output_tokens\":1024},\"allow_ips\":[],\"expires_at\":null,"
+		"\"tags\":{},"
 		"\"disabled\":false}"},
 	{TENANT_TEAM, "t", "{\"id\":\"t\"}",
-		"{\"id\":\"t\",\"workspace\":\"default\",\"budget\":{\"daily_usd\":null,\"weekly_usd\":null,\"monthly_usd\":null,"
-		"\"per_request_usd\":null,\"reserve_output_tokens\":1024},\"limits\":{\"rpm\":0,\"rph\":0,\"rpd\":0,\"tpm\":0,"
+		"{\"id\":\"t\",\"workspace\":\"default\",\"budget\":{\"daily_usd\":null,\"weekly_usd\":null,\"monthly_"
+		"usd\":null,"
+		"\"per_request_usd\":null,\"reserve_output_tokens\":1024},\"limits\":{\"rpm\":0,\"rph\":0,\"rpd\":0,"
+		"\"tpm\":0,"
 		"\"concurrency\":0,\"smooth\":false}}"},
 	{TENANT_TOKEN, "tok_1",
 		"{\"name\":\"ci\",\"role\":\"billing\",\"allow_ips\":[\"127.0.0.1\"],\"expires_at\":null}", NULL},
