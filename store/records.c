@@ -89,7 +89,8 @@ int records_read(const struct store *store, enum record_table table, struct slic
 	while (kv_walk_valid(walk)) {
 		struct slice key = kv_walk_key(walk);
 
-		if (key.size < 2 || key.data[0] != (char)table || !tell(context, slice_after(key, 1), kv_walk_value(walk)))
+		if (key.size < 2 || key.data[0] != (char)table ||
+			!tell(context, slice_after(key, 1), kv_walk_value(walk)))
 			break;
 		if (backwards)
 			kv_walk_previous(walk);

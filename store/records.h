@@ -1,7 +1,7 @@
 /*
- * Records: small tables of whole values under a table's letter and an id (keys, teams, audit ...), for what is changed by
- * people and read whole at start. A change is one batch, synced before it is told; so what was answered outlives a power cut,
- * whatever `durability` says of receipts.
+ * Records: small tables of whole values under a table's letter and an id (keys, teams, audit ...), for what is changed
+ * by people and read whole at start. A change is one batch, synced before it is told; so what was answered outlives a
+ * power cut, whatever `durability` says of receipts.
  */
 #ifndef STORE_RECORDS_H
 #define STORE_RECORDS_H
@@ -40,8 +40,8 @@ struct records_write {
 void records_write_start(struct store *store, struct records_write *write);
 
 /*
- * Tells the records of a table in the order of their ids, from the first that is not below `from` (backwards: not above it;
- * an empty `from` begins at the end) until `tell` returns false. Any thread. 0 or -EIO.
+ * Tells the records of a table in the order of their ids, from the first that is not below `from` (backwards: not above
+ * it; an empty `from` begins at the end) until `tell` returns false. Any thread. 0 or -EIO.
  */
 typedef bool records_tell(void *context, struct slice id, struct slice value);
 int records_read(const struct store *store, enum record_table table, struct slice from, bool backwards,
