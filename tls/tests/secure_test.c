@@ -4,6 +4,7 @@
  */
 #include "tls/secure.h"
 
+#include "core/clock.h"
 #include "tls/server.h"
 #include "tls/session.h"
 #include "tls/tests/authority.h"
@@ -13,10 +14,32 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 enum { TURNS_MAX = 200000, RECEIVED_MAX = 1 << 20, CLIENTS_MAX = 40 };
+
+static uint64_t stopped_ns; /* what the clock tells; 0: the time */
+
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* The linker takes these for the real ones. */
+uint64_t clock_monotonic_ns(void)
+{
+	return stopped_ns ? stopped_ns : read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t clock_wall_ns(void)
+{
+	return read_clock(CLOCK_REALTIME);
+}
 
 struct end {
 	struct stream stream;
@@ -363,6 +386,43 @@ static void test_handshakes_are_rationed(void **state)
 	assert_true(w->worker->counts.delayed > 0);
 }
 
+static unsigned count_refused(struct world *w)
+{
+	unsigned refused = 0;
+
+	for (unsigned i = 0; i < w->server_count; i++) {
+		struct end *e = &w->servers[i];
+
+		if (e->failed && !e->closed)
+			stream_close(&e->stream, true);
+		refused += e->failed != 0;
+	}
+	return refused;
+}
+
+/* While the clock stands as many begin as may in a second, as many wait, and the others are refused; then one by one. */
+static void test_more_than_may_wait_are_refused(void **state)
+{
+	enum { PER_SECOND = 5, REFUSED = CLIENTS_MAX - 2 * PER_SECOND };
+	struct world *w = *state;
+	const struct tls_counts *counts = &w->worker->counts;
+
+	stopped_ns = clock_monotonic_ns();
+	tls_worker_configure(w->worker, PER_SECOND, 0);
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		start_client(w, i, false);
+	turn_until(w, count_refused(w) == REFUSED && counts->full[TLS_SERVER_SIDE] == PER_SECOND);
+	assert_int_equal(counts->failed[TLS_SERVER_SIDE][TLS_CAUSE_RATE], REFUSED);
+	for (unsigned more = 1; more <= PER_SECOND; more++) {
+		stopped_ns += NS_PER_S / PER_SECOND + NS_PER_MS;
+		turn_until(w, counts->full[TLS_SERVER_SIDE] == PER_SECOND + more);
+	}
+	for (unsigned i = 0; i < CLIENTS_MAX; i++)
+		turn_until(w, w->clients[i].connected);
+	assert_int_equal(count_refused(w), REFUSED);
+	stopped_ns = 0;
+}
+
 static void test_closing_at_any_turn(void **state)
 {
 	struct world *w = *state;
@@ -396,6 +456,7 @@ int main(void)
 		CASE(test_strangers),
 		CASE(test_a_wrong_host_is_told),
 		CASE(test_handshakes_are_rationed),
+		CASE(test_more_than_may_wait_are_refused),
 		CASE(test_closing_at_any_turn),
 	};
 
