@@ -64,6 +64,20 @@ struct chat_message *chat_results_message(struct chat *chat)
 	return chat_add_message(chat, CHAT_USER);
 }
 
+int chat_add_text(struct chat *chat, struct chat_answer *answer, enum chat_part_kind kind, struct slice text)
+{
+	struct chat_part *part;
+
+	if (!text.size)
+		return 0;
+	part = chat_add_part(chat, &answer->parts, kind);
+	if (!part)
+		return chat->err;
+	part->text = text;
+	answer->output_bytes += text.size;
+	return 0;
+}
+
 struct chat_tool *chat_add_tool(struct chat *chat)
 {
 	struct chat_tool *tool = add(chat, sizeof(*tool));

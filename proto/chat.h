@@ -166,6 +166,9 @@ struct chat_answer {
 	uint64_t output_bytes;
 };
 
+/* An answer's next part of that kind, and its bytes; nothing of an empty text. 0; -ENOMEM, -E2BIG. */
+int chat_add_text(struct chat *chat, struct chat_answer *answer, enum chat_part_kind kind, struct slice text);
+
 /* What of an answer is the gateway's. */
 struct chat_frame {
 	struct slice model_json; /* quoted */

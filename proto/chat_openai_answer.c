@@ -1,20 +1,6 @@
 /* Whole answers in OpenAI's dialect (chat completions), read into the form of a chat and written from it. */
 #include "proto/chat_openai.h"
 
-static int add_text(struct chat *chat, struct chat_answer *answer, enum chat_part_kind kind, struct slice text)
-{
-	struct chat_part *part;
-
-	if (!text.size)
-		return 0;
-	part = chat_add_part(chat, &answer->parts, kind);
-	if (!part)
-		return chat->err;
-	part->text = text;
-	answer->output_bytes += text.size;
-	return 0;
-}
-
 int chat_openai_each_text(const struct json_parser *p, json_ref content, chat_openai_tell *tell, void *context)
 {
 	int err = 0;
@@ -78,7 +64,7 @@ static int add_piece(void *context, enum chat_part_kind kind, struct slice text)
 {
 	struct adding *adding = context;
 
-	return add_text(adding->chat, adding->answer, kind, text);
+	return chat_add_text(adding->chat, adding->answer, kind, text);
 }
 
 static int read_message(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref message)
@@ -89,12 +75,12 @@ static int read_message(const struct json_parser *p, struct chat *chat, struct c
 
 	if (!thinking.data)
 		thinking = chat_member_text(p, message, SLICE("reasoning")); /* as some servers call it */
-	err = add_text(chat, answer, CHAT_THINKING, thinking);
+	err = chat_add_text(chat, answer, CHAT_THINKING, thinking);
 	if (!err)
 		err = chat_openai_each_text(p, json_member(p, message, SLICE("content")), add_piece,
 			&(struct adding){chat, answer});
 	if (!err)
-		err = add_text(chat, answer, CHAT_REFUSAL, chat_member_text(p, message, SLICE("refusal")));
+		err = chat_add_text(chat, answer, CHAT_REFUSAL, chat_member_text(p, message, SLICE("refusal")));
 	if (calls == JSON_NONE || json_type(p, calls) != JSON_ARRAY)
 		return err;
 	for (json_ref v = json_first(p, calls); v != JSON_NONE && !err; v = json_next(p, v))

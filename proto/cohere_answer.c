@@ -70,17 +70,9 @@ struct adding {
 
 static int add_text(void *context, enum chat_part_kind kind, struct slice text)
 {
-	struct adding *adding = context;
-	struct chat_part *part;
+	const struct adding *adding = context;
 
-	if (!text.size)
-		return 0;
-	part = chat_add_part(adding->chat, &adding->answer->parts, kind);
-	if (!part)
-		return adding->chat->err;
-	part->text = text;
-	adding->answer->output_bytes += text.size;
-	return 0;
+	return chat_add_text(adding->chat, adding->answer, kind, text);
 }
 
 static int add_call(const struct json_parser *p, const struct adding *adding, json_ref value)

@@ -3,20 +3,6 @@
 
 /* ---- whole answers ------------------------------------------------------------------------------------------ */
 
-static int add_text(struct chat *chat, struct chat_answer *answer, enum chat_part_kind kind, struct slice text)
-{
-	struct chat_part *part;
-
-	if (!text.size)
-		return 0;
-	part = chat_add_part(chat, &answer->parts, kind);
-	if (!part)
-		return chat->err;
-	part->text = text;
-	answer->output_bytes += text.size;
-	return 0;
-}
-
 static struct slice arguments_of(const struct json_parser *p, json_ref call)
 {
 	json_ref args = json_member(p, call, SLICE("args"));
@@ -57,7 +43,7 @@ static int read_candidate(
 		if (chat_given(p, json_member(p, v, SLICE("functionCall"))))
 			err = add_call(p, chat, answer, v, call_count++);
 		else
-			err = add_text(chat, answer, text_kind(p, v), chat_member_text(p, v, SLICE("text")));
+			err = chat_add_text(chat, answer, text_kind(p, v), chat_member_text(p, v, SLICE("text")));
 	}
 	if (!err && gemini_read_end(p, candidate, call_count > 0, &answer->finish) == GEMINI_FAILED &&
 		!answer->parts.first)

@@ -278,5 +278,5 @@ const struct mock_format mock_messages = {
 	.error = write_error,
 	.write = mock_messages_write,
 	.begin = mock_messages_begin,
-	.fill = mock_messages_fill,
+	.steps = &mock_messages_steps,
 };

@@ -9,7 +9,7 @@
 
 #include <assert.h>
 
-enum { FRAME_BYTES = 4096, CACHE_READ_TOKENS = 100, CACHE_WRITE_TOKENS = 20, FAULT_EVENTS = 3 };
+enum { FRAME_BYTES = 4096, CACHE_READ_TOKENS = 100, CACHE_WRITE_TOKENS = 20 };
 
 #define THOUGHT "I have to name lanes."
 #define SIGNATURE "c2lnbmF0dXJl"
@@ -248,7 +248,7 @@ void mock_messages_begin(struct mock_connection *c)
 		for (unsigned i = 0; i < (r->plan.parallel ? 2u : 1u); i++)
 			add_tool(c, index + 1 + i, i);
 	}
-	mock_messages_fill(c);
+	mock_stream_fill(c);
 }
 
 static void add_token(struct mock_connection *c)
@@ -257,7 +257,7 @@ static void add_token(struct mock_connection *c)
 	struct text t = text_over(memory, sizeof(memory));
 
 	text_literal(&t, ",\"delta\":{\"type\":\"text_delta\",\"text\":\"");
-	text_add(&t, mock_word(c->request.content_hash, c->events.next));
+	text_add(&t, mock_word(c->request.content_hash, c->events.next++));
 	text_literal(&t, "\"}");
 	add_block_event(c, "content_block_delta", text_index(&c->request), text_slice(&t));
 }
@@ -286,50 +286,4 @@ static void add_tail(struct mock_connection *c)
 	c->streaming = false;
 }
 
-/* True when the stream ends here. */
-static bool add_fault(struct mock_connection *c)
-{
-	size_t before = c->out_size;
-
-	switch (c->request.plan.fault) {
-	case MOCK_STALL_BODY:
-		c->stall_after = true;
-		break;
-	case MOCK_TRUNCATED:
-		c->close_after = true;
-		break;
-	case MOCK_CUT:
-		add_token(c);
-		c->out_size -= (c->out_size - before) / 2;
-		c->close_after = true;
-		break;
-	case MOCK_ERROR_EVENT:
-		add_error(c);
-		break;
-	case MOCK_INVALID_JSON:
-		c->out[c->out_size - 5] = ','; /* the brace that closes the event: before LF LF CR LF */
-		return false;
-	default:
-		return false;
-	}
-	c->streaming = false;
-	return true;
-}
-
-void mock_messages_fill(struct mock_connection *c)
-{
-	enum { FILL_BYTES = 16384 };
-	struct mock_stream *s = &c->events;
-	uint32_t due = mock_stream_events_due(c);
-
-	while (s->next < due && c->out_size < FILL_BYTES) {
-		add_token(c);
-		s->next++;
-		if (s->next == FAULT_EVENTS && add_fault(c))
-			return;
-	}
-	if (s->next < s->total)
-		return;
-	if (s->total >= FAULT_EVENTS || !add_fault(c))
-		add_tail(c);
-}
+const struct mock_steps mock_messages_steps = {.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 4};

@@ -201,7 +201,7 @@ const struct mock_format mock_cohere = {
 	.error = write_error,
 	.write = mock_cohere_write,
 	.begin = mock_cohere_begin,
-	.fill = mock_cohere_fill,
+	.steps = &mock_cohere_steps,
 };
 
 /* ---- embed -------------------------------------------------------------------------------------------------- */

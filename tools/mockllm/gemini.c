@@ -421,7 +421,7 @@ const struct mock_format mock_gemini = {
 	.error = write_error,
 	.write = mock_gemini_write,
 	.begin = mock_gemini_begin,
-	.fill = mock_gemini_fill,
+	.steps = &mock_gemini_steps,
 };
 
 /* ---- embeddings --------------------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 
 #include <assert.h>
 
-enum { FRAME_BYTES = 4096, CACHED_TOKENS = 100, THOUGHT_TOKENS = 2, CALL_TOKENS = 9, FAULT_EVENTS = 3 };
+enum { FRAME_BYTES = 4096, CACHED_TOKENS = 100, THOUGHT_TOKENS = 2, CALL_TOKENS = 9 };
 
 #define OVERLOADED "{\"error\":{\"code\":503,\"message\":\"The model is overloaded.\",\"status\":\"UNAVAILABLE\"}}"
 
@@ -252,7 +252,7 @@ void mock_gemini_begin(struct mock_connection *c)
 	}
 	if (r->plan.tool)
 		add_calls(c);
-	mock_gemini_fill(c);
+	mock_stream_fill(c);
 }
 
 static void add_token(struct mock_connection *c)
@@ -267,50 +267,11 @@ static void add_token(struct mock_connection *c)
 	add_parts(c, text_slice(&t), NULL);
 }
 
-/* True when the stream ends here. */
-static bool add_fault(struct mock_connection *c)
+static void add_tail(struct mock_connection *c)
 {
-	size_t before = c->out_size;
-
-	switch (c->request.plan.fault) {
-	case MOCK_STALL_BODY:
-		c->stall_after = true;
-		break;
-	case MOCK_TRUNCATED:
-		c->close_after = true;
-		break;
-	case MOCK_CUT:
-		add_token(c);
-		c->out_size -= (c->out_size - before) / 2;
-		c->close_after = true;
-		break;
-	case MOCK_ERROR_EVENT:
-		add_error(c);
-		break;
-	case MOCK_INVALID_JSON:
-		c->out[c->out_size - 7] = ','; /* the brace that closes the event: before two CRLF and the chunk's */
-		return false;
-	default:
-		return false;
-	}
-	c->streaming = false;
-	return true;
-}
-
-void mock_gemini_fill(struct mock_connection *c)
-{
-	enum { FILL_BYTES = 16384 };
-	struct mock_stream *s = &c->events;
-	uint32_t due = mock_stream_events_due(c);
-
-	while (s->next < due && c->out_size < FILL_BYTES) {
-		add_token(c);
-		if (s->next == FAULT_EVENTS && add_fault(c))
-			return;
-	}
-	if (s->next < s->total || (s->total < FAULT_EVENTS && add_fault(c)))
-		return;
 	if (c->request.plan.fault != MOCK_NO_DONE)
 		add_parts(c, SLICE("{\"text\":\"\"}"), finish_reason(&c->request));
 	add_end(c);
 }
+
+const struct mock_steps mock_gemini_steps = {.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 6};

@@ -361,7 +361,7 @@ static void write_embeddings(struct mock_connection *c)
 
 /* ---- rows --------------------------------------------------------------------------------------------------- */
 
-#define ANSWERS .write = mock_kind_write, .begin = mock_kind_begin, .fill = mock_kind_fill
+#define ANSWERS .write = mock_kind_write, .begin = mock_kind_begin, .steps = &mock_kind_steps
 
 const struct mock_format mock_mistral = {
 	.check = check_mistral, .error = write_mistral_error, ANSWERS};

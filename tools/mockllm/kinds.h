@@ -13,11 +13,11 @@ enum mock_path mock_kind_path(struct slice path);
 /* kinds_answer.c */
 void mock_kind_write(struct mock_connection *c);
 void mock_kind_begin(struct mock_connection *c);
-void mock_kind_fill(struct mock_connection *c);
+extern const struct mock_steps mock_kind_steps;
 
 /* cohere_answer.c */
 void mock_cohere_write(struct mock_connection *c);
 void mock_cohere_begin(struct mock_connection *c);
-void mock_cohere_fill(struct mock_connection *c);
+extern const struct mock_steps mock_cohere_steps;
 
 #endif

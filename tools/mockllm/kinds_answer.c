@@ -9,7 +9,7 @@
 
 #include <assert.h>
 
-enum { FRAME_BYTES = 4096, FAULT_EVENTS = 3 };
+enum { FRAME_BYTES = 4096 };
 
 /* Where a stream says its usage. */
 enum usage_place { USAGE_EXTRA, USAGE_LAST, USAGE_GROQ };
@@ -294,7 +294,7 @@ void mock_kind_begin(struct mock_connection *c)
 		add_thinking(c);
 	if (r->plan.tool)
 		add_calls(c);
-	mock_kind_fill(c);
+	mock_stream_fill(c);
 }
 
 static void add_token(struct mock_connection *c)
@@ -339,48 +339,4 @@ static void add_tail(struct mock_connection *c)
 	add_end(c);
 }
 
-/* True when the stream ends here. */
-static bool add_fault(struct mock_connection *c)
-{
-	size_t before = c->out_size;
-
-	switch (c->request.plan.fault) {
-	case MOCK_STALL_BODY:
-		c->stall_after = true;
-		break;
-	case MOCK_TRUNCATED:
-		c->close_after = true;
-		break;
-	case MOCK_CUT:
-		add_token(c);
-		c->out_size -= (c->out_size - before) / 2;
-		c->close_after = true;
-		break;
-	case MOCK_ERROR_EVENT:
-		add_error(c);
-		break;
-	case MOCK_INVALID_JSON:
-		c->out[c->out_size - 5] = ','; /* the brace that closes the event: before LF LF CR LF */
-		return false;
-	default:
-		return false;
-	}
-	c->streaming = false;
-	return true;
-}
-
-void mock_kind_fill(struct mock_connection *c)
-{
-	enum { FILL_BYTES = 16384 };
-	struct mock_stream *s = &c->events;
-	uint32_t due = mock_stream_events_due(c);
-
-	while (s->next < due && c->out_size < FILL_BYTES) {
-		add_token(c);
-		if (s->next == FAULT_EVENTS && add_fault(c))
-			return;
-	}
-	if (s->next < s->total || (s->total < FAULT_EVENTS && add_fault(c)))
-		return;
-	add_tail(c);
-}
+const struct mock_steps mock_kind_steps = {.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 4};

@@ -170,6 +170,14 @@ void mock_usage(struct text *t, const struct mock_request *r, uint32_t completio
 struct text mock_body_open(struct mock_connection *c, size_t bound);
 void mock_body_finish(struct mock_connection *c, unsigned status, struct slice headers, const struct text *body);
 
+/* How a stream goes on behind its beginning. */
+struct mock_steps {
+	void (*token)(struct mock_connection *c); /* the next one, of each choice; counts it */
+	void (*error)(struct mock_connection *c); /* as an event; ends the stream */
+	void (*end)(struct mock_connection *c);
+	unsigned behind_brace; /* bytes of an event behind the brace that closes its document, the chunk's included */
+};
+
 /* A provider's own format: as the functions without one do it for OpenAI's. */
 struct mock_format {
 	const char *key_header;  /* besides a bearer; NULL: none */
@@ -180,7 +188,7 @@ struct mock_format {
 	void (*error)(struct mock_connection *c, unsigned status, struct slice headers, struct slice message);
 	void (*write)(struct mock_connection *c);
 	void (*begin)(struct mock_connection *c); /* a stream */
-	void (*fill)(struct mock_connection *c);
+	const struct mock_steps *steps;
 };
 extern const struct mock_format mock_messages, mock_count, mock_responses, mock_gemini, mock_gemini_embed;
 
@@ -193,20 +201,20 @@ bool mock_take_model(struct mock_connection *c, struct slice model);
 void mock_messages_write(struct mock_connection *c);
 void mock_count_write(struct mock_connection *c);
 void mock_messages_begin(struct mock_connection *c);
-void mock_messages_fill(struct mock_connection *c);
+extern const struct mock_steps mock_messages_steps;
 
 /* gemini_answer.c; it signs calls so, and gemini.c wants them back so. */
 #define MOCK_GEMINI_SIGNATURE "c2lnbmF0dXJl"
 bool mock_gemini_signs(const struct mock_request *r);
 void mock_gemini_write(struct mock_connection *c);
 void mock_gemini_begin(struct mock_connection *c);
-void mock_gemini_fill(struct mock_connection *c);
+extern const struct mock_steps mock_gemini_steps;
 void mock_gemini_write_vectors(struct mock_connection *c);
 
 /* responses_answer.c */
 void mock_responses_write(struct mock_connection *c);
 void mock_responses_begin(struct mock_connection *c);
-void mock_responses_fill(struct mock_connection *c);
+extern const struct mock_steps mock_responses_steps;
 
 /* vectors.c: how many bytes it may write, and the array of embeddings. */
 size_t mock_vectors_bytes(const struct mock_request *r);

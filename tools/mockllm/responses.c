@@ -206,5 +206,5 @@ const struct mock_format mock_responses = {
 	.check = check,
 	.write = mock_responses_write,
 	.begin = mock_responses_begin,
-	.fill = mock_responses_fill,
+	.steps = &mock_responses_steps,
 };

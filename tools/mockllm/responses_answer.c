@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { FRAME_BYTES = 8192, CACHED_TOKENS = 100, FAULT_EVENTS = 3, FILL_BYTES = 16384 };
+enum { FRAME_BYTES = 8192, CACHED_TOKENS = 100 };
 
 #define REASONING                                                                                                      \
 	"{\"id\":\"rs_mock\",\"type\":\"reasoning\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"I name "        \
@@ -281,7 +281,7 @@ void mock_responses_begin(struct mock_connection *c)
 			SLICE(IN_MESSAGE ",\"part\":{\"type\":\"output_text\",\"annotations\":[],\"logprobs\":[],"
 					 "\"text\":\"\"}"));
 	}
-	mock_responses_fill(c);
+	mock_stream_fill(c);
 }
 
 static void add_token(struct mock_connection *c)
@@ -290,7 +290,7 @@ static void add_token(struct mock_connection *c)
 	struct text t = text_over(memory, sizeof(memory));
 
 	text_literal(&t, IN_MESSAGE ",\"logprobs\":[],\"obfuscation\":\"x7\",\"delta\":\"");
-	text_add(&t, mock_word(c->request.content_hash, c->events.next));
+	text_add(&t, mock_word(c->request.content_hash, c->events.next++));
 	text_char(&t, '"');
 	add(c, "response.output_text.delta", message_index(&c->request), text_slice(&t));
 }
@@ -333,49 +333,4 @@ static void add_tail(struct mock_connection *c)
 	c->streaming = false;
 }
 
-/* True when the stream ends here. */
-static bool add_fault(struct mock_connection *c)
-{
-	size_t before = c->out_size;
-
-	switch (c->request.plan.fault) {
-	case MOCK_STALL_BODY:
-		c->stall_after = true;
-		break;
-	case MOCK_TRUNCATED:
-		c->close_after = true;
-		break;
-	case MOCK_CUT:
-		add_token(c);
-		c->out_size -= (c->out_size - before) / 2;
-		c->close_after = true;
-		break;
-	case MOCK_ERROR_EVENT:
-		add_error(c);
-		break;
-	case MOCK_INVALID_JSON:
-		c->out[c->out_size - 5] = ','; /* the brace that closes the event: before LF LF CR LF */
-		return false;
-	default:
-		return false;
-	}
-	c->streaming = false;
-	return true;
-}
-
-void mock_responses_fill(struct mock_connection *c)
-{
-	struct mock_stream *s = &c->events;
-	uint32_t due = mock_stream_events_due(c);
-
-	while (s->next < due && c->out_size < FILL_BYTES) {
-		add_token(c);
-		s->next++;
-		if (s->next == FAULT_EVENTS && add_fault(c))
-			return;
-	}
-	if (s->next < s->total)
-		return;
-	if (s->total >= FAULT_EVENTS || !add_fault(c))
-		add_tail(c);
-}
+const struct mock_steps mock_responses_steps = {.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 4};

@@ -207,9 +207,29 @@ static void add_tail(struct mock_connection *c)
 	c->streaming = false;
 }
 
-/* True when the stream ends here, in the way that the plan asks for. */
-static bool add_fault(struct mock_connection *c)
+static void add_error(struct mock_connection *c)
 {
+	mock_stream_chunk(c, SLICE("data: {\"error\":{\"message\":\"The server had an error while processing "
+			   "your request\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"));
+	mock_out_add(c, SLICE("0\r\n\r\n"));
+	c->close_after = true;
+	c->streaming = false;
+}
+
+static void add_tokens(struct mock_connection *c)
+{
+	for (unsigned i = 0; i < c->request.choices; i++)
+		add_token(c, i);
+	c->events.next++;
+}
+
+static const struct mock_steps own_steps = {.token = add_tokens, .error = add_error, .end = add_tail, .behind_brace = 4};
+
+/* True when the stream ends here, in the way that the plan asks for. */
+static bool add_fault(struct mock_connection *c, const struct mock_steps *steps)
+{
+	size_t before = c->out_size;
+
 	switch (c->request.plan.fault) {
 	case MOCK_STALL_BODY:
 		c->stall_after = true;
@@ -218,19 +238,15 @@ static bool add_fault(struct mock_connection *c)
 		c->close_after = true;
 		break;
 	case MOCK_CUT:
-		add_token(c, 0);
-		c->out_size -= c->events.event_bytes / 2;
+		steps->token(c);
+		c->out_size -= (c->out_size - before) / 2;
 		c->close_after = true;
 		break;
 	case MOCK_ERROR_EVENT:
-		mock_stream_chunk(c, SLICE("data: {\"error\":{\"message\":\"The server had an error while processing "
-				   "your request\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"));
-		mock_out_add(c, SLICE("0\r\n\r\n"));
-		c->close_after = true;
+		steps->error(c);
 		break;
 	case MOCK_INVALID_JSON:
-		/* The brace that closes the event: before LF LF CR LF. */
-		c->out[c->out_size - 5] = ',';
+		c->out[c->out_size - 1 - steps->behind_brace] = ',';
 		return false;
 	default:
 		return false;
@@ -253,24 +269,18 @@ uint32_t mock_stream_events_due(const struct mock_connection *c)
 void mock_stream_fill(struct mock_connection *c)
 {
 	const struct mock_format *format = mock_format_of(c->request.path);
+	const struct mock_steps *steps = format ? format->steps : &own_steps;
 	struct mock_stream *s = &c->events;
 	uint32_t due = mock_stream_events_due(c);
 
-	if (format) {
-		format->fill(c);
-		return;
-	}
 	while (s->next < due && c->out_size < FILL_BYTES) {
-		for (unsigned i = 0; i < c->request.choices; i++)
-			add_token(c, i);
-		s->next++;
-		if (s->next == FAULT_EVENTS && add_fault(c))
+		steps->token(c);
+		if (s->next == FAULT_EVENTS && add_fault(c, steps))
 			return;
 	}
-	if (s->next < s->total)
+	if (s->next < s->total || (s->total < FAULT_EVENTS && add_fault(c, steps)))
 		return;
-	if (s->total >= FAULT_EVENTS || !add_fault(c))
-		add_tail(c);
+	steps->end(c);
 }
 
 uint64_t mock_stream_due_ns(const struct mock_connection *c)
