@@ -202,6 +202,25 @@ void budget_settle(
 	}
 }
 
+unsigned budget_reached(const struct budget_scope *scope, enum budget_window window, uint32_t day, uint32_t percent,
+	bool refused, const struct budget_account **account)
+{
+	struct budget_account *own = account_of(scope->meter, window, day);
+	int64_t limit = scope->limits_nusd[window];
+	unsigned reached = 0;
+
+	*account = own;
+	if (limit < 0)
+		return 0;
+	if ((__int128)own->used_nusd * 100 >= (__int128)limit * percent)
+		reached |= BUDGET_NEAR;
+	if (refused || own->used_nusd >= limit)
+		reached |= BUDGET_FULL;
+	reached &= ~(unsigned)own->told;
+	own->told |= (uint8_t)reached;
+	return reached;
+}
+
 void budget_bring_back(struct budget_meter *meter, enum budget_window window, uint32_t day, int64_t used_nusd)
 {
 	account_of(meter, window, day)->used_nusd = used_nusd;

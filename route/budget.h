@@ -20,8 +20,11 @@ enum budget_window { BUDGET_DAILY, BUDGET_WEEKLY, BUDGET_MONTHLY, BUDGET_WINDOWS
 
 struct budget_account {
 	uint32_t period; /* number of the day, week or month */
+	uint8_t told;    /* enum budget_mark: reached before */
 	int64_t used_nusd, reserved_nusd;
 };
+
+enum budget_mark { BUDGET_NEAR = 1, BUDGET_FULL = 2 };
 
 /* Two of each window: around midnight requests of both days are under way. */
 struct budget_meter { /* zeroed: nothing was spent */
@@ -68,6 +71,13 @@ void budget_reserve(const struct budget_scope *scopes, unsigned count, uint32_t 
 /* Takes a reservation back, or a part of it, and books what was spent. */
 void budget_settle(
 	const struct budget_scope *scopes, unsigned count, uint32_t day, int64_t reserved_nusd, int64_t used_nusd);
+
+/*
+ * Which marks (enum budget_mark) were reached since it was last asked: so many percent, and all of it, or that a call was
+ * refused for want of room. Each is told once in a window.
+ */
+unsigned budget_reached(const struct budget_scope *scope, enum budget_window window, uint32_t day, uint32_t percent,
+	bool refused, const struct budget_account **account);
 
 /* What was spent before the start, in the window of `day`. */
 void budget_bring_back(struct budget_meter *meter, enum budget_window window, uint32_t day, int64_t used_nusd);

@@ -12,6 +12,7 @@
 #include "route/analysis.h"
 #include "route/gateway.h"
 #include "route/gateway_metrics.h"
+#include "route/alert.h"
 #include "route/limits.h"
 
 struct exchange;
@@ -87,6 +88,7 @@ struct gateway_shard {
 	size_t gathered_size;
 	struct refusal_slot refusals[REFUSAL_SLOTS];
 	struct limit_shard limits;
+	struct alert_shard alerts;
 	struct timer second; /* copies counts, watches the drain */
 	uint32_t turn_listeners;
 	bool draining, closing, client_closed; /* in this order */

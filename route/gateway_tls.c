@@ -16,6 +16,7 @@ struct gateway_tls {
 	unsigned listener_count, provider_count;
 	struct tls_server **servers;
 	struct tls_client **clients;
+	struct tls_client *webhook; /* NULL: none */
 };
 
 static int make_server(struct tls_server **server, const struct listener_settings *listener,
@@ -103,6 +104,33 @@ static int make_clients(struct gateway_tls *tls, const struct settings *settings
 	return 0;
 }
 
+struct tls_client *gateway_tls_webhook(const struct gateway_tls *tls)
+{
+	return tls ? tls->webhook : NULL;
+}
+
+static bool has_webhook(const struct settings *settings)
+{
+	for (unsigned i = 0; i < settings->workspace_count; i++)
+		if (settings->workspaces[i].alert_webhook_url &&
+			strncmp(settings->workspaces[i].alert_webhook_url, "https:", 6) == 0)
+			return true;
+	return false;
+}
+
+/* A provider's, where one trusts the system's issuers as well. */
+static int make_webhook(struct gateway_tls *tls, const struct settings *settings, char *why, size_t why_bytes)
+{
+	const struct tls_client_options options = {.ca = NULL};
+
+	for (unsigned i = 0; i < settings->provider_count && !tls->webhook; i++)
+		if (tls->clients[i] && !settings->providers[i].tls_ca && !settings->providers[i].tls_insecure)
+			tls->webhook = tls_client_borrow(tls->clients[i]);
+	if (tls->webhook || !has_webhook(settings))
+		return 0;
+	return tls_client_make(&tls->webhook, &options, why, why_bytes);
+}
+
 int gateway_tls_make(struct gateway_tls **out, const struct settings *settings, const struct tls_tickets *tickets,
 	char *why, size_t why_bytes)
 {
@@ -120,6 +148,8 @@ int gateway_tls_make(struct gateway_tls **out, const struct settings *settings, 
 		rc = make_servers(tls, settings, tickets, why, why_bytes);
 	if (!rc)
 		rc = make_clients(tls, settings, why, why_bytes);
+	if (!rc)
+		rc = make_webhook(tls, settings, why, why_bytes);
 	if (rc)
 		gateway_tls_free(tls);
 	else
@@ -135,6 +165,8 @@ void gateway_tls_free(struct gateway_tls *tls)
 		tls_server_give(&tls->servers[i]);
 	for (unsigned i = 0; tls->clients && i < tls->provider_count; i++)
 		tls_client_give(&tls->clients[i]);
+	if (tls->webhook)
+		tls_client_give(&tls->webhook);
 	free(tls->servers);
 	free(tls->clients);
 	free(tls);

@@ -25,6 +25,9 @@ void gateway_tls_free(struct gateway_tls *tls); /* NULL is let pass */
 struct tls_server *gateway_tls_server(const struct gateway_tls *tls, unsigned listener);
 struct tls_client *gateway_tls_client(const struct gateway_tls *tls, unsigned provider);
 
+/* Whom calls to webhooks trust: the system's issuers. */
+struct tls_client *gateway_tls_webhook(const struct gateway_tls *tls);
+
 /* What tells apart whom calls to a provider trust: for http_client_origin(). */
 void gateway_tls_trust(const struct provider_settings *provider, struct text *trust);
 

@@ -273,6 +273,17 @@ static struct budget_meter *make_budget(const struct binding *b, enum budget_pla
 	return meter;
 }
 
+/* What was reached before the start was told before it. */
+static void take_for_told(const struct binding *b, const struct budget_scope *scope)
+{
+	const struct workspace_settings *workspace = workspace_of(b);
+	uint32_t percent = workspace ? workspace->alert_threshold_percent : 100;
+	const struct budget_account *account;
+
+	for (enum budget_window window = 0; window < BUDGET_WINDOWS; window++)
+		budget_reached(scope, window, (uint32_t)(clock_wall_ns() / LIMIT_DAY_NS), percent, false, &account);
+}
+
 static void note_per_request(struct limit_subject *subject, enum budget_place place, int64_t nusd)
 {
 	if (nusd < 0 || (subject->per_request_nusd >= 0 && subject->per_request_nusd <= nusd))
@@ -294,7 +305,7 @@ static bool add_budget(struct binding *b, enum budget_place place, const char *i
 {
 	static const enum limit_place places[BUDGET_PLACES] = {LIMIT_KEY, LIMIT_TEAM, LIMIT_PLAN};
 	struct limit_subject *subject = b->subject;
-	bool limits = budget && budget_limits(budget);
+	bool limits = budget && budget_limits(budget), is_new;
 	struct entry *entry;
 
 	if (budget && (limits || budget->per_request_nusd >= 0))
@@ -305,13 +316,17 @@ static bool add_budget(struct binding *b, enum budget_place place, const char *i
 		       : find_entry(b->book, places[place], b->key->workspace, id);
 	if (!entry)
 		return !limits;
-	if (limits && !entry->budget)
+	is_new = limits && !entry->budget;
+	if (is_new)
 		entry->budget = make_budget(b, place, id);
 	if (!entry->budget)
 		return !limits;
-	subject->budgets[subject->budget_count++] = (struct budget_scope){.meter = entry->budget,
+	subject->budgets[subject->budget_count] = (struct budget_scope){.meter = entry->budget,
 		.limits_nusd = {budget->daily_nusd, budget->weekly_nusd, budget->monthly_nusd},
 		.place = place};
+	if (is_new)
+		take_for_told(b, &subject->budgets[subject->budget_count]);
+	subject->budget_count++;
 	return true;
 }
 
@@ -391,6 +406,8 @@ static void add_balance(struct binding *b, const struct limit_table *table)
 		subject->budgets[subject->budget_count] =
 			(struct budget_scope){.place = BUDGET_BALANCE, .balance = table->balances[i].meter};
 	}
+	subject->key = b->key;
+	subject->workspace = workspace;
 	if (!subject->has_budget && workspace)
 		subject->reserve_output_tokens = workspace->budget.reserve_output_tokens;
 }

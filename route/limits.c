@@ -124,6 +124,16 @@ static unsigned budget_count(const struct limit_subject *subject, bool hosted)
 	return subject->budget_count + (hosted && subject->has_balance);
 }
 
+/* Here the budgets are counted: what they reach is told from here. */
+static void look_at_budgets(struct gateway_shard *owner, const struct limit_subject *subject, uint32_t day,
+	const struct budget_refusal *refusal)
+{
+	const struct alert_subject whose = {subject->workspace, subject->key->id, subject->key->team};
+
+	for (unsigned i = 0; subject->workspace && i < subject->budget_count; i++)
+		alert_budget(&owner->alerts, &whose, &subject->budgets[i], day, refusal);
+}
+
 /* By budgets and limits at once: refused by one of them, a request leaves no trace in any. */
 static void decide(struct limit_request *request, struct gateway_shard *owner)
 {
@@ -136,6 +146,7 @@ static void decide(struct limit_request *request, struct gateway_shard *owner)
 	if (!budget_fits(subject->budgets, count, ask.day, ask.nusd, &answer->budget)) {
 		answer->admitted = false;
 		answer->over_budget = true;
+		look_at_budgets(owner, subject, ask.day, &answer->budget);
 		answer->lease_requests = 0;
 		return;
 	}
@@ -229,13 +240,16 @@ int limit_request_start(struct limit_request *request, const struct limit_ask *a
 
 /* ---- the settlement ---- */
 
-static void settle_money(const struct limit_subject *subject, const struct limit_return *back)
+static void settle_money(
+	struct gateway_shard *owner, const struct limit_subject *subject, const struct limit_return *back)
 {
 	const struct budget_scope *balance = &subject->budgets[subject->budget_count];
 
 	budget_settle(subject->budgets, subject->budget_count, back->budget_day, back->reserved_nusd, back->used_nusd);
 	if (back->hosted && subject->has_balance)
 		budget_settle(balance, 1, back->budget_day, back->reserved_nusd, back->balance_used_nusd);
+	if (back->used_nusd)
+		look_at_budgets(owner, subject, back->budget_day, NULL);
 }
 
 static void give_back(struct limit_request *request, struct gateway_shard *owner)
@@ -243,7 +257,7 @@ static void give_back(struct limit_request *request, struct gateway_shard *owner
 	struct limit_time time = time_of(owner);
 
 	limit_give_back(request->subject->scopes, request->subject->scope_count, &time, &request->back);
-	settle_money(request->subject, &request->back);
+	settle_money(owner, request->subject, &request->back);
 }
 
 static void settlement_home(struct letter *letter)

@@ -29,6 +29,8 @@ struct limit_subject {
 	int64_t per_request_nusd; /* the least of all; -1: none */
 	enum budget_place per_request_place;
 	uint32_t reserve_output_tokens;
+	const struct key_settings *key;             /* the settings' */
+	const struct workspace_settings *workspace; /* likewise; NULL: unknown */
 	struct budget_scope budgets[BUDGET_PLACES]; /* behind those that are counted, the balance */
 	bool has_balance;
 	bool counts_tokens, counts_concurrency;

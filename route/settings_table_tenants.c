@@ -99,7 +99,7 @@ static const struct schema_field workspace_fields[] = {
 		.digits = 4,
 		.max = 1000000,
 		.fallback = "0"},
-	{.name = "alerts", .type = SCHEMA_OBJECT, .object = &alert_schema, .build = SCHEMA_IGNORES},
+	{.name = "alerts", .type = SCHEMA_OBJECT, .object = &alert_schema},
 	ROW_NETWORKS("allow_ips", struct workspace_settings, allow_ips),
 	ROW_NAME("residency", struct workspace_settings, residency, NULL),
 	{.name = "retention", .type = SCHEMA_OBJECT, .object = &retention_schema},

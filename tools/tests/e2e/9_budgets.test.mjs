@@ -1,6 +1,8 @@
 // Budgets: what is reserved, refused, capped and cut short for money, exactness over shards, and what a restart brings back.
 import assert from "node:assert/strict";
+import crypto from "node:crypto";
 import fs from "node:fs";
+import http from "node:http";
 import path from "node:path";
 import {
   KEY, MASTER_KEY, chat, configuration, eventually, freePort, openWorld, post, run, startGateway, startMock, temporaryFolder,
@@ -391,6 +393,60 @@ workspaces: [{ id: tenant, platform_fee_percent: 10 }]
   },
 };
 
+// What a workspace's webhook is told: near the end, and at it, once in a window, signed, and again until it is taken.
+const alerting = {
+  name: "budgets' alerts",
+  async open(build) {
+    const calls = [];
+    const answers = [];
+    const server = http.createServer((request, response) => {
+      let body = "";
+      request.on("data", (piece) => (body += piece));
+      request.on("end", () => {
+        calls.push({ url: request.url, method: request.method, signature: request.headers["x-tollgate-signature"], body });
+        response.statusCode = answers.shift() ?? 200;
+        response.end("ok");
+      });
+    });
+    await new Promise((done) => server.listen(0, "127.0.0.1", done));
+    const extra = `  - { name: watched, secret: watched-key, workspace: watched, budget: { daily_usd: 0.001 } }
+workspaces: [{ id: watched, alerts: { threshold_percent: 50, webhook_url: "http://localhost:${server.address().port}/hook?a=1" } }]
+`;
+    const world = await openWorld(build, { extra, shards: 2 });
+    return Object.assign({}, world, {
+      calls, answers,
+      close: async () => {
+        await world.close();
+        server.close();
+      },
+    });
+  },
+  tests: {
+    async "at the threshold and at the end, once, signed, and again after a failure"(world) {
+      world.answers.push(500);
+      let answer;
+      while ((answer = await call(world, "watched-key", { max_tokens: 50 })).status === 200);
+      assert.equal(answer.status, 402);
+      await eventually(() => world.calls.length >= 3, "two alerts, and one of them again");
+      for (let i = 0; i < 20; i++) assert.equal((await call(world, "watched-key", { max_tokens: 500 })).status, 402);
+      const told = world.calls.map(({ body }) => JSON.parse(body));
+      assert.deepEqual([...new Set(told.map(({ type }) => type))].sort(), ["budget.exceeded", "budget.threshold"]);
+      assert.equal(new Set(told.map(({ id }) => id)).size, 2);
+      assert.equal(world.calls.length, 3);
+      const near = told.find(({ type }) => type === "budget.threshold");
+      assert.deepEqual([near.workspace, near.scope, near.window, near.threshold_percent, near.budget_usd, near.window_begins],
+        ["watched", "key", "daily", 50, 0.001, new Date().toISOString().slice(0, 10)]);
+      assert.match(near.scope_id, /^vk_/);
+      assert.ok(near.spent_usd >= 0.0005 && near.spent_usd <= 0.001);
+      const key = crypto.createHmac("sha256", MASTER_KEY).update("webhook\0watched").digest();
+      for (const { method, url, signature, body } of world.calls) {
+        assert.deepEqual([method, url], ["POST", "/hook?a=1"]);
+        assert.equal(signature, `sha256=${crypto.createHmac("sha256", key).update(body).digest("hex")}`);
+      }
+    },
+  },
+};
+
 // A day's spend is the sum of its receipts, whatever ends the process.
 const restarting = {
   name: "budgets over restarts",
@@ -466,6 +522,7 @@ export const suites = [
   { name: "budgets, 1 shard", open: (build) => openWorld(build, { extra: keys, extraModels }), tests },
   { name: "budgets, 2 shards", open: async (build) => Object.assign(await openWorld(build, { extra: keys, extraModels, shards: 2 }), { shards: 2 }), tests },
   { name: "spend", open: (build) => openWorld(build, { extra: keys, extraModels, shards: 2 }), tests: spending },
+  alerting,
   ledger,
   restarting,
 ];
