@@ -187,6 +187,8 @@ static void on_weather(struct sim_event *event)
 
 	if (s->ending || s->weather_left-- == 0)
 		return;
+	if (s->terms.crashes && chance(s, HALF / 2))
+		act(s, WEATHER_CRASH);
 	act(s, (enum weather)pick(s, 0, (s->terms.cuts || s->terms.wedges ? WEATHERS : WEATHERS_OFTEN) - 1));
 	sim_after(s->sim, &s->weather, pick(s, 0, NS_PER_S));
 }

@@ -107,7 +107,8 @@ void scenario_configuration(const struct scenario *s, unsigned gate, struct byte
 			(long long)(t->budget_nusd / 1000000000), (long long)(t->budget_nusd % 1000000000),
 			SIM_OUTPUT_RESERVED);
 	bytes_print(yaml,
-		" }]\nkeys:\n  - { name: all, secret: %s, limits: { rpd: %u, concurrency: %u } }\n  - { name: two, secret: "
+		" }]\nkeys:\n  - { name: all, secret: %s, limits: { rpd: %u, concurrency: %u } }\n  - { name: two, "
+		"secret: "
 		"%s, models: [\"sim/two\"] }\n"
 		"routing: { retries: { max_attempts: %u } }\n",
 		KEY_OF_ALL, t->calls_a_day, t->calls_at_once, KEY_OF_TWO, t->attempts);
@@ -167,6 +168,8 @@ static void draw_budget(struct scenario *s)
 	if (s->seed % 8 != 1 || s->terms.clock_steps)
 		return;
 	s->terms.budget_nusd = (int64_t)(40000000 + rand_below(&rand, 200000000));
+	s->terms.bad_names = s->terms.outages =
+		true; /* so that reserved money is given back for calls that nobody got */
 	s->terms.flood = 0;
 }
 
