@@ -290,6 +290,10 @@ static void take_request(struct upstream *u)
 		wrong(u, "a second request before the first was answered");
 		return;
 	}
+	if (u->greeting == GREETING_STRANGER) {
+		wrong(u, "a request to a host whose certificate is another's");
+		return;
+	}
 	call = read_request(u, &model);
 	u->body.size = 0;
 	if (!call)

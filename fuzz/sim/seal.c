@@ -27,10 +27,10 @@ struct seal {
 };
 
 static void make_listener(struct trust *t, struct tls_listener *listener, const struct certificates *certificates,
-	enum certificate_name name)
+	enum certificate_name name, const struct tls_tickets *tickets)
 {
 	const struct tls_key_pair pair = {certificates_chain(certificates, name), certificates_key(certificates, name)};
-	const struct tls_server_options options = {.pairs = &pair, .pair_count = 1, .tickets = t->tickets};
+	const struct tls_server_options options = {.pairs = &pair, .pair_count = 1, .tickets = tickets};
 	char why[256];
 	int rc = tls_server_make(&listener->server, &options, why, sizeof(why));
 
@@ -53,8 +53,9 @@ struct trust *trust_open(struct sim *sim, const struct certificates *certificate
 	assert(rc == 0 && t->tickets);
 	rc = tls_client_make(&t->client, &options, why, sizeof(why));
 	assert(rc == 0);
-	make_listener(t, &t->provider, certificates, CERTIFICATE_PROVIDER);
-	make_listener(t, &t->stranger, certificates, CERTIFICATE_STRANGER);
+	make_listener(t, &t->provider, certificates, CERTIFICATE_PROVIDER, t->tickets);
+	/* Who takes the provider's tickets is believed without another word. */
+	make_listener(t, &t->stranger, certificates, CERTIFICATE_STRANGER, NULL);
 	sim_process_leave();
 	return t;
 }
