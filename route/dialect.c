@@ -119,6 +119,11 @@ const struct dialect *dialect_of_call(
 	return dialect_of(kind);
 }
 
+bool dialect_samples(const struct model_settings *model)
+{
+	return model_lists(model, "sampling");
+}
+
 /* Anthropic's newest version of its API has no sampling any more: all of its versions are dates. */
 static bool version_samples(const struct provider_settings *provider)
 {
@@ -134,7 +139,7 @@ struct chat_target dialect_target(const struct model_settings *model, const stru
 	return (struct chat_target){
 		.model = slice_of_string(deployment->upstream_model),
 		.max_tokens_default = model->max_output_tokens ? model->max_output_tokens : OUTPUT_TOKENS_DEFAULT,
-		.sampling = model_lists(model, "sampling") && version_samples(provider),
+		.sampling = dialect_samples(model) && version_samples(provider),
 		.reasoning = model_lists(model, "reasoning"),
 		.max_completion_tokens = provider->kind == PROVIDER_OPENAI,
 	};

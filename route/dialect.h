@@ -135,6 +135,9 @@ unsigned dialect_error_means(const struct dialect *dialect, unsigned status, con
 struct chat_target dialect_target(const struct model_settings *model, const struct deployment_settings *deployment,
 	const struct provider_settings *provider);
 
+/* Whether the model takes temperature and its like, in whatever version its provider is asked. */
+bool dialect_samples(const struct model_settings *model);
+
 /* enum chat_need: what the model can do in its provider's dialect, and what its settings leave of that. */
 uint32_t dialect_has(const struct dialect *dialect, const struct model_settings *model, bool translated);
 

@@ -122,9 +122,7 @@ int dialect_edit_fields(const struct dialect_field *fields, enum receipt_api api
 	return err;
 }
 
-#define MESSAGES (1u << API_MESSAGES)
-
-/* Of either kind of client: those of Messages have no penalties. */
+/* Of every kind of client; chats alone have penalties. */
 #define SAMPLED (CHATS | 1u << API_MESSAGES | 1u << API_RESPONSES)
 
 #define UNSAMPLED                                                                                                      \

@@ -86,7 +86,9 @@ static int edit_fields(struct exchange *e, const struct exchange_candidate *cand
 {
 	enum { DROPPED_BYTES = 256 };
 	struct chat_target target = exchange_target(e, candidate);
-	bool sampled = e->api == API_MESSAGES ? !exchange_is_unsampled(e) : target.sampling;
+	/* A client of Messages asks in a version of its own, so that only the model counts, not its provider's version. */
+	bool sampled = e->api == API_MESSAGES ? !exchange_is_unsampled(e) && dialect_samples(candidate->model)
+					      : target.sampling;
 	const struct dialect_field *fields = candidate->dialect->fields;
 	const struct dialect_field *unsampled =
 		sampled ? NULL : dialect_unsampled_fields(target.max_completion_tokens);

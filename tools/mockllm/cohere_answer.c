@@ -49,8 +49,9 @@ static void write_usage(struct text *t, const struct mock_request *r)
 
 static void write_call(struct text *t, unsigned call, const char *arguments)
 {
-	text_string(t, call ? "{\"id\":\"get_time_kv1\",\"type\":\"function\",\"function\":{\"name\":\"get_time\""
-			    : "{\"id\":\"get_weather_kv0\",\"type\":\"function\",\"function\":{\"name\":\"get_weather\"");
+	text_string(
+		t, call ? "{\"id\":\"get_time_kv1\",\"type\":\"function\",\"function\":{\"name\":\"get_time\""
+			: "{\"id\":\"get_weather_kv0\",\"type\":\"function\",\"function\":{\"name\":\"get_weather\"");
 	text_literal(t, ",\"arguments\":");
 	text_json(t, slice_of_string(arguments));
 	text_literal(t, "}}");
@@ -182,7 +183,8 @@ static void add_end(struct mock_connection *c)
 /* How a stream fails: its end says so. */
 static void add_error(struct mock_connection *c)
 {
-	add_event(c, "message-end", SLICE(",\"delta\":{\"finish_reason\":\"ERROR\",\"error\":\"internal server error\"}"));
+	add_event(c, "message-end",
+		SLICE(",\"delta\":{\"finish_reason\":\"ERROR\",\"error\":\"internal server error\"}"));
 	add_end(c);
 	c->close_after = true;
 }
@@ -205,8 +207,9 @@ void mock_cohere_begin(struct mock_connection *c)
 	}
 	text_char(&t, ',');
 	write_id(&t, r);
-	text_literal(&t, ",\"delta\":{\"message\":{\"role\":\"assistant\",\"content\":[],\"tool_plan\":\"\",\"tool_calls\":[],"
-			 "\"citations\":[]}}");
+	text_literal(&t,
+		",\"delta\":{\"message\":{\"role\":\"assistant\",\"content\":[],\"tool_plan\":\"\",\"tool_calls\":[],"
+		"\"citations\":[]}}");
 	assert(!t.full);
 	add_event(c, "message-start", text_slice(&t));
 	if (r->plan.tool) {
@@ -263,4 +266,5 @@ static void add_tail(struct mock_connection *c)
 	add_end(c);
 }
 
-const struct mock_steps mock_cohere_steps = {.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 4};
+const struct mock_steps mock_cohere_steps = {
+	.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 4};

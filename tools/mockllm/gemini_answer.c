@@ -274,4 +274,5 @@ static void add_tail(struct mock_connection *c)
 	add_end(c);
 }
 
-const struct mock_steps mock_gemini_steps = {.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 6};
+const struct mock_steps mock_gemini_steps = {
+	.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 6};

@@ -1,9 +1,10 @@
 /*
- * Providers that speak OpenAI's chat completions with differences, answers: whole ones and streams. What each says in its
- * own way is a row of `manners`.
+ * Providers that speak OpenAI's chat completions with differences, answers: whole ones and streams. What each says in
+ * its own way is a row of `manners`.
  *
  * A model's name asks for more than text: "thinking" for reasoning before the answer, "tool" for a call, "parallel" for
- * a second one, "empty-input" for a call without arguments, "error-first" for an error as the first event, "json" for a text that is JSON.
+ * a second one, "empty-input" for a call without arguments, "error-first" for an error as the first event, "json" for a
+ * text that is JSON.
  */
 #include "tools/mockllm/kinds.h"
 
@@ -131,7 +132,8 @@ static void write_message(struct text *t, const struct mock_request *r, uint32_t
 		text_literal(t, "\"content\":\"\",");
 		write_calls(t, r);
 	} else {
-		text_string(t, parts ? "\"content\":[" THOUGHT_PART ",{\"type\":\"text\",\"text\":\"" : "\"content\":\"");
+		text_string(
+			t, parts ? "\"content\":[" THOUGHT_PART ",{\"type\":\"text\",\"text\":\"" : "\"content\":\"");
 		for (uint32_t i = 0; i < words; i++)
 			text_add(t, word_of(r, i));
 		text_string(t, parts ? "\"}]" : "\"");
@@ -267,9 +269,9 @@ static void add_calls(struct mock_connection *c)
 /* What Azure's filters say of the prompt comes before all, with nothing in it. */
 static void add_filters(struct mock_connection *c)
 {
-	mock_stream_chunk(c,
-		SLICE("data: {\"choices\":[],\"created\":0,\"id\":\"\",\"model\":\"\",\"object\":\"\","
-		      "\"prompt_filter_results\":[{\"prompt_index\":0,\"content_filter_results\":{}}]}\n\n"));
+	mock_stream_chunk(
+		c, SLICE("data: {\"choices\":[],\"created\":0,\"id\":\"\",\"model\":\"\",\"object\":\"\","
+			 "\"prompt_filter_results\":[{\"prompt_index\":0,\"content_filter_results\":{}}]}\n\n"));
 }
 
 void mock_kind_begin(struct mock_connection *c)
@@ -303,9 +305,10 @@ static void add_token(struct mock_connection *c)
 	if (!manner_of(&c->request)->filters || c->events.next != 1)
 		return;
 	/* A filter that works beside the text reports without a delta. */
-	mock_stream_chunk(c, SLICE("data: {\"id\":\"\",\"object\":\"\",\"created\":0,\"model\":\"\",\"choices\":[{\"index\":0,"
-				   "\"finish_reason\":null,\"content_filter_results\":{},\"content_filter_offsets\":"
-				   "{\"check_offset\":0,\"start_offset\":0,\"end_offset\":6}}]}\n\n"));
+	mock_stream_chunk(
+		c, SLICE("data: {\"id\":\"\",\"object\":\"\",\"created\":0,\"model\":\"\",\"choices\":[{\"index\":0,"
+			 "\"finish_reason\":null,\"content_filter_results\":{},\"content_filter_offsets\":"
+			 "{\"check_offset\":0,\"start_offset\":0,\"end_offset\":6}}]}\n\n"));
 }
 
 static void add_tail(struct mock_connection *c)

@@ -333,4 +333,5 @@ static void add_tail(struct mock_connection *c)
 	c->streaming = false;
 }
 
-const struct mock_steps mock_responses_steps = {.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 4};
+const struct mock_steps mock_responses_steps = {
+	.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 4};
