@@ -192,11 +192,25 @@ static bool is_due(const struct chat_part *part, bool results)
 	return (part->kind == CHAT_TOOL_RESULT) == results;
 }
 
-static void write_result_media(struct writing *w, const struct chat_part *part)
+static bool is_media(const struct chat_part *part)
 {
-	for (const struct chat_part *inner = part->content.first; inner; inner = inner->next)
-		if (inner->kind == CHAT_IMAGE || inner->kind == CHAT_FILE)
-			write_media(w, inner);
+	return part->kind == CHAT_IMAGE || part->kind == CHAT_FILE;
+}
+
+/* A response holds no images: those of a result go with what else the user says. */
+static void write_result_media(struct writing *w, const struct chat_part *result)
+{
+	for (const struct chat_part *part = result->content.first; part; part = part->next)
+		if (is_media(part))
+			write_media(w, part);
+}
+
+static bool has_media(const struct chat_part *result)
+{
+	for (const struct chat_part *part = result->content.first; part; part = part->next)
+		if (is_media(part))
+			return true;
+	return false;
 }
 
 static int write_part(struct writing *w, const struct chat_part *part)
@@ -239,13 +253,9 @@ static const struct chat_message *turn_end(const struct chat_message *message)
 static bool has_due(const struct chat_message *begin, const struct chat_message *end, bool results)
 {
 	for (const struct chat_message *m = begin; m != end; m = next_said(m->next))
-		for (const struct chat_part *part = m->parts.first; part; part = part->next) {
-			bool media =
-				!results && part->kind == CHAT_TOOL_RESULT && part->content.first != part->content.last;
-
-			if (is_due(part, results) || media)
+		for (const struct chat_part *part = m->parts.first; part; part = part->next)
+			if (is_due(part, results) || (!results && has_media(part)))
 				return true;
-		}
 	return false;
 }
 

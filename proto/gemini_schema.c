@@ -72,6 +72,7 @@ static struct slice take_value(struct scan *s)
 	const char *begin;
 
 	skip_spaces(s);
+	assert(s->at < s->end);
 	begin = s->at;
 	while (s->at < s->end) {
 		char c = *s->at;
