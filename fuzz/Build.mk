@@ -21,7 +21,8 @@ fuzz-y += receipt_fuzz.o journal_fuzz.o rows_fuzz.o tenant_fuzz.o
 fuzz-y += caller_fuzz.o http_answer_fuzz.o
 fuzz-tls-$(CONFIG_TLS) := tls_hello_fuzz.o tls_identity_fuzz.o tls_session_fuzz.o
 fuzz-y += $(fuzz-tls-y)
-fuzz-y += replay_main.o
+fuzz-y += replay_main.o json_reference.o
 
+$B/fuzz/json_fuzz: $B/fuzz/json_reference.o
 $B/fuzz/http_answer_fuzz: $B/tools/http_answer.o
 $B/fuzz/tls_session_fuzz: $B/tls/tests/authority.o

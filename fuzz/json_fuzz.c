@@ -1,12 +1,13 @@
 /*
- * Fuzzes the JSON view and its edits. Whatever comes, parser and locator agree on whether it is a document and where
- * it is not; values lie inside it; strings come back from being written. Then values all over the document are
- * replaced, removed and inserted as drawn, and what comes out must be the document with just these edits. The estimate
- * of its tokens reads the same bytes.
+ * Fuzzes the JSON view and its edits. Whatever comes, the view, the locator of faults and simdjson's own parser agree on
+ * whether it is a document, where it is not, and on all that it holds; values lie inside it; strings come back from being
+ * written. Then values all over the document are replaced, removed and inserted as drawn, and what comes out must be the
+ * document with just these edits. The estimate of its tokens reads the same bytes.
  *
  * An input: a byte that seeds the edits, then the document.
  */
 #include "fuzz/document.h"
+#include "fuzz/json_reference.h"
 #include "proto/estimate.h"
 #include "proto/json_error.h"
 
@@ -177,6 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(result == json_explain(bytes, &explained));
 	assert(error.offset == explained.offset && error.offset <= bytes.size);
 	fuzz_estimate(bytes);
+	json_reference_check(p, bytes, result == 0);
 	if (result == 0)
 		fuzz_edits(p, seed);
 	free(document);
