@@ -224,15 +224,6 @@ struct slice anthropic_stop_reason(enum chat_finish finish)
 	}
 }
 
-struct slice anthropic_error_code(struct slice message)
-{
-	static const struct slice too_long = {"prompt is too long", 18};
-
-	if (message.size >= too_long.size && memmem(message.data, message.size, too_long.data, too_long.size))
-		return SLICE("context_length_exceeded");
-	return slice_of(NULL, 0);
-}
-
 /* ---- answers and events that stay as they are ---------------------------------------------------------------- */
 
 int anthropic_read_figures(const struct json_parser *p, struct openai_answer *answer)

@@ -25,9 +25,6 @@ int anthropic_read_counted(const struct json_parser *p, struct openai_answer *an
 /* The model's name in the event that opens a stream. */
 void anthropic_edit_event(const struct json_parser *p, struct slice model_json, struct json_edits *edits);
 
-/* The code that OpenAI has for a complaint that Anthropic tells in words; NULL data: none. */
-struct slice anthropic_error_code(struct slice message);
-
 /* What usage in an answer or an event says replaces what was known; null and nonsense say nothing. */
 enum anthropic_figure {
 	ANTHROPIC_INPUT,

@@ -91,8 +91,8 @@ void chat_openai_write_effort(struct chat *chat, struct text *t)
 	chat_write_text(t, SLICE("reasoning_effort"), chat->effort);
 }
 
-static void write_sampling(const struct chat_openai_flavour *flavour, struct chat *chat,
-	const struct chat_target *target, struct text *t)
+static void write_sampling(
+	const struct chat_openai_flavour *flavour, struct chat *chat, const struct chat_target *target, struct text *t)
 {
 	if (target->sampling) {
 		chat_write_json(t, SLICE("temperature"), chat->temperature);
@@ -112,7 +112,7 @@ static void write_limit(const struct chat_openai_flavour *flavour, const struct 
 	if (!chat->max_tokens)
 		return;
 	text_string(t, target->max_completion_tokens && !flavour->max_tokens ? ",\"max_completion_tokens\":"
-									    : ",\"max_tokens\":");
+									     : ",\"max_tokens\":");
 	text_i64(t, chat->max_tokens);
 }
 
@@ -130,8 +130,8 @@ static void write_stops(const struct chat_openai_flavour *flavour, const struct 
 	text_char(t, ']');
 }
 
-static void write_options(const struct chat_openai_flavour *flavour, struct chat *chat,
-	const struct chat_target *target, struct text *t)
+static void write_options(
+	const struct chat_openai_flavour *flavour, struct chat *chat, const struct chat_target *target, struct text *t)
 {
 	write_limit(flavour, chat, target, t);
 	write_sampling(flavour, chat, target, t);
@@ -174,9 +174,8 @@ int chat_openai_write_request(
 		.knobs = {[CHAT_SEED] = "seed",
 			[CHAT_FREQUENCY_PENALTY] = "frequency_penalty",
 			[CHAT_PRESENCE_PENALTY] = "presence_penalty"},
-		.choices = {[CHAT_CHOICE_AUTO] = "auto",
-			[CHAT_CHOICE_NONE] = "none",
-			[CHAT_CHOICE_REQUIRED] = "required"},
+		.choices =
+			{[CHAT_CHOICE_AUTO] = "auto", [CHAT_CHOICE_NONE] = "none", [CHAT_CHOICE_REQUIRED] = "required"},
 		.parallel_tools = true,
 		.user = true,
 		.asks_usage = true,

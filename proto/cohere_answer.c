@@ -44,7 +44,8 @@ bool cohere_read_billed(const struct json_parser *p, json_ref billed, struct ope
 	return true;
 }
 
-/* What is billed is less than what was read, since the provider's own preamble is free; where it is not said, all is. */
+/* What is billed is less than what was read, since the provider's own preamble is free; where it is not said, all is.
+ */
 struct openai_usage cohere_usage(const struct json_parser *p, json_ref usage)
 {
 	static const struct slice kinds[] = {{"billed_units", 12}, {"tokens", 6}};
@@ -98,8 +99,8 @@ int cohere_read_answer(const struct json_parser *p, struct chat *chat, struct ch
 	struct adding adding = {chat, answer};
 	int err;
 
-	*answer = (struct chat_answer){.id = chat_member_text(p, 0, SLICE("id")),
-		.usage = cohere_usage(p, json_member(p, 0, SLICE("usage")))};
+	*answer = (struct chat_answer){
+		.id = chat_member_text(p, 0, SLICE("id")), .usage = cohere_usage(p, json_member(p, 0, SLICE("usage")))};
 	if (message == JSON_NONE || json_type(p, message) != JSON_OBJECT ||
 		!cohere_finish(chat_member_text(p, 0, SLICE("finish_reason")), &answer->finish))
 		return -EPROTO;
@@ -135,8 +136,8 @@ static int read_start(struct chat_reader *reader, const struct json_parser *p, j
 	return 0;
 }
 
-static int read_content(struct chat_reader *reader, const struct json_parser *p, json_ref message,
-	struct chat_sink *sink)
+static int read_content(
+	struct chat_reader *reader, const struct json_parser *p, json_ref message, struct chat_sink *sink)
 {
 	json_ref content = json_member(p, message, SLICE("content"));
 

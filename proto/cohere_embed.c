@@ -17,8 +17,8 @@ static int write_request(const struct json_parser *p, const struct embeddings *r
 		text_json(body, json_string(p, v));
 	}
 	text_literal(body, "],\"embedding_types\":[\"float\"]");
-	chat_write_text(body, SLICE("input_type"),
-		request->input_type.size ? request->input_type : SLICE("search_document"));
+	chat_write_text(
+		body, SLICE("input_type"), request->input_type.size ? request->input_type : SLICE("search_document"));
 	if (request->dimensions) {
 		text_literal(body, ",\"output_dimension\":");
 		text_i64(body, request->dimensions);

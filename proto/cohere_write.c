@@ -1,6 +1,6 @@
 /*
- * Writes a chat as a request in Cohere's dialect: messages and tools are written as OpenAI has them, the rest has names,
- * words and ranges of its own.
+ * Writes a chat as a request in Cohere's dialect: messages and tools are written as OpenAI has them, the rest has
+ * names, words and ranges of its own.
  */
 #include "proto/cohere.h"
 
@@ -72,8 +72,8 @@ static void keep_ranges(struct chat *chat)
 	static const struct {
 		enum chat_knob knob;
 		struct slice name;
-	} penalties[] = {{CHAT_FREQUENCY_PENALTY, {"frequency_penalty", 17}},
-		{CHAT_PRESENCE_PENALTY, {"presence_penalty", 16}}};
+	} penalties[] = {
+		{CHAT_FREQUENCY_PENALTY, {"frequency_penalty", 17}}, {CHAT_PRESENCE_PENALTY, {"presence_penalty", 16}}};
 
 	if (chat->top_p.data && number_of(chat->top_p) > 0.99)
 		chat->top_p = SLICE("0.99");

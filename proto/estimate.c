@@ -3,9 +3,9 @@
 
 enum {
 	MILLI = 1000,
-	MEDIA_TOKENS = 765,     /* an image of high detail; of other media as good as any figure */
-	MESSAGE_TOKENS = 3,     /* around each message, and to begin the answer */
-	MEDIA_BYTES_LEAST = 256, /* a longer string that begins with so much of base64's letters alone is no text */
+	MEDIA_TOKENS = 765,        /* an image of high detail; of other media as good as any figure */
+	MESSAGE_TOKENS = 3,        /* around each message, and to begin the answer */
+	MEDIA_BYTES_LEAST = 256,   /* a longer string that begins with so much of base64's letters alone is no text */
 	TEXT_BYTES_MOST = 1 << 20, /* of a request; what is beyond is taken for four bytes a token */
 	BYTES_PER_TOKEN = 4
 };
@@ -135,8 +135,8 @@ struct walk {
 /* Members of a request's root that the model reads: those of the conversation, and those that describe tools. */
 static void enter(struct walk *w, struct slice key)
 {
-	static const struct slice said[] = {{"messages", 8}, {"system", 6}, {"input", 5}, {"instructions", 12}, {"prompt", 6},
-		{"contents", 8}};
+	static const struct slice said[] = {
+		{"messages", 8}, {"system", 6}, {"input", 5}, {"instructions", 12}, {"prompt", 6}, {"contents", 8}};
 	static const struct slice described[] = {
 		{"tools", 5}, {"functions", 9}, {"response_format", 15}, {"text", 4}, {"output_config", 13}};
 
@@ -151,8 +151,9 @@ static void enter(struct walk *w, struct slice key)
 /* Words of the format, which the model is told otherwise or not at all. */
 static bool is_frame(struct slice key)
 {
-	static const struct slice frames[] = {{"role", 4}, {"type", 4}, {"id", 2}, {"tool_call_id", 12}, {"tool_use_id", 11},
-		{"call_id", 7}, {"media_type", 10}, {"mime_type", 9}, {"detail", 6}, {"signature", 9}, {"format", 6}};
+	static const struct slice frames[] = {{"role", 4}, {"type", 4}, {"id", 2}, {"tool_call_id", 12},
+		{"tool_use_id", 11}, {"call_id", 7}, {"media_type", 10}, {"mime_type", 9}, {"detail", 6},
+		{"signature", 9}, {"format", 6}};
 
 	for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++)
 		if (slice_equal(key, frames[i]))

@@ -135,13 +135,15 @@ struct chat_target dialect_target(const struct model_settings *model, const stru
 	const struct provider_settings *provider)
 {
 	enum { OUTPUT_TOKENS_DEFAULT = 4096 };
+	bool sampling = dialect_samples(model) && version_samples(provider);
 
 	return (struct chat_target){
 		.model = slice_of_string(deployment->upstream_model),
 		.max_tokens_default = model->max_output_tokens ? model->max_output_tokens : OUTPUT_TOKENS_DEFAULT,
-		.sampling = dialect_samples(model) && version_samples(provider),
+		.sampling = sampling,
 		.reasoning = model_lists(model, "reasoning"),
-		.max_completion_tokens = provider->kind == PROVIDER_OPENAI,
+		/* Azure's older versions know the older name alone, and its models without sampling the newer. */
+		.max_completion_tokens = provider->kind == PROVIDER_OPENAI || (provider->kind == PROVIDER_AZURE && !sampling),
 	};
 }
 

@@ -125,6 +125,8 @@ struct slice dialect_finish(const struct dialect *dialect, struct slice theirs);
 /* Edits the reasons for which an answer's or an event's choices ended. */
 void dialect_edit_finish(const struct dialect *dialect, const struct json_parser *p, struct json_edits *edits);
 
+/* The code that clients know an error of a request by; the provider's own where there is no other. */
+struct slice dialect_error_code(const struct openai_error *error);
 /* Whether a 400 complains of sampling as such (temperature and its like), and of nothing that the client can mend. */
 bool dialect_refuses_sampling(const struct openai_error *error);
 /* dialect_errors.c: the status that an error has in the contract's words. */

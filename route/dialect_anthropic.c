@@ -39,8 +39,6 @@ static void read_error(const struct json_parser *p, struct openai_error *error)
 		details = json_member(p, details, SLICE("details"));
 	if (!error->code.data && details != JSON_NONE)
 		error->code = chat_member_text(p, details, SLICE("error_code"));
-	if (!error->code.data)
-		error->code = anthropic_error_code(error->message);
 }
 
 static int read_request(const struct json_parser *p, enum receipt_api api, struct openai_request *request,

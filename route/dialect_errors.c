@@ -1,7 +1,7 @@
 /*
  * What errors of providers mean. A row says it where the status alone would be misread: a quota that is used up is a
- * matter of the credential and passes with no wait (402), a key that is called invalid is one (401), a server that still
- * loads its model is busy and no broken one (503). What no row names means its status.
+ * matter of the credential and passes with no wait (402), a key that is called invalid is one (401), a server that
+ * still loads its model is busy and no broken one (503). What no row names means its status.
  */
 #include "route/dialect_errors.h"
 
@@ -59,8 +59,8 @@ static bool has_part(const char *part, struct slice message)
 	return !part || (message.size && memmem(message.data, message.size, part, strlen(part)));
 }
 
-unsigned dialect_error_means(const struct dialect *dialect, unsigned status, const struct openai_error *error,
-	uint32_t *retry_after_s)
+unsigned dialect_error_means(
+	const struct dialect *dialect, unsigned status, const struct openai_error *error, uint32_t *retry_after_s)
 {
 	const struct dialect_error *rule = dialect->errors;
 
@@ -75,6 +75,19 @@ unsigned dialect_error_means(const struct dialect *dialect, unsigned status, con
 	return status;
 }
 
+/* A conversation that is too long is told in a message alone by most: as OpenAI and vLLM, Mistral, Cohere, Anthropic
+ * and llama.cpp word it. */
+struct slice dialect_error_code(const struct openai_error *error)
+{
+	static const char *const parts[] = {"maximum context length", "too many tokens", "prompt is too long",
+		"exceeds the available context size"};
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (has_part(parts[i], error->message))
+			return SLICE("context_length_exceeded");
+	return error->code;
+}
+
 /* Anthropic: "temperature: Extra inputs are not permitted"; OpenAI: a code, and the field as its param. */
 bool dialect_refuses_sampling(const struct openai_error *error)
 {
@@ -86,7 +99,8 @@ bool dialect_refuses_sampling(const struct openai_error *error)
 		if (unsupported && slice_equal(error->param, fields[i]))
 			return true;
 		if (slice_starts_with(error->message, fields[i]) &&
-			slice_equal(slice_after(error->message, fields[i].size), SLICE(": Extra inputs are not permitted")))
+			slice_equal(
+				slice_after(error->message, fields[i].size), SLICE(": Extra inputs are not permitted")))
 			return true;
 	}
 	return false;

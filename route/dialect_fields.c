@@ -21,8 +21,8 @@ static bool is_said(const struct json_parser *p, json_ref value)
 	return json_type(p, value) != JSON_NULL && json_type(p, value) != JSON_FALSE;
 }
 
-static void drop(const struct json_parser *p, json_ref object, json_ref value, struct json_edits *edits,
-	struct text *dropped)
+static void drop(
+	const struct json_parser *p, json_ref object, json_ref value, struct json_edits *edits, struct text *dropped)
 {
 	if (is_said(p, value))
 		note(dropped, json_key(p, value));
@@ -47,8 +47,7 @@ static void drop_in_messages(
 		note(dropped, name);
 }
 
-static int make_list(
-	const struct json_parser *p, json_ref value, struct arena *arena, struct json_edits *edits)
+static int make_list(const struct json_parser *p, json_ref value, struct arena *arena, struct json_edits *edits)
 {
 	struct slice raw = json_raw(p, value);
 	struct text list;

@@ -27,8 +27,9 @@ static void authorize_azure(const struct upstream_request *request, struct text 
 }
 
 /*
- * The deployment stands in the path, under a dated version: RESOURCE/openai/deployments/NAME/chat/completions?api-version=DATE.
- * A base URL that ends in /openai/v1 is the other surface, whose paths are OpenAI's and which needs no version.
+ * The deployment stands in the path, under a dated version:
+ * RESOURCE/openai/deployments/NAME/chat/completions?api-version=DATE. A base URL that ends in /openai/v1 is the other
+ * surface, whose paths are OpenAI's and which needs no version.
  */
 static void write_azure_path(const struct upstream_request *request, struct text *head)
 {
@@ -84,7 +85,8 @@ const struct dialect dialect_groq = {
 
 /* ---- Together ----------------------------------------------------------------------------------------------- */
 
-/* Log probabilities are asked for by a number there, and answered in another shape: not as OpenAI's clients read them. */
+/* Log probabilities are asked for by a number there, and answered in another shape: not as OpenAI's clients read them.
+ */
 static const struct dialect_field together_fields[] = {
 	{{"stop", 4}, DIALECT_FIELD_LISTED, {0}, CHAT | 1u << API_COMPLETIONS},
 	{{"logprobs", 8}, DIALECT_FIELD_DROPPED, {0}, CHAT},
@@ -119,8 +121,8 @@ const struct dialect dialect_together = {
 static void read_mistral_error(const struct json_parser *p, struct openai_error *error)
 {
 	json_ref message = json_member(p, 0, SLICE("message"));
-	json_ref detail = json_member(p, message != JSON_NONE && json_type(p, message) == JSON_OBJECT ? message : 0,
-		SLICE("detail"));
+	json_ref detail = json_member(
+		p, message != JSON_NONE && json_type(p, message) == JSON_OBJECT ? message : 0, SLICE("detail"));
 	json_ref first = chat_first(p, detail), last = JSON_NONE;
 
 	openai_read_error(p, error);
@@ -163,9 +165,7 @@ const struct dialect dialect_mistral = {
 const struct dialect dialect_cohere = {
 	.name = "cohere",
 	.chat = &chat_cohere,
-	.paths = {[API_CHAT_COMPLETIONS] = "/chat",
-		[API_EMBEDDINGS] = "/embed",
-		[API_MESSAGES] = "/chat"},
+	.paths = {[API_CHAT_COMPLETIONS] = "/chat", [API_EMBEDDINGS] = "/embed", [API_MESSAGES] = "/chat"},
 	.embeddings = &embeddings_cohere,
 	.errors = dialect_errors_cohere,
 	.authorize = dialect_authorize_bearer,

@@ -139,7 +139,7 @@ static void keep_complaint(struct exchange *e, const struct openai_error *compla
 		return;
 	if (complaint->message.size && complaint->message.size <= EXCHANGE_ERROR_BYTES)
 		failure->message = kept(e, complaint->message);
-	failure->code = kept(e, complaint->code);
+	failure->code = kept(e, dialect_error_code(complaint));
 	failure->param = kept(e, complaint->param);
 }
 

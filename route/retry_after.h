@@ -1,7 +1,7 @@
 /*
- * How long a provider asks to be left alone, by the head of its error: `retry-after-ms`, `retry-after` (seconds, also with
- * decimals, or an HTTP date, RFC 9110, 10.2.3), `x-ratelimit-reset` (Unix seconds), or the reset of a limit of which
- * nothing is left (route/rate_room.h). Pure.
+ * How long a provider asks to be left alone, by the head of its error: `retry-after-ms`, `retry-after` (seconds, also
+ * with decimals, or an HTTP date, RFC 9110, 10.2.3), `x-ratelimit-reset` (Unix seconds), or the reset of a limit of
+ * which nothing is left (route/rate_room.h). Pure.
  */
 #ifndef ROUTE_RETRY_AFTER_H
 #define ROUTE_RETRY_AFTER_H

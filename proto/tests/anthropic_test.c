@@ -149,15 +149,6 @@ static void usage(void **state)
 	}
 }
 
-static void error_codes(void **state)
-{
-	(void)state;
-	expect_text(
-		0, anthropic_error_code(SLICE("prompt is too long: 9 tokens > 8 maximum")), "context_length_exceeded");
-	assert_null(anthropic_error_code(SLICE("messages: text content blocks must be non-empty")).data);
-	assert_null(anthropic_error_code(SLICE("")).data);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,7 +156,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(requests_edited, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(events_edited, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(usage, set_up, tear_down),
-		cmocka_unit_test(error_codes),
 	};
 
 	return cmocka_run_group_tests_name("anthropic", tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Providers that speak OpenAI with differences: paths and headers, what becomes of fields, reasons, what errors mean. */
+/* Providers that speak OpenAI with differences: paths and headers, what becomes of fields, reasons, what errors mean.
+ */
 #include "core/buffer.h"
 #include "route/dialect.h"
 #include "route/upstream.h"
@@ -61,7 +62,8 @@ static void expect(size_t row, const char *found, size_t size, const char *expec
 		fail_msg("row %zu:\n%.*s\nexpected:\n%s", row, (int)size, found, expected);
 }
 
-static char host[] = "h", key[] = "k-1", dated[] = "2024-10-21", none[] = "", classic[] = "/openai", v1[] = "/openai/v1";
+static char host[] = "h", key[] = "k-1", dated[] = "2024-10-21", none[] = "", classic[] = "/openai",
+	    v1[] = "/openai/v1";
 
 static void heads(void **state)
 {
@@ -144,8 +146,8 @@ static void fields(void **state)
 		size_t size;
 
 		json_edits_init(&edits);
-		assert_int_equal(dialect_edit_fields(table[i].dialect ? table[i].dialect->fields
-								      : dialect_unsampled_fields(true),
+		assert_int_equal(dialect_edit_fields(
+					 table[i].dialect ? table[i].dialect->fields : dialect_unsampled_fields(true),
 					 table[i].api, f->json, &f->arena, &edits, &dropped),
 			0);
 		put_together(iov, json_edited(&edits, document, iov, &size), &out);
@@ -187,10 +189,12 @@ static void errors(void **state)
 		unsigned means;
 		uint32_t retry_after_s;
 	} table[] = {
-		{PROVIDER_OPENAI, 429, "{\"error\":{\"message\":\"m\",\"type\":\"requests\",\"code\":\"rate_limit_exceeded\"}}",
-			429, 0},
 		{PROVIDER_OPENAI, 429,
-			"{\"error\":{\"message\":\"m\",\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}}",
+			"{\"error\":{\"message\":\"m\",\"type\":\"requests\",\"code\":\"rate_limit_exceeded\"}}", 429,
+			0},
+		{PROVIDER_OPENAI, 429,
+			"{\"error\":{\"message\":\"m\",\"type\":\"insufficient_quota\",\"code\":\"insufficient_quota\"}"
+			"}",
 			402, 0},
 		{PROVIDER_OPENAI, 400, "{\"error\":{\"message\":\"m\",\"code\":\"context_length_exceeded\"}}", 400, 0},
 		{PROVIDER_OPENAI_COMPATIBLE, 503, "{\"error\":{\"message\":\"Loading model\",\"code\":503}}", 503, 2},
@@ -202,11 +206,12 @@ static void errors(void **state)
 			"{\"error_code\":\"enforced_spend_limit_reached\"}}}",
 			402, 0},
 		{PROVIDER_ANTHROPIC, 429,
-			"{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"m\",\"details\":null}}",
+			"{\"type\":\"error\",\"error\":{\"type\":\"rate_limit_error\",\"message\":\"m\",\"details\":"
+			"null}}",
 			429, 0},
 		{PROVIDER_GROQ, 498, "{\"error\":{\"message\":\"m\",\"code\":\"capacity_exceeded\"}}", 503, 0},
-		{PROVIDER_MISTRAL, 422, "{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"x\"],\"msg\":\"m\"}]}",
-			422, 0},
+		{PROVIDER_MISTRAL, 422,
+			"{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"x\"],\"msg\":\"m\"}]}", 422, 0},
 		{PROVIDER_MISTRAL, 401, "{\"detail\":\"Unauthorized\"}", 401, 0},
 		{PROVIDER_COHERE, 498, "{\"message\":\"invalid token\"}", 401, 0},
 		{PROVIDER_COHERE, 429, "{\"message\":\"slow\"}", 429, 0},
@@ -228,6 +233,33 @@ static void errors(void **state)
 		means = dialect_error_means(dialect, table[i].status, &error, &retry_after_s);
 		if (means != table[i].means || retry_after_s != table[i].retry_after_s)
 			fail_msg("row %zu: %u, %u s", i, means, retry_after_s);
+	}
+}
+
+static void codes(void **state)
+{
+	static const struct {
+		const char *message, *code, *expected;
+	} table[] = {
+		{"This model's maximum context length is 8192 tokens.", "context_length_exceeded",
+			"context_length_exceeded"},
+		{"This model's maximum context length is 8192 tokens.", NULL, "context_length_exceeded"},
+		{"Prompt contains 40000 tokens, too large for model with 32768 maximum context length", "3051",
+			"context_length_exceeded"},
+		{"prompt is too long: 9 tokens > 8 maximum", NULL, "context_length_exceeded"},
+		{"too many tokens: the prompt cannot exceed 4081", NULL, "context_length_exceeded"},
+		{"the request exceeds the available context size", NULL, "context_length_exceeded"},
+		{"something else", "invalid_value", "invalid_value"},
+		{"something else", NULL, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		struct openai_error error = {
+			.message = slice_of_string(table[i].message), .code = slice_of_string(table[i].code)};
+		struct slice code = dialect_error_code(&error);
+
+		expect(i, code.data, code.size, table[i].expected);
 	}
 }
 
@@ -259,12 +291,15 @@ static void mistral_complaints(void **state)
 	static const struct {
 		const char *body, *message, *code, *param;
 	} table[] = {
-		{"{\"object\":\"error\",\"message\":\"m\",\"type\":\"invalid_request_error\",\"param\":\"p\",\"code\":\"3000\"}",
+		{"{\"object\":\"error\",\"message\":\"m\",\"type\":\"invalid_request_error\",\"param\":\"p\",\"code\":"
+		 "\"3000\"}",
 			"m", "3000", "p"},
-		{"{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"messages\",0,\"name\"],\"msg\":\"Extra "
+		{"{\"detail\":[{\"type\":\"extra_forbidden\",\"loc\":[\"body\",\"messages\",0,\"name\"],\"msg\":"
+		 "\"Extra "
 		 "inputs are not permitted\"}]}",
 			"Extra inputs are not permitted", "extra_forbidden", "name"},
-		{"{\"object\":\"error\",\"message\":{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\"],\"msg\":\"Field "
+		{"{\"object\":\"error\",\"message\":{\"detail\":[{\"type\":\"missing\",\"loc\":[\"body\"],\"msg\":"
+		 "\"Field "
 		 "required\"}]},\"type\":\"invalid_request_error\",\"code\":null}",
 			"Field required", "missing", "body"},
 	};
@@ -285,7 +320,7 @@ static void mistral_complaints(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(heads), cmocka_unit_test(fields), cmocka_unit_test(reasons),
-		cmocka_unit_test(errors), cmocka_unit_test(complaints_of_sampling),
+		cmocka_unit_test(errors), cmocka_unit_test(codes), cmocka_unit_test(complaints_of_sampling),
 		cmocka_unit_test(mistral_complaints)};
 
 	return cmocka_run_group_tests_name("kinds", tests, set_up, tear_down);

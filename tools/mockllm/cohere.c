@@ -113,8 +113,7 @@ static bool check_message(struct mock_connection *c, const struct json_parser *p
 	if (slice_equal(role, SLICE("tool")) && !string_at(p, message, "tool_call_id").size)
 		return refuse(c, "invalid request: a tool message needs a tool_call_id");
 	for (json_ref v = first_of(p, calls); v != JSON_NONE; v = json_next(p, v))
-		if (!check_names(c, p, v, call) ||
-			!string_at(p, json_member(p, v, SLICE("function")), "name").size)
+		if (!check_names(c, p, v, call) || !string_at(p, json_member(p, v, SLICE("function")), "name").size)
 			return refuse(c, "invalid request: a tool call needs a function");
 	if (slice_equal(role, SLICE("assistant")))
 		return check_content(c, p, message, calls == JSON_NONE);
@@ -137,7 +136,8 @@ static bool check_tools(struct mock_connection *c, const struct json_parser *p)
 	for (json_ref v = first_of(p, tools); v != JSON_NONE; v = json_next(p, v)) {
 		json_ref f = json_member(p, v, SLICE("function"));
 
-		if (f == JSON_NONE || !string_at(p, f, "name").size || json_member(p, f, SLICE("parameters")) == JSON_NONE)
+		if (f == JSON_NONE || !string_at(p, f, "name").size ||
+			json_member(p, f, SLICE("parameters")) == JSON_NONE)
 			return refuse(c, "invalid request: a tool needs a function with name and parameters");
 		if (!check_names(c, p, f, function))
 			return false;

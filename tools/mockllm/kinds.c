@@ -178,8 +178,8 @@ static bool check_call_id(struct mock_connection *c, struct slice id)
 {
 	if (is_call_id(id))
 		return true;
-	write_mistral_error(c, 400, slice_of(NULL, 0),
-		SLICE("Tool call id has to be made of a-z, A-Z, 0-9, with a length of 9."));
+	write_mistral_error(
+		c, 400, slice_of(NULL, 0), SLICE("Tool call id has to be made of a-z, A-Z, 0-9, with a length of 9."));
 	return false;
 }
 
@@ -218,7 +218,8 @@ static bool check_mistral(struct mock_connection *c, const struct json_parser *p
 	if (!check_names(c, p, 0, known) || !read_common(c, p))
 		return false;
 	if (choice != JSON_NONE && json_type(p, choice) == JSON_STRING && !one_of(json_string(p, choice), choices))
-		return refuse_field(c, "enum", SLICE("tool_choice"), "Input should be 'auto', 'none', 'any' or 'required'");
+		return refuse_field(
+			c, "enum", SLICE("tool_choice"), "Input should be 'auto', 'none', 'any' or 'required'");
 	for (json_ref m = first_of(p, json_member(p, 0, SLICE("messages"))); m != JSON_NONE; m = json_next(p, m))
 		if (!check_mistral_message(c, p, m))
 			return false;
@@ -363,12 +364,9 @@ static void write_embeddings(struct mock_connection *c)
 
 #define ANSWERS .write = mock_kind_write, .begin = mock_kind_begin, .steps = &mock_kind_steps
 
-const struct mock_format mock_mistral = {
-	.check = check_mistral, .error = write_mistral_error, ANSWERS};
-const struct mock_format mock_groq = {
-	.check = check_groq, .error = write_openai_error, ANSWERS};
-const struct mock_format mock_together = {
-	.check = check_together, .error = write_openai_error, ANSWERS};
+const struct mock_format mock_mistral = {.check = check_mistral, .error = write_mistral_error, ANSWERS};
+const struct mock_format mock_groq = {.check = check_groq, .error = write_openai_error, ANSWERS};
+const struct mock_format mock_together = {.check = check_together, .error = write_openai_error, ANSWERS};
 const struct mock_format mock_azure = {.key_header = "api-key",
 	.read_model = read_azure_model,
 	.check = check_azure,

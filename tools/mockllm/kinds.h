@@ -4,8 +4,8 @@
 
 #include "tools/mockllm/mock.h"
 
-extern const struct mock_format mock_mistral, mock_groq, mock_together, mock_azure, mock_cohere,
-	mock_cohere_embed, mock_mistral_embed, mock_together_embed;
+extern const struct mock_format mock_mistral, mock_groq, mock_together, mock_azure, mock_cohere, mock_cohere_embed,
+	mock_mistral_embed, mock_together_embed;
 
 /* MOCK_UNKNOWN: none of theirs. */
 enum mock_path mock_kind_path(struct slice path);
