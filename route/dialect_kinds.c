@@ -15,6 +15,12 @@
 	.read_chunk = openai_read_chunk, .scan_chunk = openai_scan_chunk, .read_error = openai_read_error,             \
 	.end_marker = {"[DONE]", 6}
 
+#define PATHS                                                                                                          \
+	.paths = {[API_CHAT_COMPLETIONS] = "/chat/completions",                                                        \
+		[API_COMPLETIONS] = "/completions",                                                                    \
+		[API_EMBEDDINGS] = "/embeddings",                                                                      \
+		[API_MESSAGES] = "/chat/completions"}
+
 /* ---- Azure -------------------------------------------------------------------------------------------------- */
 
 static void authorize_azure(const struct upstream_request *request, struct text *head)
@@ -50,13 +56,7 @@ static void write_azure_path(const struct upstream_request *request, struct text
 const struct dialect dialect_azure = {
 	.name = "azure",
 	SPEAKS_OPENAI,
-	.paths =
-		{
-			[API_CHAT_COMPLETIONS] = "/chat/completions",
-			[API_COMPLETIONS] = "/completions",
-			[API_EMBEDDINGS] = "/embeddings",
-			[API_MESSAGES] = "/chat/completions",
-		},
+	PATHS,
 	.write_path = write_azure_path,
 	.authorize = authorize_azure,
 	.errors = dialect_errors_openai,
@@ -102,13 +102,7 @@ static const struct dialect_finish together_finishes[] = {
 const struct dialect dialect_together = {
 	.name = "together",
 	SPEAKS_OPENAI,
-	.paths =
-		{
-			[API_CHAT_COMPLETIONS] = "/chat/completions",
-			[API_COMPLETIONS] = "/completions",
-			[API_EMBEDDINGS] = "/embeddings",
-			[API_MESSAGES] = "/chat/completions",
-		},
+	PATHS,
 	.lacks = CHAT_LOGPROBS,
 	.fields = together_fields,
 	.finishes = together_finishes,
