@@ -35,6 +35,8 @@ struct budget_meter { /* zeroed: nothing was spent */
 struct balance_meter {
 	uint64_t number; /* of the ledger's transaction up to which credit_nusd is the sum */
 	int64_t credit_nusd, used_nusd, reserved_nusd;
+	bool reloading; /* more was asked for; and after that was refused, not before: */
+	uint64_t reload_after_ns;
 };
 
 /* A scope as one configuration has it: the limits are the configuration's, what was spent outlives it. */

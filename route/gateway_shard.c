@@ -379,7 +379,7 @@ static void look_at_drain(struct gateway_shard *gs)
 	if (!servers_are_idle(gs) || gs->exchange_count > 0 || any_config_is_asking(gs) ||
 		!list_empty(&gs->limits.leases))
 		return;
-	if (!alert_shard_close(&gs->alerts))
+	if (!webhook_shard_close(&gs->webhooks))
 		return;
 	if (!gs->client_closed) {
 		gs->client_closed = true;
@@ -540,7 +540,7 @@ int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gat
 	gs->shard = shard;
 	list_init(&gs->configs);
 	timer_init(&gs->second, second_expired);
-	alert_shard_init(&gs->alerts, gs);
+	webhook_shard_init(&gs->webhooks, gs);
 	limit_shard_init(&gs->limits, gs);
 	err = open_parts(gs, config->settings, why, why_bytes);
 	if (err)

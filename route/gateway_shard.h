@@ -88,7 +88,7 @@ struct gateway_shard {
 	size_t gathered_size;
 	struct refusal_slot refusals[REFUSAL_SLOTS];
 	struct limit_shard limits;
-	struct alert_shard alerts;
+	struct webhook_shard webhooks;
 	struct timer second; /* copies counts, watches the drain */
 	uint32_t turn_listeners;
 	bool draining, closing, client_closed; /* in this order */

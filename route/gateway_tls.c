@@ -109,11 +109,16 @@ struct tls_client *gateway_tls_webhook(const struct gateway_tls *tls)
 	return tls ? tls->webhook : NULL;
 }
 
+static bool is_https(const char *url)
+{
+	return url && strncmp(url, "https:", 6) == 0;
+}
+
 static bool has_webhook(const struct settings *settings)
 {
 	for (unsigned i = 0; i < settings->workspace_count; i++)
-		if (settings->workspaces[i].alert_webhook_url &&
-			strncmp(settings->workspaces[i].alert_webhook_url, "https:", 6) == 0)
+		if (is_https(settings->workspaces[i].alert_webhook_url) ||
+			is_https(settings->workspaces[i].auto_reload_webhook_url))
 			return true;
 	return false;
 }

@@ -1,6 +1,7 @@
 /* The letters between the shards that ask and the owner shards that decide: see limits.h. */
 #include "route/limits.h"
 
+#include "route/auto_reload.h"
 #include "route/gateway_shard.h"
 #include "route/limit_book.h"
 
@@ -131,7 +132,10 @@ static void look_at_budgets(struct gateway_shard *owner, const struct limit_subj
 	const struct alert_subject whose = {subject->workspace, subject->key->id, subject->key->team};
 
 	for (unsigned i = 0; subject->workspace && i < subject->budget_count; i++)
-		alert_budget(&owner->alerts, &whose, &subject->budgets[i], day, refusal);
+		alert_budget(&owner->webhooks, &whose, &subject->budgets[i], day, refusal);
+	if (subject->workspace && subject->has_balance)
+		auto_reload_look(
+			&owner->webhooks, subject->workspace, subject->budgets[subject->budget_count].balance);
 }
 
 /* By budgets and limits at once: refused by one of them, a request leaves no trace in any. */
@@ -248,7 +252,7 @@ static void settle_money(
 	budget_settle(subject->budgets, subject->budget_count, back->budget_day, back->reserved_nusd, back->used_nusd);
 	if (back->hosted && subject->has_balance)
 		budget_settle(balance, 1, back->budget_day, back->reserved_nusd, back->balance_used_nusd);
-	if (back->used_nusd)
+	if (back->used_nusd || back->balance_used_nusd)
 		look_at_budgets(owner, subject, back->budget_day, NULL);
 }
 

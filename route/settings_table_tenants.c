@@ -103,7 +103,7 @@ static const struct schema_field workspace_fields[] = {
 	ROW_NETWORKS("allow_ips", struct workspace_settings, allow_ips),
 	ROW_NAME("residency", struct workspace_settings, residency, NULL),
 	{.name = "retention", .type = SCHEMA_OBJECT, .object = &retention_schema},
-	{.name = "auto_reload", .type = SCHEMA_OBJECT, .object = &auto_reload_schema, .build = SCHEMA_IGNORES},
+	{.name = "auto_reload", .type = SCHEMA_OBJECT, .object = &auto_reload_schema},
 };
 const struct schema workspace_schema = SCHEMA(workspace_fields);
 

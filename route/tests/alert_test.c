@@ -15,12 +15,12 @@ enum { DAY = 20454 };
 static void test_signature(void **state)
 {
 	static const char expected[] = "3ba09b357fcdd502eb5fb9778702a150c970fef45a1ffd3c7344ead25060b886";
-	char signature[ALERT_SIGNATURE_BYTES];
+	char signature[WEBHOOK_SIGNATURE_BYTES];
 
 	(void)state;
-	assert_true(alert_sign(SLICE("master-key-for-tests"), SLICE("default"), SLICE("{\"a\":1}"), signature));
+	assert_true(webhook_sign(SLICE("master-key-for-tests"), SLICE("default"), SLICE("{\"a\":1}"), signature));
 	assert_memory_equal(signature, expected, sizeof(signature));
-	assert_true(alert_sign(SLICE("master-key-for-tests"), SLICE("other"), SLICE("{\"a\":1}"), signature));
+	assert_true(webhook_sign(SLICE("master-key-for-tests"), SLICE("other"), SLICE("{\"a\":1}"), signature));
 	assert_memory_not_equal(signature, expected, sizeof(signature));
 }
 
@@ -29,12 +29,12 @@ static void test_pauses(void **state)
 	uint64_t before_ns = 0;
 
 	(void)state;
-	assert_true(alert_pause_ns(0) == 0);
+	assert_true(webhook_pause_ns(0) == 0);
 	for (unsigned failures = 1; failures <= 5; failures++) {
-		assert_true(alert_pause_ns(failures) > before_ns);
-		before_ns = alert_pause_ns(failures);
+		assert_true(webhook_pause_ns(failures) > before_ns);
+		before_ns = webhook_pause_ns(failures);
 	}
-	assert_true(alert_pause_ns(6) == 0 && alert_pause_ns(UINT32_MAX) == 0);
+	assert_true(webhook_pause_ns(6) == 0 && webhook_pause_ns(UINT32_MAX) == 0);
 }
 
 static void test_marks(void **state)

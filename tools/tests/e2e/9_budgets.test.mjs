@@ -410,9 +410,13 @@ const alerting = {
     });
     await new Promise((done) => server.listen(0, "127.0.0.1", done));
     const extra = `  - { name: watched, secret: watched-key, workspace: watched, budget: { daily_usd: 0.001 } }
-workspaces: [{ id: watched, alerts: { threshold_percent: 50, webhook_url: "http://localhost:${server.address().port}/hook?a=1" } }]
+  - { name: tenant, secret: tenant-key, workspace: tenant }
+workspaces:
+  - { id: watched, alerts: { threshold_percent: 50, webhook_url: "http://localhost:${server.address().port}/hook?a=1" } }
+  - { id: tenant, auto_reload: { threshold_usd: 0.01, amount_usd: 0.02, webhook_url: "http://127.0.0.1:${server.address().port}/charge" } }
 `;
-    const world = await openWorld(build, { extra, shards: 2 });
+    const extraModels = "  - { id: own/hosted, provider: mock, upstream_model: mock, hosted: true, price: { input: 1, output: 10 } }\n";
+    const world = await openWorld(build, { extra, extraModels, shards: 2 });
     return Object.assign({}, world, {
       calls, answers,
       close: async () => {
@@ -443,6 +447,25 @@ workspaces: [{ id: watched, alerts: { threshold_percent: 50, webhook_url: "http:
         assert.deepEqual([method, url], ["POST", "/hook?a=1"]);
         assert.equal(signature, `sha256=${crypto.createHmac("sha256", key).update(body).digest("hex")}`);
       }
+    },
+
+    async "a low balance is reloaded when its webhook says yes, once, under one id"(world) {
+      world.calls.length = 0;
+      world.answers.push(503);
+      assert.equal((await call(world, "tenant-key", { model: "own/hosted" })).status, 402);
+      const paid = await eventually(async () => {
+        const answer = await call(world, "tenant-key", { model: "own/hosted" });
+        return answer.status === 200 && answer;
+      }, "it was reloaded");
+      assert.ok(paid.cost > 0);
+      const asked = world.calls.map(({ url, body }) => ({ url, ...JSON.parse(body) }));
+      assert.deepEqual(asked.map(({ url, id, type, amount_usd }) => [url, id, type, amount_usd]),
+        Array(2).fill(["/charge", "auto_reload_1", "balance.reload", 0.02]));
+      const [reload] = (await transactions(world)).filter(({ type }) => type === "auto_reload");
+      assert.deepEqual([reload.id, reload.reference, reload.amount_usd], ["txn_1", "auto_reload_1", 0.02]);
+      while ((await transactions(world)).filter(({ type }) => type === "auto_reload").length < 2)
+        assert.equal((await call(world, "tenant-key", { model: "own/hosted", max_tokens: 100 })).status, 200);
+      assert.equal(JSON.parse(world.calls.at(-1).body).id, "auto_reload_2");
     },
   },
 };
