@@ -400,7 +400,8 @@ static unsigned count_refused(struct world *w)
 	return refused;
 }
 
-/* While the clock stands as many begin as may in a second, as many wait, and the others are refused; then one by one. */
+/* While the clock stands as many begin as may in a second, as many wait, and the others are refused; then one by one.
+ */
 static void test_more_than_may_wait_are_refused(void **state)
 {
 	enum { PER_SECOND = 5, REFUSED = CLIENTS_MAX - 2 * PER_SECOND };
