@@ -443,6 +443,13 @@ const floods = {
     assert.ok(Number((await metrics(world)).tollgate_tls_handshakes_delayed_total) > 0);
     assert.match(await whole, /data: \[DONE\]/);
   },
+
+  async "SIGHUP: other limits are in force"(world) {
+    const text = fs.readFileSync(world.gateway.file, "utf8");
+    fs.writeFileSync(world.gateway.file, text.replace(LIMITED, LIMITED.replace(": 20,", ": 100000,").replace(": 5", ": 100000")));
+    assert.equal(await reload(world), "configuration reloaded");
+    await eventually(async () => (await flood(world, Array(FLOOD).fill("127.0.0.4"))).stood === FLOOD, "a flood of which nobody is refused");
+  },
 };
 
 const LIMITED = ", max_tls_handshakes_per_second: 20, max_tls_handshakes_per_second_per_ip: 5";
