@@ -25,7 +25,42 @@ static void rows(void **state)
 	assert_null(dialect_anthropic.paths[API_EMBEDDINGS]);
 }
 
-static char chat[] = "chat", vision[] = "vision", sampling[] = "sampling";
+static char chat[] = "chat", vision[] = "vision", sampling[] = "sampling", responses[] = "responses";
+
+/* Some APIs are served in a dialect of their own by some providers, and by a bridge or an estimate for all others. */
+static void rows_of_calls(void **state)
+{
+	char *with[] = {chat, responses}, *without[] = {chat, vision};
+	const struct model_settings all = {0}, listed = {.capabilities = {.count = COUNT(with), .list = with}},
+				    bridged = {.capabilities = {.count = COUNT(without), .list = without}};
+	const struct {
+		enum provider_kind kind;
+		const struct model_settings *model;
+		enum receipt_api api;
+		const struct dialect *dialect;
+		const char *path;
+	} table[] = {
+		{PROVIDER_OPENAI, &all, API_RESPONSES, &dialect_responses, "/responses"},
+		{PROVIDER_OPENAI, &listed, API_RESPONSES, &dialect_responses, "/responses"},
+		{PROVIDER_OPENAI, &bridged, API_RESPONSES, &dialect_openai, "/chat/completions"},
+		{PROVIDER_OPENAI, &all, API_CHAT_COMPLETIONS, &dialect_openai, "/chat/completions"},
+		{PROVIDER_OPENAI_COMPATIBLE, &all, API_RESPONSES, &dialect_openai, "/chat/completions"},
+		{PROVIDER_ANTHROPIC, &all, API_RESPONSES, &dialect_anthropic, "/messages"},
+		{PROVIDER_ANTHROPIC, &all, API_COUNT_TOKENS, &dialect_anthropic_count, "/messages/count_tokens"},
+		{PROVIDER_OPENAI, &all, API_COUNT_TOKENS, &dialect_openai, NULL},
+	};
+
+	(void)state;
+	assert_ptr_equal(dialect_of_api(API_RESPONSES), &dialect_responses);
+	assert_ptr_equal(dialect_of_api(API_COUNT_TOKENS), &dialect_anthropic_count);
+	for (size_t i = 0; i < COUNT(table); i++) {
+		const struct dialect *dialect = dialect_of_call(table[i].kind, table[i].model, table[i].api);
+		const char *path = dialect_path(dialect, table[i].api);
+
+		assert_ptr_equal(dialect, table[i].dialect);
+		assert_true(path == table[i].path || (path && table[i].path && strcmp(path, table[i].path) == 0));
+	}
+}
 
 static void what_a_model_can_do(void **state)
 {
@@ -155,8 +190,9 @@ static void errors(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(what_a_model_can_do),
-		cmocka_unit_test(what_a_request_is_written_for), cmocka_unit_test(heads), cmocka_unit_test(errors)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(rows_of_calls),
+		cmocka_unit_test(what_a_model_can_do), cmocka_unit_test(what_a_request_is_written_for),
+		cmocka_unit_test(heads), cmocka_unit_test(errors)};
 
 	return cmocka_run_group_tests_name("dialect", tests, NULL, NULL);
 }
