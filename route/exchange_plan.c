@@ -338,6 +338,7 @@ bool exchange_candidates(struct exchange *e)
 		.stream = e->stream,
 		.tokens = exchange_tokens_about(e),
 		.residency = e->workspace ? e->workspace->residency : NULL,
+		.workspace = e->workspace ? e->workspace->id : NULL,
 		.conversation = conversation_of(e),
 		.can_serve = can_serve,
 		.context = e,

@@ -2,10 +2,12 @@
 #include "route/fleet.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 struct fleet {
+	pthread_mutex_t making; /* of views: by the control thread, and by the tenancy's */
 	unsigned shard_count;
 	struct fleet_provider *providers;
 	struct fleet_credential *credentials;
@@ -18,6 +20,7 @@ int fleet_open(struct fleet **fleet, unsigned shard_count)
 	if (!*fleet)
 		return -ENOMEM;
 	(*fleet)->shard_count = shard_count;
+	pthread_mutex_init(&(*fleet)->making, NULL);
 	return 0;
 }
 
@@ -45,6 +48,7 @@ void fleet_close(struct fleet *fleet)
 		fleet->providers = p->next;
 		free(p);
 	}
+	pthread_mutex_destroy(&fleet->making);
 	free(fleet);
 }
 
@@ -121,10 +125,10 @@ static uint64_t weight_of(const struct deployment_settings *deployment, const st
 	enum { SCALE = 65536 };
 	uint64_t sum = 0;
 
-	if (!credential || deployment->credential)
+	if (!credential || deployment->credential || credential->workspace)
 		return (uint64_t)deployment->weight * SCALE;
 	for (unsigned i = 0; i < provider->credential_count; i++)
-		sum += provider->credentials[i].weight;
+		sum += provider->credentials[i].workspace ? 0 : provider->credentials[i].weight;
 	if (sum == 0)
 		return credential == provider->credentials ? (uint64_t)deployment->weight * SCALE : 0;
 	return (uint64_t)deployment->weight * SCALE * credential->weight / sum;
@@ -163,33 +167,79 @@ static bool add_option(struct fleet *fleet, struct fleet_view *view, const struc
 	return true;
 }
 
-static bool add_deployment(struct fleet *fleet, struct fleet_view *view, const struct deployment_settings *deployment)
+/* Credentials that every workspace may use; a provider that needs none has one option without. */
+static bool add_common(struct fleet *fleet, struct fleet_view *view, const struct deployment_settings *deployment,
+	const struct provider_settings *provider)
 {
-	const struct provider_settings *provider = &view->settings->providers[deployment->provider];
+	unsigned common = 0;
 
-	if (provider->credential_count == 0)
-		return add_option(fleet, view, deployment, provider, 0);
 	for (unsigned i = 0; i < provider->credential_count; i++) {
-		if (deployment->credential && strcmp(deployment->credential, provider->credentials[i].name) != 0)
+		const struct credential_settings *credential = &provider->credentials[i];
+
+		if (credential->workspace)
+			continue;
+		common++;
+		if (deployment->credential && strcmp(deployment->credential, credential->name) != 0)
 			continue;
 		if (!add_option(fleet, view, deployment, provider, i))
 			return false;
 	}
+	return common || add_option(fleet, view, deployment, provider, provider->credential_count);
+}
+
+static bool has_option(const struct fleet_view *view, unsigned first, const struct deployment_settings *deployment,
+	const struct credential_settings *credential)
+{
+	for (unsigned i = first; i < view->option_count; i++)
+		if (view->options[i].credential == credential &&
+			strcmp(view->options[i].deployment->upstream_model, deployment->upstream_model) == 0)
+			return true;
+	return false;
+}
+
+/* Workspaces' own credentials, whatever the deployment's is called; once for each model, `first` is its first option. */
+static bool add_own(struct fleet *fleet, struct fleet_view *view, unsigned first,
+	const struct deployment_settings *deployment, const struct provider_settings *provider)
+{
+	for (unsigned i = 0; i < provider->credential_count; i++)
+		if (provider->credentials[i].workspace &&
+			!has_option(view, first, deployment, &provider->credentials[i]) &&
+			!add_option(fleet, view, deployment, provider, i))
+			return false;
 	return true;
 }
 
-static bool fill(struct fleet *fleet, struct fleet_view *view)
+static bool add_deployment(
+	struct fleet *fleet, struct fleet_view *view, unsigned first, const struct deployment_settings *deployment)
+{
+	const struct provider_settings *provider = &view->settings->providers[deployment->provider];
+
+	return add_common(fleet, view, deployment, provider) && add_own(fleet, view, first, deployment, provider);
+}
+
+static bool fill_locked(struct fleet *fleet, struct fleet_view *view)
 {
 	const struct settings *settings = view->settings;
 
 	for (unsigned m = 0; m < settings->model_count; m++) {
 		view->first_option[m] = view->option_count;
 		for (unsigned d = 0; d < settings->models[m].deployment_count; d++)
-			if (!add_deployment(fleet, view, &settings->models[m].deployments[d]))
+			if (!add_deployment(
+				    fleet, view, view->first_option[m], &settings->models[m].deployments[d]))
 				return false;
 	}
 	view->first_option[settings->model_count] = view->option_count;
 	return true;
+}
+
+static bool fill(struct fleet *fleet, struct fleet_view *view)
+{
+	bool filled;
+
+	pthread_mutex_lock(&fleet->making);
+	filled = fill_locked(fleet, view);
+	pthread_mutex_unlock(&fleet->making);
+	return filled;
 }
 
 static size_t options_max(const struct settings *settings)
@@ -201,7 +251,7 @@ static size_t options_max(const struct settings *settings)
 			unsigned credentials =
 				settings->providers[settings->models[m].deployments[d].provider].credential_count;
 
-			count += credentials ? credentials : 1;
+			count += credentials + 1;
 		}
 	return count;
 }

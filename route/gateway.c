@@ -33,10 +33,11 @@ struct gateway_config *gateway_config_make(
 	return config;
 }
 
-struct gateway_config *gateway_config_make_over(
-	struct gateway_config *base, struct settings *settings, void (*settings_free_over)(struct settings *settings))
+struct gateway_config *gateway_config_make_over(struct gateway_config *base, struct fleet *fleet,
+	struct settings *settings, void (*settings_free_over)(struct settings *settings))
 {
 	struct gateway_config *config = calloc(1, sizeof(*config));
+	bool own_fleet = settings->providers != base->settings->providers;
 
 	if (!config) {
 		settings_free_over(settings);
@@ -48,9 +49,9 @@ struct gateway_config *gateway_config_make_over(
 		.references = 1,
 		.keys = key_index_make(settings),
 		.catalog = base->catalog,
-		.fleet = base->fleet,
+		.fleet = own_fleet ? fleet_view_make(fleet, settings) : base->fleet,
 		.tls = base->tls};
-	if (!config->keys)
+	if (!config->keys || !config->fleet)
 		gateway_config_give(&config);
 	return config;
 }
@@ -80,6 +81,8 @@ void gateway_config_give(struct gateway_config **config)
 		return;
 	if (!c->base)
 		free_own(c);
+	else if (c->fleet != c->base->fleet)
+		fleet_view_free(c->fleet);
 	if (c->keys)
 		key_index_free(c->keys);
 	free(c->limits);

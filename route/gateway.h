@@ -32,7 +32,8 @@ struct tls_tickets;
 
 /*
  * Settings and what is derived from them; replaced whole on reload. Each shard that uses it holds one reference. When only
- * keys, teams, workspaces or tokens changed, catalog, fleet and certificates are those of `base`, which it holds.
+ * keys, teams, workspaces or tokens changed, catalog, fleet and certificates are those of `base`, which it holds; with
+ * connections the fleet is its own.
  */
 struct gateway_config {
 	struct settings *settings;
@@ -72,9 +73,12 @@ struct gateway {
 struct gateway_config *gateway_config_make(
 	struct settings *settings, struct fleet *fleet, const struct tls_tickets *tickets, char *why, size_t why_bytes);
 
-/* The same with other keys, teams, workspaces and tokens; takes over `settings`, also when it fails. NULL: memory is out. */
-struct gateway_config *gateway_config_make_over(
-	struct gateway_config *base, struct settings *settings, void (*settings_free)(struct settings *settings));
+/*
+ * The same with other keys, teams, workspaces and tokens, and with more credentials when it has other providers' settings;
+ * takes over `settings`, also when it fails. NULL: memory is out.
+ */
+struct gateway_config *gateway_config_make_over(struct gateway_config *base, struct fleet *fleet,
+	struct settings *settings, void (*settings_free)(struct settings *settings));
 struct gateway_config *gateway_config_borrow(struct gateway_config *config);
 void gateway_config_give(struct gateway_config **config);
 

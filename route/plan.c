@@ -113,6 +113,14 @@ static void leave_aside(struct plan *plan, const struct plan_request *r, const s
 	plan->last_resort.last_resort = true;
 }
 
+/* Another workspace's credential: nobody hears of it. */
+static bool is_anothers(const struct plan_request *r, const struct fleet_option *option)
+{
+	const char *owner = option->credential ? option->credential->workspace : NULL;
+
+	return owner && (!r->workspace || strcmp(owner, r->workspace) != 0);
+}
+
 static void judge_option(
 	struct plan *plan, const struct plan_request *r, struct choice *choice, const struct fleet_option *option)
 {
@@ -225,6 +233,16 @@ static void prefer(const struct plan_request *r, struct choice *choice)
 	}
 }
 
+/* The workspace's own credentials before all others; stable. */
+static void put_own_first(struct choice *choice)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < choice->count; i++)
+		if (choice->candidates[i].credential && choice->candidates[i].credential->workspace)
+			move_up(choice->candidates, i, count++);
+}
+
 void plan_model(struct plan *plan, const struct plan_request *r, const struct model_settings *model)
 {
 	unsigned index = fleet_model_index(r->view, model), own;
@@ -237,7 +255,8 @@ void plan_model(struct plan *plan, const struct plan_request *r, const struct mo
 		return;
 	}
 	for (unsigned i = r->view->first_option[index]; i < r->view->first_option[index + 1]; i++)
-		judge_option(plan, r, &choice, &r->view->options[i]);
+		if (!is_anothers(r, &r->view->options[i]))
+			judge_option(plan, r, &choice, &r->view->options[i]);
 	own = fill_first(&choice);
 	if (own > 1 && r->conversation.size)
 		keep_together(r, &choice, own);
@@ -245,6 +264,7 @@ void plan_model(struct plan *plan, const struct plan_request *r, const struct mo
 		balance(r, &choice, own ? own : choice.count);
 	probe_first(r, &choice);
 	prefer(r, &choice);
+	put_own_first(&choice);
 	for (unsigned i = 0; i < choice.count && plan->candidate_count < PLAN_CANDIDATES_MAX; i++)
 		plan->candidates[plan->candidate_count++] = choice.candidates[i];
 }

@@ -30,6 +30,7 @@ struct plan_request {
 	bool stream;
 	uint64_t tokens;       /* about what it takes */
 	const char *residency; /* NULL: anywhere */
+	const char *workspace; /* whose own credentials go first; NULL: nobody's */
 	/* What tells one conversation from others (route/affinity.h); NULL data: nothing does. */
 	struct slice conversation;
 	/* Whether what the request asks for can be said in its dialect; NULL: always. */

@@ -43,6 +43,7 @@ struct credential_settings {
 	char *access_key_id, *secret_access_key, *session_token, *region; /* bedrock */
 	unsigned weight;
 	uint64_t limit_rpm, limit_tpm;
+	const char *workspace; /* whose own it is, and before others for it; NULL: for everybody */
 };
 
 struct provider_settings {
@@ -172,6 +173,13 @@ struct admin_token_settings {
 	uint8_t secret_sha256[32];
 };
 
+/* A workspace's own credential at a provider. */
+struct connection_settings {
+	char *name, *workspace, *provider, *api_key;
+	bool disabled;
+	char id[5 + 26 + 1]; /* conn_ + ULID */
+};
+
 struct settings {
 	unsigned listener_count;
 	struct listener_settings *listeners;
@@ -204,6 +212,8 @@ struct settings {
 	struct key_settings *keys;
 	unsigned admin_token_count; /* made through the admin API alone */
 	struct admin_token_settings *admin_tokens;
+	unsigned connection_count; /* likewise */
+	struct connection_settings *connections;
 	struct {
 		char *default_model, *baseline_model;
 		uint32_t max_attempts, retry_budget_percent;

@@ -201,3 +201,30 @@ static const struct schema_field token_fields[] = {
 		.expected = EXPECTED_RFC3339},
 };
 const struct schema token_schema = SCHEMA(token_fields);
+
+/* What is written and never read comes first. */
+static const struct schema_field connection_fields[] = {
+	{.name = "api_key",
+		.type = SCHEMA_STRING,
+		MEMBER(struct connection_settings, api_key),
+		.check = check_secret,
+		.expected = EXPECTED_SECRET,
+		.secret = true},
+	{.name = "name",
+		.type = SCHEMA_STRING,
+		MEMBER(struct connection_settings, name),
+		.required = true,
+		.check = check_label,
+		.expected = EXPECTED_LABEL},
+	ROW_NAME("workspace", struct connection_settings, workspace, "default"),
+	{.name = "provider",
+		.type = SCHEMA_STRING,
+		MEMBER(struct connection_settings, provider),
+		.required = true,
+		.check = check_name,
+		.expected = EXPECTED_NAME},
+	ROW_BOOL("disabled", struct connection_settings, disabled, "false"),
+};
+const struct schema connection_input_schema = SCHEMA(connection_fields);
+const struct schema connection_schema = {
+	connection_fields + 1, sizeof(connection_fields) / sizeof(connection_fields[0]) - 1};

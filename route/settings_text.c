@@ -337,17 +337,22 @@ bool parse_day_span(struct slice text, void *field, struct config_memory *memory
 	return true;
 }
 
-bool parse_secret(struct slice text, void *field, struct config_memory *memory)
+bool check_secret(struct slice text)
 {
 	size_t i;
 
-	(void)memory;
 	if (text.size == 0 || text.size > SECRET_BYTES_MAX)
 		return false;
 	for (i = 0; i < text.size; i++)
 		if (text.data[i] <= ' ' || text.data[i] >= 127)
 			return false;
-	return wc_Sha256Hash((const uint8_t *)text.data, (word32)text.size, field) == 0;
+	return true;
+}
+
+bool parse_secret(struct slice text, void *field, struct config_memory *memory)
+{
+	(void)memory;
+	return check_secret(text) && wc_Sha256Hash((const uint8_t *)text.data, (word32)text.size, field) == 0;
 }
 
 static int hex_digit(char c)

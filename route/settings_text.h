@@ -7,6 +7,7 @@
 
 /* For schema_field.check. */
 bool check_name(struct slice text);     /* A-Z a-z 0-9 . _ -, 1..64, begins with a letter or digit */
+bool check_secret(struct slice text);   /* 1..256 printable ASCII characters without spaces */
 bool check_label(struct slice text);    /* 1..128 printable characters, none of them at the ends a space */
 bool check_model_id(struct slice text); /* a name with / : @ + besides, 1..200 */
 bool check_url(struct slice text);      /* http or https, absolute */

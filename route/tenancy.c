@@ -234,6 +234,19 @@ bool tenancy_add_record(struct tenancy_change *change, enum record_table table, 
 	return true;
 }
 
+bool tenancy_add_sealed(struct tenancy_change *change, const char *owner, struct slice id, struct slice value)
+{
+	struct text text = text_over(value.data ? malloc(value.size + 1) : NULL, value.size);
+
+	if (text.data)
+		text_add(&text, value);
+	if ((value.data && !text.data) ||
+		!tenancy_add_record(change, RECORDS_CONNECTIONS, id, value.data ? &text : NULL))
+		return false;
+	change->records[change->record_count - 1].owner = slice_of_string(owner);
+	return true;
+}
+
 /* ---- questions and reloads, one after the other ---- */
 
 static void begin_reload(struct tenancy *tenancy, struct reload_letter *reload)

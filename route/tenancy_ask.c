@@ -27,7 +27,8 @@ void tenancy_refuse_unknown(struct tenancy_ask *ask)
 	static const struct slice codes[TENANT_KINDS] = {[TENANT_KEY] = {"key_not_found", 13},
 		[TENANT_TEAM] = {"team_not_found", 14},
 		[TENANT_WORKSPACE] = {"workspace_not_found", 19},
-		[TENANT_TOKEN] = {"token_not_found", 15}};
+		[TENANT_TOKEN] = {"token_not_found", 15},
+		[TENANT_CONNECTION] = {"connection_not_found", 20}};
 	const char *name = tenant_shapes[ask->kind].name;
 
 	tenancy_refuse(

@@ -210,6 +210,23 @@ static bool check_workspace_fields(struct draft *d, const struct workspace_setti
 				workspace->residency);
 }
 
+static bool check_connection(struct draft *d, const struct connection_settings *connection)
+{
+	const struct settings *settings = draft_settings(d);
+	const struct provider_settings *provider = NULL;
+
+	for (unsigned i = 0; i < settings->provider_count && !provider; i++)
+		if (strcmp(settings->providers[i].name, connection->provider) == 0)
+			provider = &settings->providers[i];
+	if (!provider)
+		return draft_refuse(d, 400, SLICE("invalid_value"), "provider", "provider: there is no provider \"%s\"",
+			connection->provider);
+	if (provider->kind == PROVIDER_BEDROCK)
+		return draft_refuse(d, 400, SLICE("invalid_value"), "provider",
+			"provider: a provider of kind bedrock takes no connections (expected one with API keys)");
+	return check_workspace(d, connection->workspace);
+}
+
 bool draft_check(struct draft *d, const struct tenant *tenant, const void *before)
 {
 	const struct admin_token_settings *token = &tenant->item.token;
@@ -224,6 +241,8 @@ bool draft_check(struct draft *d, const struct tenant *tenant, const void *befor
 	case TENANT_TOKEN:
 		return check_expiry(d, token->expires_at_ns,
 			before ? ((const struct admin_token_settings *)before)->expires_at_ns : 0);
+	case TENANT_CONNECTION:
+		return check_connection(d, &tenant->item.connection);
 	case TENANT_KINDS:
 		break;
 	}
@@ -245,6 +264,9 @@ bool draft_check_unchanged(struct draft *d, const struct tenant *tenant, const v
 	else if (tenant->kind == TENANT_KEY &&
 		 !draft_same_text(tenant->item.key.environment, ((const struct key_settings *)before)->environment))
 		param = "environment";
+	else if (tenant->kind == TENANT_CONNECTION && !draft_same_text(tenant->item.connection.provider,
+							      ((const struct connection_settings *)before)->provider))
+		param = "provider";
 	return !param || draft_refuse(d, 400, SLICE("immutable_field"), param, "%s cannot change (expected another %s)",
 				 param, shape->name);
 }

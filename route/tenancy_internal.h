@@ -34,7 +34,7 @@ struct tenancy_spread {
 	int result;
 };
 
-enum { CHANGE_RECORDS = 2, SCRATCH_BYTES_MAX = 8 << 20 };
+enum { CHANGE_RECORDS = 3, SCRATCH_BYTES_MAX = 8 << 20 };
 
 /* One change at a time, from its check to its answer. Memory of its records is from malloc(). */
 struct tenancy_change {
@@ -101,6 +101,8 @@ bool tenancy_begin(struct tenancy *tenancy);
 void tenancy_write(struct tenancy *tenancy);                           /* its records, and what follows from them */
 void tenancy_answer(struct tenancy *tenancy, struct tenancy_ask *ask); /* sends it back */
 bool tenancy_add_record(struct tenancy_change *change, enum record_table table, struct slice id, struct text *value);
+/* The same for what lies sealed; `owner` stays until the change is over. */
+bool tenancy_add_sealed(struct tenancy_change *change, const char *owner, struct slice id, struct slice value);
 static inline uint64_t tenancy_wall_ns(const struct tenancy *tenancy)
 {
 	return shard_wall_ns(&tenancy->shard);

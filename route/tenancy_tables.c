@@ -232,6 +232,34 @@ static bool load_override(void *context, struct slice id, struct slice row)
 	return tenant_tables_set_override(loading->tables, &override) == 0 || fail_at(loading, id, -ENOMEM);
 }
 
+/* Who has another TOLLGATE_KEK than the one that they are sealed under is told at once. */
+static int load_connection_keys(struct loading *loading, const struct store *store)
+{
+	const struct tenant_list *list = &loading->tables->of[TENANT_CONNECTION];
+
+	for (unsigned i = 0; i < list->count; i++) {
+		struct tenant *tenant = list->items[i];
+		struct connection_settings *connection = &tenant->item.connection;
+		char *value = NULL;
+		size_t size = 0;
+		int rc = records_read_sealed(
+			store, slice_of_string(connection->workspace), slice_of_string(tenant->id), &value, &size);
+
+		if (rc == 0)
+			connection->api_key = config_copy(&tenant->memory, slice_of(value, size));
+		if (value)
+			explicit_bzero(value, size);
+		free(value);
+		if (rc == 0 && connection->api_key)
+			continue;
+		snprintf(loading->why, loading->why_bytes,
+			"the key of connection %s cannot be opened: is TOLLGATE_KEK the one that it was stored under?",
+			tenant->id);
+		return rc < 0 ? rc : -ENOMEM;
+	}
+	return 0;
+}
+
 int tenant_tables_load(
 	struct tenant_tables *tables, const struct store *store, struct json_parser *json, char *why, size_t why_bytes)
 {
@@ -247,7 +275,9 @@ int tenant_tables_load(
 		rc = records_read(store, RECORDS_OVERRIDES, slice_of(NULL, 0), false, load_override, &loading);
 	if (rc < 0)
 		snprintf(why, why_bytes, "the stored keys cannot be read: is the disk sound?");
-	return rc < 0 ? rc : loading.result;
+	if (rc < 0 || loading.result < 0)
+		return rc < 0 ? rc : loading.result;
+	return load_connection_keys(&loading, store);
 }
 
 void tenant_tables_fini(struct tenant_tables *tables)
@@ -266,7 +296,8 @@ void tenant_tables_fini(struct tenant_tables *tables)
 struct merged {
 	struct settings settings; /* first: merged_free() gets its address */
 	unsigned tenant_count;
-	struct tenant **tenants; /* whose texts the lists refer to */
+	struct tenant **tenants;                  /* whose texts the lists refer to */
+	struct credential_settings **credentials; /* by the provider's index; NULL: the base's. NULL: all are */
 };
 
 static void merged_free(struct settings *settings)
@@ -275,6 +306,12 @@ static void merged_free(struct settings *settings)
 
 	for (unsigned kind = 0; kind < TENANT_KINDS; kind++)
 		free(*(void **)(void *)((char *)settings + tenant_shapes[kind].list_at));
+	if (merged->credentials) {
+		for (unsigned i = 0; i < settings->provider_count; i++)
+			free(merged->credentials[i]);
+		free(merged->credentials);
+		free(settings->providers);
+	}
 	for (unsigned i = 0; i < merged->tenant_count; i++)
 		tenant_give(&merged->tenants[i]);
 	free(merged->tenants);
@@ -342,6 +379,67 @@ static void settle_keys(struct settings *settings, const struct tenant_tables *t
 	}
 }
 
+static unsigned connections_at(const struct settings *settings, const char *provider)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < settings->connection_count; i++)
+		count += !settings->connections[i].disabled && strcmp(settings->connections[i].provider, provider) == 0;
+	return count;
+}
+
+/* Behind the provider's own credentials, those of workspaces. */
+static bool extend_provider(struct merged *merged, const struct settings *base, unsigned index)
+{
+	struct settings *settings = &merged->settings;
+	struct provider_settings *provider = &settings->providers[index];
+	unsigned more = connections_at(settings, provider->name), count = base->providers[index].credential_count;
+	struct credential_settings *list;
+
+	if (!more)
+		return true;
+	list = merged->credentials[index] = calloc(count + more, sizeof(*list));
+	if (!list)
+		return false;
+	if (count)
+		memcpy(list, base->providers[index].credentials, count * sizeof(*list));
+	for (unsigned i = 0; i < settings->connection_count; i++) {
+		const struct connection_settings *connection = &settings->connections[i];
+
+		if (!connection->disabled && strcmp(connection->provider, provider->name) == 0)
+			list[count++] = (struct credential_settings){.name = (char *)(uintptr_t)connection->id,
+				.api_key = connection->api_key,
+				.weight = 1,
+				.workspace = connection->workspace};
+	}
+	provider->credentials = list;
+	provider->credential_count = count;
+	return true;
+}
+
+static bool merge_connections(struct merged *merged, const struct settings *base)
+{
+	struct settings *settings = &merged->settings;
+
+	if (!settings->connection_count)
+		return true;
+	merged->credentials = calloc(base->provider_count + 1, sizeof(struct credential_settings *));
+	if (!merged->credentials)
+		return false;
+	settings->providers = calloc(base->provider_count + 1, sizeof(*settings->providers));
+	if (!settings->providers) {
+		free(merged->credentials);
+		merged->credentials = NULL;
+		return false;
+	}
+	if (base->provider_count)
+		memcpy(settings->providers, base->providers, base->provider_count * sizeof(*settings->providers));
+	for (unsigned i = 0; i < base->provider_count; i++)
+		if (!extend_provider(merged, base, i))
+			return false;
+	return true;
+}
+
 struct gateway_config *tenancy_make_config(struct tenancy *tenancy, struct gateway_config *base)
 {
 	struct merged *merged = calloc(1, sizeof(*merged));
@@ -360,12 +458,13 @@ struct gateway_config *tenancy_make_config(struct tenancy *tenancy, struct gatew
 	good = merged->tenants;
 	for (unsigned kind = 0; good && kind < TENANT_KINDS; kind++)
 		good = merge_kind(merged, base->settings, &tenancy->tables, kind);
+	good = good && merge_connections(merged, base->settings);
 	if (!good) {
 		merged_free(&merged->settings);
 		return NULL;
 	}
 	settle_keys(&merged->settings, &tenancy->tables);
-	config = gateway_config_make_over(base, &merged->settings, merged_free);
+	config = gateway_config_make_over(base, tenancy->gateway->fleet, &merged->settings, merged_free);
 	if (config && tenancy->bind(tenancy->bind_context, config) < 0)
 		gateway_config_give(&config);
 	return config;

@@ -87,6 +87,17 @@ static void drop_records(struct tenancy_change *change)
 	memset(change, 0, sizeof(*change));
 }
 
+/* A connection's key lies sealed beside its record; as long as it stays the same it is left there. */
+static bool add_connection_key(struct tenancy_change *change, const struct tenant *before, const struct tenant *after)
+{
+	const struct tenant *either = after ? after : before;
+	const char *old = before && change->kind == TENANT_CONNECTION ? before->item.connection.api_key : NULL;
+	const char *new = after && change->kind == TENANT_CONNECTION ? after->item.connection.api_key : NULL;
+
+	return draft_same_text(old, new) || tenancy_add_sealed(change, either->item.connection.workspace,
+						    slice_of_string(either->id), slice_of_string(new));
+}
+
 /*
  * `after` (NULL: it goes) takes the place of `before` (NULL: it is new), which showed as `item`. Takes `after` over.
  * False: refused.
@@ -104,7 +115,8 @@ static bool commit(struct draft *d, const char *verb, unsigned status, struct te
 		good = add_row(d, d->shape->table, after);
 	else
 		good = tenancy_add_record(change, d->shape->table, slice_of_string(before->id), NULL);
-	good = good && add_audit(d, verb, item_before, before, after ? &after->item : NULL, after);
+	good = good && add_connection_key(change, before, after) &&
+	       add_audit(d, verb, item_before, before, after ? &after->item : NULL, after);
 	if (!good) {
 		drop_records(change);
 		tenant_give(&after);
@@ -148,7 +160,7 @@ static void make_id(struct draft *d, struct tenant *tenant)
 	char ulid_text[ULID_TEXT_BYTES];
 
 	ulid_print(&ulid, ulid_text);
-	text_add(&id, tenant->kind == TENANT_KEY ? SLICE("vk_") : SLICE("tok_"));
+	text_string(&id, d->shape->id_prefix);
 	text_add(&id, slice_of(ulid_text, sizeof(ulid_text)));
 	tenant->id[id.size] = '\0';
 }
@@ -176,7 +188,10 @@ static bool prepare_new(struct draft *d, struct tenant *tenant)
 	if (d->shape->param_id)
 		return take_id(d, tenant);
 	make_id(d, tenant);
-	return make_secret(d, tenant);
+	if (tenant->kind != TENANT_CONNECTION)
+		return make_secret(d, tenant);
+	return tenant->item.connection.api_key ||
+	       draft_refuse(d, 400, SLICE("missing_field"), "api_key", "\"api_key\" is missing (it is required)");
 }
 
 static bool create(struct draft *d)
@@ -261,6 +276,16 @@ static bool update_declared(struct draft *d, const void *item, const struct conf
 	return read_disabled(d, disabled, &after.disabled) && commit_override(d, "update", item, &after);
 }
 
+/* It is not among what is shown, and so not among what is merged. False: memory is out. */
+static bool keep_connection_key(const struct tenant *before, struct tenant *after)
+{
+	struct connection_settings *connection = &after->item.connection;
+
+	if (after->kind == TENANT_CONNECTION && !connection->api_key)
+		connection->api_key = config_copy(&after->memory, slice_of_string(before->item.connection.api_key));
+	return after->kind != TENANT_CONNECTION || connection->api_key;
+}
+
 /* The settings as they are stored; of the workspace that exists without being declared, its defaults. */
 static bool update_stored(struct draft *d, const void *item, struct tenant *before, const struct config_node *patch)
 {
@@ -277,6 +302,10 @@ static bool update_stored(struct draft *d, const void *item, struct tenant *befo
 	if (!draft_check_unchanged(d, after, stored_item) || !draft_check(d, after, stored_item)) {
 		tenant_give(&after);
 		return false;
+	}
+	if (!keep_connection_key(before, after)) {
+		tenant_give(&after);
+		return draft_refuse_memory(d);
 	}
 	touch(d, after, before ? &before->meta : NULL);
 	memcpy(after->id, d->shape->id_of(item), strlen(d->shape->id_of(item)) + 1);
@@ -318,6 +347,11 @@ static bool is_used(struct draft *d, const char *id)
 		if (draft_same_text(settings->teams[i].workspace, id))
 			return !draft_refuse(d, 409, SLICE("in_use"), NULL,
 				"Team %s belongs to this workspace: remove it first.", settings->teams[i].id);
+	for (unsigned i = 0; !team && i < settings->connection_count; i++)
+		if (draft_same_text(settings->connections[i].workspace, id))
+			return !draft_refuse(d, 409, SLICE("in_use"), NULL,
+				"Connection %s belongs to this workspace: remove it first.",
+				settings->connections[i].id);
 	for (unsigned i = 0; !team && i < settings->project_count; i++)
 		if (draft_same_text(settings->projects[i].workspace, id))
 			return !draft_refuse(d, 409, SLICE("in_use"), NULL, "Project %s belongs to this workspace.",
@@ -354,7 +388,7 @@ static bool remove_item(struct draft *d, const void *item, struct tenant *before
 		return revoke(d, item, before);
 	if (!before)
 		return refuse_declared(d);
-	if (d->ask->kind != TENANT_TOKEN && is_used(d, before->id))
+	if ((d->ask->kind == TENANT_TEAM || d->ask->kind == TENANT_WORKSPACE) && is_used(d, before->id))
 		return false;
 	return commit(d, "delete", 200, before, item, NULL);
 }

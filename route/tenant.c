@@ -40,6 +40,16 @@ static const char *workspace_id(const void *item)
 	return ((const struct workspace_settings *)item)->id;
 }
 
+static const char *connection_id(const void *item)
+{
+	return ((const struct connection_settings *)item)->id;
+}
+
+static const char *connection_workspace(const void *item)
+{
+	return ((const struct connection_settings *)item)->workspace;
+}
+
 static const char *token_id(const void *item)
 {
 	return ((const struct admin_token_settings *)item)->id;
@@ -47,8 +57,10 @@ static const char *token_id(const void *item)
 
 const struct tenant_shape tenant_shapes[TENANT_KINDS] = {
 	[TENANT_KEY] = {.name = "key",
+		.id_prefix = "vk_",
 		.table = RECORDS_KEYS,
 		.schema = &key_admin_schema,
+		.input = &key_admin_schema,
 		.item_bytes = sizeof(struct key_settings),
 		.list_at = offsetof(struct settings, keys),
 		.count_at = offsetof(struct settings, key_count),
@@ -58,6 +70,7 @@ const struct tenant_shape tenant_shapes[TENANT_KINDS] = {
 		.param_id = "id",
 		.table = RECORDS_TEAMS,
 		.schema = &team_schema,
+		.input = &team_schema,
 		.item_bytes = sizeof(struct team_settings),
 		.list_at = offsetof(struct settings, teams),
 		.count_at = offsetof(struct settings, team_count),
@@ -67,18 +80,31 @@ const struct tenant_shape tenant_shapes[TENANT_KINDS] = {
 		.param_id = "id",
 		.table = RECORDS_WORKSPACES,
 		.schema = &workspace_schema,
+		.input = &workspace_schema,
 		.item_bytes = sizeof(struct workspace_settings),
 		.list_at = offsetof(struct settings, workspaces),
 		.count_at = offsetof(struct settings, workspace_count),
 		.id_of = workspace_id,
 		.workspace_of = workspace_id},
 	[TENANT_TOKEN] = {.name = "token",
+		.id_prefix = "tok_",
 		.table = RECORDS_TOKENS,
 		.schema = &token_schema,
+		.input = &token_schema,
 		.item_bytes = sizeof(struct admin_token_settings),
 		.list_at = offsetof(struct settings, admin_tokens),
 		.count_at = offsetof(struct settings, admin_token_count),
 		.id_of = token_id},
+	[TENANT_CONNECTION] = {.name = "connection",
+		.id_prefix = "conn_",
+		.table = RECORDS_CONNECTIONS,
+		.schema = &connection_schema,
+		.input = &connection_input_schema,
+		.item_bytes = sizeof(struct connection_settings),
+		.list_at = offsetof(struct settings, connections),
+		.count_at = offsetof(struct settings, connection_count),
+		.id_of = connection_id,
+		.workspace_of = connection_workspace},
 };
 
 const void *tenant_item_find(const struct settings *settings, enum tenant_kind kind, struct slice id)
@@ -107,7 +133,7 @@ struct tenant *tenant_read(enum tenant_kind kind, const struct config_node *tree
 	tenant->kind = kind;
 	tenant->references = 1;
 	walk.memory = &tenant->memory;
-	schema_read(&walk, tenant_shapes[kind].schema, tree, tree, &tenant->item);
+	schema_read(&walk, tenant_shapes[kind].input, tree, tree, &tenant->item);
 	if (tenant->memory.failed)
 		tenant_give(&tenant);
 	return tenant;
@@ -117,6 +143,7 @@ void tenant_settle(struct tenant *tenant)
 {
 	struct key_settings *key = &tenant->item.key;
 	struct admin_token_settings *token = &tenant->item.token;
+	struct connection_settings *connection = &tenant->item.connection;
 
 	if (tenant->kind == TENANT_KEY) {
 		assert(strlen(tenant->id) < sizeof(key->id));
@@ -129,6 +156,9 @@ void tenant_settle(struct tenant *tenant)
 		assert(strlen(tenant->id) < sizeof(token->id));
 		memcpy(token->id, tenant->id, strlen(tenant->id) + 1);
 		memcpy(token->secret_sha256, tenant->meta.secret_sha256, sizeof(token->secret_sha256));
+	} else if (tenant->kind == TENANT_CONNECTION) {
+		assert(strlen(tenant->id) < sizeof(connection->id));
+		memcpy(connection->id, tenant->id, strlen(tenant->id) + 1);
 	}
 }
 

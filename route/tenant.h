@@ -13,7 +13,7 @@
 
 #include <stdatomic.h>
 
-enum tenant_kind { TENANT_KEY, TENANT_TEAM, TENANT_WORKSPACE, TENANT_TOKEN, TENANT_KINDS };
+enum tenant_kind { TENANT_KEY, TENANT_TEAM, TENANT_WORKSPACE, TENANT_TOKEN, TENANT_CONNECTION, TENANT_KINDS };
 
 enum {
 	TENANT_ID_BYTES_MAX = 64,
@@ -39,15 +39,17 @@ struct tenant {
 		struct team_settings team;
 		struct workspace_settings workspace;
 		struct admin_token_settings token;
+		struct connection_settings connection;
 	} item;
 };
 
 /* How a kind lies in settings and in the store, and what it is called. */
 struct tenant_shape {
-	const char *name;     /* "key" */
-	const char *param_id; /* the member that names it, when its maker does; NULL: the gateway makes ids */
+	const char *name;      /* "key" */
+	const char *param_id;  /* the member that names it, when its maker does; NULL: the gateway makes ids */
+	const char *id_prefix; /* then, of these; else NULL */
 	enum record_table table;
-	const struct schema *schema;
+	const struct schema *schema, *input; /* as it is shown and stored; as it is read */
 	size_t item_bytes;
 	size_t list_at, count_at; /* in struct settings */
 	const char *(*id_of)(const void *item);

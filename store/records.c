@@ -17,26 +17,68 @@ static struct slice row_key(char memory[static ROW_KEY_BYTES_MAX], enum record_t
 	return slice_of(memory, 1 + id.size);
 }
 
-static int write_records(struct store *store, const struct record *records, unsigned count)
+static struct sealed_name sealed_name_of(struct slice owner, struct slice id)
 {
-	struct kv_batch *batch = kv_batch_open();
-	char key[ROW_KEY_BYTES_MAX];
-	int rc;
+	return (struct sealed_name){.purpose = SEALED_CONNECTION, .owner = owner, .id = id};
+}
 
-	if (!batch)
-		return -EIO;
+/* What is sealed goes in before what names it, and out after it: so a name never stands without its value. */
+static int write_sealed(struct store *store, const struct record *records, unsigned count, bool in)
+{
+	int rc = writer_writable(&store->writer) ? 0 : -EIO;
+
+	for (unsigned i = 0; i < count && rc == 0; i++) {
+		struct sealed_name name = sealed_name_of(records[i].owner, records[i].id);
+
+		if (!records[i].owner.data || in != (records[i].value.data != NULL))
+			continue;
+		rc = in ? sealed_put(store->sealed, &name, records[i].value, 0, true)
+			: sealed_remove(store->sealed, &name, true);
+		if (rc == -EIO)
+			writer_failed(&store->writer);
+		rc = !in && rc == -ENOENT ? 0 : rc;
+	}
+	return rc < 0 ? -EIO : 0;
+}
+
+static void fill_batch(struct store *store, struct kv_batch *batch, const struct record *records, unsigned count)
+{
+	char key[ROW_KEY_BYTES_MAX];
+
 	for (unsigned i = 0; i < count; i++) {
 		struct slice row = row_key(key, records[i].table, records[i].id);
 
 		assert(records[i].id.size > 0);
+		if (records[i].owner.data)
+			continue;
 		if (records[i].value.data)
 			kv_batch_put(store->kv, batch, KV_RECORDS, row, records[i].value);
 		else
 			kv_batch_delete(store->kv, batch, KV_RECORDS, row);
 	}
-	rc = writer_write(&store->writer, batch);
-	kv_batch_close(batch);
+}
+
+static int write_records(struct store *store, const struct record *records, unsigned count)
+{
+	struct kv_batch *batch = kv_batch_open();
+	int rc = batch ? write_sealed(store, records, count, true) : -EIO;
+
+	if (rc == 0) {
+		fill_batch(store, batch, records, count);
+		rc = writer_write(&store->writer, batch);
+	}
+	if (rc == 0)
+		(void)write_sealed(store, records, count, false); /* what stays behind is read by nobody */
+	if (batch)
+		kv_batch_close(batch);
 	return rc;
+}
+
+int records_read_sealed(const struct store *store, struct slice owner, struct slice id, char **value, size_t *size)
+{
+	struct sealed_name name = sealed_name_of(owner, id);
+
+	return sealed_get(store->sealed, &name, 1, value, size);
 }
 
 static struct records_write *write_of(struct letter *letter)

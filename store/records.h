@@ -10,6 +10,7 @@
 
 enum record_table {
 	RECORDS_AUDIT = 'a',
+	RECORDS_CONNECTIONS = 'c',
 	RECORDS_KEYS = 'k',
 	RECORDS_LEDGER = 'l', /* and 'r': rows of the ledger's own (ledger.h) */
 	RECORDS_TOKENS = 'o',
@@ -24,6 +25,8 @@ struct record {
 	enum record_table table;
 	struct slice id;    /* 1 to RECORD_ID_BYTES_MAX bytes; rows of a table lie in their order */
 	struct slice value; /* NULL data: the record goes */
+	struct slice owner; /* non-NULL data: it lies sealed (sealed.h), for a connection of that owner, and `table` is
+			       not used */
 };
 
 /* Embedded in its owner, and the store's until done() runs on `shard`; so are the records and their bytes. */
@@ -38,6 +41,9 @@ struct records_write {
 };
 
 void records_write_start(struct store *store, struct records_write *write);
+
+/* A sealed one. 0 and *value, malloc'ed; or as sealed_get(). Any thread. */
+int records_read_sealed(const struct store *store, struct slice owner, struct slice id, char **value, size_t *size);
 
 /*
  * Tells the records of a table in the order of their ids, from the first that is not below `from` (backwards: not above

@@ -24,7 +24,7 @@
 
 struct sealed;
 
-enum sealed_purpose { SEALED_RESPONSE = 'r', SEALED_IDEMPOTENCY = 'i' };
+enum sealed_purpose { SEALED_RESPONSE = 'r', SEALED_IDEMPOTENCY = 'i', SEALED_CONNECTION = 'c' };
 
 /* Whose what: the owner's and the id's text are hashed into the row's key, and do not stand in the database. */
 struct sealed_name {

@@ -2,6 +2,7 @@
 // outlives a kill right after it.
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import http from "node:http";
 import path from "node:path";
 import { KEY, MASTER_KEY, chat, configuration, eventually, freePort, openWorld, post, run, startGateway, startMock, temporaryFolder } from "./harness.mjs";
 
@@ -298,6 +299,7 @@ const cells = [
   ["POST", "/admin/keys", "yyy.."], ["PATCH", "/admin/keys/vk_1", "yyy.."], ["DELETE", "/admin/keys/vk_1", "yyy.."], ["POST", "/admin/keys/vk_1/rotate", "yyy.."],
   ["POST", "/admin/teams", "yy..."], ["PATCH", "/admin/teams/t", "yy..."], ["DELETE", "/admin/teams/t", "yy..."],
   ["POST", "/admin/workspaces", "yy..."], ["PATCH", "/admin/workspaces/w", "yy..."], ["DELETE", "/admin/workspaces/w", "yy..."],
+  ["GET", "/admin/connections", "yyyyy"], ["POST", "/admin/connections", "yy..."], ["PATCH", "/admin/connections/c", "yy..."], ["DELETE", "/admin/connections/c", "yy..."],
   ["POST", "/admin/tokens", "y...."], ["DELETE", "/admin/tokens/tok_1", "y...."],
   ["POST", "/admin/deployments/disable", "yy..."], ["POST", "/admin/deployments/enable", "yy..."],
 ];
@@ -407,6 +409,122 @@ const permits = {
   },
 };
 
+// The credentials that the last calls of a key were served with, by its receipts.
+async function credentials(world, key, model = "test/mock", count = 6) {
+  const used = new Set();
+  for (let i = 0; i < count; i++) {
+    const answer = await post(world, "/v1/chat/completions", chat(model), { key, headers: { connection: "close" } });
+    await answer.text();
+    assert.equal(answer.status, 200);
+    used.add((await changed(world, "GET", `/admin/receipts/${answer.headers.get("x-request-id")}`)).execution.credential);
+  }
+  return [...used];
+}
+
+const OWN_KEY = "sk-own-0123456789";
+
+// A provider that only remembers which key it was shown.
+function startWitness() {
+  return new Promise((resolve) => {
+    const witness = { seen: null };
+    witness.server = http.createServer((request, response) => {
+      witness.seen = request.headers.authorization;
+      request.resume().on("end", () => {
+        response.setHeader("content-type", "application/json");
+        response.end(JSON.stringify({
+          id: "c", object: "chat.completion", created: 1, model: "m", usage: { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 },
+          choices: [{ index: 0, message: { role: "assistant", content: "Seen." }, finish_reason: "stop" }],
+        }));
+      });
+    }).listen(0, "127.0.0.1", () => resolve(Object.assign(witness, { port: witness.server.address().port })));
+  });
+}
+
+async function openWithWitness(build) {
+  const witness = await startWitness();
+  const world = await openToRestart(build, {
+    extraProviders: `  - { name: witness, kind: openai_compatible, base_url: "http://127.0.0.1:${witness.port}/v1", credentials: [{ name: primary, api_key: of-the-appliance }] }\n`,
+    extraModels: `  - { id: test/bound, deployments: [{ provider: mock, credential: primary, upstream_model: mock }], price: { input: 1, output: 1 } }
+  - { id: test/witness, provider: witness, upstream_model: m, price: { input: 1, output: 1 } }
+`,
+  });
+  const { close } = world;
+  return Object.assign(world, {
+    witness,
+    close: async () => {
+      await close();
+      witness.server.closeAllConnections();
+      witness.server.close();
+    },
+  });
+}
+
+const connections = {
+  async "a workspace's own key goes before the appliance's, for it alone"(world) {
+    await made(world, "/admin/workspaces", { id: "own" });
+    const key = await made(world, "/admin/keys", { name: "own", workspace: "own" });
+    assert.deepEqual(await credentials(world, key.secret), ["primary"]);
+    const connection = await made(world, "/admin/connections", { name: "ours", workspace: "own", provider: "mock", api_key: OWN_KEY });
+    assert.match(connection.id, /^conn_/);
+    assert.equal(JSON.stringify(connection).includes(OWN_KEY), false);
+    assert.deepEqual(await credentials(world, key.secret), [connection.id]);
+    const atWitness = await made(world, "/admin/connections", { name: "ours", workspace: "own", provider: "witness", api_key: OWN_KEY });
+    assert.deepEqual(await credentials(world, key.secret, "test/witness", 2), [atWitness.id]);
+    assert.equal(world.witness.seen, `Bearer ${OWN_KEY}`);
+    assert.deepEqual(await credentials(world, KEY, "test/witness", 2), ["primary"]);
+    assert.equal(world.witness.seen, "Bearer of-the-appliance");
+    assert.deepEqual(await credentials(world, KEY), ["primary"], "nobody else's");
+    assert.deepEqual(await credentials(world, key.secret, "test/bound"), [connection.id], "also where a deployment names a credential");
+    await changed(world, "PATCH", `/admin/connections/${connection.id}`, { disabled: true });
+    assert.deepEqual(await credentials(world, key.secret), ["primary"]);
+    await changed(world, "PATCH", `/admin/connections/${connection.id}`, { disabled: false, name: "still ours" });
+    assert.deepEqual(await credentials(world, key.secret), [connection.id], "what was not changed stays");
+    await changed(world, "PATCH", `/admin/connections/${atWitness.id}`, { name: "renamed" });
+    await credentials(world, key.secret, "test/witness", 1);
+    assert.equal(world.witness.seen, `Bearer ${OWN_KEY}`, "a change of the name leaves the key");
+    await changed(world, "PATCH", `/admin/connections/${atWitness.id}`, { api_key: `${OWN_KEY}-2` });
+    await credentials(world, key.secret, "test/witness", 1);
+    assert.equal(world.witness.seen, `Bearer ${OWN_KEY}-2`);
+    await changed(world, "DELETE", `/admin/connections/${atWitness.id}`);
+    world.gateway.child.kill("SIGHUP");
+    await eventually(() => world.gateway.child.output().includes("configuration reloaded"), "reload");
+    assert.deepEqual(await credentials(world, key.secret), [connection.id], "a reload keeps it");
+    assert.equal((await admin(world, "DELETE", "/admin/workspaces/own")).body.error.code, "in_use");
+  },
+
+  async "it outlives a kill, and lies sealed"(world) {
+    const key = (await made(world, "/admin/keys", { name: "again", workspace: "own" })).secret;
+    await reopen(world);
+    const [{ id }] = (await changed(world, "GET", "/admin/connections")).data;
+    assert.deepEqual(await credentials(world, key), [id]);
+    for (const target of ["/admin/connections", `/admin/connections/${id}`, "/admin/audit?limit=1000", "/admin/deployments"])
+      assert.equal((await admin(world, "GET", target)).text.includes(OWN_KEY), false, target);
+    const stored = fs.readdirSync(world.dataDir, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
+      .filter((entry) => fs.readFileSync(path.join(entry.parentPath ?? entry.path, entry.name)).includes(OWN_KEY));
+    assert.deepEqual(stored.map(({ name }) => name), [], "in no file");
+    await changed(world, "DELETE", `/admin/connections/${id}`);
+    assert.deepEqual(await credentials(world, key), ["primary"]);
+    await reopen(world);
+    assert.deepEqual(await credentials(world, key), ["primary"]);
+  },
+
+  async "bad input names the field"(world) {
+    const good = { name: "n", provider: "mock", api_key: "k" };
+    for (const [more, param, code = "invalid_value"] of [[{ provider: "nowhere-known" }, "provider"], [{ provider: null }, "provider", "missing_field"],
+      [{ api_key: null }, "api_key", "missing_field"], [{ api_key: "" }, "api_key"], [{ api_key: "a b" }, "api_key"], [{ api_key: 5 }, "api_key"], [{ workspace: "nowhere" }, "workspace"],
+      [{ name: "" }, "name"], [{ disabled: "no" }, "disabled"], [{ weight: 1 }, "weight", "unknown_field"]]) {
+      const refused = await admin(world, "POST", "/admin/connections", { ...good, ...more });
+      assert.deepEqual([refused.status, refused.body.error.code, refused.body.error.param], [400, code, param], refused.text);
+      assert.equal(/a b/.test(refused.text), false, "what may be a secret is not told");
+    }
+    const { id } = await made(world, "/admin/connections", good);
+    for (const [more, param] of [[{ provider: "nowhere" }, "provider"], [{ workspace: "own" }, "workspace"]])
+      assert.deepEqual([(await admin(world, "PATCH", `/admin/connections/${id}`, more)).body.error.code, param], ["immutable_field", param]);
+    await changed(world, "DELETE", `/admin/connections/${id}`);
+    assert.equal((await admin(world, "GET", `/admin/connections/${id}`)).body.error.code, "connection_not_found");
+  },
+};
+
 const command = {
   async "tollgate keys makes, shows, changes, rotates, lists and revokes"(world) {
     const keys = (...args) => run(`${world.build}/tollgate`, ["keys", ...args, "--url", world.base], { TOLLGATE_MASTER_KEY: MASTER_KEY });
@@ -496,9 +614,9 @@ const restarts = {
   },
 };
 
-async function openToRestart(build) {
+async function openToRestart(build, options = {}) {
   const dataDir = temporaryFolder(), mock = await startMock(build), port = await freePort();
-  const config = configuration({ port, mockPort: mock.port, dataDir: path.join(dataDir, "data"), shards: 2, extra: declared });
+  const config = configuration({ port, mockPort: mock.port, dataDir: path.join(dataDir, "data"), shards: 2, extra: declared, ...options });
   const world = { build, dataDir, mock, port, config, base: `http://127.0.0.1:${port}`, gateway: await startGateway(build, { dataDir, config }) };
   world.close = async () => {
     const { code } = await world.gateway.stop();
@@ -521,5 +639,10 @@ export const suites = [
   { name: "admin permits", open: (build) => openWorld(build, { shards: 2 }), tests: permits },
   { name: "admin command", open: (build) => openWorld(build), tests: command },
   { name: "admin restarts", open: openToRestart, tests: restarts },
+  {
+    name: "admin connections",
+    open: openWithWitness,
+    tests: connections,
+  },
   { name: "admin tenants", open: (build) => openWorld(build, { shards: 2 }), tests: tenants },
 ];
