@@ -39,6 +39,11 @@ static void end_piece(struct body *body)
 	body->pieces[body->piece_count++] = body->bytes.size;
 }
 
+static const struct tongue *tongue_of(const struct scenario *s, const struct attempt *attempt)
+{
+	return tongue_named(s->terms.provider_tongues[attempt->provider]);
+}
+
 static void draw_figures(struct scenario *s, struct attempt *attempt)
 {
 	struct figures *f = &attempt->figures;
@@ -49,6 +54,8 @@ static void draw_figures(struct scenario *s, struct attempt *attempt)
 	f->reasoning = chance(s, 16384) ? (int64_t)pick(s, 0, (uint64_t)f->completion) : 0;
 	if (attempt->model == MODEL_EMBED || attempt->model == MODEL_MODERATE)
 		f->completion = f->cached = f->reasoning = 0;
+	if (tongue_of(s, attempt)->totals_alone)
+		f->cached = f->reasoning = 0;
 }
 
 /* Most are credible. */
@@ -60,11 +67,6 @@ static enum usage_told draw_usage(struct scenario *s, struct attempt *attempt)
 	if (chance(s, 32768))
 		return USAGE_NULL;
 	return chance(s, 32768) ? USAGE_NEGATIVE : USAGE_ABSURD;
-}
-
-static const struct tongue *tongue_of(const struct scenario *s, const struct attempt *attempt)
-{
-	return tongue_named(s->terms.provider_tongues[attempt->provider]);
 }
 
 static struct answer_told draw_told(struct scenario *s, const struct call *call, struct attempt *attempt)

@@ -11,6 +11,7 @@ const struct tongue *tongue_named(enum tongue_name name)
 		[TONGUE_ANTHROPIC] = &tongue_anthropic,
 		[TONGUE_RESPONSES] = &tongue_responses,
 		[TONGUE_GEMINI] = &tongue_gemini,
+		[TONGUE_COHERE] = &tongue_cohere,
 	};
 
 	return tongues[name];

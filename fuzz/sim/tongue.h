@@ -53,6 +53,7 @@ struct tongue {
 	/* Providers; `kind` is NULL when it has none. */
 	const char *kind;                         /* in the configuration */
 	const char *credential, *credential_lead; /* a header, and what its value begins with */
+	bool totals_alone;                        /* of its figures: what was cached or thought is not told */
 	const char *done;                         /* in a stream: nothing behind it is waited for */
 	/* `target` as the request's first line has it. NULL, or what is wrong with it. */
 	const char *(*read_request)(struct slice target, struct slice body, struct asked *asked);
@@ -71,7 +72,7 @@ enum tongue_name tongue_of_providers(uint64_t number);
 
 /* For the rows. */
 
-extern const struct tongue tongue_openai, tongue_anthropic, tongue_responses, tongue_gemini;
+extern const struct tongue tongue_openai, tongue_anthropic, tongue_responses, tongue_gemini, tongue_cohere;
 
 void tongue_print_content(struct bytes *json, const struct attempt *attempt, unsigned k); /* inside of a string */
 void tongue_print_id(struct bytes *json, const struct attempt *attempt); /* `"id":"sim-CALL-ATTEMPT"` */
