@@ -168,8 +168,8 @@ static void draw_budget(struct scenario *s)
 	if (s->seed % 8 != 1 || s->terms.clock_steps)
 		return;
 	s->terms.budget_nusd = (int64_t)(40000000 + rand_below(&rand, 200000000));
-	s->terms.bad_names = s->terms.outages =
-		true; /* so that reserved money is given back for calls that nobody got */
+	/* So that money is given back for calls that nobody got, and what was spent is read from the store again. */
+	s->terms.bad_names = s->terms.outages = s->terms.drains = true;
 	s->terms.flood = 0;
 }
 
