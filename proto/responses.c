@@ -57,6 +57,37 @@ void responses_edit_request(const struct json_parser *p, const struct openai_req
 		json_remove(edits, p, 0, request->chain);
 }
 
+static bool is_marked(const struct json_parser *p, json_ref item)
+{
+	struct slice sealed = chat_member_text(p, item, SLICE("encrypted_content"));
+
+	return slice_starts_with(sealed, RESPONSES_SIGNATURE_MARK) ||
+	       slice_starts_with(sealed, RESPONSES_REDACTED_MARK);
+}
+
+bool responses_write_unmarked(const struct json_parser *p, struct text *input)
+{
+	json_ref items = json_member(p, 0, SLICE("input"));
+	bool any = false;
+
+	if (items == JSON_NONE || json_type(p, items) != JSON_ARRAY)
+		return false;
+	for (json_ref v = json_first(p, items); v != JSON_NONE && !any; v = json_next(p, v))
+		any = is_marked(p, v);
+	if (!any)
+		return false;
+	text_char(input, '[');
+	for (json_ref v = json_first(p, items); v != JSON_NONE; v = json_next(p, v)) {
+		if (is_marked(p, v))
+			continue;
+		if (input->size > 1)
+			text_char(input, ',');
+		text_add(input, json_raw(p, v));
+	}
+	text_char(input, ']');
+	return true;
+}
+
 /* ---- answers ------------------------------------------------------------------------------------------------ */
 
 static bool calls_functions(const struct json_parser *p, json_ref output)

@@ -24,6 +24,12 @@ int responses_read_common(const struct json_parser *p, struct openai_request *re
 void responses_edit_request(const struct json_parser *p, const struct openai_request *request, struct slice model_json,
 	char *memory, struct json_edits *edits);
 
+/*
+ * The input without the reasoning that this gateway marked for providers of other dialects, which one that speaks this
+ * API would refuse. `input`: of as many bytes as the request's. False: there is none, and nothing was written.
+ */
+bool responses_write_unmarked(const struct json_parser *p, struct text *input);
+
 /* What of a request its conversation depends on. Slices and refs as all others: until the view's next parse. */
 struct responses_conversation {
 	bool store;               /* the answer is kept, as it is unless the request says no */

@@ -204,6 +204,40 @@ enum conversation_result exchange_converse(struct exchange *e, void (*then)(stru
 	return find_previous(e, &asked) ? CONVERSATION_AWAITED : CONVERSATION_REFUSED;
 }
 
+/* Behind what was left out already. */
+static void note_dropped(struct exchange *e, struct slice name)
+{
+	size_t capacity = e->dropped.size + 1 + name.size;
+	struct text list = text_over(arena_alloc(&e->arena, capacity), capacity);
+
+	if (!list.data)
+		return;
+	text_add(&list, e->dropped);
+	if (list.size)
+		text_char(&list, ',');
+	text_add(&list, name);
+	e->dropped = text_slice(&list);
+}
+
+int conversation_edit_input(struct exchange *e, struct json_edits *edits)
+{
+	const struct json_parser *json = e->gateway_shard->json;
+	struct slice body = e->request->body;
+	struct slice mark = SLICE("\"tollgate1.");
+	struct text input;
+
+	if (!e->conversation || !memmem(body.data, body.size, mark.data, mark.size))
+		return 0;
+	input = room(e, body.size);
+	if (!input.data)
+		return -ENOMEM;
+	if (!responses_write_unmarked(json, &input))
+		return 0;
+	json_replace(edits, json, json_member(json, 0, SLICE("input")), text_slice(&input));
+	note_dropped(e, SLICE("reasoning_items"));
+	return 0;
+}
+
 bool conversation_forgets(const struct exchange *e)
 {
 	return e->conversation && !keeps(e);

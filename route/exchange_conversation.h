@@ -13,6 +13,8 @@ enum conversation_result {
 /* The view holds the request. */
 enum conversation_result exchange_converse(struct exchange *exchange, void (*then)(struct exchange *exchange));
 
+/* Leaves out what a provider that speaks the API itself could not read: another's reasoning. 0; -ENOMEM. */
+int conversation_edit_input(struct exchange *exchange, struct json_edits *edits);
 /* Who keeps nothing here has nothing kept by a provider that speaks the API itself. */
 bool conversation_forgets(const struct exchange *exchange);
 /* What its answers, of which the view holds one, say of a conversation that it does not know. */

@@ -138,10 +138,14 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 	json_edits_init(&edits);
 	candidate->dialect->edit_request(json, &e->asked, model_json, added, &edits);
 	err = edit_fields(e, candidate, &edits);
+	if (!err)
+		err = conversation_edit_input(e, &edits);
 	if (err)
 		return err;
 	if (edits.full) /* more than edits hold, as names in many messages: written anew */
-		return exchange_is_chat(e) ? exchange_translate_request(e, candidate, size) : -E2BIG;
+		return exchange_is_chat(e) && candidate->dialect->chat->write_request
+			       ? exchange_translate_request(e, candidate, size)
+			       : -E2BIG;
 	e->call.body = e->body_iov;
 	e->call.body_count = json_edited(&edits, e->request->body, e->body_iov, size);
 	return 0;

@@ -332,6 +332,10 @@ Object.assign(tests, {
       assert.deepEqual([list[0].response.previous_response_id, list.at(-1).response.previous_response_id], [begun.id, begun.id]);
     }
     const thought = await openai(world).responses.create({ model: "claude/mock-thinking", input: "One." });
+    const { data, response } = await openai(world).responses.create({ model: "native/mock", input: "Two.", previous_response_id: thought.id }).withResponse();
+    assert.equal(data.status, "completed"); // without the other's reasoning, which it would refuse
+    assert.equal(response.headers.get("x-gateway-dropped"), "reasoning_items");
+    assert.deepEqual((await lastTo(world, "/v1/responses")).input.map((item) => item.type ?? item.role), ["user", "message", "user"]);
     await openai(world).responses.create({ model: "claude/mock", input: "Two.", previous_response_id: thought.id });
     assert.equal((await lastTo(world, "/v1/messages")).messages[1].content[0].type, "thinking");
   },
