@@ -105,7 +105,8 @@ static bool render(struct options *options, const struct wanted *wanted, const c
 	if (body.size)
 		fprintf(out, "Content-Length: %zu\r\n", body.size);
 	fprintf(out, "\r\n");
-	fwrite(body.data, 1, body.size, out);
+	if (body.size)
+		fwrite(body.data, 1, body.size, out);
 	return fclose(out) == 0;
 }
 
