@@ -5,11 +5,11 @@
 #include <stdlib.h>
 
 #include "core/kconfig.h"
-#include "fuzz/sim/tongue.h"
 #include "fuzz/sim/line.h"
 #include "fuzz/sim/look.h"
 #include "fuzz/sim/plan.h"
 #include "fuzz/sim/seal.h"
+#include "fuzz/sim/tongue.h"
 #include "fuzz/sim/wire.h"
 
 enum { NO_ATTEMPT = UINT32_MAX };
