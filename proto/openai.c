@@ -42,6 +42,8 @@ static int refuse_duplicates(const struct json_parser *p, struct openai_problem 
 		TWICE("messages"),
 		TWICE("prompt"),
 		TWICE("input"),
+		TWICE("n"),
+		TWICE("response_format"),
 		TWICE("store"),
 		TWICE("previous_response_id"),
 		TWICE("background"),
@@ -152,10 +154,42 @@ static int read_input(const struct json_parser *p, struct slice key, struct slic
 	return 0;
 }
 
+/* Only a string will do. */
+static int read_text(const struct json_parser *p, struct slice key, struct slice missing, struct slice mistyped,
+	struct openai_problem *problem)
+{
+	json_ref value = json_member(p, 0, key);
+
+	if (!is_given(p, value))
+		return refuse(problem, MISSING, missing, key);
+	if (json_type(p, value) != JSON_STRING)
+		return refuse(problem, MISTYPED, mistyped, key);
+	if (json_string(p, value).size == 0)
+		return refuse(problem, MISSING, missing, key);
+	return 0;
+}
+
+static int read_speech(const struct json_parser *p, struct openai_problem *problem)
+{
+	int err = read_text(p, SLICE("input"), SLICE("Send the text to speak in 'input'."),
+		SLICE("'input' has to be a string."), problem);
+
+	if (!err && !is_given(p, json_member(p, 0, SLICE("voice"))))
+		err = refuse(problem, MISSING, SLICE("Name a voice in 'voice'."), SLICE("voice"));
+	return err;
+}
+
 static int read_subject(const struct json_parser *p, enum openai_api api, struct openai_problem *problem)
 {
 	if (api == OPENAI_CHAT)
 		return read_messages(p, problem);
+	if (api == OPENAI_IMAGES)
+		return read_text(p, SLICE("prompt"), SLICE("Describe the image in 'prompt'."),
+			SLICE("'prompt' has to be a string."), problem);
+	if (api == OPENAI_SPEECH)
+		return read_speech(p, problem);
+	if (api == OPENAI_TRANSCRIPTIONS)
+		return 0; /* what is transcribed is no field */
 	/* A template of the provider's may need no input; a conversation that goes on does. */
 	if (api == OPENAI_RESPONSES && !is_given(p, json_member(p, 0, SLICE("input"))) &&
 		is_given(p, json_member(p, 0, SLICE("prompt"))) &&

@@ -5,6 +5,7 @@ test-y += dialect_gemini_test
 obj-y += dialect.o dialect_responses.o dialect_kinds.o dialect_fields.o dialect_errors.o dialect_gemini.o upstream.o node.o gateway.o gateway_shard.o gateway_metrics.o service.o pages.o pages_models.o admin.o
 obj-y += exchange.o exchange_authenticate.o exchange_request.o exchange_plan.o exchange_refuse.o exchange_upstream.o exchange_unary.o
 obj-y += alert.o auto_reload.o webhook.o admin_balance.o admin_spend.o budget.o budget_bound.o exchange_budget.o
+obj-y += exchange_media.o
 obj-y += limit_window.o limit_meter.o limit_lease.o limit_book.o limits.o exchange_limit.o
 obj-y += exchange_stream.o exchange_stream_send.o exchange_stream_end.o exchange_receipt.o exchange_translate.o exchange_conversation.o exchange_idempotency.o responses_pages.o count_tokens.o
 obj-y += settings.o settings_check.o settings_derive.o settings_table.o settings_table_features.o settings_table_tenants.o settings_table_upstream.o settings_text.o

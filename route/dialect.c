@@ -19,7 +19,7 @@ void dialect_authorize_bearer(const struct upstream_request *request, struct tex
 	text_literal(head, "\r\n");
 }
 
-static enum openai_api openai_api_of(enum receipt_api api)
+enum openai_api dialect_openai_api(enum receipt_api api)
 {
 	switch (api) {
 	case API_CHAT_COMPLETIONS:
@@ -28,6 +28,12 @@ static enum openai_api openai_api_of(enum receipt_api api)
 		return OPENAI_COMPLETIONS;
 	case API_EMBEDDINGS:
 		return OPENAI_EMBEDDINGS;
+	case API_IMAGES:
+		return OPENAI_IMAGES;
+	case API_SPEECH:
+		return OPENAI_SPEECH;
+	case API_TRANSCRIPTIONS:
+		return OPENAI_TRANSCRIPTIONS;
 	default:
 		assert(api == API_MODERATIONS); /* routes name no other */
 		return OPENAI_MODERATIONS;
@@ -37,7 +43,7 @@ static enum openai_api openai_api_of(enum receipt_api api)
 static int read_request(const struct json_parser *p, enum receipt_api api, struct openai_request *request,
 	struct openai_problem *problem)
 {
-	return openai_read_request(p, openai_api_of(api), request, problem);
+	return openai_read_request(p, dialect_openai_api(api), request, problem);
 }
 
 const struct dialect dialect_openai = {
@@ -50,6 +56,7 @@ const struct dialect dialect_openai = {
 			[API_EMBEDDINGS] = "/embeddings",
 			[API_MODERATIONS] = "/moderations",
 			[API_MESSAGES] = "/chat/completions",
+			[API_IMAGES] = "/images/generations",
 		},
 	.authorize = dialect_authorize_bearer,
 	.edit_request = openai_edit_request,

@@ -109,6 +109,9 @@ static inline bool dialect_translates(const struct dialect *client, const struct
 	return client->chat != provider->chat;
 }
 
+/* OpenAI's name of an API of the gateway's that speaks OpenAI. */
+enum openai_api dialect_openai_api(enum receipt_api api);
+
 /* "Authorization: Bearer" and the credential's key, if it has one. */
 void dialect_authorize_bearer(const struct upstream_request *request, struct text *head);
 

@@ -19,6 +19,7 @@
 	.paths = {[API_CHAT_COMPLETIONS] = "/chat/completions",                                                        \
 		[API_COMPLETIONS] = "/completions",                                                                    \
 		[API_EMBEDDINGS] = "/embeddings",                                                                      \
+		[API_IMAGES] = "/images/generations",                                                                  \
 		[API_MESSAGES] = "/chat/completions"}
 
 /* ---- Azure -------------------------------------------------------------------------------------------------- */

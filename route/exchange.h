@@ -12,6 +12,7 @@
 #ifndef ROUTE_EXCHANGE_H
 #define ROUTE_EXCHANGE_H
 
+#include "proto/openai_media.h"
 #include "proto/sse.h"
 #include "route/api_error.h"
 #include "route/dialect.h"
@@ -96,6 +97,7 @@ struct exchange_budget {
 	uint64_t output_cap;                   /* to be sent as the limit of an answer; 0: the request has its own */
 	uint64_t extend_at_bytes;              /* of a stream's output: more is asked for then; 0: never */
 	uint32_t answers;
+	struct usage pieces;                   /* what is priced by the piece, at most */
 	uint64_t asked_tokens; /* more, which the owner shard was asked for */
 	bool extending;        /* it was */
 	bool waiting;          /* and until the answer is there, nothing more is read of the stream */
@@ -138,6 +140,7 @@ struct exchange {
 	bool chat_read;
 	struct embeddings embeddings; /* asked for, where its provider speaks of them in its own way */
 	int chat_error;
+	struct openai_media media; /* asked for, then made */
 	struct conversation *conversation; /* of the Responses API; NULL: of another one */
 	struct idempotency *idempotency;   /* NULL: it has no such key */
 	struct openai_problem problem; /* why a candidate cannot serve it */
@@ -280,6 +283,13 @@ const char *attempt_failure_name(enum attempt_failure kind);
 void exchange_collect(struct exchange *exchange, struct slice data, struct buffer *buffer);
 void exchange_collected(struct exchange *exchange);
 void exchange_forget_answer(struct exchange *exchange);
+
+/* exchange_media.c: images and sound, which are priced by the piece. */
+bool exchange_is_media(const struct exchange *exchange);
+bool exchange_read_media(struct exchange *exchange, struct openai_problem *problem); /* the view holds the request */
+void exchange_reserve_media(struct exchange *exchange); /* its part of exchange->budget */
+void exchange_take_media(struct exchange *exchange, struct openai_answer *answer); /* the view holds the answer */
+void exchange_settle_media(struct exchange *exchange);
 
 /* exchange_translate.c: between dialects. */
 struct exchange_event {

@@ -38,7 +38,8 @@ static uint64_t asked_count(const struct exchange *e, struct slice name)
 
 static bool has_output(const struct exchange *e)
 {
-	return e->api != API_EMBEDDINGS && e->api != API_MODERATIONS && e->api != API_COUNT_TOKENS;
+	return e->api != API_EMBEDDINGS && e->api != API_MODERATIONS && e->api != API_COUNT_TOKENS &&
+	       !exchange_is_media(e);
 }
 
 /* How many answers are written at once. */
@@ -68,6 +69,8 @@ static void choose_output(struct exchange *e)
 	uint64_t asked = asked_output(e), answers = asked_answers(e);
 
 	*budget = (struct exchange_budget){.answers = (uint32_t)answers};
+	if (exchange_is_media(e))
+		exchange_reserve_media(e);
 	if (!has_output(e))
 		return;
 	budget->output_tokens = (asked ? asked : subject_of(e)->reserve_output_tokens) * answers;
@@ -91,7 +94,8 @@ static int64_t worst_nusd(const struct exchange *e, const struct model_settings 
 
 	if (most && output > most)
 		output = most;
-	nusd = price_worst_nusd(&model->price, prompt, output, fee_ppm(e));
+	nusd = add_nusd(price_worst_nusd(&model->price, prompt, output, fee_ppm(e)),
+		price_cost(&model->price, &e->budget.pieces, fee_ppm(e)).total_nusd);
 	return nusd < BUDGET_REQUEST_MAX_NUSD ? nusd : BUDGET_REQUEST_MAX_NUSD;
 }
 

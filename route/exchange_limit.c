@@ -87,7 +87,7 @@ static uint64_t output_tokens(struct exchange *e)
 {
 	uint64_t tokens, choices;
 
-	if (e->api == API_EMBEDDINGS || e->api == API_MODERATIONS || e->api == API_COUNT_TOKENS)
+	if (e->api == API_EMBEDDINGS || e->api == API_MODERATIONS || e->api == API_COUNT_TOKENS || exchange_is_media(e))
 		return 0;
 	if (!asked_count(e, SLICE("max_completion_tokens"), &tokens) && !asked_count(e, SLICE("max_tokens"), &tokens) &&
 		!asked_count(e, SLICE("max_output_tokens"), &tokens)) {

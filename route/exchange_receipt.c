@@ -21,7 +21,9 @@ void exchange_settle_usage(struct exchange *e)
 {
 	uint32_t fee_ppm = e->workspace ? e->workspace->platform_fee_ppm : 0;
 
-	if (!e->usage_known) {
+	if (exchange_is_media(e)) {
+		exchange_settle_media(e);
+	} else if (!e->usage_known) {
 		e->usage = (struct usage){.estimated = true};
 		if (e->request && !e->prompt_estimate)
 			e->prompt_estimate = estimate_request(e->request->body);
@@ -131,7 +133,7 @@ static int64_t savings_nusd(const struct exchange *e)
 	const struct model_settings *baseline;
 	uint32_t fee_ppm = e->workspace ? e->workspace->platform_fee_ppm : 0;
 
-	if (!name || !e->candidate || e->status != 200 || !e->candidate->model->price.known)
+	if (!name || !e->candidate || exchange_is_media(e) || e->status != 200 || !e->candidate->model->price.known)
 		return 0;
 	baseline = catalog_find(e->config->config->catalog, slice_of_string(name));
 	if (!baseline || !baseline->price.known)

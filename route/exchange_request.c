@@ -56,7 +56,8 @@ static bool read_body(struct exchange *e)
 
 	if (err)
 		return refuse_json(e, err, &json_error);
-	if (e->dialect->read_request(json, e->api, &e->asked, &problem) == 0)
+	if (e->dialect->read_request(json, e->api, &e->asked, &problem) == 0 &&
+		(!exchange_is_media(e) || exchange_read_media(e, &problem)))
 		return true;
 	error = (struct api_error){.status = 400,
 		.type = SLICE("invalid_request_error"),

@@ -319,6 +319,8 @@ void exchange_collected(struct exchange *e)
 		return;
 	}
 	e->translates |= is_to_encode(e);
+	if (exchange_is_media(e))
+		exchange_take_media(e, &answer);
 	e->status = 200;
 	take_usage(e, &answer);
 	err = render_answer(e, &answer, &whole);

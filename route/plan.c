@@ -36,6 +36,12 @@ static const char *api_capability(enum receipt_api api)
 		return "embeddings";
 	case API_MODERATIONS:
 		return "moderations";
+	case API_IMAGES:
+		return "images";
+	case API_SPEECH:
+		return "speech";
+	case API_TRANSCRIPTIONS:
+		return "transcription";
 	default:
 		return "chat";
 	}

@@ -49,6 +49,22 @@ static struct rates rates_for(const struct price_settings *price, uint64_t promp
 	return rates;
 }
 
+static unsigned __int128 divide_up(unsigned __int128 value, unsigned divisor)
+{
+	return (value + divisor - 1) / divisor;
+}
+
+static unsigned __int128 pieces_pusd(const struct price_settings *price, const struct usage *usage)
+{
+	enum { MS_PER_MINUTE = 60000, MILLION = 1000000 };
+	unsigned __int128 nusd = term(usage->images, price->image_nusd);
+
+	/* A sum of three that are cut has room for the factor. */
+	return cut(nusd * PUSD_PER_NUSD +
+		   divide_up(term(usage->audio_ms, price->per_minute_nusd) * PUSD_PER_NUSD, MS_PER_MINUTE) +
+		   divide_up(term(usage->characters, price->per_million_chars_nusd) * PUSD_PER_NUSD, MILLION));
+}
+
 static unsigned __int128 provider_pusd(const struct price_settings *price, const struct usage *usage)
 {
 	struct rates rates = rates_for(price, usage->prompt_tokens);
@@ -59,12 +75,7 @@ static unsigned __int128 provider_pusd(const struct price_settings *price, const
 
 	pusd += term(cached, rates.cached_pusd) + term(cache_write, rates.cache_write_pusd);
 	pusd += term(usage->completion_tokens - reasoning, rates.output_pusd) + term(reasoning, rates.reasoning_pusd);
-	return cut(pusd);
-}
-
-static unsigned __int128 divide_up(unsigned __int128 value, unsigned divisor)
-{
-	return (value + divisor - 1) / divisor;
+	return cut(cut(pusd) + pieces_pusd(price, usage));
 }
 
 static int64_t total_nusd(unsigned __int128 provider_pusd, uint32_t fee_ppm)

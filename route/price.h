@@ -10,6 +10,8 @@ struct usage {
 	uint64_t prompt_tokens;      /* cached ones included */
 	uint64_t completion_tokens;  /* reasoning ones included */
 	uint64_t cached_tokens, cache_write_tokens, reasoning_tokens;
+	/* What is priced by the piece. */
+	uint64_t images, characters, audio_ms;
 	bool estimated;
 };
 

@@ -49,6 +49,14 @@ static void test_parts(void **state)
 			{.completion_tokens = 10, .reasoning_tokens = 4}, 0, {18000, 0, 18000}},
 		{"reasoning without its price", {.known = true, .output_pusd = 1000000},
 			{.completion_tokens = 10, .reasoning_tokens = 4}, 0, {10000, 0, 10000}},
+		{"images", {.known = true, .image_nusd = 40000000}, {.images = 3}, 0, {120000000, 0, 120000000}},
+		{"a second of sound", {.known = true, .per_minute_nusd = 6000000}, {.audio_ms = 1000}, 0,
+			{100000, 0, 100000}},
+		{"a millisecond of it, rounded once", {.known = true, .per_minute_nusd = 7}, {.audio_ms = 1}, 100000,
+			{1, 0, 1}},
+		{"characters, beside tokens",
+			{.known = true, .input_pusd = 1000000, .per_million_chars_nusd = 15000000000},
+			{.prompt_tokens = 1, .characters = 12}, 0, {181000, 0, 181000}},
 		{"one pico-USD is one nano-USD", {.known = true, .input_pusd = 1}, {.prompt_tokens = 1}, 0, {1, 0, 1}},
 		{"a fee of 10 %", MINI, {.prompt_tokens = 150, .completion_tokens = 89}, 100000, {75900, 7590, 83490}},
 		{"rounded once: 600 + 60 pico-USD", /* twice would be 2 */
@@ -95,6 +103,11 @@ static void test_absurd_figures(void **state)
 			{INT64_MAX, 0, INT64_MAX}},
 		{"a fee that makes it so", {.known = true, .input_pusd = 1000}, {.prompt_tokens = INT64_MAX - 5},
 			1000000, {INT64_MAX - 5, 5, INT64_MAX}},
+		{"more pieces than money can pay",
+			{.known = true, .image_nusd = INT64_MAX, .per_minute_nusd = INT64_MAX,
+				.per_million_chars_nusd = INT64_MAX},
+			{.images = UINT64_MAX, .audio_ms = UINT64_MAX, .characters = UINT64_MAX}, 1000000,
+			{INT64_MAX, 0, INT64_MAX}},
 		{"a negative price", {.known = true, .input_pusd = -5}, {.prompt_tokens = 10}, 0, {0, 0, 0}},
 	};
 

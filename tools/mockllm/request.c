@@ -4,6 +4,7 @@
  * shard's.
  */
 #include "tools/mockllm/kinds.h"
+#include "tools/mockllm/media.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -23,6 +24,7 @@ static const struct {
 	{ SLICE("/v1/messages"), MOCK_MESSAGES },
 	{ SLICE("/v1/messages/count_tokens"), MOCK_COUNT },
 	{ SLICE("/v1/responses"), MOCK_RESPONSES },
+	{ SLICE("/v1/images/generations"), MOCK_IMAGES },
 	{ SLICE("/v1/models"), MOCK_MODELS },
 	{ SLICE("/mock/stats"), MOCK_STATS },
 	{ SLICE("/mock/last"), MOCK_LAST },
@@ -54,6 +56,7 @@ const struct mock_format *mock_format_of(enum mock_path path)
 		[MOCK_COHERE_EMBED] = &mock_cohere_embed,
 		[MOCK_MISTRAL_EMBED] = &mock_mistral_embed,
 		[MOCK_TOGETHER_EMBED] = &mock_together_embed,
+		[MOCK_IMAGES] = &mock_images,
 	};
 
 	return formats[path];

@@ -1,0 +1,85 @@
+/*
+ * Images and sound: what is asked for and answered there is priced by the piece, or by tokens where the provider counts
+ * them and the model has a price for them.
+ */
+#include "route/exchange.h"
+
+enum {
+	/* gpt-image-1's tokens of an image: the dearest (high quality, 1536 x 1024), and a usual one (medium, square). */
+	IMAGE_TOKENS_MAX = 6240,
+	IMAGE_TOKENS_USUAL = 1056,
+	/* Of speech as gpt-4o-mini-tts makes it: 1,250 tokens a minute, in which 900 characters are spoken. */
+	SPEECH_TOKENS_PER_100_CHARACTERS = 140,
+	CHARACTERS_PER_TOKEN = 4,
+};
+
+bool exchange_is_media(const struct exchange *e)
+{
+	return e->api == API_IMAGES || e->api == API_SPEECH || e->api == API_TRANSCRIPTIONS;
+}
+
+bool exchange_read_media(struct exchange *e, struct openai_problem *problem)
+{
+	return openai_read_media_request(e->gateway_shard->json, dialect_openai_api(e->api), &e->media, problem) == 0;
+}
+
+void exchange_reserve_media(struct exchange *e)
+{
+	struct exchange_budget *budget = &e->budget;
+
+	budget->pieces = (struct usage){.images = e->media.images, .characters = e->media.characters};
+	budget->output_tokens = e->media.images * (uint64_t)IMAGE_TOKENS_MAX +
+				e->media.characters * 2 * SPEECH_TOKENS_PER_100_CHARACTERS / 100;
+}
+
+/* No more images than were asked for are paid, and no fewer than one. */
+void exchange_take_media(struct exchange *e, struct openai_answer *answer)
+{
+	struct openai_media told = {0};
+
+	openai_read_media_answer(e->gateway_shard->json, &told, &answer->usage);
+	if (told.images && told.images < e->media.images)
+		e->media.images = told.images;
+	if (told.audio_ms)
+		e->media.audio_ms = told.audio_ms;
+}
+
+static int64_t piece_nusd(const struct exchange *e, const struct price_settings *price)
+{
+	switch (e->api) {
+	case API_IMAGES:
+		return price->image_nusd;
+	case API_SPEECH:
+		return price->per_million_chars_nusd;
+	default:
+		return price->per_minute_nusd;
+	}
+}
+
+/* What tokens a provider may have counted that tells none. */
+static struct usage guess_tokens(const struct exchange *e)
+{
+	struct usage usage = {.estimated = true,
+		.prompt_tokens = e->media.characters / CHARACTERS_PER_TOKEN + 1,
+		.completion_tokens = e->media.images * (uint64_t)IMAGE_TOKENS_USUAL +
+				     e->media.characters * SPEECH_TOKENS_PER_100_CHARACTERS / 100};
+
+	return usage;
+}
+
+/* Tokens that have no price of their own are told on the receipt, and paid by the piece. */
+void exchange_settle_media(struct exchange *e)
+{
+	const struct price_settings *price = &e->candidate->model->price;
+	bool by_piece = piece_nusd(e, price) > 0;
+
+	if (!e->usage_known)
+		e->usage = by_piece ? (struct usage){0} : guess_tokens(e);
+	else if (price->input_pusd > 0 || price->output_pusd > 0)
+		by_piece = false;
+	if (!by_piece)
+		return;
+	e->usage.images = e->media.images;
+	e->usage.characters = e->media.characters;
+	e->usage.audio_ms = e->media.audio_ms;
+}

@@ -1,0 +1,134 @@
+/*
+ * OpenAI's images and sound: what it refuses, and what it says. Written from the description of its API, not from the
+ * gateway's readers, so that one cannot agree with the other's mistakes.
+ *
+ * POST /v1/images/generations, /v1/audio/speech, /v1/audio/transcriptions. An image is 64 bytes that are no image, or
+ * as many as "large-" in the model's name says; a recording lasts a second for each 1,000 bytes.
+ */
+#include "tools/mockllm/media.h"
+
+#include <assert.h>
+
+enum { IMAGES_MAX = 10, IMAGE_BYTES = 64, PROMPT_BYTES_MAX = 32000, FRAME_BYTES = 2048, BYTES_PER_TOKEN = 4 };
+
+static bool refuse(struct mock_connection *c, const char *message, const char *param)
+{
+	mock_answer_error(c, 400, slice_of_string(message), param, NULL);
+	return false;
+}
+
+static bool one_of(struct slice word, const char *const *words)
+{
+	for (; *words; words++)
+		if (slice_equal(word, slice_of_string(*words)))
+			return true;
+	return false;
+}
+
+/* An unknown name is refused: nothing of a gateway's own may reach a provider. */
+static bool check_names(struct mock_connection *c, const struct json_parser *p, const char *const *known)
+{
+	for (json_ref m = json_first(p, 0); m != JSON_NONE; m = json_next(p, m))
+		if (!one_of(json_key(p, m), known))
+			return refuse(c, "Unknown parameter.", NULL);
+	return true;
+}
+
+static bool read_text(struct mock_connection *c, const struct json_parser *p, const char *name, size_t most,
+	struct slice *text)
+{
+	json_ref value = json_member(p, 0, slice_of_string(name));
+
+	if (value == JSON_NONE)
+		return refuse(c, "Missing required parameter.", name);
+	if (json_type(p, value) != JSON_STRING)
+		return refuse(c, "Invalid type: expected a string.", name);
+	*text = json_string(p, value);
+	if (text->size == 0 || text->size > most)
+		return refuse(c, "Invalid length of a string.", name);
+	return true;
+}
+
+/* Absent, or one of these. */
+static bool check_choice(struct mock_connection *c, const struct json_parser *p, const char *name,
+	const char *const *choices)
+{
+	json_ref value = json_member(p, 0, slice_of_string(name));
+
+	if (value == JSON_NONE || (json_type(p, value) == JSON_STRING && one_of(json_string(p, value), choices)))
+		return true;
+	return refuse(c, "Invalid value.", name);
+}
+
+/* ---- images --------------------------------------------------------------------------------------------------- */
+
+static bool check_images(struct mock_connection *c, const struct json_parser *p)
+{
+	static const char *const known[] = {"prompt", "model", "n", "size", "quality", "response_format", "output_format",
+		"output_compression", "background", "moderation", "stream", "partial_images", "style", "user", NULL};
+	static const char *const formats[] = {"url", "b64_json", NULL};
+	struct mock_request *r = &c->request;
+	json_ref n = json_member(p, 0, SLICE("n")), format = json_member(p, 0, SLICE("response_format"));
+	int64_t count = 1;
+	struct slice prompt;
+
+	if (!check_names(c, p, known) || !read_text(c, p, "prompt", PROMPT_BYTES_MAX, &prompt) ||
+		!check_choice(c, p, "response_format", formats))
+		return false;
+	if (n != JSON_NONE && (!json_integer(p, n, &count) || count < 1 || count > IMAGES_MAX))
+		return refuse(c, "Invalid value for 'n': from 1 to 10.", "n");
+	r->choices = (unsigned)count;
+	r->prompt_tokens = (uint32_t)(prompt.size / BYTES_PER_TOKEN) + 1;
+	r->base64 = format == JSON_NONE || slice_equal(json_string(p, format), SLICE("b64_json"));
+	return true;
+}
+
+static size_t image_bytes(const struct mock_request *r)
+{
+	return r->plan.words_fixed ? (size_t)r->plan.words * MOCK_WORD_BYTES : IMAGE_BYTES;
+}
+
+/* Letters, four to a group: base64 of something. */
+static void write_image(struct text *t, const struct mock_request *r)
+{
+	if (!r->base64) {
+		text_literal(t, "{\"url\":\"https://images.invalid/");
+		text_hex(t, &r->hash, sizeof(r->hash));
+		text_literal(t, ".png\",\"revised_prompt\":\"a gate\"}");
+		return;
+	}
+	text_literal(t, "{\"b64_json\":\"");
+	for (size_t i = 0; i < image_bytes(r) / 4; i++)
+		text_literal(t, "aGF0");
+	text_literal(t, "\"}");
+}
+
+/* Those that "no-usage" names are as dall-e: they tell none. */
+static void write_images(struct mock_connection *c)
+{
+	enum { TOKENS_AN_IMAGE = 1056 };
+	const struct mock_request *r = &c->request;
+	struct text t = mock_body_open(c, FRAME_BYTES + r->choices * (image_bytes(r) + FRAME_BYTES));
+
+	text_literal(&t, "{\"created\":1790000000,\"data\":[");
+	for (unsigned i = 0; i < r->choices; i++) {
+		text_string(&t, i ? "," : "");
+		write_image(&t, r);
+	}
+	text_literal(&t, "]");
+	if (!r->plan.no_usage) {
+		text_literal(&t, ",\"background\":\"opaque\",\"usage\":{\"input_tokens\":");
+		text_u64(&t, r->prompt_tokens);
+		text_literal(&t, ",\"input_tokens_details\":{\"image_tokens\":0,\"text_tokens\":");
+		text_u64(&t, r->prompt_tokens);
+		text_literal(&t, "},\"output_tokens\":");
+		text_u64(&t, (uint64_t)r->choices * TOKENS_AN_IMAGE);
+		text_literal(&t, ",\"total_tokens\":");
+		text_u64(&t, r->prompt_tokens + (uint64_t)r->choices * TOKENS_AN_IMAGE);
+		text_literal(&t, "}");
+	}
+	text_literal(&t, "}");
+	mock_body_finish(c, 200, slice_of(NULL, 0), &t);
+}
+
+const struct mock_format mock_images = {.check = check_images, .write = write_images};
