@@ -174,6 +174,15 @@ static struct text meaning(struct room *room, const struct chat_dialect *dialect
 	return said;
 }
 
+/*
+ * Requests in a dialect that providers alone speak are not read back: its row has OpenAI's reader, and ids and parts
+ * are written otherwise.
+ */
+static bool is_clients(const struct chat_dialect *dialect)
+{
+	return dialect->read_request && dialect != &chat_mistral && dialect != &chat_cohere;
+}
+
 static void fuzz_request(
 	struct room *room, const struct chat_dialect *from, const struct chat_dialect *to, unsigned choices)
 {
@@ -186,12 +195,12 @@ static void fuzz_request(
 	unsigned dropped = 0;
 	char *document;
 
-	if (json_type(room->parser, 0) != JSON_OBJECT || !from->read_request || !to->write_request ||
+	if (json_type(room->parser, 0) != JSON_OBJECT || !is_clients(from) || !to->write_request ||
 		!rewrite(room, from, to, &target, &first, &dropped))
 		return;
 	document = parse(room, text_slice(&first));
 	assert(document);
-	if (from->write_request && to->read_request && rewrite(room, to, from, &target, &back, &dropped)) {
+	if (from->write_request && is_clients(to) && rewrite(room, to, from, &target, &back, &dropped)) {
 		free(document);
 		document = parse(room, text_slice(&back));
 		assert(document);
