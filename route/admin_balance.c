@@ -4,6 +4,7 @@
  */
 #include "core/schema_value.h"
 #include "route/pages.h"
+#include "route/tenancy.h"
 
 #include "store/ledger.h"
 
@@ -18,17 +19,6 @@ struct admin_post {
 	struct ledger_post post;
 	struct limit_credit credit;
 };
-
-static void refuse(struct exchange *e, struct slice code, struct slice message, struct slice param)
-{
-	struct api_error error = {.status = 400,
-		.type = SLICE("invalid_request_error"),
-		.code = code,
-		.message = message,
-		.param = param};
-
-	exchange_refuse(e, &error, NONE);
-}
 
 static void refuse_memory(struct exchange *e)
 {
@@ -103,7 +93,7 @@ void admin_transactions(struct exchange *e)
 	while (page_next_parameter(e, &rest, &name, &value)) {
 		if (set_parameter(&e->query, name, value))
 			continue;
-		refuse(e, SLICE("invalid_query"), SLICE("Parameters are limit (1 to 1000) and cursor."), name);
+		exchange_refuse_invalid(e, SLICE("invalid_query"), SLICE("Parameters are limit (1 to 1000) and cursor."), name);
 		return;
 	}
 	page_ask_store(e);
@@ -125,7 +115,7 @@ static bool read_amount(struct exchange *e, int64_t *nusd)
 		text = json_raw(json, value);
 	if (text.size && schema_decimal(text, USD_DIGITS, nusd) && *nusd > 0 && *nusd <= LEDGER_SUM_MAX_NUSD)
 		return true;
-	refuse(e, SLICE("invalid_value"),
+	exchange_refuse_invalid(e, SLICE("invalid_value"),
 		SLICE("'amount_usd' has to be a positive decimal without an exponent, of at most 9 places: 10 or \"12.50\"."),
 		SLICE("amount_usd"));
 	return false;
@@ -145,7 +135,7 @@ static bool read_text(struct exchange *e, struct slice name, size_t bytes_max, s
 		*text = arena_copy(&e->arena, json_string(json, value));
 	if (text->data)
 		return true;
-	refuse(e, SLICE("invalid_value"),
+	exchange_refuse_invalid(e, SLICE("invalid_value"),
 		SLICE("'note' is a text of 1 to 200 bytes, 'reference' one of 1 to 100."), name);
 	return false;
 }
@@ -156,7 +146,7 @@ static bool read_body(struct exchange *e, struct ledger_post *post)
 
 	if (json_parse(e->gateway_shard->json, e->request->body, &error) ||
 		json_type(e->gateway_shard->json, 0) != JSON_OBJECT) {
-		refuse(e, SLICE("invalid_json"), SLICE("Send a JSON object: {\"amount_usd\": 10, \"reference\": \"...\"}."),
+		exchange_refuse_invalid(e, SLICE("invalid_json"), SLICE("Send a JSON object: {\"amount_usd\": 10, \"reference\": \"...\"}."),
 			NONE);
 		return false;
 	}
@@ -165,40 +155,54 @@ static bool read_body(struct exchange *e, struct ledger_post *post)
 	       read_text(e, SLICE("reference"), LEDGER_REFERENCE_BYTES_MAX, &post->reference);
 }
 
+static void print_transaction(const struct ledger_post *post, struct text *json)
+{
+	text_literal(json, "{\"id\":\"txn_");
+	text_u64(json, post->number);
+	text_literal(json, "\",\"type\":\"");
+	text_string(json, ledger_kind_name(post->kind));
+	text_literal(json, "\",\"workspace\":");
+	text_json(json, post->workspace);
+	text_literal(json, ",\"amount_usd\":");
+	text_usd(json, post->amount_nusd);
+	text_literal(json, ",\"note\":");
+	text_json_or_null(json, post->note);
+	text_literal(json, ",\"reference\":");
+	text_json_or_null(json, post->reference);
+	text_literal(json, ",\"credited_usd\":");
+	text_usd(json, post->state.credit_nusd);
+	text_string(json, post->repeated ? ",\"repeated\":true}" : ",\"repeated\":false}");
+}
+
+/* What is new goes to the audit log as well. */
 static void answer(struct exchange *e, const struct ledger_post *post)
 {
 	struct text json = text_over(arena_alloc(&e->arena, ANSWER_BYTES), ANSWER_BYTES);
+	struct tenancy_note note = {.kind = "balance",
+		.verb = ledger_kind_name(post->kind),
+		.object = post->workspace};
 
 	if (!json.data) {
 		refuse_memory(e);
 		return;
 	}
-	text_literal(&json, "{\"id\":\"txn_");
-	text_u64(&json, post->number);
-	text_literal(&json, "\",\"type\":\"");
-	text_string(&json, ledger_kind_name(post->kind));
-	text_literal(&json, "\",\"workspace\":");
-	text_json(&json, post->workspace);
-	text_literal(&json, ",\"amount_usd\":");
-	text_usd(&json, post->amount_nusd);
-	text_literal(&json, ",\"note\":");
-	text_json_or_null(&json, post->note);
-	text_literal(&json, ",\"reference\":");
-	text_json_or_null(&json, post->reference);
-	text_literal(&json, ",\"credited_usd\":");
-	text_usd(&json, post->state.credit_nusd);
-	text_string(&json, post->repeated ? ",\"repeated\":true}\n" : ",\"repeated\":false}\n");
-	page_answer(e, post->repeated ? 200 : 201, SLICE("application/json"), text_slice(&json));
+	print_transaction(post, &json);
+	note.after = text_slice(&json);
+	if (post->repeated)
+		page_answer(e, 200, SLICE("application/json"), text_slice(&json));
+	else
+		admin_note(e, &note, text_slice(&json));
 }
 
 static void finish(struct admin_post *post)
 {
 	struct exchange *e = post->exchange;
+	bool gone = e->gone;
 
 	e->state = EXCHANGE_ENDED;
-	if (!e->gone)
+	exchange_unhold(e, HOLD_QUERY); /* the request holds it while its client is there */
+	if (!gone)
 		answer(e, &post->post);
-	exchange_unhold(e, HOLD_QUERY);
 }
 
 static void credited(struct limit_credit *credit)
@@ -212,7 +216,7 @@ static void refuse_post(struct exchange *e, int result)
 	if (e->gone)
 		; /* nobody waits */
 	else if (result == -ERANGE)
-		refuse(e, SLICE("invalid_value"), SLICE("A workspace can be credited one billion USD in all."),
+		exchange_refuse_invalid(e, SLICE("invalid_value"), SLICE("A workspace can be credited one billion USD in all."),
 			SLICE("amount_usd"));
 	else
 		exchange_refuse_overloaded(e, SLICE("store_not_writable"),

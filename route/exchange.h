@@ -224,6 +224,7 @@ bool exchange_read_request(struct exchange *exchange); /* the body's alone, of e
 
 /* exchange_refuse.c: errors to the client. */
 void exchange_refuse(struct exchange *exchange, const struct api_error *error, struct slice more_headers);
+void exchange_refuse_invalid(struct exchange *exchange, struct slice code, struct slice message, struct slice param); /* 400 */
 void exchange_refused_by_server(struct exchange *exchange, unsigned status); /* its body did not come as it should */
 void exchange_refuse_overloaded(struct exchange *exchange, struct slice code, struct slice message);
 void exchange_give_up(struct exchange *exchange); /* tells what exchange->failure says: an error, or an error event */

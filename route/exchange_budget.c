@@ -13,8 +13,6 @@ enum {
 	MESSAGE_BYTES = 512,
 };
 
-#define NONE slice_of(NULL, 0)
-
 static const struct limit_subject *subject_of(const struct exchange *e)
 {
 	return e->limit.subject;
@@ -101,20 +99,9 @@ static int64_t worst_nusd(const struct exchange *e, const struct model_settings 
 
 /* ---- refusals ---- */
 
-static void refuse(struct exchange *e, struct slice code, struct slice message, struct slice param)
-{
-	struct api_error error = {.status = 400,
-		.type = SLICE("invalid_request_error"),
-		.code = code,
-		.message = message,
-		.param = param};
-
-	exchange_refuse(e, &error, NONE);
-}
-
 static void refuse_unbounded(struct exchange *e, struct slice field)
 {
-	refuse(e, SLICE("unbounded_input"),
+	exchange_refuse_invalid(e, SLICE("unbounded_input"),
 		SLICE("This API key has a budget, and nothing tells how much input this field brings. Send the content "
 		      "itself, or use a key without a budget."),
 		field.data ? field : SLICE("messages"));
@@ -255,7 +242,7 @@ static void refuse_all(struct exchange *e, const struct prompt_bound *bound, con
 	else if (aside->unbounded)
 		refuse_unbounded(e, bound->unbounded);
 	else
-		refuse(e, SLICE("price_unknown"),
+		exchange_refuse_invalid(e, SLICE("price_unknown"),
 			SLICE("This API key has a budget, and this model has no price. Use another model, or tell the "
 			      "gateway's operator."),
 			SLICE("model"));

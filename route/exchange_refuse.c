@@ -80,6 +80,17 @@ void exchange_refuse(struct exchange *e, const struct api_error *error, struct s
 	send_error(e);
 }
 
+void exchange_refuse_invalid(struct exchange *e, struct slice code, struct slice message, struct slice param)
+{
+	const struct api_error error = {.status = 400,
+		.type = SLICE("invalid_request_error"),
+		.code = code,
+		.message = message,
+		.param = param};
+
+	exchange_refuse(e, &error, slice_of(NULL, 0));
+}
+
 void exchange_refused_by_server(struct exchange *e, unsigned status)
 {
 	e->state = EXCHANGE_ENDED;

@@ -318,12 +318,14 @@ workspaces: [{ id: tenant, platform_fee_percent: 10 }]
 
     async "deposits: durable, in force at once, each reference once"(world) {
       const first = await pay(world, "tenant", "deposits", { amount_usd: 0.02, reference: "inv-1", note: "first" });
-      assert.equal(first.status, 201);
+      assert.equal(first.status, 200);
       assert.deepEqual([first.id, first.type, first.amount_usd, first.credited_usd], ["txn_1", "deposit", 0.02, 0.02]);
       const again = await pay(world, "tenant", "deposits", { amount_usd: 0.02, reference: "inv-1" });
       assert.deepEqual([again.status, again.id, again.repeated, again.credited_usd], [200, "txn_1", true, 0.02]);
       const refund = await pay(world, "tenant", "refunds", { amount_usd: "0.000000001" });
-      assert.deepEqual([refund.status, refund.id, refund.credited_usd], [201, "txn_2", 0.020000001]);
+      assert.deepEqual([refund.status, refund.id, refund.credited_usd], [200, "txn_2", 0.020000001]);
+      const { data: [change] } = await (await fetch(`${world.base}/admin/audit?limit=1`, admin)).json();
+      assert.match(JSON.stringify(change), /"balance[".].*refund.*"tenant".*txn_2/);
       const answer = await call(world, "tenant-key", { model: "pr/hosted", max_tokens: 10 });
       assert.equal(answer.status, 200, answer.text);
       assert.equal(answer.header("x-gateway-decision"), "own/hosted");
