@@ -328,6 +328,45 @@ static void chunks_of_a_gateway(void **state)
 	}
 }
 
+/* Usage and errors where other servers tell them, and chunks that say nothing to a client. */
+static void chunks_of_others(void **state)
+{
+	static const struct {
+		const char *text;
+		bool empty, error;
+		uint64_t prompt, completion, cached; /* prompt 0: no usage */
+	} table[] = {
+		{"{\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}],\"x_groq\":{\"usage\":{\"prompt_tokens\":9,"
+		 "\"completion_tokens\":5}}}",
+			false, false, 9, 5, 0},
+		{"{\"choices\":[{\"delta\":{\"content\":\"\"}}],\"x_groq\":{\"id\":\"r\"}}", false, false, 0, 0, 0},
+		{"{\"choices\":[],\"x_groq\":{\"error\":\"no\"}}", false, true, 0, 0, 0},
+		{"{\"choices\":[{\"delta\":{}}],\"timings\":{\"prompt_n\":3,\"cache_n\":6,\"predicted_n\":5}}", false, false,
+			9, 5, 6},
+		{"{\"choices\":[{\"delta\":{}}],\"timings\":{\"prompt_n\":-3,\"predicted_n\":5}}", false, false, 0, 0, 0},
+		{"{\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5},\"timings\":{\"prompt_n\":1}}", false,
+			false, 9, 5, 0},
+		{"{\"choices\":[],\"prompt_filter_results\":[]}", true, false, 0, 0, 0},
+		{"{\"choices\":[{\"index\":0,\"finish_reason\":null,\"content_filter_results\":{}}]}", true, false, 0, 0, 0},
+		{"{\"choices\":[{\"index\":0,\"delta\":null},{\"index\":1,\"delta\":{}}]}", false, false, 0, 0, 0},
+		{"{\"choices\":[],\"usage\":{\"prompt_tokens\":-9}}", false, false, 0, 0, 0}, /* asked for all the same */
+		{"{\"object\":\"x\"}", false, false, 0, 0, 0},
+	};
+	struct fixture *f = *state;
+	struct openai_chunk chunk;
+
+	for (size_t i = 0; i < COUNT(table); i++) {
+		parse(f, table[i].text);
+		assert_int_equal(openai_read_chunk(f->parser, &chunk), 0);
+		if (chunk.empty != table[i].empty || (chunk.error != JSON_NONE) != table[i].error)
+			fail_msg("row %zu: empty %d, error %d", i, chunk.empty, chunk.error != JSON_NONE);
+		assert_int_equal(chunk.usage.present, table[i].prompt > 0);
+		assert_int_equal(chunk.usage.prompt_tokens, table[i].prompt);
+		assert_int_equal(chunk.usage.completion_tokens, table[i].completion);
+		assert_int_equal(chunk.usage.cached_tokens, table[i].cached);
+	}
+}
+
 static void complaints(void **state)
 {
 	static const struct {
@@ -361,6 +400,7 @@ int main(void)
 		cmocka_unit_test(answers_edited),
 		cmocka_unit_test(chunks),
 		cmocka_unit_test(chunks_of_a_gateway),
+		cmocka_unit_test(chunks_of_others),
 		cmocka_unit_test(complaints),
 	};
 

@@ -18,7 +18,8 @@ enum { SHARDS_MAX = 64, BACKLOG = 4096, ANSWER_BYTES = 156, RING_ENTRIES = 4096,
 
 static const char usage[] =
 	"Usage: mockllm --listen ADDRESS:PORT [options]\n"
-	"A provider simulator that speaks OpenAI's API; a model's name chooses what it does.\n\n"
+	"A provider simulator: a model's name chooses what it does, the path whose API it speaks. OpenAI, Anthropic: /v1;\n"
+	"Gemini: /v1beta; Azure: /openai; Cohere: /v2; Mistral: /mistral/v1; Groq: /groq/openai/v1; Together: /together/v1.\n\n"
 	"  --listen ADDRESS:PORT   where to listen; port 0 takes a free one and prints it\n"
 	"  --shards N              threads (1)\n"
 	"  --ttft-ms N             delay before an answer (0)\n"
@@ -27,7 +28,7 @@ static const char usage[] =
 	"  --answer-bytes N        text of an answer (156, which makes about 700 bytes of JSON)\n\n"
 	"Models: mock, with any of -events-N -paced-MS -status-NNN -retry-after-S -refuse -reset -stall-head\n"
 	"-stall-body -truncated -invalid-json -drip -cut -no-done -error-event -large-KB -no-usage -tool\n"
-	"-slow-MS -split\n"
+	"-slow-MS -split -parallel -empty-input -thinking -cached -error-first -json\n"
 	"GET /mock/stats counts; GET /mock/last?path=/v1/chat/completions is the last body that came.\n";
 
 static bool parse_number(const char *text, uint64_t most, uint64_t *number)
