@@ -57,6 +57,7 @@ const struct dialect dialect_openai = {
 			[API_MODERATIONS] = "/moderations",
 			[API_MESSAGES] = "/chat/completions",
 			[API_IMAGES] = "/images/generations",
+			[API_SPEECH] = "/audio/speech",
 		},
 	.authorize = dialect_authorize_bearer,
 	.edit_request = openai_edit_request,

@@ -20,6 +20,7 @@
 		[API_COMPLETIONS] = "/completions",                                                                    \
 		[API_EMBEDDINGS] = "/embeddings",                                                                      \
 		[API_IMAGES] = "/images/generations",                                                                  \
+		[API_SPEECH] = "/audio/speech",                                                                        \
 		[API_MESSAGES] = "/chat/completions"}
 
 /* ---- Azure -------------------------------------------------------------------------------------------------- */
@@ -77,7 +78,9 @@ static const struct dialect_field groq_fields[] = {
 const struct dialect dialect_groq = {
 	.name = "groq",
 	SPEAKS_OPENAI,
-	.paths = {[API_CHAT_COMPLETIONS] = "/chat/completions", [API_MESSAGES] = "/chat/completions"},
+	.paths = {[API_CHAT_COMPLETIONS] = "/chat/completions",
+		[API_MESSAGES] = "/chat/completions",
+		[API_SPEECH] = "/audio/speech"},
 	.lacks = CHAT_N | CHAT_LOGPROBS,
 	.fields = groq_fields,
 	.authorize = dialect_authorize_bearer,

@@ -292,6 +292,13 @@ void exchange_reserve_media(struct exchange *exchange); /* its part of exchange-
 void exchange_take_media(struct exchange *exchange, struct openai_answer *answer); /* the view holds the answer */
 void exchange_settle_media(struct exchange *exchange);
 
+/* exchange_binary.c: answers that are neither events nor a document. */
+bool exchange_is_binary(const struct exchange *exchange);
+int exchange_binary_begin(struct exchange *exchange); /* the provider's head is there. -EPROTO: it is no such answer */
+void exchange_binary_data(struct exchange *exchange, struct slice data);
+void exchange_binary_ended(struct exchange *exchange);
+void exchange_binary_break(struct exchange *exchange, const struct api_error *error); /* its head is out */
+
 /* exchange_translate.c: between dialects. */
 struct exchange_event {
 	struct slice written; /* for the client, whole events; good until the next one */

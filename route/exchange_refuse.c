@@ -180,7 +180,9 @@ void exchange_give_up(struct exchange *e)
 {
 	struct api_error error = exchange_failure_error(e);
 
-	if (e->head_sent)
+	if (e->head_sent && exchange_is_binary(e))
+		exchange_binary_break(e, &error);
+	else if (e->head_sent)
 		exchange_stream_error(e, &error);
 	else
 		exchange_answer_error(e, &error,

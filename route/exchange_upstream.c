@@ -235,7 +235,7 @@ static int start_call(struct exchange *e, const struct exchange_candidate *candi
 	e->call.handler = &call_handler;
 	e->call.origin = origin->origin;
 	e->call.limits = (struct http_limits){
-		ANSWER_HEAD_BYTES_MAX, HTTP_HEADERS_MAX, e->stream ? UINT64_MAX : settings->http.max_body_bytes};
+		ANSWER_HEAD_BYTES_MAX, HTTP_HEADERS_MAX, e->stream || exchange_is_binary(e) ? UINT64_MAX : settings->http.max_body_bytes};
 	e->call.head = &e->answer_head;
 	e->call.user = e;
 	e->holds |= HOLD_CALL;
@@ -330,6 +330,16 @@ static bool is_event_stream(const struct http_head *head)
 	return slice_equal_nocase(type, wanted);
 }
 
+static void begin_binary(struct exchange *e)
+{
+	int err = exchange_binary_begin(e);
+
+	if (err == -EPROTO)
+		fail_answer(e, ATTEMPT_BAD_ANSWER, SLICE("The provider answered with a document instead of sound."));
+	else if (err < 0)
+		fail_answer(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
+}
+
 static void on_head(struct http_call *call)
 {
 	struct exchange *e = call->user;
@@ -342,6 +352,10 @@ static void on_head(struct http_call *call)
 	if (encoding.size && !slice_equal_nocase(encoding, SLICE("identity"))) {
 		fail_answer(e, ATTEMPT_BAD_ANSWER,
 			SLICE("The provider sent a compressed answer, which was not asked for."));
+		return;
+	}
+	if (success && exchange_is_binary(e)) {
+		begin_binary(e);
 		return;
 	}
 	if (!success || !e->stream) {
@@ -363,6 +377,8 @@ static void on_data(struct http_call *call, struct slice data, struct buffer *bu
 
 	if (e->state == EXCHANGE_ANSWERING)
 		exchange_collect(e, data, buffer);
+	else if (e->state == EXCHANGE_STREAMING && exchange_is_binary(e))
+		exchange_binary_data(e, data);
 	else if (e->state == EXCHANGE_STREAMING)
 		exchange_stream_data(e, data);
 	/* else: behind a stream's end marker, of no interest */
@@ -377,7 +393,10 @@ static void on_end(struct http_call *call)
 		exchange_collected(e);
 		break;
 	case EXCHANGE_STREAMING:
-		exchange_stream_ended(e);
+		if (exchange_is_binary(e))
+			exchange_binary_ended(e);
+		else
+			exchange_stream_ended(e);
 		break;
 	default:
 		break;

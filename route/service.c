@@ -80,6 +80,7 @@ static const struct service_route routes[] = {
 	API_ROUTE("/v1/completions", SCOPE_CHAT, API_COMPLETIONS),
 	API_ROUTE("/v1/moderations", SCOPE_MODERATIONS, API_MODERATIONS),
 	API_ROUTE("/v1/images/generations", SCOPE_IMAGES, API_IMAGES),
+	API_ROUTE("/v1/audio/speech", SCOPE_AUDIO, API_SPEECH),
 	KEY_PAGE("/v1/models", false, SCOPE_MODELS, page_models),
 	KEY_PAGE("/v1/models/", true, SCOPE_MODELS, page_model),
 	KEY_PAGE("/v1/receipts/", true, SCOPE_RECEIPTS, page_receipt),

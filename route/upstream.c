@@ -62,6 +62,8 @@ void upstream_head(const struct upstream_request *request, struct text *head)
 	text_u64(head, request->body_bytes);
 	if (request->stream)
 		text_literal(head, "\r\nAccept: text/event-stream\r\n");
+	else if (request->api == API_SPEECH)
+		text_literal(head, "\r\nAccept: */*\r\n");
 	else
 		text_literal(head, "\r\nAccept: application/json\r\n");
 	text_literal(head, "User-Agent: tollgate/" TOLLGATE_VERSION "\r\n");

@@ -131,4 +131,79 @@ static void write_images(struct mock_connection *c)
 	mock_body_finish(c, 200, slice_of(NULL, 0), &t);
 }
 
+/* ---- speech --------------------------------------------------------------------------------------------------- */
+
+static const struct sound {
+	const char *format;
+	struct slice type;
+} sounds[] = {
+	{"mp3", SLICE("audio/mpeg")},
+	{"opus", SLICE("audio/opus")},
+	{"aac", SLICE("audio/aac")},
+	{"flac", SLICE("audio/flac")},
+	{"wav", SLICE("audio/wav")},
+	{"pcm", SLICE("audio/pcm")},
+};
+
+enum { SOUND_COUNT = sizeof(sounds) / sizeof(sounds[0]) };
+
+static bool check_speech(struct mock_connection *c, const struct json_parser *p)
+{
+	enum { INPUT_CHARACTERS_MAX = 4096 };
+	static const char *const known[] = {
+		"input", "model", "voice", "response_format", "speed", "instructions", "stream_format", NULL};
+	struct mock_request *r = &c->request;
+	json_ref format = json_member(p, 0, SLICE("response_format")), speed = json_member(p, 0, SLICE("speed"));
+	double times;
+	struct slice text;
+
+	if (!check_names(c, p, known) || !read_text(c, p, "input", 4 * INPUT_CHARACTERS_MAX, &text))
+		return false;
+	r->prompt_tokens = (uint32_t)text.size;
+	if (!read_text(c, p, "voice", PROMPT_BYTES_MAX, &text))
+		return false;
+	if (speed != JSON_NONE && (!json_number(p, speed, &times) || times < 0.25 || times > 4))
+		return refuse(c, "Invalid value for 'speed': from 0.25 to 4.", "speed");
+	r->choices = 0;
+	if (format == JSON_NONE)
+		return true;
+	while (r->choices < SOUND_COUNT && !slice_equal(json_string(p, format), slice_of_string(sounds[r->choices].format)))
+		r->choices++;
+	return r->choices < SOUND_COUNT || refuse(c, "Invalid value for 'response_format'.", "response_format");
+}
+
+/* No text in any encoding: every byte there is, over and over. */
+static void add_sound(struct mock_connection *c, size_t size)
+{
+	enum { PIECE_BYTES = 3000 };
+	unsigned char piece[PIECE_BYTES];
+	size_t at = 0;
+
+	while (at < size) {
+		size_t part = size - at < PIECE_BYTES ? size - at : PIECE_BYTES;
+
+		for (size_t i = 0; i < part; i++)
+			piece[i] = (unsigned char)(at + i);
+		mock_stream_chunk(c, slice_of(piece, part));
+		at += part;
+	}
+	mock_out_add(c, SLICE("0\r\n\r\n"));
+}
+
+static void write_speech(struct mock_connection *c)
+{
+	enum { BYTES_PER_CHARACTER = 1000 };
+	const struct mock_request *r = &c->request;
+	char memory[FRAME_BYTES];
+	struct text head = text_over(memory, sizeof(memory));
+
+	text_literal(&head, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: ");
+	text_add(&head, r->plan.json ? SLICE("application/json") : sounds[r->choices].type);
+	text_literal(&head, "\r\n\r\n");
+	mock_out_add(c, text_slice(&head));
+	add_sound(c, r->plan.words_fixed ? (size_t)r->plan.words * MOCK_WORD_BYTES
+					 : (size_t)r->prompt_tokens * BYTES_PER_CHARACTER);
+}
+
 const struct mock_format mock_images = {.check = check_images, .write = write_images};
+const struct mock_format mock_speech = {.check = check_speech, .write = write_speech};

@@ -25,6 +25,7 @@ static const struct {
 	{ SLICE("/v1/messages/count_tokens"), MOCK_COUNT },
 	{ SLICE("/v1/responses"), MOCK_RESPONSES },
 	{ SLICE("/v1/images/generations"), MOCK_IMAGES },
+	{ SLICE("/v1/audio/speech"), MOCK_SPEECH },
 	{ SLICE("/v1/models"), MOCK_MODELS },
 	{ SLICE("/mock/stats"), MOCK_STATS },
 	{ SLICE("/mock/last"), MOCK_LAST },
@@ -57,6 +58,7 @@ const struct mock_format *mock_format_of(enum mock_path path)
 		[MOCK_MISTRAL_EMBED] = &mock_mistral_embed,
 		[MOCK_TOGETHER_EMBED] = &mock_together_embed,
 		[MOCK_IMAGES] = &mock_images,
+		[MOCK_SPEECH] = &mock_speech,
 	};
 
 	return formats[path];

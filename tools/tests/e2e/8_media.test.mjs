@@ -75,14 +75,118 @@ const image = {
   },
 };
 
+// What the simulator says: every byte there is, over and over.
+const isSound = (bytes) => bytes.every((byte, at) => byte === at % 256);
+
+const speech = {
+  async "speech passes as it comes, whole, with its type and its price"(world) {
+    for (const [format, type] of [[undefined, "audio/mpeg"], ["wav", "audio/wav"], ["pcm", "audio/pcm"]]) {
+      const response = await client(world).audio.speech.create({ model: "speech/piece", voice: "alloy", input: "Grüße!", response_format: format });
+      const bytes = Buffer.from(await response.arrayBuffer());
+      assert.equal(response.headers.get("content-type"), type);
+      assert.equal(bytes.length, 8000);
+      assert.ok(isSound(bytes));
+      assert.equal(Number(response.headers.get("x-gateway-cost-usd")), 0.00009);
+      const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+      assert.deepEqual([receipt.api, receipt.status, receipt.cost.total_usd, receipt.execution.tokens.estimated], ["audio.speech", 200, 0.00009, false]);
+      assert.notEqual(receipt.execution.ttft_ms, null);
+    }
+    assert.equal(JSON.parse(await world.mock.last()).model, "mock");
+  },
+
+  async "speech of every length is whole, in whatever pieces it came"(world) {
+    for (const [model, size] of [["speech/1", 1024 + 2], ["speech/3000", 3000 * 1024 + 4], ["speech/split", 2052]]) {
+      const response = await client(world).audio.speech.create({ model, voice: "alloy", input: "a" });
+      const bytes = Buffer.from(await response.arrayBuffer());
+      assert.ok(Math.abs(bytes.length - size) < 8, `${model}: ${bytes.length}`);
+      assert.ok(isSound(bytes), model);
+    }
+  },
+
+  async "speech without a price by the piece is estimated in tokens"(world) {
+    const response = await client(world).audio.speech.create({ model: "speech/tokens", voice: "alloy", input: "a".repeat(100) });
+    await response.arrayBuffer();
+    const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+    assert.deepEqual(receipt.execution.tokens, { prompt: 26, completion: 140, total: 166, cached: 0, reasoning: 0, estimated: true });
+    assert.equal(receipt.cost.total_usd, 0.0016956); // 26 x 0.6 and 140 x 12 USD a million
+  },
+
+  async "what breaks off in the middle is broken off for the client, and paid"(world) {
+    for (const [model, error] of [["speech/truncated", "truncated"], ["speech/stall", "idle_timeout"], ["speech/bad", "protocol"]]) {
+      const response = await post(world, "/v1/audio/speech", { model, voice: "alloy", input: "a".repeat(100) });
+      assert.equal(response.status, 200);
+      await assert.rejects(response.arrayBuffer(), model);
+      const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+      assert.ok(receipt.status >= 500, model);
+      assert.equal(receipt.fallback.attempts.at(-1).error, error);
+      assert.equal(receipt.cost.total_usd, 0.0015);
+    }
+  },
+
+  async "what fails before the first byte is tried elsewhere"(world) {
+    for (const model of ["speech/rescued", "speech/rescued-from-json"]) {
+      const response = await client(world).audio.speech.create({ model, voice: "alloy", input: "a" });
+      assert.equal((await response.arrayBuffer()).byteLength, 1000, model);
+      assert.equal(response.headers.get("x-gateway-decision"), "speech/piece");
+      assert.equal(response.headers.get("x-gateway-retries"), "1");
+    }
+    const error = await refusal(client(world).audio.speech.create({ model: "speech/refused", voice: "alloy", input: "a" }));
+    assert.equal(error.status, 502);
+  },
+
+  async "what is wrong with a request for speech is told by name"(world) {
+    for (const [body, param, code] of [
+      [{ model: "speech/piece", voice: "alloy" }, "input", "missing_required_parameter"],
+      [{ model: "speech/piece", input: "a" }, "voice", "missing_required_parameter"],
+      [{ model: "speech/piece", voice: "alloy", input: 7 }, "input", "invalid_type"],
+      [{ model: "speech/piece", voice: "alloy", input: "a", response_format: "midi" }, "response_format", null],
+      [{ model: "claude", voice: "alloy", input: "a" }, "model", "unsupported_feature"],
+    ]) {
+      const answer = await post(world, "/v1/audio/speech", body);
+      const { error } = await answer.json();
+      assert.equal(answer.status, 400, JSON.stringify(body));
+      assert.deepEqual([error.param, error.code], [param, code], JSON.stringify(body));
+    }
+  },
+
+  async "a budget reserves what is to be spoken"(world) {
+    const poor = client(world, "poor-key");
+    assert.equal((await refusal(poor.audio.speech.create({ model: "speech/dear", voice: "alloy", input: "a".repeat(101) }))).status, 402);
+    await (await poor.audio.speech.create({ model: "speech/dear", voice: "alloy", input: "a".repeat(60) })).arrayBuffer();
+    assert.equal((await refusal(poor.audio.speech.create({ model: "speech/dear", voice: "alloy", input: "a".repeat(60) }))).status, 402);
+  },
+
+  async "a client that leaves ends the call, and it is on the receipt"(world) {
+    const controller = new AbortController();
+    const response = await post(world, "/v1/audio/speech", { model: "speech/stall", voice: "alloy", input: "a".repeat(100) }, { signal: controller.signal });
+    const before = (await world.mock.stats()).aborted;
+    controller.abort();
+    await eventually(async () => (await world.mock.stats()).aborted > before, "the call ends");
+    const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+    assert.deepEqual([receipt.status, receipt.cost.total_usd], [499, 0.0015]);
+  },
+};
+
 const options = {
   http: ", max_body_bytes: 4000000",
-  extraProviders: `  - { name: strict, kind: openai, base_url: "http://127.0.0.1:MOCK/v1", credentials: [{ name: primary, api_key: upstream-secret }] }
+  extraProviders: `  - { name: strict, kind: openai, base_url: "http://127.0.0.1:MOCK/v1", timeouts: { idle_ms: 1000 }, credentials: [{ name: primary, api_key: upstream-secret }] }
   - { name: anthropic, kind: anthropic, base_url: "http://127.0.0.1:MOCK/v1", credentials: [{ name: primary, api_key: upstream-secret }] }
 `,
   extraModels: `  - { id: image/tokens, provider: strict, upstream_model: mock, price: { input: 5, output: 40 } }
   - { id: image/piece, provider: strict, upstream_model: mock-no-usage, price: { image: 0.04 } }
   - { id: image/large, provider: strict, upstream_model: mock-large-900, price: { image: 0.04 } }
+  - { id: speech/piece, provider: strict, upstream_model: mock, price: { per_million_chars: 15 } }
+  - { id: speech/dear, provider: strict, upstream_model: mock, price: { per_million_chars: 1000 } }
+  - { id: speech/tokens, provider: strict, upstream_model: mock, price: { input: 0.6, output: 12 } }
+  - { id: speech/1, provider: strict, upstream_model: mock-large-1 }
+  - { id: speech/3000, provider: strict, upstream_model: mock-large-3000 }
+  - { id: speech/split, provider: strict, upstream_model: mock-split-large-2 }
+  - { id: speech/truncated, provider: strict, upstream_model: mock-truncated, price: { per_million_chars: 15 } }
+  - { id: speech/stall, provider: strict, upstream_model: mock-stall-body, price: { per_million_chars: 15 } }
+  - { id: speech/bad, provider: strict, upstream_model: mock-invalid-json, price: { per_million_chars: 15 } }
+  - { id: speech/rescued, provider: nowhere, upstream_model: mock, fallback: [speech/piece] }
+  - { id: speech/rescued-from-json, provider: strict, upstream_model: mock-json, fallback: [speech/piece] }
+  - { id: speech/refused, provider: strict, upstream_model: mock-json }
   - { id: claude, provider: anthropic, upstream_model: mock }
   - { id: chat, provider: strict, upstream_model: mock, capabilities: [chat] }
 `,
@@ -93,4 +197,5 @@ const options = {
 
 export const suites = [
   { name: "images", open: (build) => openWorld(build, options), tests: image },
+  { name: "speech", open: (build) => openWorld(build, options), tests: speech },
 ];
