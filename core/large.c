@@ -37,9 +37,31 @@ static unsigned class_for(size_t bytes)
 	return class;
 }
 
+static void *map(size_t bytes)
+{
+	void *block = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return block == MAP_FAILED ? NULL : block;
+}
+
 void large_pool_init(struct large_pool *pool, size_t kept_max_bytes)
 {
 	*pool = (struct large_pool){ .kept_max_bytes = kept_max_bytes };
+	if (!is_heap_block(LARGE_LEAST_BYTES))
+		pool->reserve = map(kept_max_bytes);
+	pool->reserve_bytes = pool->reserve ? kept_max_bytes : 0;
+}
+
+/* The next piece of the reserve; NULL: it is used up, or has not that much left. */
+static void *take_reserve(struct large_pool *pool, size_t bytes)
+{
+	char *block = pool->reserve;
+
+	if (bytes > pool->reserve_bytes)
+		return NULL;
+	pool->reserve += bytes;
+	pool->reserve_bytes -= bytes;
+	return block;
 }
 
 static struct large_block *pop(struct large_pool *pool, unsigned class)
@@ -56,12 +78,14 @@ void large_pool_fini(struct large_pool *pool)
 	for (unsigned class = 0; class < LARGE_CLASSES; class++)
 		while (pool->free[class])
 			munmap(pop(pool, class), class_bytes(class));
+	if (pool->reserve_bytes)
+		munmap(pool->reserve, pool->reserve_bytes);
 }
 
 void *large_take(struct large_pool *pool, size_t *bytes)
 {
 	unsigned class = class_for(*bytes);
-	void *block;
+	void *block = NULL;
 
 	if (*bytes > PTRDIFF_MAX - PAGE_BYTES)
 		return NULL;
@@ -70,13 +94,11 @@ void *large_take(struct large_pool *pool, size_t *bytes)
 	if (class < LARGE_CLASSES) {
 		*bytes = class_bytes(class);
 		pool->used_at[class] = ++pool->takes;
-		if (pool->free[class])
-			return pop(pool, class);
+		block = pool->free[class] ? pop(pool, class) : take_reserve(pool, *bytes);
 	} else {
 		*bytes = (*bytes + PAGE_BYTES - 1) & ~(size_t)(PAGE_BYTES - 1);
 	}
-	block = mmap(NULL, *bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	return block == MAP_FAILED ? NULL : block;
+	return block ? block : map(*bytes);
 }
 
 /* The class with free blocks that was wanted longest ago, if that is before `class` was; else `class`. */

@@ -4,7 +4,8 @@
  * beyond goes back to the system at once, so that after a rush of large requests no more than the bound stays. In the C
  * library's heap they would stay for good, scattered, each new one touching other pages. For one thread.
  *
- * Mapping and unmapping are system calls. A steady load makes none: it lives on the blocks kept.
+ * Mapping and unmapping are system calls. A steady load makes none: it lives on the blocks kept, and the first ones are pieces
+ * of one mapping of as many bytes, made when the pool is, of which nothing is in memory before it is used.
  */
 #ifndef CORE_LARGE_H
 #define CORE_LARGE_H
@@ -22,6 +23,8 @@ struct large_pool {
 	uint64_t used_at[LARGE_CLASSES]; /* when one of the class was last wanted, in takes */
 	uint64_t takes;
 	size_t kept_bytes, kept_max_bytes;
+	char *reserve; /* what nobody has had yet */
+	size_t reserve_bytes;
 };
 
 void large_pool_init(struct large_pool *pool, size_t kept_max_bytes);
