@@ -55,19 +55,24 @@ static void swap_back(struct tenancy_change *change, struct tenant_tables *table
 		tenant_tables_drop_override(tables, slice_of_string(change->override.id));
 }
 
-/* All of a change but what went over to the tables. */
-static void forget(struct tenancy *tenancy)
+void tenancy_drop_records(struct tenancy_change *change)
 {
-	struct tenancy_change *change = &tenancy->change;
-
 	for (unsigned i = 0; i < change->record_count; i++) {
 		if (change->memory[i])
 			explicit_bzero(change->memory[i], change->records[i].value.size);
 		free(change->memory[i]);
 	}
+	memset(change, 0, sizeof(*change));
+}
+
+/* All of a change but what went over to the tables. */
+static void forget(struct tenancy *tenancy)
+{
+	struct tenancy_change *change = &tenancy->change;
+
 	gateway_config_give(&change->config);
 	gateway_config_give(&change->base);
-	memset(change, 0, sizeof(*change));
+	tenancy_drop_records(change);
 	tenancy->busy = false;
 }
 
@@ -162,8 +167,6 @@ static void on_written(struct records_write *write)
 	if (!tenancy->change.note)
 		undo(tenancy);
 	forget(tenancy);
-	free(ask->answer);
-	ask->answer = NULL;
 	tenancy_refuse(ask, 503, SLICE("store_not_writable"), NULL,
 		"The gateway cannot store the change at the moment; nothing was changed. Try again in a moment.");
 	tenancy_answer(tenancy, ask);

@@ -12,6 +12,8 @@ void tenancy_refuse(
 {
 	va_list arguments;
 
+	if (ask->answer)
+		explicit_bzero(ask->answer, ask->answer_bytes); /* it may hold a secret */
 	free(ask->answer);
 	ask->answer = NULL;
 	ask->status = status;
@@ -65,7 +67,7 @@ struct shown {
 static void print_item(const struct tenancy *tenancy, enum tenant_kind kind, const void *item, struct text *text)
 {
 	struct slice id = slice_of_string(tenant_shapes[kind].id_of(item));
-	const struct tenant *stored = tenant_tables_find(&tenancy->tables, kind, id);
+	const struct tenant *stored = tenancy_stored(tenancy, kind, id);
 
 	text_char(text, '{');
 	tenant_print(kind, item, stored, tenancy_wall_ns(tenancy), text);

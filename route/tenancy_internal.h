@@ -93,6 +93,9 @@ int tenant_tables_set_override(struct tenant_tables *tables, const struct tenant
 void tenant_tables_drop_override(struct tenant_tables *tables, struct slice id);
 void tenant_override_print(const struct tenant_override *override, struct text *json);
 
+/* The stored one of that id, unless the configuration declares one since, which counts then. NULL: none. */
+struct tenant *tenancy_stored(const struct tenancy *tenancy, enum tenant_kind kind, struct slice id);
+
 /* A configuration of these over `base`. NULL: memory is out. */
 struct gateway_config *tenancy_make_config(struct tenancy *tenancy, struct gateway_config *base);
 
@@ -100,6 +103,7 @@ struct gateway_config *tenancy_make_config(struct tenancy *tenancy, struct gatew
 bool tenancy_begin(struct tenancy *tenancy);
 void tenancy_write(struct tenancy *tenancy);                           /* its records, and what follows from them */
 void tenancy_answer(struct tenancy *tenancy, struct tenancy_ask *ask); /* sends it back */
+void tenancy_drop_records(struct tenancy_change *change);              /* wiped; and the change is none */
 bool tenancy_add_record(struct tenancy_change *change, enum record_table table, struct slice id, struct text *value);
 /* The same for what lies sealed; `owner` stays until the change is over. */
 bool tenancy_add_sealed(struct tenancy_change *change, const char *owner, struct slice id, struct slice value);

@@ -318,18 +318,24 @@ static void merged_free(struct settings *settings)
 	free(merged);
 }
 
-/* A stored workspace takes the place of the one that is there without being declared. */
-static bool is_shadowed(
-	const struct settings *base, enum tenant_kind kind, const void *declared, const struct tenant_list *stored)
+/* The one workspace that is there without being declared gives way to a stored one; what is declared does not. */
+static bool gives_way(enum tenant_kind kind, const void *declared)
 {
-	const struct workspace_settings *workspace = declared;
-	bool found;
+	return kind == TENANT_WORKSPACE && ((const struct workspace_settings *)declared)->built_in;
+}
 
-	(void)base;
-	if (kind != TENANT_WORKSPACE || !workspace->built_in)
-		return false;
-	place_of(stored, slice_of_string(workspace->id), &found);
-	return found;
+static bool is_in_force(const struct settings *base, const struct tenant *tenant)
+{
+	const void *same = tenant_item_find(base, tenant->kind, slice_of_string(tenant->id));
+
+	return !same || gives_way(tenant->kind, same);
+}
+
+struct tenant *tenancy_stored(const struct tenancy *tenancy, enum tenant_kind kind, struct slice id)
+{
+	struct tenant *tenant = tenant_tables_find(&tenancy->tables, kind, id);
+
+	return tenant && is_in_force(tenancy->base->settings, tenant) ? tenant : NULL;
 }
 
 static bool merge_kind(
@@ -346,15 +352,14 @@ static bool merge_kind(
 	for (unsigned i = 0; i < declared; i++) {
 		const void *item = tenant_item_of(base, kind, i);
 
-		if (!is_shadowed(base, kind, item, stored))
+		if (!gives_way(kind, item) || !tenant_tables_find(tables, kind, slice_of_string(shape->id_of(item))))
 			memcpy(list + count++ * shape->item_bytes, item, shape->item_bytes);
 	}
 	for (unsigned i = 0; i < stored->count; i++) {
 		struct tenant *tenant = stored->items[i];
-		const void *same = tenant_item_find(base, kind, slice_of_string(tenant->id));
 
-		if (same && !is_shadowed(base, kind, same, stored))
-			continue; /* declared since: the configuration's counts */
+		if (!is_in_force(base, tenant))
+			continue; /* declared since */
 		memcpy(list + count++ * shape->item_bytes, &tenant->item, shape->item_bytes);
 		merged->tenants[merged->tenant_count++] = tenant_borrow(tenant);
 	}

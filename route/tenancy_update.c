@@ -79,14 +79,6 @@ static bool add_audit(struct draft *d, const char *verb, const void *before, con
 	return good;
 }
 
-/* After records were added and before the change begins, nothing refers to them but the change. */
-static void drop_records(struct tenancy_change *change)
-{
-	for (unsigned i = 0; i < change->record_count; i++)
-		free(change->memory[i]);
-	memset(change, 0, sizeof(*change));
-}
-
 /* A connection's key lies sealed beside its record; as long as it stays the same it is left there. */
 static bool add_connection_key(struct tenancy_change *change, const struct tenant *before, const struct tenant *after)
 {
@@ -118,12 +110,12 @@ static bool commit(struct draft *d, const char *verb, unsigned status, struct te
 	good = good && add_connection_key(change, before, after) &&
 	       add_audit(d, verb, item_before, before, after ? &after->item : NULL, after);
 	if (!good) {
-		drop_records(change);
+		tenancy_drop_records(change);
 		tenant_give(&after);
 		return draft_refuse_memory(d);
 	}
 	if (!tenancy_print_answer(d->tenancy, d->ask, status, print_changed, d)) {
-		drop_records(change);
+		tenancy_drop_records(change);
 		tenant_give(&after);
 		return false;
 	}
@@ -237,11 +229,11 @@ static bool commit_override(
 		free(row.data);
 	d->item = after;
 	if (!good || !add_audit(d, verb, before, NULL, after, NULL)) {
-		drop_records(change);
+		tenancy_drop_records(change);
 		return draft_refuse_memory(d);
 	}
 	if (!tenancy_print_answer(d->tenancy, d->ask, 200, print_changed, d)) {
-		drop_records(change);
+		tenancy_drop_records(change);
 		return false;
 	}
 	return tenancy_begin(d->tenancy) || draft_refuse_memory(d);
@@ -450,7 +442,7 @@ static bool work(struct draft *d)
 	if (ask->verb == TENANCY_CREATE)
 		return create(d);
 	item = tenant_item_find(draft_settings(d), ask->kind, ask->id);
-	stored = tenant_tables_find(&d->tenancy->tables, ask->kind, ask->id);
+	stored = tenancy_stored(d->tenancy, ask->kind, ask->id);
 	if (!item) {
 		tenancy_refuse_unknown(ask);
 		return false;

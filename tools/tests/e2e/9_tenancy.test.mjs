@@ -594,6 +594,21 @@ const restarts = {
     for (const secret of [key.secret, second.secret]) assert.deepEqual(await ask(world, secret, { count: 4 }), ["200"]);
   },
 
+  async "what is declared since counts, and what was stored is there again when it is not"(world) {
+    await made(world, "/admin/teams", { id: "later", limits: { rpm: 3 } });
+    const { config } = world;
+    world.config = config.replace("teams: [", "teams: [{ id: later, limits: { rpm: 9 } }, ");
+    await reopen(world);
+    const shown = await changed(world, "GET", "/admin/teams/later");
+    assert.deepEqual([shown.declared, shown.limits.rpm], [true, 9]);
+    for (const [method, body] of [["PATCH", { limits: { rpm: 4 } }], ["DELETE"]])
+      assert.equal((await admin(world, method, "/admin/teams/later", body)).body.error.code, "declared_in_config");
+    world.config = config;
+    await reopen(world);
+    const again = await changed(world, "GET", "/admin/teams/later");
+    assert.deepEqual([again.declared, again.limits.rpm], [false, 3]);
+  },
+
   async "a change under load and a kill: answered changes hold, and no other"(world) {
     const keys = await Promise.all(Array.from({ length: 16 }, (_, i) => made(world, "/admin/keys", { name: `loaded ${i}` })));
     const answered = new Set();
