@@ -1,7 +1,7 @@
 obj-y += kv_log.o receipt.o receipt_print.o kv_rocksdb.o journal.o receipt_block.o receipt_index.o recent.o counters.o migrate.o commit.o
 obj-y += writer.o reader.o spend.o ledger.o ledger_read.o ledger_check.o recovery.o disk_posix.o store.o records.o sealed.o sealed_letters.o
 obj-y += check.o
-test-y += store_test
+test-y += store_test records_test
 test-y += receipt_test journal_test
 test-y += check_test commit_test recent_test
 # The simulation's disk: linked before the library, so that disk_posix.o and kv_rocksdb.o are never pulled from it.
