@@ -27,3 +27,5 @@ test-y += http_server_socket_test
 obj-y += http_llhttp.o
 obj-y += estimate.o
 test-y += estimate_test
+obj-y += sigv4.o
+test-y += sigv4_test
