@@ -1,5 +1,6 @@
 // Libraries that stand on OpenAI's API reach every kind of provider through the gateway: chat, stream, tools, structured output, errors.
 import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
 import { createOpenAI } from "@ai-sdk/openai";
 import { HumanMessage, SystemMessage, ToolMessage } from "@langchain/core/messages";
 import { tool as langchainTool } from "@langchain/core/tools";
@@ -10,6 +11,9 @@ import { Output, generateText, stepCountIs, streamText, tool } from "ai";
 import { z } from "zod";
 import { KINDS, kindOptions } from "./8_kinds.test.mjs";
 import { KEY, openWorld } from "./harness.mjs";
+
+// Debian 12's Node.js (18) has it under this name alone, and LangChain asks for it when it is used.
+globalThis.crypto ??= webcrypto;
 
 // `test` is a provider of kind openai_compatible.
 const names = ["test", "claude", "gemini", ...Object.keys(KINDS)];
