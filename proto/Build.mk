@@ -29,3 +29,5 @@ obj-y += estimate.o
 test-y += estimate_test
 obj-y += sigv4.o
 test-y += sigv4_test
+obj-y += event_stream.o
+test-y += event_stream_test
