@@ -13,9 +13,11 @@ void words_add(struct bytes *text, size_t start, unsigned number, size_t least)
 	enum { WORDS = sizeof(words) / sizeof(*words) };
 
 	for (unsigned i = number; text->size - start < least; i = i * 5 + number + 1) {
+		size_t left;
+
 		bytes_add(text, words[i % WORDS]);
-		if (text->size - start < least)
-			bytes_add(text, plain);
+		left = text->size - start < least ? least - (text->size - start) : 0;
+		bytes_add(text, slice_of(plain.data, left < plain.size ? left : plain.size));
 	}
 }
 
