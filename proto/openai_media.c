@@ -63,14 +63,15 @@ int openai_read_media_request(
 }
 
 /* Seconds, whole or not; whole milliseconds of them, rounded up. */
-static void read_seconds(const struct json_parser *p, json_ref value, uint64_t *ms)
+static void read_seconds(const struct json_parser *p, json_ref value, struct openai_media *media)
 {
 	double seconds;
 
 	if (value == JSON_NONE || !json_number(p, value, &seconds) || !(seconds > 0) || seconds > CREDIBLE_AUDIO_S)
 		return;
-	*ms = (uint64_t)(seconds * 1000);
-	*ms += (double)*ms < seconds * 1000;
+	media->audio_ms = (uint64_t)(seconds * 1000);
+	media->audio_ms += (double)media->audio_ms < seconds * 1000;
+	media->measured = true;
 }
 
 void openai_read_media_answer(const struct json_parser *p, struct openai_media *media, struct openai_usage *usage)
@@ -79,9 +80,9 @@ void openai_read_media_answer(const struct json_parser *p, struct openai_media *
 
 	if (data != JSON_NONE && json_type(p, data) == JSON_ARRAY)
 		media->images = json_count(p, data);
-	read_seconds(p, json_member(p, 0, SLICE("duration")), &media->audio_ms);
+	read_seconds(p, json_member(p, 0, SLICE("duration")), media);
 	if (told == JSON_NONE || json_type(p, told) != JSON_OBJECT)
 		return;
-	read_seconds(p, json_member(p, told, SLICE("seconds")), &media->audio_ms);
+	read_seconds(p, json_member(p, told, SLICE("seconds")), media);
 	openai_read_usage(p, told, true, usage);
 }

@@ -11,6 +11,7 @@ struct openai_media {
 	uint32_t images;     /* asked for; of an answer: there */
 	uint64_t characters; /* to be spoken */
 	uint64_t audio_ms;   /* listened to; 0: not told */
+	bool measured;       /* audio_ms is the provider's word */
 	bool plain;          /* a transcription that is asked for as text, which is no JSON */
 };
 

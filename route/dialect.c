@@ -58,6 +58,7 @@ const struct dialect dialect_openai = {
 			[API_MESSAGES] = "/chat/completions",
 			[API_IMAGES] = "/images/generations",
 			[API_SPEECH] = "/audio/speech",
+			[API_TRANSCRIPTIONS] = "/audio/transcriptions",
 		},
 	.authorize = dialect_authorize_bearer,
 	.edit_request = openai_edit_request,

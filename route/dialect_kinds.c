@@ -21,6 +21,7 @@
 		[API_EMBEDDINGS] = "/embeddings",                                                                      \
 		[API_IMAGES] = "/images/generations",                                                                  \
 		[API_SPEECH] = "/audio/speech",                                                                        \
+		[API_TRANSCRIPTIONS] = "/audio/transcriptions",                                                        \
 		[API_MESSAGES] = "/chat/completions"}
 
 /* ---- Azure -------------------------------------------------------------------------------------------------- */
@@ -80,7 +81,8 @@ const struct dialect dialect_groq = {
 	SPEAKS_OPENAI,
 	.paths = {[API_CHAT_COMPLETIONS] = "/chat/completions",
 		[API_MESSAGES] = "/chat/completions",
-		[API_SPEECH] = "/audio/speech"},
+		[API_SPEECH] = "/audio/speech",
+		[API_TRANSCRIPTIONS] = "/audio/transcriptions"},
 	.lacks = CHAT_N | CHAT_LOGPROBS,
 	.fields = groq_fields,
 	.authorize = dialect_authorize_bearer,

@@ -98,6 +98,7 @@ struct exchange_budget {
 	uint64_t extend_at_bytes;              /* of a stream's output: more is asked for then; 0: never */
 	uint32_t answers;
 	struct usage pieces;                   /* what is priced by the piece, at most */
+	uint64_t heard_tokens;                 /* of sound, in the prompt */
 	uint64_t asked_tokens; /* more, which the owner shard was asked for */
 	bool extending;        /* it was */
 	bool waiting;          /* and until the answer is there, nothing more is read of the stream */
@@ -140,6 +141,7 @@ struct exchange {
 	bool chat_read;
 	struct embeddings embeddings; /* asked for, where its provider speaks of them in its own way */
 	int chat_error;
+	struct exchange_form *form; /* NULL: the body is a document */
 	struct openai_media media; /* asked for, then made */
 	struct conversation *conversation; /* of the Responses API; NULL: of another one */
 	struct idempotency *idempotency;   /* NULL: it has no such key */
@@ -291,6 +293,13 @@ bool exchange_read_media(struct exchange *exchange, struct openai_problem *probl
 void exchange_reserve_media(struct exchange *exchange); /* its part of exchange->budget */
 void exchange_take_media(struct exchange *exchange, struct openai_answer *answer); /* the view holds the answer */
 void exchange_settle_media(struct exchange *exchange);
+
+/* exchange_form.c: requests that come as forms. */
+bool exchange_read_form(struct exchange *exchange); /* false: refused */
+struct slice exchange_document(const struct exchange *exchange); /* the request as JSON, a form's fields if it is one */
+struct slice exchange_recording(const struct exchange *exchange); /* of a form */
+int exchange_write_form(struct exchange *exchange, struct slice model, size_t *size); /* the call's body */
+struct slice exchange_form_type(struct exchange *exchange); /* the Content-Type of that; NULL data: no memory */
 
 /* exchange_binary.c: answers that are neither events nor a document. */
 bool exchange_is_binary(const struct exchange *exchange);

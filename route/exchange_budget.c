@@ -256,7 +256,8 @@ bool exchange_budget_reserve(struct exchange *e, int64_t *nusd)
 	unsigned kept = 0;
 
 	choose_output(e);
-	prompt_bound_read(e->gateway_shard->json, e->request->body.size, &bound);
+	prompt_bound_read(e->gateway_shard->json, exchange_document(e).size, &bound);
+	bound.bytes += e->budget.heard_tokens;
 	*nusd = 0;
 	for (unsigned i = 0; i < e->plan.candidate_count; i++) {
 		uint64_t prompt_tokens = 0;

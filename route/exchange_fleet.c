@@ -11,7 +11,7 @@ enum { BYTES_PER_TOKEN = 4 };
 
 uint64_t exchange_tokens_about(const struct exchange *e)
 {
-	return (e->request ? e->request->body.size : 0) / BYTES_PER_TOKEN + 1;
+	return (e->request ? exchange_document(e).size : 0) / BYTES_PER_TOKEN + 1;
 }
 
 uint32_t exchange_retry_after_s(const struct exchange *e)

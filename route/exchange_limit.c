@@ -62,7 +62,7 @@ static uint64_t count_items(const struct exchange *e, struct slice key, uint64_t
 
 uint64_t exchange_prompt_tokens(const struct exchange *e)
 {
-	uint64_t bytes = e->request->body.size;
+	uint64_t bytes = exchange_document(e).size;
 	uint64_t parts = count_items(e, e->api == API_RESPONSES ? SLICE("input") : SLICE("messages"), &bytes);
 
 	return (bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN + parts * TOKENS_A_PART;

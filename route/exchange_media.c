@@ -11,6 +11,13 @@ enum {
 	/* Of speech as gpt-4o-mini-tts makes it: 1,250 tokens a minute, in which 900 characters are spoken. */
 	SPEECH_TOKENS_PER_100_CHARACTERS = 140,
 	CHARACTERS_PER_TOKEN = 4,
+	/* Of sound: what gpt-4o-transcribe hears in a second, and the most that can be said in one. */
+	HEARD_TOKENS_PER_S = 10,
+	SAID_TOKENS_PER_S = 5,
+	/* Opus at 6 kbit/s is the longest that a byte of speech can be; voice messages have 16 kbit/s, MP3 of speech 64. */
+	SOUND_BYTES_PER_S_MIN = 750,
+	SOUND_BYTES_PER_S_USUAL = 4000,
+	MS_PER_S = 1000,
 };
 
 bool exchange_is_media(const struct exchange *e)
@@ -18,9 +25,18 @@ bool exchange_is_media(const struct exchange *e)
 	return e->api == API_IMAGES || e->api == API_SPEECH || e->api == API_TRANSCRIPTIONS;
 }
 
+static uint64_t sound_ms(const struct exchange *e, unsigned bytes_per_s)
+{
+	return (uint64_t)exchange_recording(e).size * MS_PER_S / bytes_per_s + 1;
+}
+
 bool exchange_read_media(struct exchange *e, struct openai_problem *problem)
 {
-	return openai_read_media_request(e->gateway_shard->json, dialect_openai_api(e->api), &e->media, problem) == 0;
+	int err = openai_read_media_request(e->gateway_shard->json, dialect_openai_api(e->api), &e->media, problem);
+
+	if (e->form)
+		e->media.audio_ms = sound_ms(e, SOUND_BYTES_PER_S_USUAL);
+	return err == 0;
 }
 
 void exchange_reserve_media(struct exchange *e)
@@ -30,6 +46,11 @@ void exchange_reserve_media(struct exchange *e)
 	budget->pieces = (struct usage){.images = e->media.images, .characters = e->media.characters};
 	budget->output_tokens = e->media.images * (uint64_t)IMAGE_TOKENS_MAX +
 				e->media.characters * 2 * SPEECH_TOKENS_PER_100_CHARACTERS / 100;
+	if (!e->form)
+		return;
+	budget->pieces.audio_ms = sound_ms(e, SOUND_BYTES_PER_S_MIN);
+	budget->heard_tokens = budget->pieces.audio_ms * HEARD_TOKENS_PER_S / MS_PER_S;
+	budget->output_tokens = budget->pieces.audio_ms * SAID_TOKENS_PER_S / MS_PER_S + 1;
 }
 
 /* No more images than were asked for are paid, and no fewer than one. */
@@ -40,8 +61,10 @@ void exchange_take_media(struct exchange *e, struct openai_answer *answer)
 	openai_read_media_answer(e->gateway_shard->json, &told, &answer->usage);
 	if (told.images && told.images < e->media.images)
 		e->media.images = told.images;
-	if (told.audio_ms)
-		e->media.audio_ms = told.audio_ms;
+	if (!told.measured)
+		return;
+	e->media.audio_ms = told.audio_ms;
+	e->media.measured = true;
 }
 
 static int64_t piece_nusd(const struct exchange *e, const struct price_settings *price)
@@ -60,9 +83,11 @@ static int64_t piece_nusd(const struct exchange *e, const struct price_settings 
 static struct usage guess_tokens(const struct exchange *e)
 {
 	struct usage usage = {.estimated = true,
-		.prompt_tokens = e->media.characters / CHARACTERS_PER_TOKEN + 1,
+		.prompt_tokens = e->media.characters / CHARACTERS_PER_TOKEN +
+				 e->media.audio_ms * HEARD_TOKENS_PER_S / MS_PER_S + 1,
 		.completion_tokens = e->media.images * (uint64_t)IMAGE_TOKENS_USUAL +
-				     e->media.characters * SPEECH_TOKENS_PER_100_CHARACTERS / 100};
+				     e->media.characters * SPEECH_TOKENS_PER_100_CHARACTERS / 100 +
+				     e->media.audio_ms * SAID_TOKENS_PER_S / MS_PER_S};
 
 	return usage;
 }
@@ -82,4 +107,5 @@ void exchange_settle_media(struct exchange *e)
 	e->usage.images = e->media.images;
 	e->usage.characters = e->media.characters;
 	e->usage.audio_ms = e->media.audio_ms;
+	e->usage.estimated |= e->form && !e->media.measured;
 }

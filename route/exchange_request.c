@@ -52,8 +52,11 @@ static bool read_body(struct exchange *e)
 	struct openai_problem problem;
 	struct json_error json_error;
 	struct api_error error;
-	int err = json_parse(json, e->request->body, &json_error);
+	int err;
 
+	if (e->api == API_TRANSCRIPTIONS && !exchange_read_form(e))
+		return false;
+	err = json_parse(json, exchange_document(e), &json_error);
 	if (err)
 		return refuse_json(e, err, &json_error);
 	if (e->dialect->read_request(json, e->api, &e->asked, &problem) == 0 &&

@@ -209,7 +209,8 @@ static void keep_answer(struct exchange *e)
 {
 	if (conversation_lost(e))
 		e->status = 503;
-	if (!idempotency_keep(e, e->answer_iov, e->answer_iov_count, append_answer))
+	/* What is kept goes out as JSON. */
+	if (e->media.plain || !idempotency_keep(e, e->answer_iov, e->answer_iov_count, append_answer))
 		append_answer(e);
 }
 
@@ -223,6 +224,13 @@ static void edit_answer(
 	openai_edit_answer(json, answer, e->model_json, members, sizeof(MEMBER) - 1, added, edits);
 	dialect_edit_finish(e->candidate->dialect, json, edits);
 	conversation_edit_answer(e, 0, edits);
+}
+
+/* A recording of silence is no text at all. */
+static unsigned hold_text(struct exchange *e)
+{
+	e->answer_iov[0] = (struct iovec){(void *)(uintptr_t)e->answer.data, e->answer.size};
+	return e->answer.size > 0;
 }
 
 /* `whole` is the answer where it is translated. */
@@ -244,13 +252,16 @@ static int render_answer(struct exchange *e, const struct openai_answer *answer,
 	json_edits_init(&edits);
 	if (e->translates)
 		err = exchange_write_translated(e, whole, text_slice(&members));
-	else
+	else if (!e->media.plain)
 		edit_answer(e, answer, text_slice(&members), added, &edits);
 	if (err)
 		return err;
-	if (!e->translates)
+	if (e->media.plain)
+		e->answer_iov_count = hold_text(e);
+	else if (!e->translates)
 		e->answer_iov_count = json_edited(&edits, e->answer, e->answer_iov, &size);
-	text_literal(&headers, "Content-Type: application/json\r\n");
+	text_string(&headers, e->media.plain ? "Content-Type: text/plain; charset=utf-8\r\n"
+					     : "Content-Type: application/json\r\n");
 	exchange_print_headers(e, &headers, true);
 	e->answer_headers = text_slice(&headers);
 	return members.full || headers.full || edits.full ? -E2BIG : 0;
@@ -296,10 +307,35 @@ static bool is_to_encode(struct exchange *e)
 	return e->embeddings.input_count > 0;
 }
 
-void exchange_collected(struct exchange *e)
+/* Text was asked for: a document or a page is something else. */
+static bool is_page(const struct exchange *e)
+{
+	struct slice type = http_header(e->call.head, SLICE("content-type")), html = SLICE("text/html");
+
+	return type.size >= html.size && slice_equal_nocase(slice_of(type.data, html.size), html);
+}
+
+static int read_answer(struct exchange *e, struct chat_answer *whole, struct openai_answer *answer)
 {
 	struct json_parser *json = e->gateway_shard->json;
 	struct json_error json_error;
+	int err;
+
+	*answer = (struct openai_answer){.model = JSON_NONE, .gateway = JSON_NONE};
+	if (e->media.plain)
+		return is_page(e) ? -EPROTO : 0;
+	if (e->answer.size == 0 || json_parse(json, e->answer, &json_error))
+		return -EPROTO;
+	if (e->translates)
+		return exchange_read_translated(e, whole, answer);
+	err = e->candidate->dialect->read_answer(json, answer);
+	if (!err && exchange_is_media(e))
+		exchange_take_media(e, answer);
+	return err;
+}
+
+void exchange_collected(struct exchange *e)
+{
 	struct openai_answer answer;
 	struct chat_answer whole;
 	int err;
@@ -308,19 +344,12 @@ void exchange_collected(struct exchange *e)
 		judge_error(e);
 		return;
 	}
-	if (e->answer.size == 0 || json_parse(json, e->answer, &json_error))
-		err = -EPROTO;
-	else if (e->translates)
-		err = exchange_read_translated(e, &whole, &answer);
-	else
-		err = e->candidate->dialect->read_answer(json, &answer);
+	err = read_answer(e, &whole, &answer);
 	if (err) {
 		fail_answer(e, err);
 		return;
 	}
 	e->translates |= is_to_encode(e);
-	if (exchange_is_media(e))
-		exchange_take_media(e, &answer);
 	e->status = 200;
 	take_usage(e, &answer);
 	err = render_answer(e, &answer, &whole);

@@ -121,6 +121,8 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 	if (!added)
 		return -ENOMEM;
 	e->dropped = slice_of(NULL, 0);
+	if (e->form)
+		return exchange_write_form(e, slice_of_string(candidate->deployment->upstream_model), size);
 	/* The view has gone to other documents while it waited, or since the first attempt. */
 	if ((e->view_lost || e->receipt.attempt_count > 0) &&
 		(json_parse(json, e->request->body, &json_error) ||
@@ -166,16 +168,18 @@ static int write_head(struct exchange *e, const struct exchange_candidate *candi
 	};
 	struct slice version = http_header(&e->request->head, SLICE("anthropic-version"));
 	struct slice beta = http_header(&e->request->head, SLICE("anthropic-beta"));
+	struct slice type = e->form ? exchange_form_type(e) : SLICE("application/json");
 	const char *key = candidate->credential ? candidate->credential->api_key : NULL;
 	const char *prefix = candidate->provider->path_prefix;
 	const char *own_version = candidate->provider->api_version;
 	size_t capacity = 448 + 3 * request.model.size + strlen(candidate->provider->host) + (key ? strlen(key) : 0) +
 			  (prefix ? strlen(prefix) : 0) + request.traceparent.size + request.tracestate.size +
-			  version.size + beta.size + (own_version ? strlen(own_version) : 0);
+			  version.size + beta.size + type.size + (own_version ? strlen(own_version) : 0);
 	struct text head = text_over(arena_alloc(&e->arena, capacity), capacity);
 
-	if (!head.data)
+	if (!head.data || !type.data)
 		return -ENOMEM;
+	request.content_type = type;
 	if (!e->translates) {
 		request.anthropic_version = version;
 		request.anthropic_beta = beta;

@@ -1,6 +1,7 @@
 /* The table of routes, and the HTTP service that leads each request into its exchange. */
 #include "route/service.h"
 
+#include "proto/multipart.h"
 #include "route/pages.h"
 #include "route/tenancy.h"
 
@@ -81,6 +82,7 @@ static const struct service_route routes[] = {
 	API_ROUTE("/v1/moderations", SCOPE_MODERATIONS, API_MODERATIONS),
 	API_ROUTE("/v1/images/generations", SCOPE_IMAGES, API_IMAGES),
 	API_ROUTE("/v1/audio/speech", SCOPE_AUDIO, API_SPEECH),
+	API_ROUTE("/v1/audio/transcriptions", SCOPE_AUDIO, API_TRANSCRIPTIONS),
 	KEY_PAGE("/v1/models", false, SCOPE_MODELS, page_models),
 	KEY_PAGE("/v1/models/", true, SCOPE_MODELS, page_model),
 	KEY_PAGE("/v1/receipts/", true, SCOPE_RECEIPTS, page_receipt),
@@ -238,12 +240,15 @@ static void refuse_media(struct exchange *e)
 {
 	const struct http_head *head = &e->request->head;
 	struct slice encoding = http_header(head, SLICE("content-encoding"));
+	struct slice type = http_header(head, SLICE("content-type")), boundary;
 	struct api_error error = {
 		.status = 415, .type = SLICE("invalid_request_error"), .code = SLICE("unsupported_media_type")};
 
 	if (encoding.size && !slice_equal_nocase(encoding, SLICE("identity")))
 		error.message = SLICE("Send the body without Content-Encoding.");
-	else if (!is_json_type(http_header(head, SLICE("content-type"))))
+	else if (e->is_api && e->api == API_TRANSCRIPTIONS && !multipart_boundary(type, &boundary))
+		error.message = SLICE("Send a form, with Content-Type: multipart/form-data and its boundary.");
+	else if (!(e->is_api && e->api == API_TRANSCRIPTIONS) && !is_json_type(type))
 		error.message = SLICE("Send JSON, with Content-Type: application/json.");
 	else
 		return;

@@ -58,11 +58,13 @@ void upstream_head(const struct upstream_request *request, struct text *head)
 	text_literal(head, " HTTP/1.1\r\n");
 	add_host(request->provider, head);
 	request->dialect->authorize(request, head);
-	text_literal(head, "Content-Type: application/json\r\nContent-Length: ");
+	text_literal(head, "Content-Type: ");
+	text_add(head, request->content_type.data ? request->content_type : SLICE("application/json"));
+	text_literal(head, "\r\nContent-Length: ");
 	text_u64(head, request->body_bytes);
 	if (request->stream)
 		text_literal(head, "\r\nAccept: text/event-stream\r\n");
-	else if (request->api == API_SPEECH)
+	else if (request->api == API_SPEECH || request->api == API_TRANSCRIPTIONS)
 		text_literal(head, "\r\nAccept: */*\r\n");
 	else
 		text_literal(head, "\r\nAccept: application/json\r\n");

@@ -13,6 +13,7 @@ struct upstream_request {
 	struct slice model; /* the provider's name of it, where paths have it */
 	bool stream;
 	size_t body_bytes;
+	struct slice content_type; /* NULL data: JSON */
 	struct slice traceparent; /* passed on; empty when absent */
 	struct slice tracestate;
 	struct slice anthropic_version, anthropic_beta; /* the client's own, where its body goes on as it is */

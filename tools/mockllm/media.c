@@ -205,5 +205,98 @@ static void write_speech(struct mock_connection *c)
 					 : (size_t)r->prompt_tokens * BYTES_PER_CHARACTER);
 }
 
+/* ---- transcriptions ------------------------------------------------------------------------------------------- */
+
+/* A field's text, or the bytes of the file; NULL data: not there. It stands between its head and the next boundary. */
+static struct slice form_field(struct mock_connection *c, const char *name, bool file)
+{
+	struct slice type = http_header(&c->head, SLICE("content-type")), body = c->request.body;
+	const char *boundary = type.size ? memmem(type.data, type.size, "boundary=", 9) : NULL, *at, *end;
+	char wanted[128], close[128];
+	struct text t = text_over(wanted, sizeof(wanted)), behind = text_over(close, sizeof(close));
+
+	if (!boundary)
+		return slice_of(NULL, 0);
+	text_literal(&behind, "\r\n--");
+	text_add(&behind, slice_after(type, (size_t)(boundary - type.data) + 9));
+	text_literal(&t, "Content-Disposition: form-data; name=\"");
+	text_string(&t, name);
+	text_string(&t, file ? "\"; filename=\"" : "\"\r\n\r\n");
+	at = memmem(body.data, body.size, t.data, t.size);
+	if (!at)
+		return slice_of(NULL, 0);
+	body = slice_after(body, (size_t)(at - body.data) + t.size);
+	at = file ? memmem(body.data, body.size, "\r\n\r\n", 4) : body.data;
+	body = slice_after(body, at ? (size_t)(at - body.data) + (file ? 4 : 0) : body.size);
+	end = body.size ? memmem(body.data, body.size, behind.data, behind.size) : NULL;
+	return end ? slice_of(body.data, (size_t)(end - body.data)) : slice_of(NULL, 0);
+}
+
+static const char *const transcripts[] = {"json", "text", "srt", "verbose_json", "vtt", NULL};
+
+enum transcript { AS_JSON, AS_TEXT, AS_SRT, AS_VERBOSE, AS_VTT };
+
+static bool check_transcription(struct mock_connection *c)
+{
+	struct mock_request *r = &c->request;
+	struct slice type = http_header(&c->head, SLICE("content-type")), format = form_field(c, "response_format", false);
+	struct slice file = form_field(c, "file", true);
+
+	if (!slice_starts_with(type, SLICE("multipart/form-data; boundary=")))
+		return refuse(c, "Could not parse multipart form", NULL);
+	if (!mock_take_model(c, form_field(c, "model", false)))
+		return false;
+	if (memmem(r->body.data, r->body.size, "name=\"x-", 8))
+		return refuse(c, "Unknown parameter.", NULL);
+	if (!file.size)
+		return refuse(c, "Missing required parameter: 'file'.", "file");
+	while (format.data && transcripts[r->choices] && !slice_equal(format, slice_of_string(transcripts[r->choices])))
+		r->choices++;
+	if (!transcripts[r->choices])
+		return refuse(c, "Invalid value for 'response_format'.", "response_format");
+	r->prompt_tokens = (uint32_t)file.size;
+	return true;
+}
+
+static void write_transcript(struct text *t, const struct mock_request *r)
+{
+	switch ((enum transcript)r->choices) {
+	case AS_TEXT:
+		text_literal(t, "the gate is open\n");
+		return;
+	case AS_SRT:
+		text_literal(t, "1\n00:00:00,000 --> 00:00:01,000\nthe gate is open\n\n");
+		return;
+	case AS_VTT:
+		text_literal(t, "WEBVTT\n\n00:00.000 --> 00:01.000\nthe gate is open\n\n");
+		return;
+	case AS_JSON:
+	case AS_VERBOSE:
+		break;
+	}
+	text_literal(t, "{\"text\":\"the gate is open\"");
+	if (r->choices == AS_VERBOSE) {
+		text_literal(t, ",\"task\":\"transcribe\",\"language\":\"english\",\"segments\":[],\"duration\":");
+		text_milli(t, r->prompt_tokens);
+	} else if (r->plan.cached) {
+		text_literal(t, ",\"usage\":{\"type\":\"tokens\",\"input_tokens\":14,\"input_token_details\":{\"text_tokens\":0,"
+				"\"audio_tokens\":14},\"output_tokens\":45,\"total_tokens\":59}");
+	} else if (!r->plan.no_usage) {
+		text_literal(t, ",\"usage\":{\"type\":\"duration\",\"seconds\":");
+		text_u64(t, (r->prompt_tokens + 999) / 1000);
+		text_char(t, '}');
+	}
+	text_char(t, '}');
+}
+
+static void write_transcription(struct mock_connection *c)
+{
+	struct text t = mock_body_open(c, FRAME_BYTES);
+
+	write_transcript(&t, &c->request);
+	mock_body_finish(c, 200, slice_of(NULL, 0), &t);
+}
+
 const struct mock_format mock_images = {.check = check_images, .write = write_images};
 const struct mock_format mock_speech = {.check = check_speech, .write = write_speech};
+const struct mock_format mock_transcriptions = {.check_form = check_transcription, .write = write_transcription};

@@ -4,6 +4,6 @@
 
 #include "tools/mockllm/mock.h"
 
-extern const struct mock_format mock_images, mock_speech;
+extern const struct mock_format mock_images, mock_speech, mock_transcriptions;
 
 #endif

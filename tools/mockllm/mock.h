@@ -33,7 +33,7 @@ enum mock_path {
 	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_COUNT, MOCK_RESPONSES, MOCK_GEMINI,
 	MOCK_GEMINI_EMBED,
 	MOCK_MISTRAL, MOCK_GROQ, MOCK_TOGETHER, MOCK_AZURE, MOCK_COHERE, MOCK_COHERE_EMBED, MOCK_MISTRAL_EMBED,
-	MOCK_TOGETHER_EMBED, MOCK_IMAGES, MOCK_SPEECH, MOCK_MODELS, MOCK_STATS,
+	MOCK_TOGETHER_EMBED, MOCK_IMAGES, MOCK_SPEECH, MOCK_TRANSCRIPTIONS, MOCK_MODELS, MOCK_STATS,
 	MOCK_LAST, MOCK_UNKNOWN, MOCK_PATHS,
 };
 
@@ -185,6 +185,7 @@ struct mock_format {
 	/* False: refused. */
 	bool (*read_model)(struct mock_connection *c); /* NULL: the body has it */
 	bool (*check)(struct mock_connection *c, const struct json_parser *p);
+	bool (*check_form)(struct mock_connection *c); /* instead of both: its body is no JSON */
 	/* NULL: as OpenAI's other APIs */
 	void (*error)(struct mock_connection *c, unsigned status, struct slice headers, struct slice message);
 	void (*write)(struct mock_connection *c);

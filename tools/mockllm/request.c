@@ -26,6 +26,7 @@ static const struct {
 	{ SLICE("/v1/responses"), MOCK_RESPONSES },
 	{ SLICE("/v1/images/generations"), MOCK_IMAGES },
 	{ SLICE("/v1/audio/speech"), MOCK_SPEECH },
+	{ SLICE("/v1/audio/transcriptions"), MOCK_TRANSCRIPTIONS },
 	{ SLICE("/v1/models"), MOCK_MODELS },
 	{ SLICE("/mock/stats"), MOCK_STATS },
 	{ SLICE("/mock/last"), MOCK_LAST },
@@ -58,6 +59,7 @@ const struct mock_format *mock_format_of(enum mock_path path)
 		[MOCK_MISTRAL_EMBED] = &mock_mistral_embed,
 		[MOCK_TOGETHER_EMBED] = &mock_together_embed,
 		[MOCK_IMAGES] = &mock_images,
+		[MOCK_TRANSCRIPTIONS] = &mock_transcriptions,
 		[MOCK_SPEECH] = &mock_speech,
 	};
 
@@ -300,6 +302,12 @@ static bool read_body(struct mock_connection *c, struct slice body)
 	struct json_parser *p = c->mock->json;
 	struct json_error error;
 
+	if (format && format->check_form) {
+		if (!format->check_form(c))
+			return false;
+		mock_plan_make(&r->plan, c->mock->options, r->model);
+		return true;
+	}
 	if (body.size == 0 || json_parse(p, body, &error) < 0)
 		return refuse(c, "We could not parse the JSON body of your request.", NULL);
 	if (json_type(p, 0) != JSON_OBJECT)

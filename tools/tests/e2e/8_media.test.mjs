@@ -1,6 +1,6 @@
 // Images and sound, with OpenAI's client: what passes, what it costs, what is refused, and what breaks in the middle.
 import assert from "node:assert/strict";
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 import { KEY, MASTER_KEY, eventually, openWorld, post } from "./harness.mjs";
 
 const client = (world, apiKey = KEY) => new OpenAI({ apiKey, baseURL: `${world.base}/v1`, maxRetries: 0 });
@@ -167,6 +167,109 @@ const speech = {
   },
 };
 
+const send = (world, body) => fetch(`${world.base}/v1/audio/transcriptions`, { method: "POST", headers: { authorization: `Bearer ${KEY}` }, body });
+const recording = (size = 2500) => toFile(Buffer.from(Array.from({ length: size }, (_, at) => at % 256)), "gate \"1\".wav", { type: "audio/wav" });
+const said = "the gate is open";
+
+// What the provider got, as another reader of forms reads it.
+async function formSent(world) {
+  const body = Buffer.from(await (await fetch(`${world.mock.base}/mock/last`)).arrayBuffer());
+  const boundary = body.subarray(2, body.indexOf("\r\n")).toString("latin1");
+  return new Response(body, { headers: { "content-type": `multipart/form-data; boundary=${boundary}` } }).formData();
+}
+
+const transcription = {
+  async "a recording passes, with the provider's name of the model, and costs its seconds"(world) {
+    const file = await recording();
+    const { data, response } = await client(world).audio.transcriptions.create({ model: "heard", file, language: "en",
+      timestamp_granularities: ["word", "segment"], temperature: 0 }).withResponse();
+    assert.equal(data.text, said);
+    assert.equal(data.usage.seconds, 3);
+    assert.equal(data.model, "heard");
+    assert.equal(data["x-llm-gateway"].cost_usd, 0.0003);
+    const sent = await formSent(world);
+    assert.equal(sent.get("model"), "mock");
+    assert.equal(sent.get("language"), "en");
+    assert.deepEqual(sent.getAll("timestamp_granularities[]"), ["word", "segment"]);
+    assert.deepEqual(Buffer.from(await sent.get("file").arrayBuffer()), Buffer.from(await file.arrayBuffer()));
+    const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+    assert.deepEqual([receipt.api, receipt.cost.total_usd, receipt.execution.tokens.estimated], ["audio.transcriptions", 0.0003, false]);
+  },
+
+  async "every format passes; what tells no length is estimated by its bytes"(world) {
+    for (const [response_format, cost, estimated] of [["json", 0.0003, false], ["verbose_json", 0.00025, false], ["text", 0.0000626, true],
+      ["srt", 0.0000626, true], ["vtt", 0.0000626, true]]) {
+      const { data, response } = await client(world).audio.transcriptions.create({ model: "heard", file: await recording(), response_format }).withResponse();
+      assert.match(typeof data === "string" ? data : data.text, /the gate is open/);
+      assert.equal(response.headers.get("content-type"), response_format.includes("json") ? "application/json" : "text/plain; charset=utf-8");
+      const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+      assert.deepEqual([receipt.cost.total_usd, receipt.execution.tokens.estimated], [cost, estimated], response_format);
+      assert.equal(Number(response.headers.get("x-gateway-cost-usd")), cost);
+    }
+  },
+
+  async "a model with a price for tokens costs those that the provider counted"(world) {
+    const { response } = await client(world).audio.transcriptions.create({ model: "heard/tokens", file: await recording() }).withResponse();
+    const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+    assert.deepEqual(receipt.execution.tokens, { prompt: 14, completion: 45, total: 59, cached: 0, reasoning: 0, estimated: false });
+    assert.equal(receipt.cost.total_usd, 0.000485);
+  },
+
+  async "a large recording passes whole, by way of a provider that fails"(world) {
+    const file = await recording(3_000_000);
+    const { data, response } = await client(world).audio.transcriptions.create({ model: "heard/rescued", file }).withResponse();
+    assert.equal(data.usage.seconds, 3000);
+    assert.equal(response.headers.get("x-gateway-retries"), "1");
+    assert.deepEqual(Buffer.from(await (await formSent(world)).get("file").arrayBuffer()), Buffer.from(await file.arrayBuffer()));
+  },
+
+  async "hints in the form are obeyed, and go no further"(world) {
+    const form = new FormData();
+    form.append("file", await recording());
+    form.append("model", "heard/refused");
+    form.append("x-fallback-chain", '["heard"]');
+    const answer = await send(world, form);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers.get("x-gateway-decision"), "heard");
+  },
+
+  async "what is wrong with a form is told by name"(world) {
+    const file = await recording();
+    for (const [fields, param, code] of [
+      [[["file", file]], "model", "missing_required_parameter"],
+      [[["model", "heard"]], "file", "missing_required_parameter"],
+      [[["model", "heard"], ["file", "text"]], "file", "invalid_type"],
+      [[["model", "heard"], ["model", "other"], ["file", file]], "model", "duplicate_field"],
+      [[["model", "heard"], ["file", file], ["file", file]], "file", "duplicate_field"],
+      [[["model", "heard"], ["file", file], ["stream", "true"]], "stream", "unsupported_feature"],
+      [[["model", "heard"], ["file", file], ["x-routing-hints", "{"]], "x-routing-hints", "invalid_json"],
+      [[["model", "heard"], ["file", file], ["prompt", "a".repeat(70000)]], null, "body_too_large"],
+      [[["model", "claude"], ["file", file]], "model", "unsupported_feature"],
+      [[["model", "heard"], ["file", file], ["response_format", "midi"]], "response_format", null],
+    ]) {
+      const form = new FormData();
+      for (const [name, value] of fields) form.append(name, value);
+      const answer = await send(world, form);
+      const { error } = await answer.json();
+      assert.equal(answer.status, 400, JSON.stringify(fields));
+      assert.deepEqual([error.param, error.code], [param, code], JSON.stringify(fields));
+    }
+    const malformed = await post(world, "/v1/audio/transcriptions", "--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nheard",
+      { headers: { "content-type": "multipart/form-data; boundary=b" } });
+    assert.equal(malformed.status, 400);
+    assert.match((await malformed.json()).error.message, /byte 53: expected the boundary/);
+    assert.equal((await post(world, "/v1/audio/transcriptions", {})).status, 415);
+    assert.equal((await post(world, "/v1/audio/transcriptions", "", { headers: { "content-type": "multipart/form-data" } })).status, 415);
+  },
+
+  async "a budget reserves the longest that a recording can be"(world) {
+    const poor = client(world, "poor-key"); // a megabyte may be 22 minutes, at 0.006 each
+    assert.equal((await refusal(poor.audio.transcriptions.create({ model: "heard", file: await recording(1_000_000) }))).status, 402);
+    const { data } = await poor.audio.transcriptions.create({ model: "heard", file: await recording(500_000) }).withResponse();
+    assert.equal(data["x-llm-gateway"].cost_usd, 0.05);
+  },
+};
+
 const options = {
   http: ", max_body_bytes: 4000000",
   extraProviders: `  - { name: strict, kind: openai, base_url: "http://127.0.0.1:MOCK/v1", timeouts: { idle_ms: 1000 }, credentials: [{ name: primary, api_key: upstream-secret }] }
@@ -187,6 +290,10 @@ const options = {
   - { id: speech/rescued, provider: nowhere, upstream_model: mock, fallback: [speech/piece] }
   - { id: speech/rescued-from-json, provider: strict, upstream_model: mock-json, fallback: [speech/piece] }
   - { id: speech/refused, provider: strict, upstream_model: mock-json }
+  - { id: heard, provider: strict, upstream_model: mock, price: { per_minute: 0.006 } }
+  - { id: heard/tokens, provider: strict, upstream_model: mock-cached, price: { input: 2.5, output: 10 } }
+  - { id: heard/rescued, provider: strict, upstream_model: mock-status-500, fallback: [heard] }
+  - { id: heard/refused, provider: strict, upstream_model: mock-status-500 }
   - { id: claude, provider: anthropic, upstream_model: mock }
   - { id: chat, provider: strict, upstream_model: mock, capabilities: [chat] }
 `,
@@ -198,4 +305,5 @@ const options = {
 export const suites = [
   { name: "images", open: (build) => openWorld(build, options), tests: image },
   { name: "speech", open: (build) => openWorld(build, options), tests: speech },
+  { name: "transcriptions", open: (build) => openWorld(build, options), tests: transcription },
 ];
