@@ -1,7 +1,6 @@
 /*
  * The admin's view of the deployments: what every shard shows of them, and an operator's word that takes one out of use
- * or puts it back. That word holds on all shards at once and over reloads, until the gateway ends: the store keeps
- * receipts and counters alone.
+ * or puts it back. That word is stored, so it holds on all shards at once, over reloads and restarts.
  */
 #include "route/pages.h"
 #include "route/tenancy.h"
@@ -160,6 +159,15 @@ static bool read_name(struct exchange *e, struct fleet_deployment **deployment)
 	return true;
 }
 
+/* What could not be stored does not hold: the names stand in the note, and are still the configuration's. */
+static void take_back(struct exchange *e, const struct tenancy_note *note)
+{
+	struct fleet_deployment *deployment = fleet_view_find(e->config->config->fleet, note->object);
+
+	if (deployment)
+		atomic_store(&deployment->disabled, note->record.value.data == NULL);
+}
+
 /* Tells, and notes down, what became of a deployment that was in use or not. */
 static void answer(struct exchange *e, const struct fleet_deployment *deployment, bool was_disabled)
 {
@@ -167,12 +175,18 @@ static void answer(struct exchange *e, const struct fleet_deployment *deployment
 	size_t capacity = 6 * strlen(deployment->name) + 4096 + 512 * e->config->config->settings->model_count;
 	struct text text = text_over(arena_alloc(&e->arena, capacity), capacity);
 	bool disabled = atomic_load(&deployment->disabled);
-	const struct tenancy_note note = {.kind = "deployment",
+	char id[FLEET_ID_BYTES];
+	struct tenancy_note note = {.kind = "deployment",
 		.verb = disabled ? "disable" : "enable",
 		.object = slice_of_string(deployment->name),
 		.before = states[was_disabled],
-		.after = states[disabled]};
+		.after = states[disabled],
+		.undo = was_disabled == disabled ? NULL : take_back};
 
+	fleet_deployment_id(deployment->name, id);
+	note.record = (struct record){.table = RECORDS_DISABLED,
+		.id = arena_copy(&e->arena, slice_of(id, sizeof(id))),
+		.value = disabled ? note.object : slice_of(NULL, 0)};
 	if (text.data)
 		print_deployment(e, deployment, &text);
 	admin_note(e, &note, text_slice(&text));

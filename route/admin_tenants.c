@@ -13,7 +13,7 @@
 struct admin_ask {
 	struct tenancy_ask ask;
 	struct exchange *exchange;
-	struct slice noted; /* of a note: the answer, which is the same whether it could be stored or not */
+	struct slice noted; /* of a note that is stored: the answer */
 };
 
 static void refuse_memory(struct exchange *e)
@@ -41,7 +41,9 @@ static void answered(struct tenancy_ask *ask)
 	struct slice body;
 
 	e->state = EXCHANGE_ENDED;
-	if (!e->gone && whole->noted.data)
+	if (ask->status != 200 && ask->verb == TENANCY_NOTE && ask->note.undo)
+		ask->note.undo(e, &ask->note);
+	if (!e->gone && whole->noted.data && ask->status == 200)
 		page_answer(e, 200, SLICE("application/json"), whole->noted);
 	else if (!e->gone && !ask->answer)
 		tell_refusal(e, ask);

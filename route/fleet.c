@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 struct fleet {
 	pthread_mutex_t making; /* of views: by the control thread, and by the tenancy's */
 	unsigned shard_count;
@@ -91,28 +94,67 @@ static struct fleet_credential *credential_of(struct fleet *fleet, const char *p
 	return made;
 }
 
+/* The one of that name; NULL when memory is out. */
+static struct fleet_deployment *deployment_named(struct fleet *fleet, struct slice name)
+{
+	struct fleet_deployment *d = fleet->deployments;
+
+	while (d && !slice_equal(slice_of_string(d->name), name))
+		d = d->next;
+	if (d)
+		return d;
+	d = calloc(1, sizeof(*d) + name.size + 1);
+	if (d)
+		d->states = calloc(fleet->shard_count, sizeof(*d->states));
+	if (!d || !d->states) {
+		free(d);
+		return NULL;
+	}
+	memcpy(d->name, name.data, name.size);
+	d->next = fleet->deployments;
+	fleet->deployments = d;
+	return d;
+}
+
 static struct fleet_deployment *deployment_of(
 	struct fleet *fleet, struct fleet_provider *provider, struct fleet_credential *credential, const char *model)
 {
 	size_t size = strlen(credential->name) + 1 + strlen(model) + 1;
-	struct fleet_deployment *made = calloc(1, sizeof(*made) + size), *d = fleet->deployments;
+	struct fleet_deployment *d;
+	char *name = malloc(size);
 
-	if (!made)
+	if (!name)
 		return NULL;
-	snprintf(made->name, size, "%s/%s", credential->name, model);
-	while (d && strcmp(d->name, made->name) != 0)
-		d = d->next;
-	if (!d)
-		made->states = calloc(fleet->shard_count, sizeof(*made->states));
-	if (d || !made->states) {
-		free(made);
-		return d;
+	snprintf(name, size, "%s/%s", credential->name, model);
+	d = deployment_named(fleet, slice_of_string(name));
+	free(name);
+	if (d) {
+		d->provider = provider;
+		d->credential = credential;
 	}
-	made->provider = provider;
-	made->credential = credential;
-	made->next = fleet->deployments;
-	fleet->deployments = made;
-	return made;
+	return d;
+}
+
+int fleet_disable(struct fleet *fleet, struct slice name)
+{
+	struct fleet_deployment *d = deployment_named(fleet, name);
+
+	if (!d)
+		return -ENOMEM;
+	atomic_store(&d->disabled, true);
+	return 0;
+}
+
+void fleet_deployment_id(const char *name, char id[static FLEET_ID_BYTES])
+{
+	static const char digits[] = "0123456789abcdef";
+	XXH128_canonical_t hash;
+
+	XXH128_canonicalFromHash(&hash, XXH3_128bits(name, strlen(name)));
+	for (unsigned i = 0; i < FLEET_ID_BYTES / 2; i++) {
+		id[2 * i] = digits[hash.digest[i] >> 4];
+		id[2 * i + 1] = digits[hash.digest[i] & 15];
+	}
 }
 
 /*

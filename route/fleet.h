@@ -85,6 +85,13 @@ struct fleet_view {
 int fleet_open(struct fleet **fleet, unsigned shard_count);
 void fleet_close(struct fleet *fleet);
 
+/* Takes a deployment out of use that may come with any configuration, before the first shard starts. 0 or -ENOMEM. */
+int fleet_disable(struct fleet *fleet, struct slice name);
+
+/* A deployment's name, of any length, as the id of a record: hexadecimal. */
+enum { FLEET_ID_BYTES = 32 };
+void fleet_deployment_id(const char *name, char id[static FLEET_ID_BYTES]);
+
 /* NULL when memory is out. `settings` outlive the view. */
 struct fleet_view *fleet_view_make(struct fleet *fleet, const struct settings *settings);
 void fleet_view_free(struct fleet_view *view);

@@ -39,6 +39,14 @@ static int bind_config(void *context, struct gateway_config *config)
 	return config->limits ? 0 : -ENOMEM;
 }
 
+static bool disable(void *context, struct slice id, struct slice name)
+{
+	struct node *node = context;
+
+	(void)id;
+	return fleet_disable(node->gateway.fleet, name) == 0;
+}
+
 static int open_services(struct node *node, char *why, size_t why_bytes)
 {
 	const struct settings *settings = node->config->settings;
@@ -62,6 +70,11 @@ static int open_services(struct node *node, char *why, size_t why_bytes)
 	rc = store_open(&node->gateway.store, &options, why, why_bytes);
 	if (rc < 0)
 		return rc;
+	rc = records_read(node->gateway.store, RECORDS_DISABLED, slice_of(NULL, 0), false, disable, node);
+	if (rc < 0) {
+		snprintf(why, why_bytes, "the store cannot be read: %s", strerror(-rc));
+		return rc;
+	}
 	node->gateway.limits = limit_book_open(node->options.shard_count);
 	node->gateway.lockout = lockout_open();
 	if (!node->gateway.limits || !node->gateway.lockout) {

@@ -15,7 +15,9 @@
 #include "route/gateway.h"
 #include "route/roles.h"
 #include "route/tenant.h"
+#include "store/records.h"
 
+struct exchange;
 struct tenancy;
 
 struct tenancy_options {
@@ -72,6 +74,10 @@ struct tenancy_note {
 	const char *kind, *verb;
 	struct slice object, before, after; /* the last two are JSON without secrets; NULL data: null */
 	const char *workspace;              /* NULL: of none */
+	/* What keeps it over a restart, written with it; id NULL data: nothing does. */
+	struct record record;
+	/* Takes it back where it could not be stored, before the refusal; NULL: there is nothing to take back. */
+	void (*undo)(struct exchange *exchange, const struct tenancy_note *note);
 };
 
 /* The tenancy's until done() runs on `shard`; all that it points to is the asker's and stays until then. */

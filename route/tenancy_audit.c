@@ -77,6 +77,18 @@ bool tenancy_audit_add(struct tenancy *tenancy, const char *verb, const char *ki
 	return false;
 }
 
+/* What a note keeps beside itself. */
+static bool add_kept(struct tenancy_change *change, const struct record *record)
+{
+	struct text value = text_over(record->value.data ? malloc(record->value.size + 1) : NULL, record->value.size);
+
+	if (!record->id.data)
+		return true;
+	if (value.data)
+		text_add(&value, record->value);
+	return tenancy_add_record(change, record->table, record->id, record->value.data ? &value : NULL);
+}
+
 void tenancy_audit_note(struct tenancy *tenancy, struct tenancy_ask *ask)
 {
 	const struct tenancy_note *note = &ask->note;
@@ -84,11 +96,12 @@ void tenancy_audit_note(struct tenancy *tenancy, struct tenancy_ask *ask)
 	tenancy->change = (struct tenancy_change){.ask = ask, .note = true};
 	ask->status = 200;
 	if (tenancy_audit_add(
-		    tenancy, note->verb, note->kind, note->object, note->workspace, note->before, note->after)) {
+		    tenancy, note->verb, note->kind, note->object, note->workspace, note->before, note->after) &&
+		add_kept(&tenancy->change, &note->record)) {
 		tenancy_write(tenancy);
 		return;
 	}
-	memset(&tenancy->change, 0, sizeof(tenancy->change));
+	tenancy_drop_records(&tenancy->change);
 	tenancy_refuse(ask, 503, SLICE("out_of_memory"), NULL, "The gateway is out of memory. Try again in a moment.");
 	tenancy_answer(tenancy, ask);
 }

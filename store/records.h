@@ -11,6 +11,7 @@
 enum record_table {
 	RECORDS_AUDIT = 'a',
 	RECORDS_CONNECTIONS = 'c',
+	RECORDS_DISABLED = 'd', /* deployments that an operator took out of use: their names, under a hash of each */
 	RECORDS_KEYS = 'k',
 	RECORDS_LEDGER = 'l', /* and 'r': rows of the ledger's own (ledger.h) */
 	RECORDS_TOKENS = 'o',

@@ -594,6 +594,18 @@ const restarts = {
     for (const secret of [key.secret, second.secret]) assert.deepEqual(await ask(world, secret, { count: 4 }), ["200"]);
   },
 
+  async "a deployment that an operator disabled stays so, until it is enabled"(world) {
+    const { data } = await changed(world, "GET", "/admin/deployments");
+    const { deployment } = data.find(({ models }) => models.includes("test/mock"));
+    const state = async () => (await changed(world, "GET", "/admin/deployments")).data.find((one) => one.deployment === deployment).state;
+    await changed(world, "POST", "/admin/deployments/disable", { deployment });
+    await reopen(world);
+    assert.equal(await state(), "disabled");
+    await changed(world, "POST", "/admin/deployments/enable", { deployment });
+    await reopen(world);
+    assert.equal(await state(), "in_use");
+  },
+
   async "what is declared since counts, and what was stored is there again when it is not"(world) {
     await made(world, "/admin/teams", { id: "later", limits: { rpm: 3 } });
     const { config } = world;
