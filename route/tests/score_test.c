@@ -156,7 +156,8 @@ static void most_words_that_fit(void **state)
 
 static void scores_in_order(void **state)
 {
-	static const char *const texts[] = {"Thanks!", "What are the main causes of the First World War?",
+	static const char *const texts[] = {"Thanks!",
+		"Write an email to a customer who complains about a late delivery. Apologise and offer a voucher.",
 		"Design and implement a distributed scheduler in Rust, prove that its invariants hold under a network "
 		"partition and justify each trade-off of the architecture."};
 	static const enum route_bucket buckets[] = {BUCKET_SIMPLE, BUCKET_STANDARD, BUCKET_COMPLEX};
