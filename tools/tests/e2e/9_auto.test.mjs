@@ -44,7 +44,7 @@ const choosing = {
     assert.equal(body["x-llm-gateway"].routing_decision, "cost_optimized");
     assert.equal(routing.requested_model, "auto");
     assert.match(routing.reason, /^cheapest of \d+ that fit a simple request/);
-    assert.deepEqual(verdicts.toSorted(), ["auto/blind no_capability", "auto/large dearer", "auto/middle dearer", "auto/small chosen",
+    assert.deepEqual([...verdicts].sort(), ["auto/blind no_capability", "auto/large dearer", "auto/middle dearer", "auto/small chosen",
       "auto/tiny too_small_context", "auto/unpriced dearer"]);
   },
 
