@@ -14,6 +14,7 @@
 #
 # A new target is a file here, a line below and at least one input in its corpus.
 fuzz-y += http_request_fuzz.o http_response_fuzz.o chunked_fuzz.o sse_fuzz.o
+fuzz-y += multipart_fuzz.o
 fuzz-y += event_stream_fuzz.o
 fuzz-y += json_fuzz.o openai_fuzz.o openai_scan_fuzz.o embeddings_fuzz.o
 fuzz-$(CONFIG_ANTHROPIC) += chat_fuzz.o

@@ -165,7 +165,7 @@ static int read_header(struct multipart *m, struct slice line, struct multipart_
 	size_t end = token_size(line);
 	struct slice name = slice_of(line.data, end), value;
 
-	if (!end || end == line.size || line.data[end] != ':' || !is_text(line))
+	if (!end || end == line.size || line.data[end] != ':' || !is_text(line) || slice_starts_with(line, DASHES))
 		return fail(m, "a header line: a name, a colon, a value");
 	value = trim(slice_after(line, end + 1));
 	if (slice_equal_nocase(name, SLICE("content-disposition")))
@@ -199,7 +199,10 @@ static int read_head(struct multipart *m, struct multipart_part *part)
 	return part->name.data ? 0 : fail(m, "a Content-Disposition before the content");
 }
 
-/* The delimiter's line begins where the content's last line ends. */
+/*
+ * The delimiter's line begins where the content's last line ends. Where it stands right behind the head, some readers
+ * see an empty part and others its content.
+ */
 static int read_content(struct multipart *m, struct multipart_part *part)
 {
 	char memory[4 + MULTIPART_BOUNDARY_BYTES_MAX];
@@ -211,7 +214,7 @@ static int read_content(struct multipart *m, struct multipart_part *part)
 	text_add(&delimiter, DASHES);
 	text_add(&delimiter, m->boundary);
 	end = find(rest, text_slice(&delimiter));
-	if (!end)
+	if (!end || slice_starts_with(rest, slice_after(text_slice(&delimiter), CRLF.size)))
 		return fail(m, "the boundary behind this part's content");
 	part->content = slice_of(rest.data, (size_t)(end - rest.data));
 	m->at += part->content.size + CRLF.size;

@@ -92,6 +92,8 @@ static void test_parts(void **state)
 		{"--b \r\n" HEAD "\"a\"\r\n\r\n1\r\n--b--", NULL},
 		{"--b\r\n" HEAD "\"a\"\r\n\r\n1", NULL},
 		{"--b\r\n" HEAD "\"a\"\r\n\r\n1\r\n--b", NULL},
+		{"--b\r\n" HEAD "\"a\"\r\n\r\n--b\r\n--b--", NULL},
+		{"--b\r\n" HEAD "\"a\"\r\n--b: 1\r\n\r\n1\r\n--b--", NULL},
 		{"--b\r\n" HEAD "\"a\"\r\n\r\n1\r\n--bc\r\n--b--", NULL},
 		{"--b\r\n" HEAD "\"a\r\n\r\n1\r\n--b--", NULL},
 		{"--b\r\n" HEAD "\"a\nb\"\r\n\r\n1\r\n--b--", NULL},
