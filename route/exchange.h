@@ -303,7 +303,7 @@ struct slice exchange_form_type(struct exchange *exchange); /* the Content-Type 
 
 /* exchange_binary.c: answers that are neither events nor a document. */
 bool exchange_is_binary(const struct exchange *exchange);
-int exchange_binary_begin(struct exchange *exchange); /* the provider's head is there. -EPROTO: it is no such answer */
+void exchange_binary_begin(struct exchange *exchange); /* the provider's head is there; it may fail the attempt */
 void exchange_binary_data(struct exchange *exchange, struct slice data);
 void exchange_binary_ended(struct exchange *exchange);
 void exchange_binary_break(struct exchange *exchange, const struct api_error *error); /* its head is out */

@@ -34,15 +34,24 @@ static struct slice type_of(const struct exchange *e)
 	return type;
 }
 
-int exchange_binary_begin(struct exchange *e)
+static const struct slice out_of_memory = {"The gateway is out of memory. Try again in a moment.", 52};
+
+/* What ends with its connection alone could have been cut anywhere. */
+void exchange_binary_begin(struct exchange *e)
 {
-	if (!type_of(e).size)
-		return -EPROTO;
+	if (!type_of(e).size) {
+		relay_fail(e, ATTEMPT_BAD_ANSWER, SLICE("The provider answered with a document instead of sound."));
+		return;
+	}
+	if (!e->call.head->chunked && !e->call.head->has_length) {
+		relay_fail(e, ATTEMPT_BAD_ANSWER, SLICE("The provider's answer does not say where it ends."));
+		return;
+	}
 	e->held = text_over(arena_alloc(&e->arena, KEPT_BYTES), KEPT_BYTES);
-	if (!e->held.data)
-		return -ENOMEM;
-	e->state = EXCHANGE_STREAMING;
-	return 0;
+	if (e->held.data)
+		e->state = EXCHANGE_STREAMING;
+	else
+		relay_fail(e, ATTEMPT_NO_MEMORY, out_of_memory);
 }
 
 /* The cost is known: what is spoken was counted in the request. */
@@ -88,7 +97,7 @@ void exchange_binary_data(struct exchange *e, struct slice data)
 	if (!data.size)
 		return;
 	if (!e->head_sent && send_head(e) < 0)
-		relay_fail(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
+		relay_fail(e, ATTEMPT_NO_MEMORY, out_of_memory);
 	else
 		pass_on(e, data);
 }

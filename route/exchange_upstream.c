@@ -334,16 +334,6 @@ static bool is_event_stream(const struct http_head *head)
 	return slice_equal_nocase(type, wanted);
 }
 
-static void begin_binary(struct exchange *e)
-{
-	int err = exchange_binary_begin(e);
-
-	if (err == -EPROTO)
-		fail_answer(e, ATTEMPT_BAD_ANSWER, SLICE("The provider answered with a document instead of sound."));
-	else if (err < 0)
-		fail_answer(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
-}
-
 static void on_head(struct http_call *call)
 {
 	struct exchange *e = call->user;
@@ -359,7 +349,7 @@ static void on_head(struct http_call *call)
 		return;
 	}
 	if (success && exchange_is_binary(e)) {
-		begin_binary(e);
+		exchange_binary_begin(e);
 		return;
 	}
 	if (!success || !e->stream) {

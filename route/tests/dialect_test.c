@@ -48,6 +48,14 @@ static void rows_of_calls(void **state)
 		{PROVIDER_ANTHROPIC, &all, API_RESPONSES, &dialect_anthropic, "/messages"},
 		{PROVIDER_ANTHROPIC, &all, API_COUNT_TOKENS, &dialect_anthropic_count, "/messages/count_tokens"},
 		{PROVIDER_OPENAI, &all, API_COUNT_TOKENS, &dialect_openai, NULL},
+		{PROVIDER_OPENAI, &all, API_IMAGES, &dialect_openai, "/images/generations"},
+		{PROVIDER_AZURE, &all, API_TRANSCRIPTIONS, &dialect_azure, "/audio/transcriptions"},
+		{PROVIDER_TOGETHER, &all, API_IMAGES, &dialect_together, "/images/generations"},
+		{PROVIDER_GROQ, &all, API_SPEECH, &dialect_groq, "/audio/speech"},
+		{PROVIDER_GROQ, &all, API_IMAGES, &dialect_groq, NULL},
+		{PROVIDER_ANTHROPIC, &all, API_SPEECH, &dialect_anthropic, NULL},
+		{PROVIDER_GEMINI, &all, API_IMAGES, &dialect_gemini, NULL},
+		{PROVIDER_MISTRAL, &all, API_TRANSCRIPTIONS, &dialect_mistral, NULL},
 	};
 
 	(void)state;

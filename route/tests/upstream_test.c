@@ -38,6 +38,13 @@ static void heads(void **state)
 			"POST /moderations HTTP/1.1\r\nHost: api.example.com:443\r\n"
 			"Content-Type: application/json\r\nContent-Length: 12\r\nAccept: application/json\r\n" TAIL
 			"\r\n"},
+		{host, v1, NULL, 443, true, false, API_SPEECH, NULL,
+			"POST /v1/audio/speech HTTP/1.1\r\nHost: api.example.com\r\n"
+			"Content-Type: application/json\r\nContent-Length: 12\r\nAccept: */*\r\n" TAIL "\r\n"},
+		{host, v1, NULL, 443, true, false, API_TRANSCRIPTIONS, NULL,
+			"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: api.example.com\r\n"
+			"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 12\r\nAccept: */*\r\n" TAIL
+			"\r\n"},
 	};
 
 	(void)state;
@@ -54,9 +61,12 @@ static void heads(void **state)
 			.stream = table[i].stream,
 			.body_bytes = 12,
 			.traceparent = slice_of_string(table[i].trace)};
+		struct slice form = SLICE("multipart/form-data; boundary=b");
 		char memory[UPSTREAM_HEAD_BYTES];
 		struct text head = text_over(memory, sizeof(memory));
 
+		if (table[i].api == API_TRANSCRIPTIONS)
+			request.content_type = form;
 		upstream_head(&request, &head);
 		assert_false(head.full);
 		if (!slice_equal(text_slice(&head), slice_of_string(table[i].expected)))

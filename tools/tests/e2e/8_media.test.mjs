@@ -1,5 +1,6 @@
 // Images and sound, with OpenAI's client: what passes, what it costs, what is refused, and what breaks in the middle.
 import assert from "node:assert/strict";
+import net from "node:net";
 import OpenAI, { toFile } from "openai";
 import { KEY, MASTER_KEY, eventually, openWorld, post } from "./harness.mjs";
 
@@ -130,8 +131,11 @@ const speech = {
       assert.equal(response.headers.get("x-gateway-decision"), "speech/piece");
       assert.equal(response.headers.get("x-gateway-retries"), "1");
     }
-    const error = await refusal(client(world).audio.speech.create({ model: "speech/refused", voice: "alloy", input: "a" }));
-    assert.equal(error.status, 502);
+    for (const [model, message] of [["speech/refused", /a document instead of sound/], ["speech/endless", /does not say where it ends/]]) {
+      const error = await refusal(client(world).audio.speech.create({ model, voice: "alloy", input: "a" }));
+      assert.equal(error.status, 502);
+      assert.match(error.message, message);
+    }
   },
 
   async "what is wrong with a request for speech is told by name"(world) {
@@ -302,8 +306,26 @@ const options = {
 `,
 };
 
+// A provider whose answer ends with its connection: nothing tells whether that was all of it.
+async function openSpeechWorld(build) {
+  const server = net.createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nConnection: close\r\n\r\nsound"));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const world = await openWorld(build, {
+    ...options,
+    extraProviders: `${options.extraProviders}  - { name: endless, kind: openai, base_url: "http://127.0.0.1:${server.address().port}/v1", credentials: [{ name: primary, api_key: x }] }
+`,
+    extraModels: `${options.extraModels}  - { id: speech/endless, provider: endless, upstream_model: mock }
+`,
+  });
+  const close = () => world.close().finally(() => server.close());
+  return { ...world, close };
+}
+
 export const suites = [
   { name: "images", open: (build) => openWorld(build, options), tests: image },
-  { name: "speech", open: (build) => openWorld(build, options), tests: speech },
+  { name: "speech", open: openSpeechWorld, tests: speech },
   { name: "transcriptions", open: (build) => openWorld(build, options), tests: transcription },
 ];
