@@ -126,15 +126,21 @@ static void forward_usual(struct exchange *e, struct slice data, const struct op
 	pass_on(e, SLICE("data: "), iov, count, size, scan->output_bytes > 0);
 }
 
+/* A budget may have the gateway end the stream, with a chunk of its own that has the others' id. */
+static bool wants_id(const struct exchange *e)
+{
+	return e->budget.extend_at_bytes && !e->writer.id_size;
+}
+
 /* What a chunk of usage would need, should the provider tell it in another place than OpenAI's clients look. */
 static void note_usage(struct exchange *e, const struct openai_chunk *chunk)
 {
 	const struct json_parser *json = e->gateway_shard->json;
 
+	if (wants_id(e) || (e->asked.include_usage && !e->writer.id_size))
+		chat_openai_take_id(&e->writer, chat_member_text(json, 0, SLICE("id")));
 	if (!e->asked.include_usage)
 		return;
-	if (!e->writer.id_size)
-		chat_openai_take_id(&e->writer, chat_member_text(json, 0, SLICE("id")));
 	e->usage_told |= chunk->usage_value != JSON_NONE && json_type(json, chunk->usage_value) == JSON_OBJECT;
 }
 
@@ -277,7 +283,7 @@ static void forward(struct exchange *e, struct slice data)
 
 	if (e->translates || !e->candidate->dialect->read_chunk)
 		forward_read(e, data);
-	else if (e->candidate->dialect->scan_chunk(data, &scan))
+	else if (!wants_id(e) && e->candidate->dialect->scan_chunk(data, &scan))
 		forward_usual(e, data, &scan);
 	else
 		forward_viewed(e, data);

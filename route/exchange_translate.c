@@ -347,9 +347,9 @@ int exchange_write_end(struct exchange *e, struct slice members, struct slice *w
 /* The older API, which no chat's dialect has. */
 static void write_completion_length(const struct exchange *e, struct text *out)
 {
-	text_literal(out, "data: {\"id\":\"");
-	text_add(out, slice_of(e->id_text, sizeof(e->id_text)));
-	text_literal(out, "\",\"object\":\"text_completion\",\"created\":");
+	text_literal(out, "data: {\"id\":");
+	text_json(out, slice_of(e->writer.id, e->writer.id_size));
+	text_literal(out, ",\"object\":\"text_completion\",\"created\":");
 	text_u64(out, e->received_wall_ns / NS_PER_S);
 	text_literal(out, ",\"model\":");
 	text_add(out, e->model_json);

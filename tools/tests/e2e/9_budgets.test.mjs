@@ -177,6 +177,7 @@ const tests = {
     const finished = chunks.filter((one) => one.choices.length && one.choices[0].finish_reason);
     assert.deepEqual(finished.map((one) => one.choices[0].finish_reason), ["length"]);
     assert.ok(chunks.at(-1).usage.completion_tokens > 0, "the usage chunk");
+    assert.equal(new Set(chunks.map(({ id }) => id)).size, 1, "the gateway's own chunk is of the same answer");
     const [receipt] = await receiptsOf(world, (one) => one.request_id === answer.id);
     assert.equal(receipt.finish_reason, "length");
     assert.equal(receipt.routing.reason, "the budget ended the stream");
@@ -184,6 +185,7 @@ const tests = {
     assert.equal((await world.mock.stats()).requests, started + 1);
     assert.equal((await call(world, "talker-key", { max_tokens: 1 })).status, 200, "what was not used is free again");
     const old = await call(world, "talker-key", { model: "test/mock-events-1000-paced-20", prompt: "hello", stream: true }, "/v1/completions");
+    assert.equal(new Set([...old.text.matchAll(/"id":("[^"]*")/g)].map(([, id]) => id)).size, 1);
     assert.match(old.text, /"object":"text_completion"[^\n]*"finish_reason":"length"[^\n]*\n\n: x-llm-gateway [^\n]*\n\ndata: \[DONE\]\n\n$/);
   },
 
