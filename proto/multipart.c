@@ -83,7 +83,8 @@ static bool is_boundary(struct slice boundary)
 			(!c || !strchr("'()+_,-./:=? ", c)))
 			return false;
 	}
-	return boundary.size && boundary.size <= MULTIPART_BOUNDARY_BYTES_MAX && boundary.data[boundary.size - 1] != ' ';
+	return boundary.size && boundary.size <= MULTIPART_BOUNDARY_BYTES_MAX &&
+	       boundary.data[boundary.size - 1] != ' ';
 }
 
 bool multipart_boundary(struct slice content_type, struct slice *boundary)

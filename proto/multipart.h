@@ -1,8 +1,8 @@
 /*
- * multipart/form-data (RFC 7578 over RFC 2046, section 5.1): a form's parts, read from a whole body and written anew. It
- * is read strictly, because a provider that reads more leniently than the gateway would see another form: lines end in
- * CRLF, nothing stands before the first part or behind the last, and each part has a name in quotes. Pure; slices point
- * into the body.
+ * multipart/form-data (RFC 7578 over RFC 2046, section 5.1): a form's parts, read from a whole body and written anew.
+ * It is read strictly, because a provider that reads more leniently than the gateway would see another form: lines end
+ * in CRLF, nothing stands before the first part or behind the last, and each part has one name. Pure; slices
+ * point into the body.
  */
 #ifndef PROTO_MULTIPART_H
 #define PROTO_MULTIPART_H

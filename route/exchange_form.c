@@ -71,8 +71,8 @@ static bool check_recording(struct exchange *e, struct exchange_form *form)
 		if (!is_recording(&form->parts[i]))
 			continue;
 		if (form->recording)
-			return refuse(e, SLICE("duplicate_field"), SLICE("The field 'file' is there twice. Send it once."),
-				param);
+			return refuse(e, SLICE("duplicate_field"),
+				SLICE("The field 'file' is there twice. Send it once."), param);
 		form->recording = &form->parts[i];
 	}
 	if (!form->recording || !form->recording->content.size)
@@ -137,8 +137,8 @@ static bool write_document(struct exchange *e, struct exchange_form *form)
 		if (!is_recording(&form->parts[i]))
 			fields += form->parts[i].name.size + form->parts[i].content.size;
 	if (fields > FIELDS_BYTES_MAX)
-		return refuse(e, SLICE("body_too_large"), SLICE("The form's fields have more than 65536 bytes beside 'file'."),
-			slice_of(NULL, 0));
+		return refuse(e, SLICE("body_too_large"),
+			SLICE("The form's fields have more than 65536 bytes beside 'file'."), slice_of(NULL, 0));
 	capacity = 6 * fields + 8 * (size_t)MULTIPART_PARTS_MAX + BUFFER_PADDING_BYTES;
 	json = text_over(arena_zalloc(&e->arena, capacity), capacity);
 	if (!json.data)
@@ -166,7 +166,8 @@ bool exchange_read_form(struct exchange *e)
 		return refuse_out_of_memory(e);
 	if (!multipart_boundary(http_header(&e->request->head, SLICE("content-type")), &form->boundary))
 		return refuse(e, SLICE("invalid_multipart"),
-			SLICE("Send a form, with Content-Type: multipart/form-data and its boundary."), slice_of(NULL, 0));
+			SLICE("Send a form, with Content-Type: multipart/form-data and its boundary."),
+			slice_of(NULL, 0));
 	if (!read_parts(e, form) || !write_document(e, form))
 		return false;
 	e->form = form;

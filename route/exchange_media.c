@@ -5,7 +5,8 @@
 #include "route/exchange.h"
 
 enum {
-	/* gpt-image-1's tokens of an image: the dearest (high quality, 1536 x 1024), and a usual one (medium, square). */
+	/* gpt-image-1's tokens of an image: the dearest (high quality, 1536 x 1024), and a usual one (medium, square).
+	 */
 	IMAGE_TOKENS_MAX = 6240,
 	IMAGE_TOKENS_USUAL = 1056,
 	/* Of speech as gpt-4o-mini-tts makes it: 1,250 tokens a minute, in which 900 characters are spoken. */
@@ -14,7 +15,8 @@ enum {
 	/* Of sound: what gpt-4o-transcribe hears in a second, and the most that can be said in one. */
 	HEARD_TOKENS_PER_S = 10,
 	SAID_TOKENS_PER_S = 5,
-	/* Opus at 6 kbit/s is the longest that a byte of speech can be; voice messages have 16 kbit/s, MP3 of speech 64. */
+	/* Opus at 6 kbit/s is the longest that a byte of speech can be; voice messages have 16 kbit/s, MP3 of
+	   speech 64. */
 	SOUND_BYTES_PER_S_MIN = 750,
 	SOUND_BYTES_PER_S_USUAL = 4000,
 	MS_PER_S = 1000,

@@ -43,7 +43,8 @@ static void test_boundaries(void **state)
 		struct slice boundary;
 		bool good = multipart_boundary(slice_of_string(rows[i].type), &boundary);
 
-		if (good != (rows[i].boundary != NULL) || (good && !slice_equal(boundary, slice_of_string(rows[i].boundary))))
+		if (good != (rows[i].boundary != NULL) ||
+			(good && !slice_equal(boundary, slice_of_string(rows[i].boundary))))
 			fail_msg("%s", rows[i].type);
 	}
 }
@@ -79,7 +80,8 @@ static void test_parts(void **state)
 		{"--b--\r\n", ""},
 		{"--b\r\n" HEAD "\"model\"\r\n\r\nwhisper\r\n--b--\r\n", "model|-|-|whisper;"},
 		{"--b\r\n" HEAD "model\r\n\r\n\r\n--b--", "model|-|-|;"},
-		{"--b\r\n" HEAD "\"f\"; filename=\"a \\\"b\\\".wav\"\r\nContent-Type: audio/wav\r\n\r\nRIFF\r\n--x\r\n--b--",
+		{"--b\r\n" HEAD
+		 "\"f\"; filename=\"a \\\"b\\\".wav\"\r\nContent-Type: audio/wav\r\n\r\nRIFF\r\n--x\r\n--b--",
 			"f|a \\\"b\\\".wav|audio/wav|RIFF\r\n--x;"},
 		{"--b\r\ncontent-disposition:form-data ; name=a;filename=\"\"\r\nX-Other: 1\r\n\r\n1\r\n--b\r\n" HEAD
 		 "\"c[]\"\r\n\r\n2\r\n--b--",

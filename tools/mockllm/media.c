@@ -34,8 +34,8 @@ static bool check_names(struct mock_connection *c, const struct json_parser *p, 
 	return true;
 }
 
-static bool read_text(struct mock_connection *c, const struct json_parser *p, const char *name, size_t most,
-	struct slice *text)
+static bool read_text(
+	struct mock_connection *c, const struct json_parser *p, const char *name, size_t most, struct slice *text)
 {
 	json_ref value = json_member(p, 0, slice_of_string(name));
 
@@ -50,8 +50,8 @@ static bool read_text(struct mock_connection *c, const struct json_parser *p, co
 }
 
 /* Absent, or one of these. */
-static bool check_choice(struct mock_connection *c, const struct json_parser *p, const char *name,
-	const char *const *choices)
+static bool check_choice(
+	struct mock_connection *c, const struct json_parser *p, const char *name, const char *const *choices)
 {
 	json_ref value = json_member(p, 0, slice_of_string(name));
 
@@ -64,8 +64,9 @@ static bool check_choice(struct mock_connection *c, const struct json_parser *p,
 
 static bool check_images(struct mock_connection *c, const struct json_parser *p)
 {
-	static const char *const known[] = {"prompt", "model", "n", "size", "quality", "response_format", "output_format",
-		"output_compression", "background", "moderation", "stream", "partial_images", "style", "user", NULL};
+	static const char *const known[] = {"prompt", "model", "n", "size", "quality", "response_format",
+		"output_format", "output_compression", "background", "moderation", "stream", "partial_images", "style",
+		"user", NULL};
 	static const char *const formats[] = {"url", "b64_json", NULL};
 	struct mock_request *r = &c->request;
 	json_ref n = json_member(p, 0, SLICE("n")), format = json_member(p, 0, SLICE("response_format"));
@@ -167,7 +168,8 @@ static bool check_speech(struct mock_connection *c, const struct json_parser *p)
 	r->choices = 0;
 	if (format == JSON_NONE)
 		return true;
-	while (r->choices < SOUND_COUNT && !slice_equal(json_string(p, format), slice_of_string(sounds[r->choices].format)))
+	while (r->choices < SOUND_COUNT &&
+		!slice_equal(json_string(p, format), slice_of_string(sounds[r->choices].format)))
 		r->choices++;
 	return r->choices < SOUND_COUNT || refuse(c, "Invalid value for 'response_format'.", "response_format");
 }
@@ -239,7 +241,8 @@ enum transcript { AS_JSON, AS_TEXT, AS_SRT, AS_VERBOSE, AS_VTT };
 static bool check_transcription(struct mock_connection *c)
 {
 	struct mock_request *r = &c->request;
-	struct slice type = http_header(&c->head, SLICE("content-type")), format = form_field(c, "response_format", false);
+	struct slice type = http_header(&c->head, SLICE("content-type")),
+		     format = form_field(c, "response_format", false);
 	struct slice file = form_field(c, "file", true);
 
 	if (!slice_starts_with(type, SLICE("multipart/form-data; boundary=")))
@@ -279,7 +282,8 @@ static void write_transcript(struct text *t, const struct mock_request *r)
 		text_literal(t, ",\"task\":\"transcribe\",\"language\":\"english\",\"segments\":[],\"duration\":");
 		text_milli(t, r->prompt_tokens);
 	} else if (r->plan.cached) {
-		text_literal(t, ",\"usage\":{\"type\":\"tokens\",\"input_tokens\":14,\"input_token_details\":{\"text_tokens\":0,"
+		text_literal(t, ",\"usage\":{\"type\":\"tokens\",\"input_tokens\":14,\"input_token_details\":{\"text_"
+				"tokens\":0,"
 				"\"audio_tokens\":14},\"output_tokens\":45,\"total_tokens\":59}");
 	} else if (!r->plan.no_usage) {
 		text_literal(t, ",\"usage\":{\"type\":\"duration\",\"seconds\":");

@@ -12,6 +12,12 @@ async function load(world, answered, count) {
     while (left-- > 0) {
       try {
         const stream = left % 3 === 0;
+        if (left % 5 === 1) {
+          const spoken = await post(world, "/v1/audio/speech", { model: "test/mock", voice: "alloy", input: "Hello." });
+          await spoken.arrayBuffer();
+          if (spoken.status === 200) answered.push(spoken.headers.get("x-request-id"));
+          continue;
+        }
         const answer = await post(world, "/v1/chat/completions", chat("test/mock", { stream }));
         const text = await answer.text();
         if (answer.status === 200 && (!stream || text.endsWith("data: [DONE]\n\n"))) answered.push(answer.headers.get("x-request-id"));
