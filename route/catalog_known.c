@@ -83,6 +83,7 @@ static const struct catalog_row rows[] = {
 	ROW(OPENAI, "omni-moderation-latest", .use = CATALOG_MODERATIONS, PRICE(0, 0)),
 	ROW(OPENAI, "whisper-1", .use = CATALOG_TRANSCRIPTION, PRICE(0, 0), .per_minute_nusd = 6000000),
 	ROW(OPENAI, "tts-1", .use = CATALOG_SPEECH, PRICE(0, 0), .per_million_chars_nusd = 15000000000),
+	ROW(OPENAI, "gpt-image-1", .use = CATALOG_IMAGES, PRICE(5, 40)),
 	ROW(OPENAI, "dall-e-3", .use = CATALOG_IMAGES, PRICE(0, 0), .image_nusd = 40000000),
 
 	ROW(AZURE, "gpt-4o", .lacks = PLAIN, PRICE_CACHED(2.50, 10, 1.25), SIZE(128000, 16384)),

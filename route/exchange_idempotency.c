@@ -7,6 +7,7 @@
  */
 #include "route/exchange_idempotency.h"
 
+#include "proto/multipart.h"
 #include "route/exchange_conversation.h"
 #include "route/pages.h"
 
@@ -149,10 +150,24 @@ static void on_claimed(struct store_sealed *op)
 	finish(i);
 }
 
+/* A form's boundary is drawn anew each time that the same form is sent. */
+static void hash_body(wc_Sha256 *sha, const struct http_request *request)
+{
+	struct slice rest = request->body, boundary;
+	const char *at;
+
+	if (multipart_boundary(http_header(&request->head, SLICE("content-type")), &boundary))
+		while (rest.size && (at = memmem(rest.data, rest.size, boundary.data, boundary.size))) {
+			wc_Sha256Update(sha, (const byte *)rest.data, (word32)(at - rest.data));
+			rest = slice_after(rest, (size_t)(at - rest.data) + boundary.size);
+		}
+	wc_Sha256Update(sha, (const byte *)rest.data, (word32)rest.size);
+}
+
 /* Whose request it is and what it asks. */
 static void write_head(struct exchange *e, char head[static HEAD_BYTES])
 {
-	const struct slice path = e->request->head.path, body = e->request->body;
+	const struct slice path = e->request->head.path;
 	wc_Sha256 sha;
 
 	head[0] = CLAIMED;
@@ -160,7 +175,7 @@ static void write_head(struct exchange *e, char head[static HEAD_BYTES])
 	wc_InitSha256(&sha);
 	wc_Sha256Update(&sha, (const byte *)path.data, (word32)path.size);
 	wc_Sha256Update(&sha, (const byte *)"", 1);
-	wc_Sha256Update(&sha, (const byte *)body.data, (word32)body.size);
+	hash_body(&sha, e->request);
 	wc_Sha256Final(&sha, (byte *)head + HASH_AT);
 	wc_Sha256Free(&sha);
 }

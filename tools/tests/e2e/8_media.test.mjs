@@ -237,6 +237,21 @@ const transcription = {
     assert.equal(answer.headers.get("x-gateway-decision"), "heard");
   },
 
+  async "a form with an Idempotency-Key is transcribed once, whatever boundary it is sent with; a text is not kept"(world) {
+    const ask = async (idempotency, response_format, size) => (await client(world).audio.transcriptions.create(
+      { model: "heard", file: await recording(size), response_format }, { headers: { "Idempotency-Key": idempotency } }).withResponse());
+    const first = await ask("once", "json"), again = await ask("once", "json");
+    assert.equal(first.response.headers.get("idempotent-replayed"), null);
+    assert.equal(again.response.headers.get("idempotent-replayed"), "true");
+    assert.deepEqual(again.data, first.data);
+    assert.equal((await refusal(ask("once", "json", 2600))).code, "idempotency_conflict");
+    for (let i = 0; i < 2; i++) {
+      const { data, response } = await ask("text", "text");
+      assert.equal(data, `${said}\n`);
+      assert.equal(response.headers.get("idempotent-replayed"), null);
+    }
+  },
+
   async "what is wrong with a form is told by name"(world) {
     const file = await recording();
     for (const [fields, param, code] of [
