@@ -5,8 +5,7 @@
 #include "route/exchange.h"
 
 enum {
-	/* gpt-image-1's tokens of an image: the dearest (high quality, 1536 x 1024), and a usual one (medium, square).
-	 */
+	/* gpt-image-1's tokens of an image: the dearest (high quality, 1536 x 1024), a usual one (medium, square). */
 	IMAGE_TOKENS_MAX = 6240,
 	IMAGE_TOKENS_USUAL = 1056,
 	/* Of speech as gpt-4o-mini-tts makes it: 1,250 tokens a minute, in which 900 characters are spoken. */
@@ -15,8 +14,7 @@ enum {
 	/* Of sound: what gpt-4o-transcribe hears in a second, and the most that can be said in one. */
 	HEARD_TOKENS_PER_S = 10,
 	SAID_TOKENS_PER_S = 5,
-	/* Opus at 6 kbit/s is the longest that a byte of speech can be; voice messages have 16 kbit/s, MP3 of
-	   speech 64. */
+	/* Of a recording: Opus at 6 kbit/s; between voice messages of 16 and MP3 of 64 kbit/s. */
 	SOUND_BYTES_PER_S_MIN = 750,
 	SOUND_BYTES_PER_S_USUAL = 4000,
 	MS_PER_S = 1000,
@@ -30,6 +28,12 @@ bool exchange_is_media(const struct exchange *e)
 static uint64_t sound_ms(const struct exchange *e, unsigned bytes_per_s)
 {
 	return (uint64_t)exchange_recording(e).size * MS_PER_S / bytes_per_s + 1;
+}
+
+/* Providers tell whole seconds, rounded up. */
+static uint64_t longest_ms(const struct exchange *e)
+{
+	return sound_ms(e, SOUND_BYTES_PER_S_MIN) + MS_PER_S;
 }
 
 bool exchange_read_media(struct exchange *e, struct openai_problem *problem)
@@ -50,12 +54,12 @@ void exchange_reserve_media(struct exchange *e)
 				e->media.characters * 2 * SPEECH_TOKENS_PER_100_CHARACTERS / 100;
 	if (!e->form)
 		return;
-	budget->pieces.audio_ms = sound_ms(e, SOUND_BYTES_PER_S_MIN);
+	budget->pieces.audio_ms = longest_ms(e);
 	budget->heard_tokens = budget->pieces.audio_ms * HEARD_TOKENS_PER_S / MS_PER_S;
 	budget->output_tokens = budget->pieces.audio_ms * SAID_TOKENS_PER_S / MS_PER_S + 1;
 }
 
-/* No more images than were asked for are paid, and no fewer than one. */
+/* No more is paid than was asked for, nor fewer images than one; what is longer than it can be is not believed. */
 void exchange_take_media(struct exchange *e, struct openai_answer *answer)
 {
 	struct openai_media told = {0};
@@ -63,7 +67,7 @@ void exchange_take_media(struct exchange *e, struct openai_answer *answer)
 	openai_read_media_answer(e->gateway_shard->json, &told, &answer->usage);
 	if (told.images && told.images < e->media.images)
 		e->media.images = told.images;
-	if (!told.measured)
+	if (!told.measured || !e->form || told.audio_ms > longest_ms(e))
 		return;
 	e->media.audio_ms = told.audio_ms;
 	e->media.measured = true;

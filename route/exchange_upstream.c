@@ -238,8 +238,8 @@ static int start_call(struct exchange *e, const struct exchange_candidate *candi
 	start_timers(e, candidate->provider);
 	e->call.handler = &call_handler;
 	e->call.origin = origin->origin;
-	e->call.limits = (struct http_limits){
-		ANSWER_HEAD_BYTES_MAX, HTTP_HEADERS_MAX, e->stream || exchange_is_binary(e) ? UINT64_MAX : settings->http.max_body_bytes};
+	e->call.limits = (struct http_limits){ANSWER_HEAD_BYTES_MAX, HTTP_HEADERS_MAX,
+		e->stream || exchange_is_binary(e) ? UINT64_MAX : settings->http.max_body_bytes};
 	e->call.head = &e->answer_head;
 	e->call.user = e;
 	e->holds |= HOLD_CALL;

@@ -241,14 +241,15 @@ static void refuse_media(struct exchange *e)
 	const struct http_head *head = &e->request->head;
 	struct slice encoding = http_header(head, SLICE("content-encoding"));
 	struct slice type = http_header(head, SLICE("content-type")), boundary;
+	bool form = e->is_api && e->api == API_TRANSCRIPTIONS;
 	struct api_error error = {
 		.status = 415, .type = SLICE("invalid_request_error"), .code = SLICE("unsupported_media_type")};
 
 	if (encoding.size && !slice_equal_nocase(encoding, SLICE("identity")))
 		error.message = SLICE("Send the body without Content-Encoding.");
-	else if (e->is_api && e->api == API_TRANSCRIPTIONS && !multipart_boundary(type, &boundary))
+	else if (form && !multipart_boundary(type, &boundary))
 		error.message = SLICE("Send a form, with Content-Type: multipart/form-data and its boundary.");
-	else if (!(e->is_api && e->api == API_TRANSCRIPTIONS) && !is_json_type(type))
+	else if (!form && !is_json_type(type))
 		error.message = SLICE("Send JSON, with Content-Type: application/json.");
 	else
 		return;

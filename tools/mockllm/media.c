@@ -3,7 +3,7 @@
  * gateway's readers, so that one cannot agree with the other's mistakes.
  *
  * POST /v1/images/generations, /v1/audio/speech, /v1/audio/transcriptions. An image is 64 bytes that are no image, or
- * as many as "large-" in the model's name says; a recording lasts a second for each 1,000 bytes.
+ * as many as "large-" in the model's name says; a recording lasts a second for each 1,000 bytes, or with "tool" a day.
  */
 #include "tools/mockllm/media.h"
 
@@ -287,7 +287,7 @@ static void write_transcript(struct text *t, const struct mock_request *r)
 				"\"audio_tokens\":14},\"output_tokens\":45,\"total_tokens\":59}");
 	} else if (!r->plan.no_usage) {
 		text_literal(t, ",\"usage\":{\"type\":\"duration\",\"seconds\":");
-		text_u64(t, (r->prompt_tokens + 999) / 1000);
+		text_u64(t, r->plan.tool ? 86400 : (r->prompt_tokens + 999) / 1000);
 		text_char(t, '}');
 	}
 	text_char(t, '}');

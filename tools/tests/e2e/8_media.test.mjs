@@ -219,6 +219,13 @@ const transcription = {
     assert.equal(receipt.cost.total_usd, 0.000485);
   },
 
+  async "a length that the recording cannot have is not believed"(world) {
+    const { data, response } = await client(world).audio.transcriptions.create({ model: "heard/a-day", file: await recording() }).withResponse();
+    assert.equal(data.usage.seconds, 86400);
+    const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+    assert.deepEqual([receipt.cost.total_usd, receipt.execution.tokens.estimated], [0.0000626, true]);
+  },
+
   async "a large recording passes whole, by way of a provider that fails"(world) {
     const file = await recording(3_000_000);
     const { data, response } = await client(world).audio.transcriptions.create({ model: "heard/rescued", file }).withResponse();
@@ -311,6 +318,7 @@ const options = {
   - { id: speech/refused, provider: strict, upstream_model: mock-json }
   - { id: heard, provider: strict, upstream_model: mock, price: { per_minute: 0.006 } }
   - { id: heard/tokens, provider: strict, upstream_model: mock-cached, price: { input: 2.5, output: 10 } }
+  - { id: heard/a-day, provider: strict, upstream_model: mock-tool, price: { per_minute: 0.006 } }
   - { id: heard/rescued, provider: strict, upstream_model: mock-status-500, fallback: [heard] }
   - { id: heard/refused, provider: strict, upstream_model: mock-status-500 }
   - { id: claude, provider: anthropic, upstream_model: mock }
