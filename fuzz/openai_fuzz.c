@@ -6,7 +6,7 @@
  * An input: a byte that chooses what the document is, a byte of choices, then the document.
  */
 #include "fuzz/document.h"
-#include "proto/openai.h"
+#include "proto/openai_media.h"
 
 #define MODEL "given/model"
 #define MODEL_JSON "\"" MODEL "\""
@@ -52,6 +52,47 @@ static void check_request(const struct json_parser *p, const struct openai_reque
 		assert(usage != JSON_NONE && json_type(p, usage) == JSON_TRUE);
 }
 
+static void check_usage(const struct openai_usage *before, const struct openai_usage *after)
+{
+	assert(memcmp(before, after, sizeof(*before)) == 0);
+	assert(before->present || before->prompt_tokens + before->completion_tokens == 0);
+	assert(before->cached_tokens + before->cache_write_tokens <= before->prompt_tokens);
+	assert(before->reasoning_tokens <= before->completion_tokens);
+}
+
+/* What is paid for is what the provider is asked for. */
+static void check_media_request(const struct json_parser *p, const struct json_parser *again, enum openai_api api)
+{
+	struct openai_media before, after;
+	struct openai_problem problem = {0};
+	int err = openai_read_media_request(p, api, &before, &problem);
+
+	assert(err == openai_read_media_request(again, api, &after, &problem));
+	if (err < 0) {
+		assert(problem.code.size && problem.message.size);
+		return;
+	}
+	only_member(again, 0, SLICE("n"));
+	only_member(again, 0, SLICE("input"));
+	only_member(again, 0, SLICE("response_format"));
+	assert(before.images == after.images && before.characters == after.characters && before.plain == after.plain);
+	assert(before.images <= OPENAI_IMAGES_MAX && before.characters <= json_document(p).size);
+	assert((before.images > 0) == (api == OPENAI_IMAGES) && (before.characters > 0) == (api == OPENAI_SPEECH));
+}
+
+static void check_media_answer(const struct json_parser *p, const struct json_parser *again)
+{
+	enum { DAY_MS = 86400000 };
+	struct openai_media before = {0}, after = {0};
+	struct openai_usage usage = {0}, usage_after = {0};
+
+	openai_read_media_answer(p, &before, &usage);
+	openai_read_media_answer(again, &after, &usage_after);
+	assert(before.images == after.images && before.audio_ms == after.audio_ms);
+	assert(before.audio_ms <= DAY_MS && before.measured == (before.audio_ms > 0));
+	check_usage(&usage, &usage_after);
+}
+
 static void fuzz_request(const struct json_parser *p, struct json_parser *again, enum openai_api api)
 {
 	struct openai_problem problem = { 0 };
@@ -68,15 +109,9 @@ static void fuzz_request(const struct json_parser *p, struct json_parser *again,
 	edited = edited_document(&edits, p, again);
 	assert(openai_read_request(again, api, &after, &problem) == 0);
 	check_request(again, &before, &after);
+	if (api >= OPENAI_IMAGES)
+		check_media_request(p, again, api);
 	free(edited);
-}
-
-static void check_usage(const struct openai_usage *before, const struct openai_usage *after)
-{
-	assert(memcmp(before, after, sizeof(*before)) == 0);
-	assert(before->present || before->prompt_tokens + before->completion_tokens == 0);
-	assert(before->cached_tokens + before->cache_write_tokens <= before->prompt_tokens);
-	assert(before->reasoning_tokens <= before->completion_tokens);
 }
 
 static void check_raw(const struct json_parser *p, json_ref value, struct slice expected)
@@ -102,6 +137,7 @@ static void fuzz_answer(const struct json_parser *p, struct json_parser *again)
 	check_raw(again, after.gateway, SLICE(GATEWAY_VALUE));
 	check_usage(&before.usage, &after.usage);
 	assert(slice_equal(before.finish_reason, after.finish_reason) && before.output_bytes == after.output_bytes);
+	check_media_answer(p, again);
 	free(edited);
 }
 
@@ -172,7 +208,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	document = padded_copy(input_rest(&input));
 	if (json_parse(p, slice_of(document, input_rest(&input).size), &error) == 0) {
 		if (kind % 4 == 0)
-			fuzz_request(p, again, (enum openai_api)(choices % (OPENAI_MODERATIONS + 1)));
+			fuzz_request(p, again, (enum openai_api)(choices % (OPENAI_TRANSCRIPTIONS + 1)));
 		else if (kind % 4 == 1)
 			fuzz_answer(p, again);
 		else if (kind % 4 == 2)
