@@ -33,3 +33,4 @@ obj-y += sigv4.o
 test-y += sigv4_test
 obj-y += event_stream.o
 test-y += event_stream_test
+obj-y += bedrock_messages.o bedrock_write.o bedrock_answer.o

@@ -180,31 +180,6 @@ static unsigned write_messages(const struct chat *chat, struct text *t)
 	return count;
 }
 
-/* Every schema of a tool has to be of type object. */
-static void write_schema(struct text *t, const struct chat_tool *tool)
-{
-	struct slice rest;
-
-	text_literal(t, ",\"input_schema\":");
-	if (!tool->parameters.data) {
-		text_literal(t, "{\"type\":\"object\",\"properties\":{}}");
-		return;
-	}
-	if (!tool->untyped) {
-		text_add(t, tool->parameters);
-		return;
-	}
-	rest = slice_after(tool->parameters, 1);
-	while (rest.size &&
-		(rest.data[0] == ' ' || rest.data[0] == '\n' || rest.data[0] == '\r' || rest.data[0] == '\t'))
-		rest = slice_after(rest, 1);
-	if (rest.size && rest.data[0] == '}')
-		text_literal(t, "{\"type\":\"object\",\"properties\":{}");
-	else
-		text_literal(t, "{\"type\":\"object\",");
-	text_add(t, rest);
-}
-
 static void write_choice(const struct chat *chat, struct text *t)
 {
 	static const char *const types[] = {
@@ -238,7 +213,8 @@ static void write_tools(const struct chat *chat, struct text *t)
 		text_literal(t, "{\"name\":");
 		text_json(t, tool->name);
 		chat_write_text(t, SLICE("description"), tool->description);
-		write_schema(t, tool);
+		text_literal(t, ",\"input_schema\":");
+		chat_write_object_schema(tool, t);
 		chat_write_json(t, SLICE("strict"), tool->strict);
 		chat_write_json(t, SLICE("cache_control"), tool->cache_control);
 		text_char(t, '}');
@@ -264,20 +240,12 @@ static void write_sampling(struct chat *chat, const struct chat_target *target, 
 	chat_write_knobs(chat, NULL, t);
 }
 
-static bool is_blank(struct slice s)
-{
-	for (size_t i = 0; i < s.size; i++)
-		if (s.data[i] != ' ' && s.data[i] != '\n' && s.data[i] != '\t' && s.data[i] != '\r')
-			return false;
-	return true;
-}
-
 static void write_stops(struct chat *chat, struct text *t)
 {
 	bool first = true;
 
 	for (unsigned i = 0; i < chat->stop_count; i++) {
-		if (is_blank(chat->stops[i])) {
+		if (chat_is_blank(chat->stops[i])) {
 			chat_drop(chat, SLICE("stop"));
 			continue;
 		}

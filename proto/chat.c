@@ -355,3 +355,38 @@ void chat_write_text(struct text *t, struct slice key, struct slice text)
 	write_key(t, key);
 	text_json(t, text);
 }
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+bool chat_is_blank(struct slice s)
+{
+	for (size_t i = 0; i < s.size; i++)
+		if (!is_space(s.data[i]))
+			return false;
+	return true;
+}
+
+void chat_write_object_schema(const struct chat_tool *tool, struct text *t)
+{
+	struct slice rest;
+
+	if (!tool->parameters.data) {
+		text_literal(t, "{\"type\":\"object\",\"properties\":{}}");
+		return;
+	}
+	if (!tool->untyped) {
+		text_add(t, tool->parameters);
+		return;
+	}
+	rest = slice_after(tool->parameters, 1);
+	while (rest.size && is_space(rest.data[0]))
+		rest = slice_after(rest, 1);
+	if (rest.size && rest.data[0] == '}')
+		text_literal(t, "{\"type\":\"object\",\"properties\":{}");
+	else
+		text_literal(t, "{\"type\":\"object\",");
+	text_add(t, rest);
+}

@@ -274,7 +274,8 @@ struct chat_dialect {
 		const struct chat_writer *writer, const struct chat_event *event, const struct chat_frame *frame);
 };
 
-extern const struct chat_dialect chat_openai, chat_mistral, chat_cohere, chat_anthropic, chat_gemini, chat_responses;
+extern const struct chat_dialect chat_openai, chat_mistral, chat_cohere, chat_anthropic, chat_gemini, chat_responses,
+	chat_bedrock;
 
 /* For the dialects. */
 
@@ -309,6 +310,12 @@ bool chat_data_url(struct slice url, struct slice *media_type, struct slice *dat
 /* `,"key":` and a value, when there is one. */
 void chat_write_json(struct text *t, struct slice key, struct slice json);
 void chat_write_text(struct text *t, struct slice key, struct slice text);
+
+/* A tool's schema, which has to say that it is of type object. */
+void chat_write_object_schema(const struct chat_tool *tool, struct text *t);
+
+/* White space alone, or nothing. */
+bool chat_is_blank(struct slice s);
 
 static inline int chat_refuse(
 	struct openai_problem *problem, struct slice code, struct slice message, struct slice param)

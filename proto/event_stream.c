@@ -206,18 +206,25 @@ enum event_stream_result event_stream_next(
 
 void event_stream_print(const struct event_stream_message *message, struct text *json)
 {
-	if (slice_equal(message->type, SLICE("error"))) {
-		text_literal(json, "{\"error\":{\"code\":");
+	struct slice payload = message->payload.size ? message->payload : SLICE("{}");
+
+	if (slice_equal(message->type, SLICE("error")) || slice_equal(message->type, SLICE("exception"))) {
+		text_literal(json, "{\"error\":{\"type\":");
 		text_json(json, message->name);
-		text_literal(json, ",\"message\":");
-		text_json(json, message->error_message);
+		if (message->error_message.data) {
+			text_literal(json, ",\"message\":");
+			text_json(json, message->error_message);
+		} else {
+			text_literal(json, ",\"exception\":");
+			text_add(json, payload);
+		}
 		text_literal(json, "}}");
 		return;
 	}
 	text_char(json, '{');
 	text_json(json, message->name);
 	text_char(json, ':');
-	text_add(json, message->payload.size ? message->payload : SLICE("{}"));
+	text_add(json, payload);
 	text_char(json, '}');
 }
 

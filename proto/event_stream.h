@@ -45,7 +45,10 @@ void event_stream_init(struct event_stream *stream, struct arena *arena, size_t 
 enum event_stream_result event_stream_next(
 	struct event_stream *stream, struct slice *bytes, struct event_stream_message *message);
 
-/* {"NAME":PAYLOAD}, as the member of a union that the message is; {"error":{"code":...,"message":...}} of an "error". */
+/*
+ * {"NAME":PAYLOAD}, as the member of a union that the message is. {"error":{"type":NAME,"exception":PAYLOAD}} of an
+ * exception, {"error":{"type":NAME,"message":...}} of an error.
+ */
 void event_stream_print(const struct event_stream_message *message, struct text *json);
 
 /* One message around headers that are written already. */

@@ -25,7 +25,8 @@ struct sse_parser {
 	bool begun;           /* past the optional byte order mark */
 };
 
-enum sse_result { SSE_MORE, SSE_EVENT, SSE_TOO_LARGE, SSE_NO_MEMORY };
+/* SSE_BROKEN is of streams that are framed otherwise: text is never that. */
+enum sse_result { SSE_MORE, SSE_EVENT, SSE_TOO_LARGE, SSE_NO_MEMORY, SSE_BROKEN };
 
 /* `memory` of 2 * capacity bytes stays the caller's. */
 void sse_init(struct sse_parser *parser, char *memory, size_t capacity);

@@ -86,6 +86,8 @@ const struct dialect *dialect_of(enum provider_kind kind)
 		return &dialect_gemini;
 	case PROVIDER_AZURE:
 		return &dialect_azure;
+	case PROVIDER_BEDROCK:
+		return &dialect_bedrock;
 	case PROVIDER_COHERE:
 		return &dialect_cohere;
 	case PROVIDER_MISTRAL:

@@ -56,6 +56,7 @@ struct dialect {
 	const struct dialect_field *fields;
 	const struct dialect_error *errors;
 	const struct dialect_finish *finishes;
+	struct slice error_type_header; /* has an error's type, before a colon; NULL data: none, the body tells */
 	/* Appends the credential's header lines and what else the provider wants in a head. */
 	void (*authorize)(const struct upstream_request *request, struct text *head);
 	void (*edit_request)(const struct json_parser *p, const struct openai_request *request, struct slice model_json,
@@ -68,6 +69,7 @@ struct dialect {
 	void (*edit_event)(const struct json_parser *p, struct slice model_json, struct json_edits *edits);
 	struct slice (*event_name)(const struct json_parser *p);
 	void (*read_error)(const struct json_parser *p, struct openai_error *error);
+	bool event_stream; /* streams are proto/event_stream.h's messages, and no server-sent events */
 	struct slice
 		end_marker; /* the data of a stream's last event, where that is no JSON; NULL data: an event says so */
 	/* With clients. */
@@ -82,7 +84,8 @@ struct dialect {
 	struct slice id_header;   /* under which the client looks for the request's id; NULL data: x-request-id alone */
 };
 
-extern const struct dialect dialect_openai, dialect_anthropic, dialect_anthropic_count, dialect_responses, dialect_gemini;
+extern const struct dialect dialect_openai, dialect_anthropic, dialect_anthropic_count, dialect_responses, dialect_gemini,
+	dialect_bedrock;
 /* Providers that speak OpenAI with differences. */
 extern const struct dialect dialect_azure, dialect_groq, dialect_together;
 extern const struct dialect dialect_mistral, dialect_cohere;

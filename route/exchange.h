@@ -12,6 +12,7 @@
 #ifndef ROUTE_EXCHANGE_H
 #define ROUTE_EXCHANGE_H
 
+#include "proto/event_stream.h"
 #include "proto/openai_media.h"
 #include "proto/sse.h"
 #include "route/api_error.h"
@@ -167,6 +168,7 @@ struct exchange {
 	unsigned answer_iov_count;
 	/* The stream. */
 	struct sse_parser sse;
+	struct event_stream messages; /* instead, of a provider whose streams are such */
 	bool streaming; /* its timers may be armed */
 	struct timer first_token_timer, keepalive_timer;
 	struct text held; /* opening events that wait for the first content */

@@ -53,6 +53,7 @@ void exchange_stream_stop(struct exchange *e)
 int exchange_stream_begin(struct exchange *e)
 {
 	sse_init_growing(&e->sse, &e->arena, e->gateway_shard->event_joined, GATEWAY_STREAM_EVENT_BYTES);
+	event_stream_init(&e->messages, &e->arena, GATEWAY_STREAM_EVENT_BYTES / 2);
 	e->state = EXCHANGE_STREAMING;
 	return 0;
 }
@@ -289,6 +290,25 @@ static void forward(struct exchange *e, struct slice data)
 		forward_viewed(e, data);
 }
 
+/* A message as JSON, in the memory that events are joined in. */
+static enum sse_result next_message(struct exchange *e, struct slice *data, struct sse_event *event)
+{
+	static const enum sse_result results[] = {[EVENT_STREAM_MORE] = SSE_MORE,
+		[EVENT_STREAM_MESSAGE] = SSE_EVENT,
+		[EVENT_STREAM_BROKEN] = SSE_BROKEN,
+		[EVENT_STREAM_TOO_LARGE] = SSE_TOO_LARGE,
+		[EVENT_STREAM_NO_MEMORY] = SSE_NO_MEMORY};
+	struct text json = text_over(e->gateway_shard->event_joined, GATEWAY_STREAM_EVENT_BYTES);
+	struct event_stream_message message;
+	enum event_stream_result result = event_stream_next(&e->messages, data, &message);
+
+	if (result == EVENT_STREAM_MESSAGE) {
+		event_stream_print(&message, &json);
+		*event = (struct sse_event){.data = text_slice(&json)};
+	}
+	return json.full ? SSE_TOO_LARGE : results[result];
+}
+
 static void on_event(struct exchange *e, const struct sse_event *event)
 {
 	struct slice data = event->data;
@@ -326,7 +346,8 @@ void exchange_stream_data(struct exchange *e, struct slice data)
 	enum sse_result result;
 
 	while (e->state == EXCHANGE_STREAMING) {
-		result = sse_next(&e->sse, &data, &event);
+		result = e->candidate->dialect->event_stream ? next_message(e, &data, &event)
+							     : sse_next(&e->sse, &data, &event);
 		if (result == SSE_MORE)
 			break;
 		if (result == SSE_EVENT) {
@@ -336,6 +357,9 @@ void exchange_stream_data(struct exchange *e, struct slice data)
 				exchange_budget_extend(e);
 		} else if (result == SSE_NO_MEMORY)
 			relay_fail(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
+		else if (result == SSE_BROKEN)
+			relay_fail(e, ATTEMPT_BROKEN_STREAM,
+				SLICE("The provider's stream holds a message whose checksum is wrong."));
 		else
 			relay_fail(e, ATTEMPT_BROKEN_STREAM, SLICE("The provider sent an event that is too large."));
 	}

@@ -179,6 +179,8 @@ int exchange_read_translated(struct exchange *e, struct chat_answer *whole, stru
 	}
 	chat_init(chat, &e->arena);
 	err = e->candidate->dialect->chat->read_answer(e->gateway_shard->json, chat, whole);
+	if (!whole->id.size)
+		whole->id = slice_of(e->id_text, sizeof(e->id_text));
 	*figures = (struct openai_answer){.model = JSON_NONE,
 		.gateway = JSON_NONE,
 		.finish_reason = chat_finish_name(whole->finish),
@@ -272,6 +274,7 @@ static void watch_event(struct chat_sink *sink, const struct chat_event *event)
 	struct watch *watch = container_of(sink, struct watch, sink);
 	struct exchange *e = watch->e;
 	struct slice name = chat_finish_name(event->finish);
+	struct chat_event named = *event; /* an answer without an id of its own has the request's */
 
 	switch (event->kind) {
 	case CHAT_EVENT_START:
@@ -297,8 +300,10 @@ static void watch_event(struct chat_sink *sink, const struct chat_event *event)
 		note_event(e, event);
 		return;
 	}
-	make_room(e, event, &watch->frame, &watch->out);
-	e->dialect->chat->write_event(&e->writer, event, &watch->frame, &watch->out);
+	if (event->kind == CHAT_EVENT_START && !event->id.size)
+		named.id = slice_of(e->id_text, sizeof(e->id_text));
+	make_room(e, &named, &watch->frame, &watch->out);
+	e->dialect->chat->write_event(&e->writer, &named, &watch->frame, &watch->out);
 }
 
 static void take_usage(struct exchange *e)
@@ -375,7 +380,8 @@ int exchange_write_length(struct exchange *e, struct slice *written)
 	return out.full ? -E2BIG : 0;
 }
 
-/* What an error in a stream means, where its kind is told by name: Anthropic's as its type, Google's as its status. */
+/* What an error in a stream means, where its kind is told by name: Anthropic's and Bedrock's as its type,
+ * Google's as its status. */
 enum attempt_failure exchange_stream_failure(const struct exchange *e, json_ref error)
 {
 	static const struct {
@@ -388,6 +394,9 @@ enum attempt_failure exchange_stream_failure(const struct exchange *e, json_ref 
 		{"RESOURCE_EXHAUSTED", ATTEMPT_RATE_LIMITED},
 		{"timeout_error", ATTEMPT_STATUS_TIMEOUT},
 		{"DEADLINE_EXCEEDED", ATTEMPT_STATUS_TIMEOUT},
+		{"throttlingException", ATTEMPT_RATE_LIMITED},
+		{"serviceUnavailableException", ATTEMPT_OVERLOADED},
+		{"modelTimeoutException", ATTEMPT_STATUS_TIMEOUT},
 	};
 	const struct json_parser *json = e->gateway_shard->json;
 	struct slice type = chat_member_text(json, error, SLICE("type"));

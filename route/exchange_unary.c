@@ -152,6 +152,16 @@ static void ask_unsampled(struct exchange *e)
 	e->candidate_next = (unsigned)(e->candidate - e->plan.candidates);
 }
 
+/* What the body says holds where the header is not there. */
+static void read_error_type(const struct http_head *head, struct slice header, struct openai_error *complaint)
+{
+	struct slice type = http_header(head, header);
+	const char *colon = type.size ? memchr(type.data, ':', type.size) : NULL;
+
+	if (type.size)
+		complaint->type = slice_of(type.data, colon ? (size_t)(colon - type.data) : type.size);
+}
+
 static void judge_error(struct exchange *e)
 {
 	struct json_parser *json = e->gateway_shard->json;
@@ -163,6 +173,8 @@ static void judge_error(struct exchange *e)
 
 	if (e->answer.size && !json_parse(json, e->answer, &json_error))
 		dialect->read_error(json, &complaint);
+	if (dialect->error_type_header.data)
+		read_error_type(e->call.head, dialect->error_type_header, &complaint);
 	kind = status_failure(dialect_error_means(dialect, e->call.head->status, &complaint, &wait_s));
 	exchange_set_failure(e, kind, e->call.head->status, status_message(kind));
 	e->failure.retry_after_s = retry_after_read(e->call.head, shard_wall_ns(e->gateway_shard->shard));

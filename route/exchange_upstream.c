@@ -153,6 +153,23 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 	return 0;
 }
 
+/* Of the lines that show a credential, at most. */
+static size_t credential_bytes(const struct credential_settings *credential)
+{
+	enum { SIGNATURE_BYTES = 512 }; /* the hash, the time, and all that stands around them and the signature */
+	size_t bytes = 0;
+
+	if (credential && credential->api_key)
+		bytes += strlen(credential->api_key);
+	if (credential && credential->access_key_id)
+		bytes += SIGNATURE_BYTES + strlen(credential->access_key_id);
+	if (credential && credential->region)
+		bytes += strlen(credential->region);
+	if (credential && credential->session_token)
+		bytes += strlen(credential->session_token);
+	return bytes;
+}
+
 static int write_head(struct exchange *e, const struct exchange_candidate *candidate, size_t body_bytes)
 {
 	struct upstream_request request = {
@@ -163,16 +180,19 @@ static int write_head(struct exchange *e, const struct exchange_candidate *candi
 		.model = slice_of_string(candidate->deployment->upstream_model),
 		.stream = e->stream,
 		.body_bytes = body_bytes,
+		.body = e->call.body,
+		.body_count = e->call.body_count,
+		.wall_ns = shard_wall_ns(e->gateway_shard->shard),
 		.traceparent = http_header(&e->request->head, SLICE("traceparent")),
 		.tracestate = http_header(&e->request->head, SLICE("tracestate")),
 	};
 	struct slice version = http_header(&e->request->head, SLICE("anthropic-version"));
 	struct slice beta = http_header(&e->request->head, SLICE("anthropic-beta"));
 	struct slice type = e->form ? exchange_form_type(e) : SLICE("application/json");
-	const char *key = candidate->credential ? candidate->credential->api_key : NULL;
 	const char *prefix = candidate->provider->path_prefix;
 	const char *own_version = candidate->provider->api_version;
-	size_t capacity = 448 + 3 * request.model.size + strlen(candidate->provider->host) + (key ? strlen(key) : 0) +
+	size_t capacity = 448 + 3 * request.model.size + strlen(candidate->provider->host) +
+			  credential_bytes(candidate->credential) +
 			  (prefix ? strlen(prefix) : 0) + request.traceparent.size + request.tracestate.size +
 			  version.size + beta.size + type.size + (own_version ? strlen(own_version) : 0);
 	struct text head = text_over(arena_alloc(&e->arena, capacity), capacity);
@@ -324,10 +344,10 @@ static void fail_answer(struct exchange *e, enum attempt_failure kind, struct sl
 	exchange_attempt_failed(e);
 }
 
-static bool is_event_stream(const struct http_head *head)
+static bool is_event_stream(const struct http_head *head, const struct dialect *dialect)
 {
 	struct slice type = http_header(head, SLICE("content-type"));
-	struct slice wanted = SLICE("text/event-stream");
+	struct slice wanted = upstream_stream_type(dialect);
 
 	if (type.size > wanted.size && (type.data[wanted.size] == ';' || type.data[wanted.size] == ' '))
 		type.size = wanted.size;
@@ -356,7 +376,7 @@ static void on_head(struct http_call *call)
 		e->state = EXCHANGE_ANSWERING;
 		return;
 	}
-	if (!is_event_stream(call->head)) {
+	if (!is_event_stream(call->head, e->candidate->dialect)) {
 		fail_answer(e, ATTEMPT_BAD_ANSWER,
 			SLICE("The provider answered a streaming call with something else than a stream."));
 		return;

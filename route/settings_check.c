@@ -155,8 +155,7 @@ static void check_provider(
 	if (!dialect_of(provider->kind))
 		settings_error(load, node, "kind", "kind %s is not in this build (expected %s)",
 			provider_kind_name(provider->kind),
-			CONFIG(ANTHROPIC) ? "openai, anthropic, gemini, mistral, cohere, groq, together, azure or openai_compatible"
-					  : "openai, gemini, mistral, cohere, groq, together, azure or openai_compatible");
+			"openai, gemini, mistral, cohere, groq, together, bedrock, azure or openai_compatible");
 	if (!provider->base_url && config_is_null(config_member(node, "base_url")))
 		settings_error(load, node, NULL, "\"base_url\" is missing (kind %s has no default)",
 			provider_kind_name(provider->kind));

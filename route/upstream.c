@@ -46,6 +46,11 @@ void upstream_add_segment(struct text *head, struct slice name)
 	}
 }
 
+struct slice upstream_stream_type(const struct dialect *dialect)
+{
+	return dialect->event_stream ? SLICE("application/vnd.amazon.eventstream") : SLICE("text/event-stream");
+}
+
 void upstream_head(const struct upstream_request *request, struct text *head)
 {
 	text_literal(head, "POST ");
@@ -62,12 +67,14 @@ void upstream_head(const struct upstream_request *request, struct text *head)
 	text_add(head, request->content_type.data ? request->content_type : SLICE("application/json"));
 	text_literal(head, "\r\nContent-Length: ");
 	text_u64(head, request->body_bytes);
+	text_literal(head, "\r\nAccept: ");
 	if (request->stream)
-		text_literal(head, "\r\nAccept: text/event-stream\r\n");
+		text_add(head, upstream_stream_type(request->dialect));
 	else if (request->api == API_SPEECH || request->api == API_TRANSCRIPTIONS)
-		text_literal(head, "\r\nAccept: */*\r\n");
+		text_literal(head, "*/*");
 	else
-		text_literal(head, "\r\nAccept: application/json\r\n");
+		text_literal(head, "application/json");
+	text_literal(head, "\r\n");
 	text_literal(head, "User-Agent: tollgate/" TOLLGATE_VERSION "\r\n");
 	add_line(head, SLICE("traceparent"), request->traceparent);
 	add_line(head, SLICE("tracestate"), request->tracestate);

@@ -103,7 +103,7 @@ static const struct {
 	{BARE, " {\"\":{'foo':'bar'}};"},
 	{DELTA, "event {\"contentBlockDelta\":{\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}}};"},
 	{DELTA THROTTLED EMPTY, "event {\"contentBlockDelta\":{\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}}};"
-				"exception {\"throttlingException\":{\"message\":\"slow down\"}}; {\"\":{}};"},
+				"exception {\"error\":{\"type\":\"throttlingException\",\"exception\":{\"message\":\"slow down\"}}}; {\"\":{}};"},
 };
 
 static void cut_anywhere(void **state)
@@ -143,7 +143,8 @@ static void any_bit_wrong(void **state)
 static void written(void **state)
 {
 	static const char expected[] = "event {\"messageStop\":{\"stopReason\":\"end_turn\"}};"
-				       "exception {\"validationException\":{\"message\":\"no\"}};event {\"ping\":{}};";
+				       "exception {\"error\":{\"type\":\"validationException\",\"exception\":{\"message\":\"no\"}}};"
+				       "event {\"ping\":{}};";
 	char memory[BYTES_MAX], vector[BYTES_MAX];
 	struct text out = text_over(memory, sizeof(memory));
 
@@ -185,7 +186,7 @@ static void header_types(void **state)
 		{SLICE("\1a\0\1b\1\1c\2x\1d\3xx\1e\4xxxx"), " {\"\":{}};"},
 		{SLICE("\1f\5xxxxxxxx\1g\6\0\2xx\1h\7\0\0\1i\10xxxxxxxx\1j\11xxxxxxxxxxxxxxxx"), " {\"\":{}};"},
 		{SLICE("\13:error-code\7\0\1x\15:message-type\7\0\5error\16:error-message\7\0\2no"),
-			"error {\"error\":{\"code\":\"x\",\"message\":\"no\"}};"},
+			"error {\"error\":{\"type\":\"x\",\"message\":\"no\"}};"},
 		{SLICE("\13:event-type\6\0\1x"), " {\"\":{}};"},
 		{SLICE("\1a\12"), "broken"},
 		{SLICE("\0\0"), "broken"},

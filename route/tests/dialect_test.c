@@ -18,7 +18,7 @@ static void rows(void **state)
 	assert_ptr_equal(dialect_of(PROVIDER_OPENAI_COMPATIBLE), &dialect_openai);
 	assert_ptr_equal(dialect_of(PROVIDER_ANTHROPIC), &dialect_anthropic);
 	assert_ptr_equal(dialect_of(PROVIDER_GEMINI), &dialect_gemini);
-	assert_null(dialect_of(PROVIDER_BEDROCK));
+	assert_ptr_equal(dialect_of(PROVIDER_BEDROCK), &dialect_bedrock);
 	assert_ptr_equal(dialect_of_api(API_MESSAGES), &dialect_anthropic);
 	assert_ptr_equal(dialect_of_api(API_CHAT_COMPLETIONS), &dialect_openai);
 	assert_ptr_equal(dialect_of_api(API_EMBEDDINGS), &dialect_openai);

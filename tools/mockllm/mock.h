@@ -9,7 +9,7 @@
  *   plan.c        the model's name -> what to do
  *   answer.c      whole answers;  vectors.c  embeddings;  stream.c  events
  *   anthropic.c   a provider's own format, where it is not OpenAI's: what it refuses;  anthropic_answer.c  what it says
- *   gemini.c, responses.c, kinds.c, cohere.c   likewise
+ *   gemini.c, responses.c, kinds.c, cohere.c, bedrock.c   likewise
  *   media.c       OpenAI's images and sound
  *   record.c      what tests ask for: counters, the last bodies
  */
@@ -32,7 +32,7 @@ enum {
 enum mock_path {
 	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_COUNT, MOCK_RESPONSES, MOCK_GEMINI,
 	MOCK_GEMINI_EMBED,
-	MOCK_MISTRAL, MOCK_GROQ, MOCK_TOGETHER, MOCK_AZURE, MOCK_COHERE, MOCK_COHERE_EMBED, MOCK_MISTRAL_EMBED,
+	MOCK_BEDROCK, MOCK_MISTRAL, MOCK_GROQ, MOCK_TOGETHER, MOCK_AZURE, MOCK_COHERE, MOCK_COHERE_EMBED, MOCK_MISTRAL_EMBED,
 	MOCK_TOGETHER_EMBED, MOCK_IMAGES, MOCK_SPEECH, MOCK_TRANSCRIPTIONS, MOCK_MODELS, MOCK_STATS,
 	MOCK_LAST, MOCK_UNKNOWN, MOCK_PATHS,
 };

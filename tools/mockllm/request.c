@@ -3,6 +3,7 @@
  * 400 for a body that it would refuse. Everything read here is copied or counted, because the JSON view is the
  * shard's.
  */
+#include "tools/mockllm/bedrock.h"
 #include "tools/mockllm/kinds.h"
 #include "tools/mockllm/media.h"
 
@@ -39,6 +40,8 @@ static enum mock_path find_path(struct slice path)
 			return paths[i].id;
 	if (slice_starts_with(path, SLICE("/v1beta/models/")))
 		return slice_ends_with(path, SLICE(":batchEmbedContents")) ? MOCK_GEMINI_EMBED : MOCK_GEMINI;
+	if (slice_starts_with(path, SLICE("/model/")))
+		return MOCK_BEDROCK;
 	return slice_starts_with(path, SLICE("/v1/models/")) ? MOCK_MODELS : mock_kind_path(path);
 }
 
@@ -50,6 +53,7 @@ const struct mock_format *mock_format_of(enum mock_path path)
 		[MOCK_RESPONSES] = &mock_responses,
 		[MOCK_GEMINI] = &mock_gemini,
 		[MOCK_GEMINI_EMBED] = &mock_gemini_embed,
+		[MOCK_BEDROCK] = &mock_bedrock,
 		[MOCK_MISTRAL] = &mock_mistral,
 		[MOCK_GROQ] = &mock_groq,
 		[MOCK_TOGETHER] = &mock_together,
