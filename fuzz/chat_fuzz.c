@@ -396,6 +396,8 @@ static const struct pair {
 	{&chat_anthropic, &chat_cohere},
 	{&chat_openai, &chat_mistral},
 	{&chat_anthropic, &chat_mistral},
+	{&chat_openai, &chat_bedrock},
+	{&chat_anthropic, &chat_bedrock},
 };
 
 /* The first byte 'a' to 'e' is the first pair, 'f' to 'k' the second, and so on. */

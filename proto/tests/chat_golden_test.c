@@ -28,6 +28,7 @@ static const struct {
 	{&chat_anthropic, CLIENT | PROVIDER},
 	{&chat_responses, CLIENT},
 	{&chat_gemini, PROVIDER},
+	{&chat_bedrock, PROVIDER},
 };
 
 typedef void check_case(struct fixture *f, const char *name, const struct chat_dialect *from,
