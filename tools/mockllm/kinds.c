@@ -268,7 +268,7 @@ static bool read_azure_model(struct mock_connection *c)
 	if (!slice_starts_with(c->head.path, AZURE_DEPLOYMENTS))
 		return mock_take_model(c, string_at(p, 0, "model"));
 	end = rest.size ? memchr(rest.data, '/', rest.size) : NULL;
-	if (!memmem(c->head.query.data, c->head.query.size, "api-version=20", 14)) {
+	if (!c->head.query.size || !memmem(c->head.query.data, c->head.query.size, "api-version=20", 14)) {
 		write_error(c, 404, slice_of(NULL, 0), SLICE("Resource not found"), "404", "");
 		return false;
 	}
