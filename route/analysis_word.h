@@ -10,12 +10,6 @@ struct word {
 	uint64_t begin, end; /* its bytes 0..7 and 8..15 */
 };
 
-/* ASCII letters get small; no other byte of a word becomes another word's. */
-static inline uint8_t word_lower(uint8_t byte)
-{
-	return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
-}
-
 static inline bool word_same(struct word a, struct word b)
 {
 	return a.begin == b.begin && a.end == b.end;
@@ -30,8 +24,8 @@ static inline uint64_t word_hash(struct word word)
 enum { TERM_SLOT_BITS = 11, TERM_SLOTS = 1 << TERM_SLOT_BITS, TERM_FILTER_WORDS = 128 };
 
 struct analysis_terms {
-	/* A bit for each term's hash: most words are none and are told so without the slots, which fill half of the
-	 * first cache. */
+	/* A bit for each term's hash: most words are none and are told so without the slots, 48 KB that the first cache
+	 * seldom holds. */
 	uint64_t filter[TERM_FILTER_WORDS];
 	struct {
 		struct word word;

@@ -15,7 +15,7 @@
 enum {
 	REASON_BYTES = 320,
 	OUTPUT_TOKENS_USUAL = 500, /* of an answer whose length is not bounded, for what it will cost */
-	MODELS_MAX = 4096
+	MODELS_MAX = 4096 /* the first so many that are declared are looked at: a plan has a bound */
 };
 
 /* ---- what the request is like --------------------------------------------------------------------------------- */
@@ -36,7 +36,7 @@ static const struct chat_message *last_said(const struct chat *chat)
 	return last_of_user ? last_of_user : last;
 }
 
-/* One text as it stands; of several a copy of what the analysis looks at: all of it, or the ends of the whole. */
+/* One text as it stands; several joined by line ends in the arena, or the last of them where memory is out. */
 static struct slice text_of(struct exchange *e, const struct chat_message *message)
 {
 	struct text joined = text_over(NULL, 0);

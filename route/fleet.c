@@ -1,4 +1,5 @@
-/* The registry of deployments, and a configuration's view of it: see fleet.h. All in the control thread. */
+/* The registry of deployments, and a configuration's view of it: see fleet.h. Views are made under a lock: by the
+ * control thread, and by the tenancy's. */
 #include "route/fleet.h"
 
 #include <errno.h>

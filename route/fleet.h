@@ -4,8 +4,8 @@
  * all (a breaker that opened, a credential that has to cool) is told to the other shards by letters. A deployment is
  * kept until the gateway ends, over reloads: counts stay, and whoever reads them finds them.
  *
- * The fleet is the control thread's; a view of it belongs to a configuration and is read-only; a shard's states are
- * that shard's, but for what is shown.
+ * Views are made by the control thread and by the tenancy's, under the fleet's lock; a view belongs to a configuration
+ * and is read-only; a shard's states are that shard's, but for what is shown.
  */
 #ifndef ROUTE_FLEET_H
 #define ROUTE_FLEET_H
