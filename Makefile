@@ -136,8 +136,8 @@ endif
 
 # ---- what the folders contain -----------------------------------------------------------------------------------------
 
-floors := core tls store proto route
-rooms := $(floors) tools tools/mockllm tools/train bench fuzz fuzz/sim
+# Whatever folder has a Build.mk, down to the second level.
+rooms := $(patsubst %/Build.mk,%,$(wildcard */Build.mk */*/Build.mk))
 
 programs := tollgate mockllm loadgen lookup micro train
 objs :=

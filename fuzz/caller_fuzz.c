@@ -8,9 +8,9 @@
  */
 #include "core/resolve.h"
 #include "fuzz/input.h"
-#include "route/client_address.h"
-#include "route/keys.h"
-#include "route/settings_text.h"
+#include "route/tenancy/client_address.h"
+#include "route/tenancy/keys.h"
+#include "route/settings/settings_text.h"
 
 #include <arpa/inet.h>
 

@@ -7,8 +7,8 @@
  * An input: a byte that chooses, a byte of choices, a seed of cuts, then the document.
  */
 #include "fuzz/document.h"
-#include "proto/responses.h"
-#include "proto/sse.h"
+#include "proto/responses/responses.h"
+#include "proto/http/sse.h"
 
 enum { ARENA_BYTES = 1 << 23, OUT_BYTES = 1 << 18 };
 

@@ -6,7 +6,7 @@
  * An input: a byte of choices, a byte that seeds the pieces, then the bytes.
  */
 #include "fuzz/input.h"
-#include "proto/http_chunked.h"
+#include "proto/http/http_chunked.h"
 
 enum { BYTES_MAX = 8192, EXTENSION_MAX = 256, SIZE_DIGITS_MAX = 16 };
 

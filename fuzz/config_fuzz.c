@@ -8,7 +8,7 @@
  */
 #include "core/config_tree.h"
 #include "fuzz/input.h"
-#include "route/settings.h"
+#include "route/settings/settings.h"
 
 enum { TEXT_MAX_BYTES = 8192, TOLD_BYTES = 1 << 15, MEMORY_MAX = 256 << 20 };
 

@@ -7,7 +7,7 @@
 
 #include "core/buffer.h"
 #include "fuzz/input.h"
-#include "proto/json.h"
+#include "proto/json/json.h"
 
 enum { DOCUMENT_MAX_BYTES = 1 << 14 };
 

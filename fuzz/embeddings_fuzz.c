@@ -5,7 +5,7 @@
  * An input: a byte that chooses, a byte with the count of inputs, then the document.
  */
 #include "fuzz/document.h"
-#include "proto/embeddings.h"
+#include "proto/chat/embeddings.h"
 
 enum { OUT_BYTES = 1 << 18, ARENA_BYTES = 1 << 20, CHOICE_ANSWER = 1, CHOICE_BASE64 = 2, CHOICE_BITS = 2 };
 

@@ -6,7 +6,7 @@
  * An input: a byte of choices (1: small messages alone, 2: frame), a byte that seeds the pieces, then the stream.
  */
 #include "fuzz/input.h"
-#include "proto/event_stream.h"
+#include "proto/bedrock/event_stream.h"
 
 enum { STREAM_MAX_BYTES = 4096, MESSAGE_MAX = 65536, SMALL_MESSAGE_MAX = 48 };
 

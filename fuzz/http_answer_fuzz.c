@@ -5,7 +5,7 @@
  * An input: the response.
  */
 #include "fuzz/input.h"
-#include "proto/http_parser.h"
+#include "proto/http/http_parser.h"
 #include "tools/http_get.h"
 
 #include <errno.h>

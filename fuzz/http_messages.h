@@ -9,7 +9,7 @@
 #define FUZZ_HTTP_MESSAGES_H
 
 #include "fuzz/input.h"
-#include "proto/http_parser.h"
+#include "proto/http/http_parser.h"
 
 enum {
 	CONNECTION_MAX_BYTES = 8192,

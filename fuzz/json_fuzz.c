@@ -8,8 +8,8 @@
  */
 #include "fuzz/document.h"
 #include "fuzz/json_reference.h"
-#include "proto/estimate.h"
-#include "proto/json_error.h"
+#include "proto/chat/estimate.h"
+#include "proto/json/json_error.h"
 
 enum deed { KEPT, REMOVED, REPLACED, INSERTED_INTO };
 

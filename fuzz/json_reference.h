@@ -2,7 +2,7 @@
 #ifndef FUZZ_JSON_REFERENCE_H
 #define FUZZ_JSON_REFERENCE_H
 
-#include "proto/json.h"
+#include "proto/json/json.h"
 
 /*
  * Ends the program where simdjson and the view, which is of this document or (`good` false) refused it, do not agree: on

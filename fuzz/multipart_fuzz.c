@@ -5,7 +5,7 @@
  * An input: a byte that draws where it is cut, a line that is the Content-Type, then the form.
  */
 #include "fuzz/input.h"
-#include "proto/multipart.h"
+#include "proto/http/multipart.h"
 
 enum { FORM_BYTES_MAX = 8192, TYPE_BYTES = 128 };
 

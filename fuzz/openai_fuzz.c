@@ -6,7 +6,7 @@
  * An input: a byte that chooses what the document is, a byte of choices, then the document.
  */
 #include "fuzz/document.h"
-#include "proto/openai_media.h"
+#include "proto/openai/openai_media.h"
 
 #define MODEL "given/model"
 #define MODEL_JSON "\"" MODEL "\""

@@ -3,7 +3,7 @@
  * the same way.
  */
 #include "core/buffer.h"
-#include "proto/tests/openai_scan_check.h"
+#include "proto/openai/tests/openai_scan_check.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

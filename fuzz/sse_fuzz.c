@@ -6,7 +6,7 @@
  * An input: a byte of choices, a byte that seeds the pieces, then the stream.
  */
 #include "fuzz/input.h"
-#include "proto/sse.h"
+#include "proto/http/sse.h"
 
 enum { STREAM_MAX_BYTES = 4096, SMALL_CAPACITY = 24 };
 

@@ -5,7 +5,7 @@
  * An input: a byte that chooses the kind, then the JSON.
  */
 #include "fuzz/document.h"
-#include "route/tenant.h"
+#include "route/tenancy/tenant.h"
 
 enum { ROW_BYTES_MAX = 1 << 20, DOCUMENT_MEMORY_BYTES = 16 << 20 };
 

@@ -3,8 +3,8 @@
  */
 #include "core/clock.h"
 #include "core/kconfig.h"
-#include "route/gateway_tls.h"
-#include "route/settings.h"
+#include "route/gateway/gateway_tls.h"
+#include "route/settings/settings.h"
 #include "store/ledger.h"
 #include "tools/cli.h"
 

@@ -2,7 +2,7 @@
 #ifndef TOOLS_CLIENT_H
 #define TOOLS_CLIENT_H
 
-#include "proto/json.h"
+#include "proto/json/json.h"
 #include "tools/http_get.h"
 
 #include <getopt.h>

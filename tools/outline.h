@@ -2,7 +2,7 @@
 #ifndef TOOLS_OUTLINE_H
 #define TOOLS_OUTLINE_H
 
-#include "proto/json.h"
+#include "proto/json/json.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
 #ifndef TOOLS_RECEIPT_ROW_H
 #define TOOLS_RECEIPT_ROW_H
 
-#include "proto/json.h"
+#include "proto/json/json.h"
 
 #include <stdio.h>
 

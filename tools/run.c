@@ -25,8 +25,8 @@
 #include "core/clock.h"
 #include "core/heap.h"
 #include "core/kconfig.h"
-#include "route/gateway_tls.h"
-#include "route/node.h"
+#include "route/gateway/gateway_tls.h"
+#include "route/gateway/node.h"
 #include "tools/cli.h"
 #include "tools/run_addresses.h"
 

@@ -6,7 +6,7 @@
 #include "bench/loadgen/response.h"
 #include "core/kconfig.h"
 #include "core/list.h"
-#include "proto/sse.h"
+#include "proto/http/sse.h"
 #include "tools/http_tls.h"
 
 #include <errno.h>

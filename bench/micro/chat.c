@@ -4,7 +4,7 @@
  */
 #include "bench/micro/micro.h"
 
-#include "proto/chat.h"
+#include "proto/chat/chat.h"
 
 enum { REQUEST_KB = 20, DOCUMENT_MAX_BYTES = 1 << 20, OUT_BYTES = 1 << 16, POOL_KEPT = 8, ARENA_BYTES = 1 << 22 };
 

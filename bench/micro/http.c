@@ -1,7 +1,7 @@
 /* Heads as they come: the official SDK's request, a provider's answer; with the body's framing up to its end. */
 #include "bench/micro/micro.h"
 
-#include "proto/http_parser.h"
+#include "proto/http/http_parser.h"
 
 #define REQUEST                                                                                                        \
 	"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway.example.com\r\nAccept: application/json\r\n"              \

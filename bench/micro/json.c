@@ -2,8 +2,8 @@
  */
 #include "bench/micro/micro.h"
 
-#include "proto/openai.h"
-#include "proto/openai_scan.h"
+#include "proto/openai/openai.h"
+#include "proto/openai/openai_scan.h"
 
 enum { SMALL_BYTES = 1500, LARGE_BYTES = 200 * 1000, DOCUMENT_MAX_BYTES = 1 << 20 };
 

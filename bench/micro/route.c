@@ -1,7 +1,7 @@
 /* Who calls and where to: the look-up of a key, and the plan of an exchange among a hundred models. */
 #include "bench/micro/micro.h"
 
-#include "route/exchange.h"
+#include "route/exchange/exchange.h"
 
 #include <stdio.h>
 #include <wolfssl/options.h>

@@ -1,7 +1,7 @@
 /* The score of `auto`: a request of 4 KB analysed and scored, and a short one. */
 #include "bench/micro/micro.h"
 
-#include "route/score.h"
+#include "route/auto/score.h"
 
 enum { LONG_BYTES = 4096 };
 

@@ -3,7 +3,7 @@
 #include "bench/micro/micro.h"
 
 #include "core/text.h"
-#include "proto/sse.h"
+#include "proto/http/sse.h"
 
 enum { EVENTS = 64, READ_BYTES = 4096, EVENT_BYTES_MAX = 1024 };
 

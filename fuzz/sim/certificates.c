@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
-#include "core/sim.h"
+#include "core/sim/sim.h"
 #include "fuzz/sim/bytes.h"
 #include "tls/tests/authority.h"
 

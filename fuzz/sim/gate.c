@@ -7,7 +7,7 @@
 
 #include "fuzz/sim/bytes.h"
 #include "fuzz/sim/invariants.h"
-#include "route/gateway_shard.h"
+#include "route/gateway/gateway_shard.h"
 
 enum { RING_ENTRIES = 256, ARENAS_KEPT = 32 };
 #define LOOK_NS (5 * NS_PER_MS)

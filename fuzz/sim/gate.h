@@ -6,7 +6,7 @@
 #define FUZZ_SIM_GATE_H
 
 #include "fuzz/sim/scenario.h"
-#include "route/node.h"
+#include "route/gateway/node.h"
 #include "store/disk_sim.h"
 
 enum { GATE_PORT = 8080, LIVES_MAX = 64 };

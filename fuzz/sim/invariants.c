@@ -7,7 +7,7 @@
 #include "fuzz/sim/client.h"
 #include "fuzz/sim/provider.h"
 #include "fuzz/sim/request.h"
-#include "route/gateway_shard.h"
+#include "route/gateway/gateway_shard.h"
 
 enum when { AFTER_EVENT, AT_REST, CLOSED, AT_END };
 

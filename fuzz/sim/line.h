@@ -7,7 +7,7 @@
 #ifndef FUZZ_SIM_LINE_H
 #define FUZZ_SIM_LINE_H
 
-#include "core/sim.h"
+#include "core/sim/sim.h"
 #include "fuzz/sim/bytes.h"
 
 struct seal;

@@ -6,7 +6,7 @@
 #define FUZZ_SIM_SCENARIO_H
 
 #include "core/clock.h"
-#include "core/sim.h"
+#include "core/sim/sim.h"
 #include "fuzz/sim/book.h"
 #include "store/store.h"
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "core/sim.h"
+#include "core/sim/sim.h"
 #include "fuzz/sim/certificates.h"
 #include "tls/server.h"
 #include "tls/session.h"

@@ -4,7 +4,7 @@
  */
 #include "tools/mockllm/mock.h"
 
-#include "proto/http.h"
+#include "proto/http/http.h"
 
 #include <assert.h>
 

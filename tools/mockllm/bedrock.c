@@ -1,14 +1,14 @@
 /*
  * AWS Bedrock's Converse and ConverseStream, requests: what the real API refuses is refused here with its error, first
  * of all a signature that is not right. Written from the description of that API, not from the gateway's translation,
- * so that one cannot agree with the other's mistakes; how AWS signs is proto/sigv4.h's, which AWS's own vectors test.
+ * so that one cannot agree with the other's mistakes; how AWS signs is proto/bedrock/sigv4.h's, which AWS's own vectors test.
  *
  * POST /model/NAME/converse, /model/NAME/converse-stream, the name being one segment.
  */
 #include "tools/mockllm/bedrock.h"
 
 #include "core/clock.h"
-#include "proto/sigv4.h"
+#include "proto/bedrock/sigv4.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>

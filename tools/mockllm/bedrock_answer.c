@@ -6,7 +6,7 @@
  * a second one, "empty-input" for a call without arguments, "cached" for tokens of a cache, "json" for a JSON text,
  * "safety" for an answer that a guardrail stops, "error-first" for an exception as the first message.
  */
-#include "proto/event_stream.h"
+#include "proto/bedrock/event_stream.h"
 #include "tools/mockllm/bedrock.h"
 
 #include <assert.h>

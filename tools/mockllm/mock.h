@@ -18,8 +18,8 @@
 
 #include "core/shard.h"
 #include "core/text.h"
-#include "proto/http_parser.h"
-#include "proto/json.h"
+#include "proto/http/http_parser.h"
+#include "proto/json/json.h"
 #include "tls/secure.h"
 
 enum {

@@ -115,8 +115,8 @@ int header_write(
 		return -1;
 	}
 	fprintf(file,
-		"/* The weights of route/score.c. Written by `make train`; not to be edited. */\n"
-		"#ifndef ROUTE_SCORE_WEIGHTS_H\n#define ROUTE_SCORE_WEIGHTS_H\n\n#include \"route/analysis.h\"\n\n"
+		"/* The weights of route/auto/score.c. Written by `make train`; not to be edited. */\n"
+		"#ifndef ROUTE_SCORE_WEIGHTS_H\n#define ROUTE_SCORE_WEIGHTS_H\n\n#include \"route/auto/analysis.h\"\n\n"
 		"enum {\n"
 		"\tSCORE_STANDARD_FROM = %ld, /* permille */\n"
 		"\tSCORE_COMPLEX_FROM = %ld,\n"

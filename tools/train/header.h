@@ -1,4 +1,4 @@
-/* Writes the model as route/score_weights.h: integers alone. */
+/* Writes the model as route/auto/score_weights.h: integers alone. */
 #ifndef TOOLS_TRAIN_HEADER_H
 #define TOOLS_TRAIN_HEADER_H
 

@@ -2,7 +2,7 @@
 #include "tools/train/samples.h"
 
 #include "core/buffer.h"
-#include "proto/json.h"
+#include "proto/json/json.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #ifndef TOOLS_TRAIN_SAMPLES_H
 #define TOOLS_TRAIN_SAMPLES_H
 
-#include "route/score.h"
+#include "route/auto/score.h"
 
 enum { SAMPLE_FOLDS = 5 };
 

@@ -1,0 +1,9 @@
+obj-y += http.o http_call.o http_chunked.o http_client.o http_connection.o http_head.o http_llhttp.o http_parser.o
+obj-y += http_server.o http_server_answer.o http_server_connection.o http_server_output.o http_server_peers.o
+obj-y += http_server_request.o multipart.o sse.o
+test-y += sse_test multipart_test http_client_test http_call_test http_parser_test http_client_ring_test
+test-y += http_server_test http_server_end_test http_server_socket_test
+http_client_test-y := tests/client_bench.o tests/fake_stream.o
+http_call_test-y := tests/client_bench.o tests/fake_stream.o
+http_server_test-y := tests/server_world.o
+http_server_end_test-y := tests/server_world.o

@@ -1,0 +1,353 @@
+/*
+ * One request's life on its shard, from its head to its receipt. The parts of the machine are exchange_*.c, each one
+ * subject; this header is theirs and the service's, nobody else's.
+ *
+ *   READING (-> LIMITING) -> CALLING <-> ANSWERING -> SETTLING -> ENDED      unary
+ *   READING (-> LIMITING) -> CALLING <-> STREAMING -> SETTLING -> ENDED      stream
+ *   READING -> ASKING (a page that waits for the store) -> ENDED
+ *
+ * An exchange is freed when nothing holds it any more: the HTTP request, the upstream call, the store's ticket, a store
+ * query, a letter about its limits, one about its budget.
+ */
+#ifndef ROUTE_EXCHANGE_H
+#define ROUTE_EXCHANGE_H
+
+#include "proto/bedrock/event_stream.h"
+#include "proto/openai/openai_media.h"
+#include "proto/http/sse.h"
+#include "route/gateway/api_error.h"
+#include "route/dialects/dialect.h"
+#include "route/gateway/gateway_shard.h"
+#include "route/fleet/plan.h"
+#include "route/money/price.h"
+#include "route/auto/score.h"
+
+#include <stddef.h>
+
+enum exchange_state {
+	EXCHANGE_READING,
+	EXCHANGE_LIMITING, /* its limits' shard was asked */
+	EXCHANGE_CALLING,
+	EXCHANGE_ANSWERING,
+	EXCHANGE_STREAMING,
+	EXCHANGE_SETTLING,
+	EXCHANGE_ASKING,
+	EXCHANGE_ENDED
+};
+
+enum exchange_hold { HOLD_REQUEST = 1, HOLD_CALL = 2, HOLD_TICKET = 4, HOLD_QUERY = 8, HOLD_LIMIT = 16, HOLD_BUDGET = 32,
+	HOLD_IDEMPOTENCY = 64 };
+
+enum attempt_failure {
+	ATTEMPT_RESOLVE,
+	ATTEMPT_CONNECT,
+	ATTEMPT_CONNECT_TIMEOUT,
+	ATTEMPT_TLS,
+	ATTEMPT_SEND,
+	ATTEMPT_HEAD_TIMEOUT,
+	ATTEMPT_PROTOCOL,
+	ATTEMPT_IDLE_TIMEOUT,
+	ATTEMPT_TRUNCATED,
+	ATTEMPT_TOTAL_TIMEOUT, /* as enum http_failure */
+	ATTEMPT_FIRST_TOKEN_TIMEOUT,
+	ATTEMPT_REFUSED_REQUEST,
+	ATTEMPT_CREDENTIAL,
+	ATTEMPT_RATE_LIMITED,
+	ATTEMPT_OVERLOADED,
+	ATTEMPT_STATUS_TIMEOUT,
+	ATTEMPT_STATUS,
+	ATTEMPT_BAD_ANSWER,
+	ATTEMPT_BROKEN_STREAM,
+	ATTEMPT_STREAM_ERROR,
+	ATTEMPT_NO_MEMORY,
+	ATTEMPT_NO_SOCKET, /* descriptors or ports are out: the gateway's own lack, and no fault of the provider's */
+	ATTEMPT_FAILURES
+};
+
+enum {
+	EXCHANGE_ERROR_BYTES = 4096,
+	EXCHANGE_ARENA_BYTES_MAX = 160 * 1024 * 1024
+};
+
+/* Why the last attempt failed, kept until another takes its place or the client is told. Texts in the arena. */
+struct exchange_failure {
+	enum attempt_failure kind;
+	unsigned status; /* the provider's; 0: it did not answer */
+	struct slice message, code, param;
+	struct slice upstream; /* its own error as JSON */
+	uint32_t retry_after_s;
+};
+
+/* Where a request goes, as far as that is the gateway's choice. */
+struct route_choice {
+	struct slice model;  /* as asked for, or as a rule says */
+	bool automatic;      /* it is `auto` */
+	unsigned rule;       /* the number of the one that applied; 0: none did */
+	bool scored;
+	struct score score;
+	enum route_priority priority;
+	uint64_t latency_ns; /* at most */
+	uint32_t quality_milli;
+	bool quality_asked;
+	struct slice reason; /* of `auto` */
+};
+
+/* What is reserved for a request whose key has a budget; all 0 for others. */
+struct exchange_budget {
+	uint64_t prompt_tokens, output_tokens; /* at most; output of all answers together */
+	uint64_t output_cap;                   /* to be sent as the limit of an answer; 0: the request has its own */
+	uint64_t extend_at_bytes;              /* of a stream's output: more is asked for then; 0: never */
+	uint32_t answers;
+	struct usage pieces;                   /* what is priced by the piece, at most */
+	uint64_t heard_tokens;                 /* of sound, in the prompt */
+	uint64_t asked_tokens; /* more, which the owner shard was asked for */
+	bool extending;        /* it was */
+	bool waiting;          /* and until the answer is there, nothing more is read of the stream */
+};
+
+struct exchange {
+	struct gateway_shard *gateway_shard;
+	struct shard_config *config;
+	struct http_request *request;
+	struct exchange *next_free;
+	enum exchange_state state;
+	unsigned holds; /* enum exchange_hold */
+	struct arena arena;
+	const struct key_settings *key;
+	const struct workspace_settings *workspace;
+	const struct service_route *route; /* NULL: no such path */
+	const struct dialect *dialect;     /* the client's */
+	const struct sockaddr_storage *client; /* the peer, or whom a trusted proxy names */
+	struct slice client_certificate;       /* who it proved to be (tls/identity.h); NULL data: none was asked for */
+	uint64_t received_ns, received_wall_ns;
+	struct slice route_argument; /* what follows a prefix route's path */
+	struct ulid id;
+	char id_text[4 + ULID_TEXT_BYTES]; /* req_... */
+	unsigned status;                   /* told to the client */
+	bool admin;
+	const struct admin_token_settings *admin_token; /* with admin; NULL: the master key */
+	bool is_api;   /* a POST of section 3: leaves a receipt */
+	bool answered; /* the client's answer is complete, or nobody waits for it */
+	bool gone;
+	bool receipt_done;
+	/* The request. */
+	enum receipt_api api;
+	struct openai_request asked;
+	struct slice model_name; /* as asked for */
+	bool stream;
+	bool view_lost;    /* since it was read, the shard's JSON view has gone to other documents */
+	bool limit_guessed, limit_letter_out;
+	struct exchange_budget budget;
+	struct chat *chat; /* of the body, once it was looked at; its texts are good while the view holds the body */
+	bool chat_read;
+	struct embeddings embeddings; /* asked for, where its provider speaks of them in its own way */
+	int chat_error;
+	struct exchange_form *form; /* NULL: the body is a document */
+	struct openai_media media; /* asked for, then made */
+	struct conversation *conversation; /* of the Responses API; NULL: of another one */
+	struct idempotency *idempotency;   /* NULL: it has no such key */
+	struct openai_problem problem; /* why a candidate cannot serve it */
+	/* The plan. */
+	struct route_choice route_choice;
+	unsigned candidate_next; /* of plan.candidates */
+	unsigned attempt_count; /* all; the receipt names the first few alone */
+	const struct exchange_candidate *candidate; /* being tried, then the winner */
+	struct slice model_json;                    /* its catalog id, quoted, and its length-checked copy */
+	bool translates;                            /* its provider speaks another dialect than the client */
+	struct slice dropped;                       /* names of fields that it did not get */
+	struct exchange_failure failure;
+	/* The call. */
+	uint64_t call_started_ns, overhead_ns, body_begun_ns;
+	struct fleet_call fleet_call; /* of the attempt under way */
+	/* The answer to the client while it waits for its receipt. */
+	struct slice answer_headers;
+	/* The provider's answer, collected. */
+	struct buffer *answer_buffer; /* the whole of it lies in one receive buffer, so far */
+	struct slice answer;
+	size_t answer_capacity; /* 0: `answer` is not the arena's */
+	unsigned answer_iov_count;
+	/* The stream. */
+	struct sse_parser sse;
+	struct event_stream messages; /* instead, of a provider whose streams are such */
+	bool streaming; /* its timers may be armed */
+	struct timer first_token_timer, keepalive_timer;
+	struct text held; /* opening events that wait for the first content */
+	bool head_sent, content_sent, done_seen, paused;
+	bool usage_told; /* the client has what the provider says of usage */
+	uint64_t first_content_ns, last_write_ns, output_bytes;
+	struct slice end_event; /* what ends the stream, while it waits for its receipt */
+	/* What it came to. */
+	struct usage usage;
+	bool usage_known;
+	uint64_t prompt_estimate; /* 0: not made */
+	struct cost cost;
+	char finish_reason[32];
+	unsigned finish_reason_size;
+	struct store_ticket ticket;
+	void (*settled)(struct exchange *exchange, int result); /* what waited for the ticket */
+	struct store_query query;
+	/*
+	 * Last, since it ends what exchange_open() clears: the receipt's own lists, which have counts, and what follows are large
+	 * and written before they are read.
+	 */
+	struct receipt receipt;
+	struct http_call call;
+	struct chat_reader reader; /* of a stream */
+	struct chat_writer writer;
+	struct limit_request limit; /* exchange_open() begins it */
+	struct limit_extension extension;
+	struct plan plan;
+	struct iovec body_iov[2 * JSON_EDITS_MAX + 1];
+	struct iovec answer_iov[2 * JSON_EDITS_MAX + 1];
+	struct http_head answer_head;
+};
+
+/* Bytes at the beginning of an exchange that are cleared for each request. */
+#define EXCHANGE_CLEARED_BYTES (offsetof(struct exchange, receipt) + offsetof(struct receipt, candidates))
+
+/* exchange.c: the life. */
+struct exchange *exchange_open(struct gateway_shard *gateway_shard, struct http_request *request); /* NULL: no memory */
+void exchange_unhold(struct exchange *exchange, enum exchange_hold hold);                          /* may free */
+void exchange_gone(struct exchange *exchange);
+void exchange_done(struct exchange *exchange);
+void exchange_drained(struct exchange *exchange);
+static inline uint64_t exchange_now_ns(const struct exchange *e)
+{
+	return shard_now_ns(e->gateway_shard->shard);
+}
+
+/* exchange_authenticate.c: who calls. */
+bool exchange_authenticate(struct exchange *exchange, uint32_t scope); /* false: refused */
+bool exchange_authenticate_admin(struct exchange *exchange);
+const struct workspace_settings *exchange_workspace_of(
+	const struct exchange *exchange, const struct key_settings *key); /* NULL: it is gone */
+
+/* exchange_request.c: reading, refusing. */
+void exchange_run(struct exchange *exchange); /* the body is there */
+bool exchange_read_request(struct exchange *exchange); /* the body's alone, of exchange->api; false: refused */
+
+/* exchange_refuse.c: errors to the client. */
+void exchange_refuse(struct exchange *exchange, const struct api_error *error, struct slice more_headers);
+void exchange_refuse_invalid(struct exchange *exchange, struct slice code, struct slice message, struct slice param); /* 400 */
+void exchange_refused_by_server(struct exchange *exchange, unsigned status); /* its body did not come as it should */
+void exchange_refuse_overloaded(struct exchange *exchange, struct slice code, struct slice message);
+void exchange_give_up(struct exchange *exchange); /* tells what exchange->failure says: an error, or an error event */
+void exchange_answer_error(struct exchange *exchange, const struct api_error *error, struct slice more_headers);
+struct api_error exchange_failure_error(const struct exchange *exchange);
+
+void exchange_go(struct exchange *exchange);  /* nothing refuses it: the first attempt */
+
+/* exchange_limit.c: past its limits, then exchange_go(); or refused. */
+void exchange_limit(struct exchange *exchange);
+void exchange_limit_settle(struct exchange *exchange); /* once it is known what it came to; later calls do nothing */
+uint64_t exchange_prompt_tokens(const struct exchange *exchange); /* about; the view holds the request */
+void exchange_limit_print(struct exchange *exchange, struct text *headers);
+
+/* exchange_budget.c: the most that the call costs, once it is known whose subject exchange->limit has. False: refused. */
+bool exchange_budget_reserve(struct exchange *exchange, int64_t *nusd);
+void exchange_budget_refuse(struct exchange *exchange); /* the answer says which budget has no room */
+void exchange_budget_extend(struct exchange *exchange); /* of a stream that has used up most of what is reserved */
+
+/* count_tokens.c: the answer where no provider counts for this model. */
+void exchange_estimate_count(struct exchange *exchange);
+
+/* exchange_auto.c: score, rules, hints; then for `auto` the candidates of all models that fit. */
+bool exchange_route(struct exchange *exchange); /* false: refused */
+bool exchange_plan_auto(struct exchange *exchange, const struct plan_request *request); /* false: no memory */
+int64_t exchange_cost_about(const struct exchange *exchange, const struct model_settings *model); /* nano-USD */
+struct slice exchange_strategy(const struct exchange *exchange);
+struct slice exchange_bucket(const struct exchange *exchange); /* "direct": it is not told */
+void exchange_tell_route(struct exchange *exchange);           /* to the receipt, once there is a candidate */
+
+/* exchange_plan.c: the candidates of a model. False: refused. */
+bool exchange_plan(struct exchange *exchange);
+bool exchange_candidates(struct exchange *exchange); /* the same, also where none is left; false: refused for more */
+json_ref exchange_hint(const struct exchange *exchange, struct slice name); /* JSON_NONE: not given, or null */
+
+/* exchange_fleet.c: what attempts mean for the deployments, and these for attempts. */
+uint64_t exchange_tokens_about(const struct exchange *exchange);  /* that the call takes */
+uint32_t exchange_retry_after_s(const struct exchange *exchange); /* until a candidate may be back */
+bool exchange_may_call(struct exchange *exchange);                /* false: the retry budget is used up */
+bool exchange_call_take(struct exchange *exchange, const struct exchange_candidate *candidate); /* false: not it, now */
+void exchange_read_room(struct exchange *exchange);   /* what the answer's head says of the provider's limits */
+void exchange_call_failed(struct exchange *exchange); /* as exchange->failure says */
+void exchange_call_done(struct exchange *exchange);   /* by exchange->status; nothing when no call is under way */
+
+bool exchange_is_unsampled(const struct exchange *exchange); /* the deployment that is called, as was learnt */
+bool exchange_learn_unsampled(struct exchange *exchange);    /* false: known already */
+
+/* exchange_upstream.c: attempts. */
+struct chat_target exchange_target(const struct exchange *exchange, const struct exchange_candidate *candidate);
+void exchange_attempt(struct exchange *exchange); /* the next candidate, or fail */
+void exchange_attempt_failed(struct exchange *exchange);
+void exchange_set_failure(struct exchange *exchange, enum attempt_failure kind, unsigned status, struct slice message);
+void exchange_cancel_call(struct exchange *exchange);
+const char *attempt_failure_name(enum attempt_failure kind);
+
+/* exchange_unary.c: collected bodies: answers and a provider's errors. */
+void exchange_collect(struct exchange *exchange, struct slice data, struct buffer *buffer);
+void exchange_collected(struct exchange *exchange);
+void exchange_forget_answer(struct exchange *exchange);
+
+/* exchange_media.c: images and sound, which are priced by the piece. */
+bool exchange_is_media(const struct exchange *exchange);
+bool exchange_read_media(struct exchange *exchange, struct openai_problem *problem); /* the view holds the request */
+void exchange_reserve_media(struct exchange *exchange); /* its part of exchange->budget */
+void exchange_take_media(struct exchange *exchange, struct openai_answer *answer); /* the view holds the answer */
+void exchange_settle_media(struct exchange *exchange);
+
+/* exchange_form.c: requests that come as forms. */
+bool exchange_read_form(struct exchange *exchange); /* false: refused */
+struct slice exchange_document(const struct exchange *exchange); /* the request as JSON, a form's fields if it is one */
+struct slice exchange_recording(const struct exchange *exchange); /* of a form */
+int exchange_write_form(struct exchange *exchange, struct slice model, size_t *size); /* the call's body */
+struct slice exchange_form_type(struct exchange *exchange); /* the Content-Type of that; NULL data: no memory */
+
+/* exchange_binary.c: answers that are neither events nor a document. */
+bool exchange_is_binary(const struct exchange *exchange);
+void exchange_binary_begin(struct exchange *exchange); /* the provider's head is there; it may fail the attempt */
+void exchange_binary_data(struct exchange *exchange, struct slice data);
+void exchange_binary_ended(struct exchange *exchange);
+void exchange_binary_break(struct exchange *exchange, const struct api_error *error); /* its head is out */
+
+/* exchange_translate.c: between dialects. */
+struct exchange_event {
+	struct slice written; /* for the client, whole events; good until the next one */
+	bool content, ended;
+	json_ref error; /* the provider's own */
+};
+bool exchange_is_chat(const struct exchange *exchange);
+const struct chat *exchange_chat(struct exchange *exchange); /* the request, while the view holds it; NULL: it is none */
+bool exchange_can_serve(struct exchange *exchange, const struct exchange_candidate *candidate); /* else ->problem */
+int exchange_translate_request(struct exchange *exchange, const struct exchange_candidate *candidate, size_t *size);
+int exchange_read_translated(struct exchange *exchange, struct chat_answer *whole, struct openai_answer *figures);
+int exchange_write_translated(struct exchange *exchange, const struct chat_answer *whole, struct slice members);
+int exchange_read_event(struct exchange *exchange, struct exchange_event *event); /* the view holds its data */
+/* *last: the dialect's last event, which waits for the receipt; empty: it is the dialect's end_event. */
+int exchange_write_end(
+	struct exchange *exchange, struct slice members, struct slice *written, struct slice *last);
+struct chat_frame exchange_frame(const struct exchange *exchange, struct slice members);
+int exchange_write_length(struct exchange *exchange, struct slice *written); /* that it ends for want of tokens */
+enum attempt_failure exchange_stream_failure(const struct exchange *exchange, json_ref error);
+
+/* exchange_stream.c */
+void exchange_stream_prepare(struct exchange *exchange); /* timers, before the first attempt */
+int exchange_stream_begin(struct exchange *exchange);   /* the provider's head is there */
+void exchange_stream_data(struct exchange *exchange, struct slice data);
+void exchange_stream_ended(struct exchange *exchange); /* the call's body ended */
+void exchange_stream_go_on(struct exchange *exchange); /* there is money again */
+void exchange_stream_cut(struct exchange *exchange);   /* nothing more is paid for: finish_reason "length" */
+void exchange_stream_error(struct exchange *exchange, const struct api_error *error);
+void exchange_stream_forget(struct exchange *exchange); /* of an attempt: another follows */
+void exchange_stream_stop(struct exchange *exchange);   /* timers */
+
+/* exchange_receipt.c: settling, the receipt, headers and summaries. */
+void exchange_settle_usage(struct exchange *exchange); /* usage (or its estimate) and cost */
+void exchange_note_attempt(struct exchange *exchange, unsigned status, struct slice error);
+int exchange_append_receipt(struct exchange *exchange, void (*settled)(struct exchange *exchange, int result));
+void exchange_receipt_quietly(struct exchange *exchange); /* nothing waits for it; bounded for refusals */
+void exchange_print_headers(struct exchange *exchange, struct text *headers, bool with_cost);
+void exchange_print_summary(struct exchange *exchange, struct text *json, bool with_usage);
+void exchange_account(struct exchange *exchange); /* metrics and the access log */
+
+#endif

@@ -1,0 +1,459 @@
+/* The book of limits: meters and what shards keep for a key, found again by name when a configuration is replaced. */
+#include "route/limits/limit_book.h"
+
+#include "core/text.h"
+#include "store/ledger.h"
+#include "store/recent.h"
+#include "store/store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+enum { BUCKETS = 4096, NAME_BYTES_MAX = 512 };
+
+/* One name that was ever limited: a key has debtors besides its meter. */
+struct entry {
+	struct limit_meter meter;
+	struct entry *next;
+	struct limit_debtor *debtors; /* NULL: not a key */
+	struct balance_meter *balance; /* of a workspace, once there was a hosted model; NULL: none */
+	struct budget_meter *budget;  /* NULL: it never had one; once it did, all that it spends is counted */
+	uint64_t hash;
+	size_t name_bytes;
+	char name[];
+};
+
+struct limit_book {
+	unsigned shard_count;
+	struct entry *buckets[BUCKETS];
+};
+
+struct limit_book *limit_book_open(unsigned shard_count)
+{
+	struct limit_book *book = calloc(1, sizeof(*book));
+
+	if (book)
+		book->shard_count = shard_count;
+	return book;
+}
+
+void limit_book_close(struct limit_book *book)
+{
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		struct entry *entry;
+
+		while ((entry = book->buckets[i])) {
+			book->buckets[i] = entry->next;
+			free(entry->debtors);
+			free(entry->budget);
+			free(entry->balance);
+			free(entry);
+		}
+	}
+	free(book);
+}
+
+int64_t limit_book_reserved_nusd(const struct limit_book *book)
+{
+	int64_t reserved_nusd = 0;
+
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (const struct entry *entry = book->buckets[i]; entry; entry = entry->next)
+			reserved_nusd += (entry->budget ? budget_meter_reserved(entry->budget) : 0) +
+					 (entry->balance ? entry->balance->reserved_nusd : 0);
+	return reserved_nusd;
+}
+
+uint64_t limit_book_in_flight(const struct limit_book *book)
+{
+	uint64_t in_flight = 0;
+
+	for (unsigned i = 0; i < BUCKETS; i++)
+		for (const struct entry *entry = book->buckets[i]; entry; entry = entry->next)
+			in_flight += entry->meter.in_flight;
+	return in_flight;
+}
+
+static struct limit_debtor *make_debtors(unsigned count)
+{
+	struct limit_debtor *debtors = aligned_alloc(_Alignof(struct limit_debtor), count * sizeof(*debtors));
+
+	if (!debtors)
+		return NULL;
+	memset(debtors, 0, count * sizeof(*debtors));
+	for (unsigned i = 0; i < count; i++)
+		list_init(&debtors[i].link);
+	return debtors;
+}
+
+static struct entry *make_entry(struct limit_book *book, enum limit_place place, struct slice name, uint64_t hash)
+{
+	struct entry *entry = calloc(1, sizeof(*entry) + name.size);
+
+	if (!entry)
+		return NULL;
+	entry->hash = hash;
+	entry->name_bytes = name.size;
+	memcpy(entry->name, name.data, name.size);
+	limit_meter_init(&entry->meter);
+	if (place == LIMIT_KEY)
+		entry->debtors = make_debtors(book->shard_count);
+	if (place == LIMIT_KEY && !entry->debtors) {
+		free(entry);
+		return NULL;
+	}
+	entry->next = book->buckets[hash % BUCKETS];
+	book->buckets[hash % BUCKETS] = entry;
+	return entry;
+}
+
+/* What was used before the start. A minute's calls are put where they are free again late rather than early. */
+static void bring_back(struct limit_meter *meter, const struct recent *recent)
+{
+	uint64_t now_ns = clock_monotonic_ns(), wall_ns = clock_wall_ns();
+	uint64_t minute = wall_ns / LIMIT_MINUTE_NS;
+
+	if (!recent)
+		return;
+	limit_day_advance(&meter->day, wall_ns);
+	if (recent->day == meter->day.day)
+		meter->day.used = recent->day_calls;
+	limit_window_advance(&meter->hour, now_ns);
+	for (uint64_t m = minute - LIMIT_WINDOW_SLOTS; m <= minute; m++) {
+		uint64_t end_ns = (m + 1) * LIMIT_MINUTE_NS, age_ns = end_ns < wall_ns ? wall_ns - end_ns : 0;
+		uint32_t calls = recent_of_minute(recent, (uint32_t)m);
+
+		if (calls)
+			limit_window_debit(&meter->hour, now_ns > age_ns ? now_ns - age_ns : 0, calls);
+	}
+}
+
+static const struct recent *recent_of(
+	const struct store *store, enum limit_place place, const char *workspace, const char *id)
+{
+	switch (place) {
+	case LIMIT_KEY:
+		return store_recent(store, COUNTER_KEY, slice_of_string(id), SLICE(""));
+	case LIMIT_TEAM:
+		return store_recent(store, COUNTER_TEAM, slice_of_string(workspace), slice_of_string(id));
+	default:
+		return store_recent(store, COUNTER_WORKSPACE, slice_of_string(workspace), SLICE(""));
+	}
+}
+
+/* Workspace and id, under the place's letter. */
+static struct slice print_name(
+	char memory[static NAME_BYTES_MAX], enum limit_place place, const char *workspace, const char *id)
+{
+	struct text name = text_over(memory, NAME_BYTES_MAX);
+
+	text_char(&name, (char)('0' + (int)place));
+	text_string(&name, workspace);
+	text_char(&name, '\0');
+	text_string(&name, id);
+	assert(!name.full); /* names are checked to be far shorter */
+	return text_slice(&name);
+}
+
+/* NULL: it was never limited. */
+static struct entry *find_entry(
+	const struct limit_book *book, enum limit_place place, const char *workspace, const char *id)
+{
+	char memory[NAME_BYTES_MAX];
+	struct slice name = print_name(memory, place, workspace, id);
+	uint64_t hash = XXH3_64bits(name.data, name.size);
+
+	for (struct entry *entry = book->buckets[hash % BUCKETS]; entry; entry = entry->next)
+		if (entry->hash == hash && slice_equal(slice_of(entry->name, entry->name_bytes), name))
+			return entry;
+	return NULL;
+}
+
+static struct entry *entry_of(struct limit_book *book, const struct store *store, enum limit_place place,
+	const char *workspace, const char *id)
+{
+	char memory[NAME_BYTES_MAX];
+	struct entry *entry = find_entry(book, place, workspace, id);
+	struct slice name;
+
+	if (entry)
+		return entry;
+	name = print_name(memory, place, workspace, id);
+	entry = make_entry(book, place, name, XXH3_64bits(name.data, name.size));
+	if (entry && store)
+		bring_back(&entry->meter, recent_of(store, place, workspace, id));
+	return entry;
+}
+
+struct binding {
+	struct limit_book *book;
+	const struct settings *settings;
+	const struct store *store;
+	struct limit_subject *subject;
+	const struct key_settings *key;
+};
+
+static bool limits_anything(const struct limit_settings *limits)
+{
+	return limits && (limits->rpm || limits->rph || limits->rpd || limits->tpm || limits->concurrency);
+}
+
+static bool add_scope(struct binding *b, enum limit_place place, const char *id, const struct limit_settings *limits)
+{
+	struct limit_subject *subject = b->subject;
+	struct entry *entry;
+
+	if (!limits_anything(limits))
+		return true;
+	entry = entry_of(b->book, b->store, place, b->key->workspace, id);
+	if (!entry)
+		return false;
+	subject->scopes[subject->scope_count++] = (struct limit_scope){&entry->meter, *limits, place};
+	if (limits->tpm && (!subject->tokens_least || limits->tpm < subject->tokens_least))
+		subject->tokens_least = limits->tpm;
+	return true;
+}
+
+static const struct team_settings *team_of(const struct binding *b)
+{
+	for (unsigned i = 0; b->key->team && i < b->settings->team_count; i++) {
+		const struct team_settings *team = &b->settings->teams[i];
+
+		if (strcmp(team->id, b->key->team) == 0 && strcmp(team->workspace, b->key->workspace) == 0)
+			return team;
+	}
+	return NULL;
+}
+
+static const struct workspace_settings *workspace_of(const struct binding *b)
+{
+	for (unsigned i = 0; i < b->settings->workspace_count; i++)
+		if (strcmp(b->settings->workspaces[i].id, b->key->workspace) == 0)
+			return &b->settings->workspaces[i];
+	return NULL;
+}
+
+static const struct limit_settings *plan_limits(const struct binding *b)
+{
+	const struct workspace_settings *workspace = workspace_of(b);
+	const char *plan = workspace ? workspace->plan : NULL;
+
+	for (unsigned i = 0; plan && i < b->settings->plan_count; i++)
+		if (strcmp(b->settings->plans[i].id, plan) == 0)
+			return &b->settings->plans[i].limits;
+	return NULL;
+}
+
+/* ---- budgets ---- */
+
+static int64_t spend_nusd(const struct binding *b, enum budget_place place, const char *id, uint32_t from_day, uint32_t day)
+{
+	struct slice workspace = slice_of_string(b->key->workspace);
+
+	switch (place) {
+	case BUDGET_KEY:
+		return store_spend_nusd(b->store, COUNTER_KEY, slice_of_string(id), SLICE(""), from_day, day);
+	case BUDGET_TEAM:
+		return store_spend_nusd(b->store, COUNTER_TEAM, workspace, slice_of_string(id), from_day, day);
+	default:
+		return store_spend_nusd(b->store, COUNTER_WORKSPACE, workspace, SLICE(""), from_day, day);
+	}
+}
+
+static struct budget_meter *make_budget(const struct binding *b, enum budget_place place, const char *id)
+{
+	struct budget_meter *meter = calloc(1, sizeof(*meter));
+	uint32_t day = (uint32_t)(clock_wall_ns() / LIMIT_DAY_NS);
+
+	for (enum budget_window window = 0; meter && b->store && window < BUDGET_WINDOWS; window++)
+		budget_bring_back(
+			meter, window, day, spend_nusd(b, place, id, budget_first_day(window, day), day));
+	return meter;
+}
+
+/* What was reached before the start was told before it. */
+static void take_for_told(const struct binding *b, const struct budget_scope *scope)
+{
+	const struct workspace_settings *workspace = workspace_of(b);
+	uint32_t percent = workspace ? workspace->alert_threshold_percent : 100;
+	const struct budget_account *account;
+
+	for (enum budget_window window = 0; window < BUDGET_WINDOWS; window++)
+		budget_reached(scope, window, (uint32_t)(clock_wall_ns() / LIMIT_DAY_NS), percent, false, &account);
+}
+
+static void note_per_request(struct limit_subject *subject, enum budget_place place, int64_t nusd)
+{
+	if (nusd < 0 || (subject->per_request_nusd >= 0 && subject->per_request_nusd <= nusd))
+		return;
+	subject->per_request_nusd = nusd;
+	subject->per_request_place = place;
+}
+
+/* The first of key, team and workspace that has a budget says how much output is reserved where a request does not. */
+static void note_budget(struct limit_subject *subject, enum budget_place place, const struct budget_settings *budget)
+{
+	if (!subject->has_budget)
+		subject->reserve_output_tokens = budget->reserve_output_tokens;
+	subject->has_budget = true;
+	note_per_request(subject, place, budget->per_request_nusd);
+}
+
+static bool add_budget(struct binding *b, enum budget_place place, const char *id, const struct budget_settings *budget)
+{
+	static const enum limit_place places[BUDGET_PLACES] = {LIMIT_KEY, LIMIT_TEAM, LIMIT_PLAN};
+	struct limit_subject *subject = b->subject;
+	bool limits = budget && budget_limits(budget), is_new;
+	struct entry *entry;
+
+	if (budget && (limits || budget->per_request_nusd >= 0))
+		note_budget(subject, place, budget);
+	if (!budget)
+		return true;
+	entry = limits ? entry_of(b->book, b->store, places[place], b->key->workspace, id)
+		       : find_entry(b->book, places[place], b->key->workspace, id);
+	if (!entry)
+		return !limits;
+	is_new = limits && !entry->budget;
+	if (is_new)
+		entry->budget = make_budget(b, place, id);
+	if (!entry->budget)
+		return !limits;
+	subject->budgets[subject->budget_count] = (struct budget_scope){.meter = entry->budget,
+		.limits_nusd = {budget->daily_nusd, budget->weekly_nusd, budget->monthly_nusd},
+		.place = place};
+	if (is_new)
+		take_for_told(b, &subject->budgets[subject->budget_count]);
+	subject->budget_count++;
+	return true;
+}
+
+static bool add_budgets(struct binding *b)
+{
+	const struct team_settings *team = team_of(b);
+	const struct workspace_settings *workspace = workspace_of(b);
+
+	b->subject->per_request_nusd = -1;
+	return add_budget(b, BUDGET_KEY, b->key->id, &b->key->budget) &&
+	       add_budget(b, BUDGET_TEAM, b->key->team, team ? &team->budget : NULL) &&
+	       add_budget(b, BUDGET_WORKSPACE, "", workspace ? &workspace->budget : NULL);
+}
+
+/* ---- balances ---- */
+
+static bool hosts_any(const struct settings *settings)
+{
+	for (unsigned i = 0; i < settings->model_count; i++)
+		if (settings->models[i].hosted)
+			return true;
+	return false;
+}
+
+static unsigned owner_of_workspace(const struct limit_book *book, const char *workspace)
+{
+	return (unsigned)(XXH3_64bits(workspace, strlen(workspace)) % book->shard_count);
+}
+
+/* What the ledger and the receipts say; NULL when memory is out. Without the store's word there is nothing to spend. */
+static struct balance_meter *make_balance(const struct store *store, const char *workspace)
+{
+	struct balance_meter *meter = calloc(1, sizeof(*meter));
+	struct slice name = slice_of_string(workspace);
+	struct ledger_state state;
+
+	if (!meter || !store || ledger_state(store, name, &state) < 0)
+		return meter;
+	balance_credit(meter, state.number, state.credit_nusd);
+	meter->used_nusd = store_total_nusd(store, COUNTER_HOSTED, name, SLICE(""));
+	return meter;
+}
+
+static bool bind_balance(
+	struct limit_book *book, const struct store *store, const char *workspace, struct limit_balance *balance)
+{
+	struct entry *entry = entry_of(book, store, LIMIT_PLAN, workspace, "");
+
+	if (entry && !entry->balance)
+		entry->balance = make_balance(store, workspace);
+	if (!entry || !entry->balance)
+		return false;
+	*balance = (struct limit_balance){workspace, owner_of_workspace(book, workspace), entry->balance};
+	return true;
+}
+
+static bool bind_balances(
+	struct limit_book *book, const struct settings *settings, const struct store *store, struct limit_table *table)
+{
+	table->balances = (struct limit_balance *)(void *)&table->subjects[table->count];
+	for (unsigned i = 0; hosts_any(settings) && i < settings->workspace_count; i++)
+		if (!bind_balance(book, store, settings->workspaces[i].id, &table->balances[table->balance_count++]))
+			return false;
+	return true;
+}
+
+/* Behind the budgets, where a request finds it that a hosted model may serve. */
+static void add_balance(struct binding *b, const struct limit_table *table)
+{
+	struct limit_subject *subject = b->subject;
+	const struct workspace_settings *workspace = workspace_of(b);
+
+	for (unsigned i = 0; i < table->balance_count; i++) {
+		if (strcmp(table->balances[i].workspace, b->key->workspace) != 0)
+			continue;
+		subject->has_balance = true;
+		subject->budgets[subject->budget_count] =
+			(struct budget_scope){.place = BUDGET_BALANCE, .balance = table->balances[i].meter};
+	}
+	subject->key = b->key;
+	subject->workspace = workspace;
+	if (!subject->has_budget && workspace)
+		subject->reserve_output_tokens = workspace->budget.reserve_output_tokens;
+}
+
+static bool bind_key(struct binding *b, const struct limit_table *table)
+{
+	const struct team_settings *team = team_of(b);
+	struct limit_subject *subject = b->subject;
+	struct entry *own;
+
+	if (!add_scope(b, LIMIT_KEY, b->key->id, &b->key->limits) ||
+		!add_scope(b, LIMIT_TEAM, b->key->team, team ? &team->limits : NULL) ||
+		!add_scope(b, LIMIT_PLAN, "", plan_limits(b)) || !add_budgets(b))
+		return false;
+	add_balance(b, table);
+	if (!subject->scope_count && !subject->budget_count && !subject->has_balance)
+		return true;
+	own = entry_of(b->book, b->store, LIMIT_KEY, b->key->workspace, b->key->id);
+	if (!own)
+		return false;
+	subject->debtors = own->debtors;
+	subject->owner = owner_of_workspace(b->book, b->key->workspace);
+	subject->counts_tokens = limit_counts_tokens(subject->scopes, subject->scope_count);
+	subject->counts_concurrency = limit_counts_concurrency(subject->scopes, subject->scope_count);
+	return true;
+}
+
+struct limit_table *limit_book_bind(struct limit_book *book, const struct settings *settings, const struct store *store)
+{
+	struct limit_table *table = calloc(1, sizeof(*table) + settings->key_count * sizeof(struct limit_subject) +
+						      settings->workspace_count * sizeof(struct limit_balance));
+
+	if (!table)
+		return NULL;
+	table->count = settings->key_count;
+	if (!bind_balances(book, settings, store, table)) {
+		free(table);
+		return NULL;
+	}
+	for (unsigned i = 0; i < settings->key_count; i++) {
+		struct binding b = {book, settings, store, &table->subjects[i], &settings->keys[i]};
+
+		if (!bind_key(&b, table)) {
+			free(table);
+			return NULL;
+		}
+	}
+	return table;
+}

@@ -1,0 +1,2 @@
+obj-y += alert.o auto_reload.o budget.o budget_bound.o price.o webhook.o
+test-y += price_test budget_test budget_bound_test alert_test

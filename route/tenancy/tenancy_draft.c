@@ -1,0 +1,272 @@
+/*
+ * Reading and checking what is asked for: each field by the configuration's tables, then what no single field shows.
+ * The first thing that is wrong is the answer, with the member's path.
+ */
+#include "route/tenancy/tenancy_draft.h"
+
+#include "route/settings/settings_tables.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+void draft_open(struct draft *d, struct tenancy *tenancy, struct tenancy_ask *ask)
+{
+	*d = (struct draft){.tenancy = tenancy, .ask = ask, .shape = &tenant_shapes[ask->kind]};
+	config_memory_init(&d->memory, SCRATCH_BYTES_MAX);
+	config_report_init(&d->report, &d->memory);
+	d->document.memory = &d->memory;
+	d->document.report = &d->report;
+}
+
+void draft_close(struct draft *d)
+{
+	config_memory_fini(&d->memory);
+	explicit_bzero(d, sizeof(*d));
+}
+
+bool draft_refuse(struct draft *d, unsigned status, struct slice code, const char *param, const char *format, ...)
+{
+	char message[TENANCY_MESSAGE_BYTES];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(message, sizeof(message), format, arguments);
+	va_end(arguments);
+	tenancy_refuse(d->ask, status, code, param, "%s", message);
+	return false;
+}
+
+bool draft_refuse_memory(struct draft *d)
+{
+	return draft_refuse(d, 503, SLICE("out_of_memory"), NULL,
+		"The gateway is out of memory. Nothing was changed; try again in a moment.");
+}
+
+static void take_first(void *context, unsigned line, unsigned column, const char *message)
+{
+	struct draft *d = context;
+	const char *path = line <= d->document.count ? d->document.paths[line] : "";
+	bool unknown = strncmp(message, "unknown field", 13) == 0;
+
+	(void)column;
+	if (!d->ask->code.data)
+		draft_refuse(d, 400, unknown ? SLICE("unknown_field") : SLICE("invalid_value"), path, "%s", message);
+}
+
+bool draft_is_sound(struct draft *d)
+{
+	if (d->memory.failed)
+		return draft_refuse_memory(d);
+	config_report_tell(&d->report, take_first, d);
+	return d->report.count == 0;
+}
+
+static struct config_node *parse_body(struct draft *d)
+{
+	struct json_error error;
+	struct config_node *tree;
+	int rc;
+
+	if (d->ask->body.size == 0) {
+		draft_refuse(d, 400, SLICE("invalid_json"), NULL, "Send a JSON object.");
+		return NULL;
+	}
+	rc = json_parse(d->tenancy->json, d->ask->body, &error);
+	if (rc == -EINVAL)
+		draft_refuse(d, 400, SLICE("invalid_json"), NULL, "The body is not valid JSON, at byte %zu: %s",
+			error.offset, error.message);
+	else if (rc < 0)
+		draft_refuse_memory(d);
+	if (rc < 0)
+		return NULL;
+	tree = json_config_read(&d->document, d->tenancy->json, 0);
+	if (!draft_is_sound(d))
+		return NULL;
+	if (!tree) {
+		draft_refuse_memory(d);
+		return NULL;
+	}
+	if (tree->kind == CONFIG_MAP)
+		return tree;
+	draft_refuse(d, 400, SLICE("invalid_type"), NULL, "Send a JSON object.");
+	return NULL;
+}
+
+/* Contract, section 10: amounts may also stand among the limits. */
+static bool respell(struct draft *d, struct config_node *tree)
+{
+	static const char *const names[] = {"daily_usd", "weekly_usd", "monthly_usd", "per_request_usd"};
+	struct config_node *limits = (struct config_node *)(uintptr_t)config_member(tree, "limits");
+	struct config_node *budget = (struct config_node *)(uintptr_t)config_member(tree, "budget");
+	char param[32];
+
+	for (unsigned i = 0; limits && limits->kind == CONFIG_MAP && i < sizeof(names) / sizeof(names[0]); i++) {
+		struct config_entry *entry = json_config_take(limits, names[i]);
+
+		if (!entry)
+			continue;
+		if (!budget || budget->kind != CONFIG_MAP) {
+			json_config_take(tree, "budget");
+			budget = json_config_add_map(&d->document, tree, "budget");
+		}
+		if (!budget)
+			return draft_is_sound(d) && draft_refuse_memory(d);
+		snprintf(param, sizeof(param), "limits.%s", names[i]);
+		if (config_member(budget, names[i]))
+			return draft_refuse(d, 400, SLICE("invalid_value"), param,
+				"%s is given among the limits and in budget (expected once)", names[i]);
+		json_config_put(budget, entry);
+	}
+	if (limits && limits->kind == CONFIG_MAP && limits->count == 0 && d->ask->kind == TENANT_WORKSPACE)
+		json_config_take(tree, "limits");
+	return true;
+}
+
+struct config_node *draft_read_body(struct draft *d)
+{
+	struct config_node *tree = parse_body(d);
+
+	return tree && respell(d, tree) ? tree : NULL;
+}
+
+static bool has_required(struct draft *d, const struct config_node *tree)
+{
+	for (unsigned i = 0; i < d->shape->schema->count; i++) {
+		const struct schema_field *field = &d->shape->schema->fields[i];
+
+		if (field->required && config_is_null(config_member(tree, field->name)))
+			return draft_refuse(d, 400, SLICE("missing_field"), field->name,
+				"\"%s\" is missing (it is required)", field->name);
+	}
+	return true;
+}
+
+struct tenant *draft_read_tenant(struct draft *d, const struct config_node *tree)
+{
+	struct tenant *tenant;
+
+	if (!has_required(d, tree))
+		return NULL;
+	tenant = tenant_read(d->ask->kind, tree, &d->document);
+	if (!tenant)
+		draft_refuse_memory(d);
+	else if (!draft_is_sound(d))
+		tenant_give(&tenant);
+	return tenant;
+}
+
+/* ---- what no single field shows ---- */
+
+static bool check_workspace(struct draft *d, const char *workspace)
+{
+	return tenant_item_find(draft_settings(d), TENANT_WORKSPACE, slice_of_string(workspace)) ||
+	       draft_refuse(d, 400, SLICE("invalid_value"), "workspace", "workspace: there is no workspace \"%s\"",
+		       workspace);
+}
+
+static bool check_expiry(struct draft *d, uint64_t expires_ns, uint64_t before_ns)
+{
+	return !expires_ns || expires_ns == before_ns || expires_ns > tenancy_wall_ns(d->tenancy) ||
+	       draft_refuse(d, 400, SLICE("invalid_value"), "expires_at",
+		       "expires_at lies in the past (expected a time to come, or null)");
+}
+
+static bool check_key(struct draft *d, const struct key_settings *key, const struct key_settings *before)
+{
+	const struct team_settings *team;
+
+	if (!check_workspace(d, key->workspace) ||
+		!check_expiry(d, key->expires_at_ns, before ? before->expires_at_ns : 0))
+		return false;
+	if (!key->team)
+		return true;
+	team = tenant_item_find(draft_settings(d), TENANT_TEAM, slice_of_string(key->team));
+	if (!team)
+		return draft_refuse(d, 400, SLICE("invalid_value"), "team", "team: there is no team \"%s\"", key->team);
+	return strcmp(team->workspace, key->workspace) == 0 ||
+	       draft_refuse(d, 400, SLICE("invalid_value"), "team",
+		       "team: team %s belongs to workspace %s (expected one of workspace %s)", key->team,
+		       team->workspace, key->workspace);
+}
+
+static bool check_workspace_fields(struct draft *d, const struct workspace_settings *workspace)
+{
+	const struct settings *settings = draft_settings(d);
+	bool found = false;
+
+	for (unsigned i = 0; i < settings->plan_count; i++)
+		found = found || strcmp(settings->plans[i].id, workspace->plan) == 0;
+	if (!found)
+		return draft_refuse(
+			d, 400, SLICE("invalid_value"), "plan", "plan: there is no plan \"%s\"", workspace->plan);
+	found = !workspace->residency;
+	for (unsigned i = 0; i < settings->provider_count && !found; i++)
+		found = settings->providers[i].region &&
+			strcmp(settings->providers[i].region, workspace->residency) == 0;
+	return found || draft_refuse(d, 400, SLICE("invalid_value"), "residency",
+				"residency: no provider has the region \"%s\": nothing could serve this workspace",
+				workspace->residency);
+}
+
+static bool check_connection(struct draft *d, const struct connection_settings *connection)
+{
+	const struct settings *settings = draft_settings(d);
+	const struct provider_settings *provider = NULL;
+
+	for (unsigned i = 0; i < settings->provider_count && !provider; i++)
+		if (strcmp(settings->providers[i].name, connection->provider) == 0)
+			provider = &settings->providers[i];
+	if (!provider)
+		return draft_refuse(d, 400, SLICE("invalid_value"), "provider", "provider: there is no provider \"%s\"",
+			connection->provider);
+	if (provider->kind == PROVIDER_BEDROCK)
+		return draft_refuse(d, 400, SLICE("invalid_value"), "provider",
+			"provider: a provider of kind bedrock takes no connections (expected one with API keys)");
+	return check_workspace(d, connection->workspace);
+}
+
+bool draft_check(struct draft *d, const struct tenant *tenant, const void *before)
+{
+	const struct admin_token_settings *token = &tenant->item.token;
+
+	switch (tenant->kind) {
+	case TENANT_KEY:
+		return check_key(d, &tenant->item.key, before);
+	case TENANT_TEAM:
+		return check_workspace(d, tenant->item.team.workspace);
+	case TENANT_WORKSPACE:
+		return check_workspace_fields(d, &tenant->item.workspace);
+	case TENANT_TOKEN:
+		return check_expiry(d, token->expires_at_ns,
+			before ? ((const struct admin_token_settings *)before)->expires_at_ns : 0);
+	case TENANT_CONNECTION:
+		return check_connection(d, &tenant->item.connection);
+	case TENANT_KINDS:
+		break;
+	}
+	assert(false);
+	return false;
+}
+
+/* Receipts and counters name a key's workspace, its secret tells its environment, and others refer to ids. */
+bool draft_check_unchanged(struct draft *d, const struct tenant *tenant, const void *before)
+{
+	const struct tenant_shape *shape = d->shape;
+	const char *param = NULL;
+
+	if (shape->param_id && !draft_same_text(shape->id_of(&tenant->item), shape->id_of(before)))
+		param = "id";
+	else if (tenant->kind != TENANT_WORKSPACE && shape->workspace_of &&
+		 !draft_same_text(shape->workspace_of(&tenant->item), shape->workspace_of(before)))
+		param = "workspace";
+	else if (tenant->kind == TENANT_KEY &&
+		 !draft_same_text(tenant->item.key.environment, ((const struct key_settings *)before)->environment))
+		param = "environment";
+	else if (tenant->kind == TENANT_CONNECTION && !draft_same_text(tenant->item.connection.provider,
+							      ((const struct connection_settings *)before)->provider))
+		param = "provider";
+	return !param || draft_refuse(d, 400, SLICE("immutable_field"), param, "%s cannot change (expected another %s)",
+				 param, shape->name);
+}
