@@ -92,7 +92,7 @@ const OF_CREDENTIALS = ["mock-status-401", "mock-status-403", "mock-status-429",
 // Most tests look at one failure at a time, over and over: no breaker opens, and each call may be tried again.
 export const PATIENT = "retries: { budget_percent: 100 }, breaker: { consecutive_failures: 1000000, min_requests: 1000000 }";
 
-export function configuration({ port, mockPort, dataDir, durability = "process", shards = 1, admin = "", http = "", drainMs = 3000,
+export function configuration({ port, mockPort, dataDir, durability = "process", shards = 1, admin = "", http = "", keepaliveMs = 300, drainMs = 3000,
   extraProviders = "", extraModels = "", extra = "" }) {
   const served = (name) => (OF_CREDENTIALS.includes(name)
     ? `deployments: [{ provider: mock-credentials, credential: of-${name}, upstream_model: ${name} }]`
@@ -107,7 +107,7 @@ ${admin}data_dir: ${dataDir}
 durability: ${durability}
 shards: ${shards}
 log: { level: info, format: json, access: true }
-${/^lockout:/m.test(extra) ? "" : "lockout: { failures: 0 }\n"}http: { keepalive_ms: 300${http} }
+${/^lockout:/m.test(extra) ? "" : "lockout: { failures: 0 }\n"}http: { keepalive_ms: ${keepaliveMs}${http} }
 drain_timeout_ms: ${drainMs}
 ${/^routing:/m.test(extra) ? "" : `routing: { ${PATIENT} }\n`}providers:
   - name: mock

@@ -1,0 +1,134 @@
+// What clients see of providers that fail: each fault in each place of the chain, for each client, unary and streaming.
+import assert from "node:assert/strict";
+import { MASTER_KEY, PATIENT, chat, forgive, openWorld, post } from "./harness.mjs";
+
+// What a chain of providers that all fail like this ends with. `error` is the last attempt's in the receipt; `refused`: the request is to
+// blame, so that no other provider is asked; `late`: of a stream some content is out by then; `unary`, `stream`: only there it is a fault.
+const TYPES = { 429: "rate_limit_exceeded", 502: "upstream_error", 503: "overloaded", 504: "upstream_timeout" };
+const FAULTS = [
+  { fault: "status-400", status: 400, error: "refused_request", refused: true },
+  { fault: "status-413", status: 413, error: "refused_request", refused: true },
+  { fault: "status-422", status: 422, error: "refused_request", refused: true },
+  { fault: "status-401", status: 502, error: "credential" },
+  { fault: "status-402", status: 502, error: "credential" },
+  { fault: "status-403", status: 502, error: "credential" },
+  { fault: "status-404", status: 502, error: "status" },
+  { fault: "status-408", status: 504, error: "status_timeout" },
+  { fault: "status-409", status: 502, error: "status" },
+  { fault: "status-424", status: 502, error: "status" },
+  { fault: "status-429", status: 429, error: "rate_limited" },
+  { fault: "retry-after-7", status: 429, error: "rate_limited" },
+  { fault: "status-500", status: 502, error: "status" },
+  { fault: "status-502", status: 502, error: "status" },
+  { fault: "status-503", status: 503, error: "overloaded" },
+  { fault: "status-504", status: 504, error: "status_timeout" },
+  { fault: "status-529", status: 503, error: "overloaded" },
+  { fault: "refuse", status: 502, error: "send" },
+  { fault: "reset", status: 502, error: "send" },
+  { fault: "stall-head", status: 504, error: { unary: "head_timeout", stream: "first_token_timeout" } },
+  { fault: "stall-body", status: 504, error: "idle_timeout", late: true },
+  { fault: "truncated", status: 502, error: "truncated", late: true },
+  { fault: "cut", status: 502, error: "truncated", late: true },
+  { fault: "invalid-json", status: 502, error: { unary: "bad_answer", stream: "broken_stream" }, late: true },
+  { fault: "error-event", status: 502, error: "stream_error", late: true, only: "stream" },
+  { fault: "no-done", status: 502, error: "broken_stream", late: true, only: "stream" },
+];
+
+// Which of the three candidates fail.
+const PLACES = { first: [1, 0, 0], middle: [0, 1, 0], last: [0, 0, 1], "first two": [1, 1, 0], "first and last": [1, 0, 1], all: [1, 1, 1] };
+
+// The second provider speaks Anthropic's dialect, so that each client has a neighbour that speaks its own and one that does not.
+const KINDS = ["openai_compatible", "anthropic", "openai_compatible"];
+const PRICE = "price: { input: 1, output: 2 }";
+
+const CLIENTS = {
+  openai: {
+    target: "/v1/chat/completions",
+    body: (model, more) => chat(model, more),
+    text: (answer) => answer.choices[0].message.content,
+    error: (answer) => answer.error,
+    ends: (text) => text.endsWith("data: [DONE]\n\n"),
+  },
+  anthropic: {
+    target: "/v1/messages",
+    body: (model, more) => ({ ...chat(model, more), max_tokens: 100 }),
+    text: (answer) => answer.content[0].text,
+    error: (answer) => (assert.equal(answer.type, "error"), answer.error),
+    ends: (text) => text.includes("event: message_stop"),
+  },
+};
+
+const CELLS = FAULTS.flatMap((row) => ["unary", "stream"].filter((how) => (row.only ?? how) === how)
+  .flatMap((how) => Object.keys(CLIENTS).map((client) => ({ ...row, how, client, name: `${row.fault}-${how}-${client}` }))));
+
+// Each cell has a credential of its own at each provider, since what a provider says of one holds for all that uses it.
+function openMatrix(build) {
+  const provider = (kind, index) => `  - name: place-${index}
+    kind: ${kind}
+    base_url: http://127.0.0.1:MOCK/v1
+    credentials: [${CELLS.map(({ name }) => `{ name: ${name}, api_key: upstream-secret }`).join(", ")}]
+    timeouts: { connect_ms: 1500, head_ms: 1500, first_token_ms: 1500, idle_ms: 1500, total_ms: 20000 }
+`;
+  const model = (id, index, name, upstream) =>
+    `  - { id: ${id}, deployments: [{ provider: place-${index}, credential: ${name}, upstream_model: ${upstream} }], ${PRICE} }\n`;
+  return openWorld(build, {
+    keepaliveMs: 15000,
+    extraProviders: KINDS.map(provider).join(""),
+    extraModels: CELLS.flatMap(({ fault, name }) => KINDS.flatMap((_, index) =>
+      [model(`good/${name}-${index}`, index, name, "mock"), model(`bad/${name}-${index}`, index, name, `mock-${fault}`)])).join(""),
+    extra: `routing: { ${PATIENT} }\n`,
+  });
+}
+
+async function ask(world, { how, client, name }, mask) {
+  const { target, body } = CLIENTS[client], models = mask.map((bad, index) => `${bad ? "bad" : "good"}/${name}-${index}`);
+  const answer = await post(world, target, body(models[0], { stream: how === "stream", "x-fallback-chain": models.slice(1) }));
+  const text = await answer.text(), id = answer.headers.get("x-request-id");
+  const receipt = await (await fetch(`${world.base}/admin/receipts/${id}`, { headers: { authorization: `Bearer ${MASTER_KEY}` } })).json();
+  return { status: answer.status, retries: answer.headers.get("x-gateway-retries"), text, receipt, models };
+}
+
+function expectServed(cell, { status, text, retries, receipt, models }, failures) {
+  const client = CLIENTS[cell.client];
+  assert.equal(status, 200, text);
+  if (cell.how === "unary") assert.ok(client.text(JSON.parse(text)).length > 0);
+  else assert.ok(client.ends(text) && !text.includes("\"error\""), text);
+  assert.equal(retries, String(failures));
+  assert.equal(receipt.status, 200);
+  assert.equal(receipt.routing.winner, models[failures]);
+  assert.equal(receipt.fallback.used, failures > 0);
+}
+
+// Behind its first content a stream's failure is an event; its status is the receipt's.
+function expectFailed(cell, { status, text, receipt }, begun) {
+  const client = CLIENTS[cell.client];
+  assert.equal(status, begun ? 200 : cell.status, text);
+  assert.equal(receipt.status, cell.status);
+  const last = begun ? text.split("\n").filter((line) => line.startsWith("data: ")).at(-1).slice(6) : text;
+  const error = client.error(JSON.parse(last));
+  assert.ok(error.message.length > 0 && !text.includes("upstream-secret"), text);
+  if (cell.client === "openai") assert.equal(error.type, TYPES[cell.status] ?? "invalid_request_error");
+  if (begun) assert.ok(!client.ends(text), text);
+}
+
+async function check(world, cell, mask) {
+  const result = await ask(world, cell, mask);
+  const begun = cell.late && cell.how === "stream", stops = begun || cell.refused;
+  const good = mask.indexOf(0), failures = mask[0] === 0 ? 0 : stops ? 1 : good < 0 ? 3 : good;
+  if (mask[0] && (stops || good < 0)) expectFailed(cell, result, begun);
+  else expectServed(cell, result, failures);
+  const { attempts } = result.receipt.fallback, error = cell.error[cell.how] ?? cell.error;
+  assert.deepEqual(attempts.map(({ model, credential, error: own }) => [model, credential, own]),
+    result.models.slice(0, failures).map((model) => [model, cell.name, error]));
+}
+
+const matrix = Object.fromEntries(Object.entries(PLACES).map(([place, mask]) => [`every fault, of ${place}`, async (world) => {
+  const problems = [];
+  await Promise.all(CELLS.map((cell) => check(world, cell, mask).catch((error) => problems.push(`${cell.name}: ${error.message}`))));
+  assert.equal(problems.length, 0, problems.join("\n"));
+  await forgive(world);
+}]));
+
+export const suites = [
+  { name: "fault matrix", open: openMatrix, tests: matrix },
+];
