@@ -21,6 +21,17 @@ struct slice mock_word(uint64_t hash, uint32_t index)
 	return slice_of(words + ((hash + index * 7u) & 15) * MOCK_WORD_BYTES, MOCK_WORD_BYTES);
 }
 
+struct slice mock_say(const struct mock_request *r, uint32_t index)
+{
+	return r->plan.json ? SLICE(MOCK_JSON) : mock_word(r->content_hash, index);
+}
+
+uint32_t mock_words(const struct mock_request *r, bool *cut)
+{
+	*cut = !r->plan.words_fixed && r->plan.words > r->max_words && !r->plan.tool && !r->plan.json;
+	return r->plan.tool ? 0 : r->plan.json ? 1 : *cut ? r->max_words : r->plan.words;
+}
+
 struct text mock_body_open(struct mock_connection *c, size_t bound)
 {
 	assert(c->out_size == 0 && c->out_sent == 0);

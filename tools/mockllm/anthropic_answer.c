@@ -3,7 +3,7 @@
  *
  * A model's name asks for more than text: "thinking" for a block of it before the answer, "tool" for a call, "parallel"
  * for a second one, "empty-input" for a call without arguments, "cached" for figures of a cache, "error-first" for an
- * error as the first event.
+ * error as the first event, "json" for a JSON text.
  */
 #include "tools/mockllm/mock.h"
 
@@ -15,14 +15,6 @@ enum { FRAME_BYTES = 4096, CACHE_READ_TOKENS = 100, CACHE_WRITE_TOKENS = 20 };
 #define SIGNATURE "c2lnbmF0dXJl"
 
 /* ---- answers ------------------------------------------------------------------------------------------------ */
-
-static uint32_t words_of(const struct mock_request *r, bool *cut)
-{
-	*cut = !r->plan.words_fixed && r->plan.words > r->max_words;
-	if (r->plan.tool)
-		*cut = false;
-	return r->plan.tool ? 0 : *cut ? r->max_words : r->plan.words;
-}
 
 static void write_usage(struct text *t, const struct mock_request *r, uint32_t output)
 {
@@ -43,14 +35,14 @@ static uint32_t output_tokens(const struct mock_request *r)
 {
 	bool cut;
 
-	return words_of(r, &cut) + (r->plan.tool ? 9 : 0) + (r->plan.thinking ? 2 : 0);
+	return mock_words(r, &cut) + (r->plan.tool ? 9 : 0) + (r->plan.thinking ? 2 : 0);
 }
 
 static const char *stop_reason(const struct mock_request *r)
 {
 	bool cut;
 
-	words_of(r, &cut);
+	mock_words(r, &cut);
 	return r->plan.tool ? "tool_use" : cut ? "max_tokens" : "end_turn";
 }
 
@@ -90,9 +82,9 @@ static void write_content(struct text *t, const struct mock_request *r)
 		return;
 	}
 	text_literal(t, "{\"type\":\"text\",\"text\":\"");
-	words = words_of(r, &cut);
+	words = mock_words(r, &cut);
 	for (uint32_t i = 0; i < words; i++)
-		text_add(t, mock_word(r->content_hash, i));
+		text_add(t, mock_say(r, i));
 	text_literal(t, "\",\"citations\":null}");
 }
 
@@ -100,7 +92,7 @@ void mock_messages_write(struct mock_connection *c)
 {
 	const struct mock_request *r = &c->request;
 	bool cut;
-	struct text t = mock_body_open(c, FRAME_BYTES + (size_t)words_of(r, &cut) * MOCK_WORD_BYTES);
+	struct text t = mock_body_open(c, FRAME_BYTES + (size_t)mock_words(r, &cut) * MOCK_WORD_BYTES);
 
 	open_message(&t, r);
 	write_content(&t, r);
@@ -230,7 +222,7 @@ void mock_messages_begin(struct mock_connection *c)
 
 	c->streaming = true;
 	c->events.next = 0;
-	c->events.total = words_of(r, &cut);
+	c->events.total = mock_words(r, &cut);
 	c->events.started_ns = shard_now_ns(&c->mock->shard);
 	mock_stream_head(c);
 	if (r->plan.error_first) {
@@ -257,7 +249,7 @@ static void add_token(struct mock_connection *c)
 	struct text t = text_over(memory, sizeof(memory));
 
 	text_literal(&t, ",\"delta\":{\"type\":\"text_delta\",\"text\":\"");
-	text_add(&t, mock_word(c->request.content_hash, c->events.next++));
+	text_add(&t, mock_say(&c->request, c->events.next++));
 	text_literal(&t, "\"}");
 	add_block_event(c, "content_block_delta", text_index(&c->request), text_slice(&t));
 }

@@ -11,22 +11,11 @@
 
 enum { FRAME_BYTES = 4096, PREAMBLE_TOKENS = 60 };
 
-static uint32_t words_of(const struct mock_request *r, bool *cut)
-{
-	*cut = !r->plan.words_fixed && r->plan.words > r->max_words && !r->plan.tool && !r->plan.json;
-	return r->plan.tool ? 0 : r->plan.json ? 1 : *cut ? r->max_words : r->plan.words;
-}
-
-static struct slice word_of(const struct mock_request *r, uint32_t index)
-{
-	return r->plan.json ? SLICE(MOCK_JSON) : mock_word(r->content_hash, index);
-}
-
 static const char *finish_of(const struct mock_request *r)
 {
 	bool cut;
 
-	words_of(r, &cut);
+	mock_words(r, &cut);
 	return r->plan.tool ? "TOOL_CALL" : cut ? "MAX_TOKENS" : "COMPLETE";
 }
 
@@ -34,7 +23,7 @@ static const char *finish_of(const struct mock_request *r)
 static void write_usage(struct text *t, const struct mock_request *r)
 {
 	bool cut;
-	uint32_t output = words_of(r, &cut) + (r->plan.tool ? 9 : 0) + (r->plan.thinking ? 2 : 0);
+	uint32_t output = mock_words(r, &cut) + (r->plan.tool ? 9 : 0) + (r->plan.thinking ? 2 : 0);
 
 	text_literal(t, "\"usage\":{\"billed_units\":{\"input_tokens\":");
 	text_u64(t, r->prompt_tokens);
@@ -79,7 +68,7 @@ static void write_message(struct text *t, const struct mock_request *r, uint32_t
 		text_literal(t, "{\"type\":\"thinking\",\"thinking\":\"I have to name lanes.\"},");
 	text_literal(t, "{\"type\":\"text\",\"text\":\"");
 	for (uint32_t i = 0; i < words; i++)
-		text_add(t, word_of(r, i));
+		text_add(t, mock_say(r, i));
 	text_literal(t, "\"}]}");
 }
 
@@ -94,7 +83,7 @@ void mock_cohere_write(struct mock_connection *c)
 {
 	const struct mock_request *r = &c->request;
 	bool cut;
-	uint32_t words = words_of(r, &cut);
+	uint32_t words = mock_words(r, &cut);
 	struct text t = mock_body_open(c, FRAME_BYTES + (size_t)words * MOCK_WORD_BYTES);
 
 	text_char(&t, '{');
@@ -198,7 +187,7 @@ void mock_cohere_begin(struct mock_connection *c)
 
 	c->streaming = true;
 	c->events.next = 0;
-	c->events.total = words_of(r, &cut);
+	c->events.total = mock_words(r, &cut);
 	c->events.started_ns = shard_now_ns(&c->mock->shard);
 	mock_stream_head(c);
 	if (r->plan.error_first) {
@@ -234,7 +223,7 @@ static void add_token(struct mock_connection *c)
 	struct text t = text_over(memory, sizeof(memory) - 1);
 
 	text_literal(&t, "\"text\":\"");
-	text_add(&t, word_of(&c->request, c->events.next++));
+	text_add(&t, mock_say(&c->request, c->events.next++));
 	text_char(&t, '"');
 	memory[t.size] = 0;
 	add_content(c, "content-delta", text_index(&c->request), memory);

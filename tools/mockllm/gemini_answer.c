@@ -4,7 +4,7 @@
  *
  * A model's name asks for more than text: "thinking" for thoughts before the answer, "tool" for a call, "parallel" for
  * a second one, "empty-input" for a call without arguments, "cached" for tokens of a cache, "safety" for an answer that
- * is withheld, "blocked" for a prompt that is, "error-first" for an error as the first event.
+ * is withheld, "blocked" for a prompt that is, "error-first" for an error as the first event, "json" for a JSON text.
  */
 #include "tools/mockllm/mock.h"
 
@@ -16,10 +16,9 @@ enum { FRAME_BYTES = 4096, CACHED_TOKENS = 100, THOUGHT_TOKENS = 2, CALL_TOKENS 
 
 static uint32_t words_of(const struct mock_request *r, bool *cut)
 {
-	*cut = !r->plan.words_fixed && r->plan.words > r->max_words && !r->plan.tool;
-	if (r->plan.tool || r->plan.safety || r->plan.blocked)
-		return 0;
-	return *cut ? r->max_words : r->plan.words;
+	uint32_t words = mock_words(r, cut);
+
+	return r->plan.safety || r->plan.blocked ? 0 : words;
 }
 
 static const char *finish_reason(const struct mock_request *r)
@@ -124,7 +123,7 @@ static void write_parts(struct text *t, const struct mock_request *r, uint32_t w
 	}
 	text_literal(t, "{\"text\":\"");
 	for (uint32_t i = 0; i < words; i++)
-		text_add(t, mock_word(r->content_hash, i));
+		text_add(t, mock_say(r, i));
 	text_literal(t, "\"}");
 }
 
@@ -261,7 +260,7 @@ static void add_token(struct mock_connection *c)
 	struct text t = text_over(memory, sizeof(memory));
 
 	text_literal(&t, "{\"text\":\"");
-	text_add(&t, mock_word(c->request.content_hash, c->events.next));
+	text_add(&t, mock_say(&c->request, c->events.next));
 	text_literal(&t, "\"}");
 	c->events.next++;
 	add_parts(c, text_slice(&t), NULL);

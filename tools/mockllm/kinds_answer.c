@@ -59,22 +59,11 @@ static const struct manner *manner_of(const struct mock_request *r)
 	return &manners[r->path];
 }
 
-static uint32_t words_of(const struct mock_request *r, bool *cut)
-{
-	*cut = !r->plan.words_fixed && r->plan.words > r->max_words && !r->plan.tool && !r->plan.json;
-	return r->plan.tool ? 0 : r->plan.json ? 1 : *cut ? r->max_words : r->plan.words;
-}
-
-static struct slice word_of(const struct mock_request *r, uint32_t index)
-{
-	return r->plan.json ? SLICE(MOCK_JSON) : mock_word(r->content_hash, index);
-}
-
 static const char *finish_of(const struct mock_request *r)
 {
 	bool cut;
 
-	words_of(r, &cut);
+	mock_words(r, &cut);
 	return r->plan.tool ? "tool_calls" : cut ? "length" : manner_of(r)->stop;
 }
 
@@ -82,7 +71,7 @@ static uint32_t output_tokens(const struct mock_request *r)
 {
 	bool cut;
 
-	return words_of(r, &cut) + (r->plan.tool ? 9 : 0) + (r->plan.thinking ? 2 : 0);
+	return mock_words(r, &cut) + (r->plan.tool ? 9 : 0) + (r->plan.thinking ? 2 : 0);
 }
 
 static void open_answer(struct text *t, const struct mock_request *r, bool chunk)
@@ -135,7 +124,7 @@ static void write_message(struct text *t, const struct mock_request *r, uint32_t
 		text_string(
 			t, parts ? "\"content\":[" THOUGHT_PART ",{\"type\":\"text\",\"text\":\"" : "\"content\":\"");
 		for (uint32_t i = 0; i < words; i++)
-			text_add(t, word_of(r, i));
+			text_add(t, mock_say(r, i));
 		text_string(t, parts ? "\"}]" : "\"");
 	}
 	text_char(t, '}');
@@ -145,7 +134,7 @@ void mock_kind_write(struct mock_connection *c)
 {
 	const struct mock_request *r = &c->request;
 	bool cut;
-	uint32_t words = words_of(r, &cut);
+	uint32_t words = mock_words(r, &cut);
 	struct text t = mock_body_open(c, FRAME_BYTES + (size_t)words * MOCK_WORD_BYTES);
 
 	open_answer(&t, r, false);
@@ -281,7 +270,7 @@ void mock_kind_begin(struct mock_connection *c)
 
 	c->streaming = true;
 	c->events.next = 0;
-	c->events.total = words_of(r, &cut);
+	c->events.total = mock_words(r, &cut);
 	c->events.started_ns = shard_now_ns(&c->mock->shard);
 	mock_stream_head(c);
 	if (r->plan.error_first) {
@@ -301,7 +290,7 @@ void mock_kind_begin(struct mock_connection *c)
 
 static void add_token(struct mock_connection *c)
 {
-	add_delta(c, "\"content\":\"", word_of(&c->request, c->events.next++), "\"");
+	add_delta(c, "\"content\":\"", mock_say(&c->request, c->events.next++), "\"");
 	if (!manner_of(&c->request)->filters || c->events.next != 1)
 		return;
 	/* A filter that works beside the text reports without a delta. */

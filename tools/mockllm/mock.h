@@ -165,6 +165,9 @@ void mock_answer_whole(struct mock_connection *c, unsigned status, struct slice 
 void mock_answer_planned_error(struct mock_connection *c);
 struct slice mock_word(uint64_t hash, uint32_t index);
 #define MOCK_JSON "{\\\"city\\\":\\\"Bern\\\"}" /* what "json" in a model's name makes it say, as in a JSON string */
+/* What an answer says, piece by piece: words, or with "json" that text alone; and how many, none beside a call. */
+struct slice mock_say(const struct mock_request *r, uint32_t index);
+uint32_t mock_words(const struct mock_request *r, bool *cut);
 void mock_usage(struct text *t, const struct mock_request *r, uint32_t completion_tokens);
 
 /* A body that is written in place: room for it, then its head before it. */

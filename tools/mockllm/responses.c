@@ -92,14 +92,24 @@ static bool check_message(struct mock_connection *c, const struct json_parser *p
 	return true;
 }
 
+/* Calls of this simulator are known by their places: "fc_0" is what "call_0" calls. */
+static bool refers_to(const struct json_parser *p, json_ref item, struct slice call_id)
+{
+	struct slice id = string_at(p, item, "id"), item_lead = SLICE("fc_"), call_lead = SLICE("call_");
+
+	return slice_equal(string_at(p, item, "type"), SLICE("item_reference")) && slice_starts_with(id, item_lead) &&
+	       slice_starts_with(call_id, call_lead) &&
+	       slice_equal(slice_after(id, item_lead.size), slice_after(call_id, call_lead.size));
+}
+
 /* A result answers a call that stands before it. */
 static bool check_output(struct mock_connection *c, const struct json_parser *p, json_ref input, json_ref item)
 {
 	struct slice id = string_at(p, item, "call_id");
 
 	for (json_ref v = json_first(p, input); v != JSON_NONE && v != item; v = json_next(p, v))
-		if (slice_equal(string_at(p, v, "type"), SLICE("function_call")) &&
-			slice_equal(string_at(p, v, "call_id"), id))
+		if (refers_to(p, v, id) || (slice_equal(string_at(p, v, "type"), SLICE("function_call")) &&
+						   slice_equal(string_at(p, v, "call_id"), id)))
 			return true;
 	return refuse(c, "No tool call found for function call output with this call_id.", "input", NULL);
 }
@@ -117,6 +127,10 @@ static bool check_item(struct mock_connection *c, const struct json_parser *p, j
 			       "missing_required_parameter");
 	if (slice_equal(type, SLICE("function_call_output")))
 		return check_output(c, p, input, item);
+	if (slice_equal(type, SLICE("item_reference")))
+		return string_at(p, item, "id").size ||
+		       refuse(c, "Missing required parameter: 'input[].id'.", "input[].id",
+			       "missing_required_parameter");
 	if (slice_equal(type, SLICE("reasoning"))) {
 		if (!slice_starts_with(string_at(p, item, "id"), SLICE("rs_")) || summary == JSON_NONE)
 			return refuse(c, "Missing required parameter of a reasoning item.", "input", NULL);

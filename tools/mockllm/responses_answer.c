@@ -1,7 +1,7 @@
 /*
  * OpenAI's Responses API, answers: whole ones and streams. "thinking" asks for a reasoning item before the message,
  * "tool" for a call after it, "parallel" for a second one, "cached" for figures of a cache, "error-first" for an error
- * as the first event.
+ * as the first event, "json" for a JSON text.
  */
 #include "tools/mockllm/mock.h"
 
@@ -14,12 +14,6 @@ enum { FRAME_BYTES = 8192, CACHED_TOKENS = 100 };
 	"{\"id\":\"rs_mock\",\"type\":\"reasoning\",\"summary\":[{\"type\":\"summary_text\",\"text\":\"I name "        \
 	"lanes.\"}],\"encrypted_content\":\"gAAAAmock\"}"
 
-static uint32_t words_of(const struct mock_request *r, bool *cut)
-{
-	*cut = !r->plan.words_fixed && r->plan.words > r->max_words && !r->plan.tool;
-	return r->plan.tool ? 0 : *cut ? r->max_words : r->plan.words;
-}
-
 static unsigned calls_of(const struct mock_request *r)
 {
 	return !r->plan.tool ? 0 : r->plan.parallel ? 2 : 1;
@@ -30,10 +24,10 @@ static unsigned calls_of(const struct mock_request *r)
 static void write_words(struct text *t, const struct mock_request *r)
 {
 	bool cut;
-	uint32_t words = words_of(r, &cut);
+	uint32_t words = mock_words(r, &cut);
 
 	for (uint32_t i = 0; i < words; i++)
-		text_add(t, mock_word(r->content_hash, i));
+		text_add(t, mock_say(r, i));
 }
 
 static void write_part(struct text *t, const struct mock_request *r)
@@ -47,7 +41,7 @@ static void write_message(struct text *t, const struct mock_request *r)
 {
 	bool cut;
 
-	words_of(r, &cut);
+	mock_words(r, &cut);
 	text_literal(t, "{\"id\":\"msg_mock\",\"type\":\"message\",\"status\":\"");
 	text_string(t, cut ? "incomplete" : "completed");
 	text_literal(t, "\",\"content\":[");
@@ -84,7 +78,7 @@ static void write_output(struct text *t, const struct mock_request *r)
 static void write_usage(struct text *t, const struct mock_request *r)
 {
 	bool cut;
-	uint32_t output = words_of(r, &cut) + 9 * calls_of(r) + (r->plan.thinking ? 2 : 0);
+	uint32_t output = mock_words(r, &cut) + 9 * calls_of(r) + (r->plan.thinking ? 2 : 0);
 	uint32_t input = r->prompt_tokens + (r->plan.cached ? CACHED_TOKENS : 0);
 
 	text_literal(t, "{\"input_tokens\":");
@@ -105,7 +99,7 @@ static void write_object(struct text *t, const struct mock_request *r, bool begu
 {
 	bool cut;
 
-	words_of(r, &cut);
+	mock_words(r, &cut);
 	text_literal(t, "{\"id\":\"resp_");
 	text_hex(t, &r->hash, sizeof(r->hash));
 	text_literal(t, "\",\"object\":\"response\",\"created_at\":1790000000,\"status\":\"");
@@ -132,7 +126,7 @@ static size_t bound(const struct mock_request *r)
 {
 	bool cut;
 
-	return FRAME_BYTES + (size_t)words_of(r, &cut) * MOCK_WORD_BYTES;
+	return FRAME_BYTES + (size_t)mock_words(r, &cut) * MOCK_WORD_BYTES;
 }
 
 void mock_responses_write(struct mock_connection *c)
@@ -260,7 +254,7 @@ void mock_responses_begin(struct mock_connection *c)
 
 	c->streaming = true;
 	c->events.next = c->events.sequence = 0;
-	c->events.total = words_of(r, &cut);
+	c->events.total = mock_words(r, &cut);
 	c->events.started_ns = shard_now_ns(&c->mock->shard);
 	mock_stream_head(c);
 	if (r->plan.error_first) {
@@ -290,7 +284,7 @@ static void add_token(struct mock_connection *c)
 	struct text t = text_over(memory, sizeof(memory));
 
 	text_literal(&t, IN_MESSAGE ",\"logprobs\":[],\"obfuscation\":\"x7\",\"delta\":\"");
-	text_add(&t, mock_word(c->request.content_hash, c->events.next++));
+	text_add(&t, mock_say(&c->request, c->events.next++));
 	text_char(&t, '"');
 	add(c, "response.output_text.delta", message_index(&c->request), text_slice(&t));
 }
@@ -324,7 +318,7 @@ static void add_tail(struct mock_connection *c)
 	const struct mock_request *r = &c->request;
 	bool cut;
 
-	words_of(r, &cut);
+	mock_words(r, &cut);
 	if (!calls_of(r))
 		add_message_end(c);
 	if (r->plan.fault != MOCK_NO_DONE)
