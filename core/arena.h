@@ -1,7 +1,7 @@
 /*
  * Memory that dies together: one arena an exchange. Blocks come from a shard's free list; an arena never grows past its
- * bound. Allocation returns NULL at the bound or when memory is out, and the caller answers 413 or 503. Larger pieces come from
- * the shard's large blocks (core/large.h).
+ * bound. Allocation returns NULL at the bound or when memory is out, and the caller answers 413 or 503. Larger pieces
+ * come from the shard's large blocks (core/large.h).
  */
 #ifndef CORE_ARENA_H
 #define CORE_ARENA_H

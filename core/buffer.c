@@ -23,12 +23,12 @@ struct buffer *buffer_keep(struct buffer *buffer, struct slice *bytes)
 	copy = malloc(sizeof(*copy) + bytes->size + BUFFER_PADDING_BYTES);
 	if (!copy)
 		return buffer_borrow(buffer);
-	copy->buffer = (struct buffer){ .data = copy->data,
-					.capacity_bytes = (uint32_t)bytes->size,
-					.references = 1,
-					.release = release_copy,
-					.pool = copy,
-					.used_bytes = (uint32_t)bytes->size };
+	copy->buffer = (struct buffer){.data = copy->data,
+		.capacity_bytes = (uint32_t)bytes->size,
+		.references = 1,
+		.release = release_copy,
+		.pool = copy,
+		.used_bytes = (uint32_t)bytes->size};
 	memcpy(copy->data, bytes->data, bytes->size);
 	memset(copy->data + bytes->size, 0, BUFFER_PADDING_BYTES);
 	bytes->data = copy->data;

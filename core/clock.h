@@ -1,6 +1,6 @@
 /*
- * The time. Everything that asks for time asks here, so that the simulation can link another implementation. On a shard ask
- * shard_now_ns() instead, which is read once a turn.
+ * The time. Everything that asks for time asks here, so that the simulation can link another implementation. On a shard
+ * ask shard_now_ns() instead, which is read once a turn.
  */
 #ifndef CORE_CLOCK_H
 #define CORE_CLOCK_H

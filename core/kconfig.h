@@ -1,6 +1,7 @@
 /*
- * The build's choices (Kconfig). Each source has the generated header before its first line, so CONFIG_RECEIVE_BUFFERS and its
- * like are there; CONFIG(X) makes an option that is off a 0 in an expression, so both branches are compiled and checked.
+ * The build's choices (Kconfig). Each source has the generated header before its first line, so CONFIG_RECEIVE_BUFFERS
+ * and its like are there; CONFIG(X) makes an option that is off a 0 in an expression, so both branches are compiled and
+ * checked.
  */
 #ifndef CORE_KCONFIG_H
 #define CORE_KCONFIG_H

@@ -1,6 +1,6 @@
 /*
- * Classes of blocks and their lists: see large.h. Where the bound is reached, the class that was wanted longest ago gives its
- * blocks up, so that what a former load left does not keep the present one from being served.
+ * Classes of blocks and their lists: see large.h. Where the bound is reached, the class that was wanted longest ago
+ * gives its blocks up, so that what a former load left does not keep the present one from being served.
  */
 #include "core/large.h"
 
@@ -33,7 +33,7 @@ static unsigned class_for(size_t bytes)
 	unsigned class = 0;
 
 	while (class < LARGE_CLASSES && class_bytes(class) < bytes)
-		class++;
+		class ++;
 	return class;
 }
 
@@ -46,7 +46,7 @@ static void *map(size_t bytes)
 
 void large_pool_init(struct large_pool *pool, size_t kept_max_bytes)
 {
-	*pool = (struct large_pool){ .kept_max_bytes = kept_max_bytes };
+	*pool = (struct large_pool){.kept_max_bytes = kept_max_bytes};
 	if (!is_heap_block(LARGE_LEAST_BYTES))
 		pool->reserve = map(kept_max_bytes);
 	pool->reserve_bytes = pool->reserve ? kept_max_bytes : 0;
@@ -75,7 +75,7 @@ static struct large_block *pop(struct large_pool *pool, unsigned class)
 
 void large_pool_fini(struct large_pool *pool)
 {
-	for (unsigned class = 0; class < LARGE_CLASSES; class++)
+	for (unsigned class = 0; class < LARGE_CLASSES; class ++)
 		while (pool->free[class])
 			munmap(pop(pool, class), class_bytes(class));
 	if (pool->reserve_bytes)

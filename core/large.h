@@ -1,11 +1,12 @@
 /*
- * Blocks that are too large for an arena's common ones: bodies, long prompts, large events. Each is a mapping of its own, a
- * power of two long, of which only what is used takes memory. A shard keeps those that came back last, up to a bound; what is
- * beyond goes back to the system at once, so that after a rush of large requests no more than the bound stays. In the C
- * library's heap they would stay for good, scattered, each new one touching other pages. For one thread.
+ * Blocks that are too large for an arena's common ones: bodies, long prompts, large events. Each is a mapping of its
+ * own, a power of two long, of which only what is used takes memory. A shard keeps those that came back last, up to a
+ * bound; what is beyond goes back to the system at once, so that after a rush of large requests no more than the bound
+ * stays. In the C library's heap they would stay for good, scattered, each new one touching other pages. For one
+ * thread.
  *
- * Mapping and unmapping are system calls. A steady load makes none: it lives on the blocks kept, and the first ones are pieces
- * of one mapping of as many bytes, made when the pool is, of which nothing is in memory before it is used.
+ * Mapping and unmapping are system calls. A steady load makes none: it lives on the blocks kept, and the first ones are
+ * pieces of one mapping of as many bytes, made when the pool is, of which nothing is in memory before it is used.
  */
 #ifndef CORE_LARGE_H
 #define CORE_LARGE_H

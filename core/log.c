@@ -5,8 +5,9 @@
  *
  *   struct record, then for each field: struct packed_field, then its text padded to 8 bytes
  *
- * Flushing merges the writers' records by their times, formats them into one memory and writes that when it runs full. A pipe or
- * socket whose reader does not keep up is waited for only so long: what it does not take stays, and the rings fill behind it.
+ * Flushing merges the writers' records by their times, formats them into one memory and writes that when it runs full.
+ * A pipe or socket whose reader does not keep up is waited for only so long: what it does not take stays, and the rings
+ * fill behind it.
  */
 #include "core/log.h"
 
@@ -26,9 +27,9 @@
 
 enum {
 	/*
-	 * A writer's. A request's record has some 400 bytes. A quiet log is looked at every 250 ms: this holds what 80,000
-	 * requests a second leave meanwhile. Once it is empty behind HOT_BYTES, writing goes on at its beginning, so that a
-	 * log that is flushed more often, as a busy one is, does not touch all of it.
+	 * A writer's. A request's record has some 400 bytes. A quiet log is looked at every 250 ms: this holds what
+	 * 80,000 requests a second leave meanwhile. Once it is empty behind HOT_BYTES, writing goes on at its
+	 * beginning, so that a log that is flushed more often, as a busy one is, does not touch all of it.
 	 */
 	RING_BYTES = 1 << 23,
 	HOT_BYTES = 1 << 20,
@@ -238,8 +239,8 @@ static bool takes_bytes(struct log *log)
 }
 
 /*
- * Empties `out`, but for what the sink's reader does not take now, and returns how many of its lines did not go out whole: a log
- * must not stop the gateway.
+ * Empties `out`, but for what the sink's reader does not take now, and returns how many of its lines did not go out
+ * whole: a log must not stop the gateway.
  */
 static uint64_t write_out(struct log *log)
 {
@@ -295,8 +296,8 @@ static void print_line(struct log *log, const struct log_line *line)
 }
 
 /*
- * The oldest unread record, skipping gaps; NULL when none. `read` may be beyond `written`: the producer began the ring anew, and
- * what it writes there is not published yet.
+ * The oldest unread record, skipping gaps; NULL when none. `read` may be beyond `written`: the producer began the ring
+ * anew, and what it writes there is not published yet.
  */
 static const char *peek(struct log_writer *writer, struct record *record)
 {
@@ -382,7 +383,8 @@ static unsigned tell_dropped(struct log *log)
 	for (const struct log_writer *w = atomic_load(&log->writers); w; w = w->next)
 		dropped += dropped_by(w);
 	count = print_dropped(log, "log records were dropped: the ring was full", dropped - log->dropped_told);
-	count += print_dropped(log, "log records were dropped: they could not be written", unwritten - log->unwritten_told);
+	count += print_dropped(
+		log, "log records were dropped: they could not be written", unwritten - log->unwritten_told);
 	if (write_out(log) > 0)
 		return 0;
 	log->dropped_told = dropped;

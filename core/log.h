@@ -1,8 +1,7 @@
 /*
- * Logging. A thread hands over a record of typed fields (no formatting, no system call, no lock: a ring of its own); the control
- * thread formats and writes them, as JSON or for people. A record that finds its ring full, or cannot be written out, is
- * dropped and counted; the count is logged.
- * Secrets are never logged: call sites pass ids, not keys.
+ * Logging. A thread hands over a record of typed fields (no formatting, no system call, no lock: a ring of its own);
+ * the control thread formats and writes them, as JSON or for people. A record that finds its ring full, or cannot be
+ * written out, is dropped and counted; the count is logged. Secrets are never logged: call sites pass ids, not keys.
  */
 #ifndef CORE_LOG_H
 #define CORE_LOG_H
@@ -24,8 +23,8 @@ struct log_field {
 	int64_t integer;
 };
 
-#define LOG_TEXT(n, s) ((struct log_field){ .name = (n), .type = LOG_FIELD_TEXT, .text = (s) })
-#define LOG_INT(n, i) ((struct log_field){ .name = (n), .type = LOG_FIELD_INTEGER, .integer = (int64_t)(i) })
+#define LOG_TEXT(n, s) ((struct log_field){.name = (n), .type = LOG_FIELD_TEXT, .text = (s)})
+#define LOG_INT(n, i) ((struct log_field){.name = (n), .type = LOG_FIELD_INTEGER, .integer = (int64_t)(i)})
 
 int log_open(struct log **log, enum log_level level, enum log_format format, int fd);
 void log_close(struct log *log); /* flushes; no writer is in use */
@@ -35,11 +34,12 @@ void log_set(struct log *log, enum log_level level, enum log_format format);
 struct log_writer *log_writer_open(struct log *log);
 
 /* `message` is static text. At most 16 fields. */
-void log_say(struct log_writer *writer, enum log_level level, const char *message, const struct log_field *fields, unsigned count);
+void log_say(struct log_writer *writer, enum log_level level, const char *message, const struct log_field *fields,
+	unsigned count);
 
-#define log_event(writer, level, message, ...)                                                      \
-	log_say((writer), (level), (message), (const struct log_field[]){ __VA_ARGS__ },            \
-		sizeof((const struct log_field[]){ __VA_ARGS__ }) / sizeof(struct log_field))
+#define log_event(writer, level, message, ...)                                                                         \
+	log_say((writer), (level), (message), (const struct log_field[]){__VA_ARGS__},                                 \
+		sizeof((const struct log_field[]){__VA_ARGS__}) / sizeof(struct log_field))
 
 /* Formats and writes what is there; called regularly by the one thread that owns the sink. Returns how many records. */
 unsigned log_flush(struct log *log);

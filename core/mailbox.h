@@ -1,7 +1,7 @@
 /*
- * Bounded queue from many threads to one. A letter is an intrusive struct: its owner gives it away by posting it and must not
- * touch it until it comes back. Posting never blocks and never fails, because letters bring their own memory; taking returns
- * them in the order in which each sender posted.
+ * Bounded queue from many threads to one. A letter is an intrusive struct: its owner gives it away by posting it and
+ * must not touch it until it comes back. Posting never blocks and never fails, because letters bring their own memory;
+ * taking returns them in the order in which each sender posted.
  */
 #ifndef CORE_MAILBOX_H
 #define CORE_MAILBOX_H

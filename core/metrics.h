@@ -1,6 +1,7 @@
 /*
- * Counters and histograms. Each shard owns its own and writes them without atomics' cost (relaxed stores); a reader on another
- * thread adds up relaxed loads. Histograms are log-linear: 16 steps for each doubling, so an error of at most 6.25 %.
+ * Counters and histograms. Each shard owns its own and writes them without atomics' cost (relaxed stores); a reader on
+ * another thread adds up relaxed loads. Histograms are log-linear: 16 steps for each doubling, so an error of at
+ * most 6.25 %.
  */
 #ifndef CORE_METRICS_H
 #define CORE_METRICS_H

@@ -1,9 +1,9 @@
 /*
  * Edit distance (optimal string alignment), and the choice of the nearest name.
  *
- * A column of the distance matrix differs by at most one between neighbours, so it fits into two words of bits (up: it grows
- * there, down: it shrinks), and a letter of the name moves it on in a dozen operations: H. Hyyro, "A Bit-Vector Algorithm for
- * Computing Levenshtein and Damerau Edit Distances", 2003. Variables' names there: VP, VN, D0, HP, HN.
+ * A column of the distance matrix differs by at most one between neighbours, so it fits into two words of bits (up: it
+ * grows there, down: it shrinks), and a letter of the name moves it on in a dozen operations: H. Hyyro, "A Bit-Vector
+ * Algorithm for Computing Levenshtein and Damerau Edit Distances", 2003. Variables' names there: VP, VN, D0, HP, HN.
  */
 #include "core/nearest.h"
 

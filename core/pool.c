@@ -14,11 +14,11 @@ int pool_open(struct pool *pool, size_t piece_bytes, uint32_t piece_count)
 {
 	assert(piece_bytes >= sizeof(void *));
 	assert(piece_count > 0);
-	*pool = (struct pool){ .piece_bytes = (piece_bytes + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1),
-			       .piece_count = piece_count,
-			       .untouched_count = piece_count };
+	*pool = (struct pool){.piece_bytes = (piece_bytes + ALIGN_BYTES - 1) & ~(size_t)(ALIGN_BYTES - 1),
+		.piece_count = piece_count,
+		.untouched_count = piece_count};
 	pool->memory = mmap(NULL, pool->piece_bytes * piece_count, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (pool->memory == MAP_FAILED) {
 		pool->memory = NULL;
 		return -ENOMEM;
@@ -30,7 +30,7 @@ void pool_close(struct pool *pool)
 {
 	if (pool->memory)
 		munmap(pool->memory, pool->piece_bytes * pool->piece_count);
-	*pool = (struct pool){ 0 };
+	*pool = (struct pool){0};
 }
 
 void *pool_take(struct pool *pool)

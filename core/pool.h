@@ -1,7 +1,7 @@
 /*
- * Pieces of one size, cut from a region that is mapped at start and takes no memory until it is used. The piece given back last
- * is the next one taken, so few pages are touched while few pieces are in use. Beyond the region a piece is an allocation,
- * freed when it comes back. For one thread.
+ * Pieces of one size, cut from a region that is mapped at start and takes no memory until it is used. The piece given
+ * back last is the next one taken, so few pages are touched while few pieces are in use. Beyond the region a piece is
+ * an allocation, freed when it comes back. For one thread.
  */
 #ifndef CORE_POOL_H
 #define CORE_POOL_H

@@ -1,6 +1,6 @@
 /*
- * Names to addresses, off the shards: c-ares on the control thread's ring-less worker. An answer is posted to the asking shard
- * as a letter. Literal addresses and "localhost" are answered as well, without a query.
+ * Names to addresses, off the shards: c-ares on the control thread's ring-less worker. An answer is posted to the
+ * asking shard as a letter. Literal addresses and "localhost" are answered as well, without a query.
  */
 #ifndef CORE_RESOLVE_H
 #define CORE_RESOLVE_H
@@ -14,14 +14,14 @@ struct resolver;
 
 struct resolve_query {
 	struct letter letter;
-	struct shard *shard;          /* where done() runs */
+	struct shard *shard; /* where done() runs */
 	void (*done)(struct resolve_query *query);
 	char name[RESOLVE_NAME_MAX + 1]; /* in */
-	uint16_t port;                /* in */
-	int result;                   /* 0, -ENOENT, -ETIMEDOUT, -EIO */
+	uint16_t port;                   /* in */
+	int result;                      /* 0, -ENOENT, -ETIMEDOUT, -EIO */
 	unsigned count;
 	struct sockaddr_storage addresses[RESOLVE_ADDRESSES_MAX];
-	uint32_t ttl_s;               /* ask again after this */
+	uint32_t ttl_s; /* ask again after this */
 	struct resolver *resolver;
 };
 

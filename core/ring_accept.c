@@ -1,8 +1,8 @@
 /*
  * Accepting. A multishot accept cannot say who connected, and asking costs a system call a connection; so a
- * listener has several single accepts waiting, each with room for its peer's address, which together behave as one multishot
- * operation. A connection wakes one of them (the kernel waits with EPOLLEXCLUSIVE); one that ends starts again, and takes what
- * is queued at once.
+ * listener has several single accepts waiting, each with room for its peer's address, which together behave as one
+ * multishot operation. A connection wakes one of them (the kernel waits with EPOLLEXCLUSIVE); one that ends starts
+ * again, and takes what is queued at once.
  */
 #include "core/ring_uring.h"
 
@@ -16,7 +16,8 @@ static void wait_for_one(struct ring *ring, struct accept_slot *slot)
 	op_start(ring, &slot->op, OP_ACCEPT_SLOT, a->op.socket);
 	a->waiting_count++;
 	slot->address_bytes = sizeof(slot->address);
-	io_uring_prep_accept(entry, a->op.socket, (struct sockaddr *)&slot->address, &slot->address_bytes, SOCK_CLOEXEC);
+	io_uring_prep_accept(
+		entry, a->op.socket, (struct sockaddr *)&slot->address, &slot->address_bytes, SOCK_CLOEXEC);
 	io_uring_sqe_set_data(entry, &slot->op);
 }
 

@@ -1,9 +1,10 @@
 /*
- * A ring's receive buffers: one provided-buffer group, in memory mapped at start and untouched until the kernel fills it.
+ * A ring's receive buffers: one provided-buffer group, in memory mapped at start and untouched until the kernel fills
+ * it.
  *
- * The kernel uses buffers in the order in which it was given them. Were it given all, each receive would go to the one that
- * lies longest and has left every cache; so it is given a stock that suffices for a turn, of those that came back last. The
- * stock doubles when a turn runs it dry, and shrinks slowly.
+ * The kernel uses buffers in the order in which it was given them. Were it given all, each receive would go to the one
+ * that lies longest and has left every cache; so it is given a stock that suffices for a turn, of those that came back
+ * last. The stock doubles when a turn runs it dry, and shrinks slowly.
  */
 #include "core/ring_uring.h"
 
@@ -16,7 +17,7 @@ enum { STOCK_LEAST = 64, STOCK_CALM_TURNS = 1024 };
 static void offer_buffer(struct ring *ring, struct buffer *buffer)
 {
 	io_uring_buf_ring_add(ring->buffer_ring, buffer->data, buffer->capacity_bytes, (unsigned short)buffer->index,
-			      io_uring_buf_ring_mask(ring->buffer_count), (int)ring->buffers_added++);
+		io_uring_buf_ring_mask(ring->buffer_count), (int)ring->buffers_added++);
 	ring->stock++;
 }
 
@@ -40,7 +41,8 @@ static void adapt_stock(struct ring *ring)
 	uint32_t least = ring->buffer_count < STOCK_LEAST ? ring->buffer_count : STOCK_LEAST;
 
 	if (ring->stock_ran_dry) {
-		ring->stock_wanted = ring->stock_wanted < ring->buffer_count / 2 ? 2 * ring->stock_wanted : ring->buffer_count;
+		ring->stock_wanted =
+			ring->stock_wanted < ring->buffer_count / 2 ? 2 * ring->stock_wanted : ring->buffer_count;
 		ring->calm_turns = 0;
 		ring->stock_ran_dry = false;
 	} else if (++ring->calm_turns >= STOCK_CALM_TURNS) {
@@ -75,7 +77,8 @@ int ring_make_buffers(struct ring *ring)
 	if (!ring->buffers)
 		return -ENOMEM;
 	ring->buffer_memory_bytes = stride * ring->buffer_count;
-	ring->buffer_memory = mmap(NULL, ring->buffer_memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ring->buffer_memory =
+		mmap(NULL, ring->buffer_memory_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (ring->buffer_memory == MAP_FAILED) {
 		ring->buffer_memory = NULL;
 		return -ENOMEM;
@@ -84,11 +87,11 @@ int ring_make_buffers(struct ring *ring)
 	if (!ring->buffer_ring)
 		return rc;
 	for (uint32_t i = ring->buffer_count; i-- > 0;) {
-		ring->buffers[i] = (struct buffer){ .data = ring->buffer_memory + stride * i,
-						    .capacity_bytes = ring->buffer_bytes,
-						    .release = release_buffer,
-						    .pool = ring,
-						    .index = i };
+		ring->buffers[i] = (struct buffer){.data = ring->buffer_memory + stride * i,
+			.capacity_bytes = ring->buffer_bytes,
+			.release = release_buffer,
+			.pool = ring,
+			.index = i};
 		keep_buffer(ring, &ring->buffers[i]);
 	}
 	ring_publish_buffers(ring);

@@ -1,13 +1,13 @@
 /*
- * Shutting and closing sockets. The kernel hands a shutdown to a worker, which looks its descriptor up only when it gets to it
- * (io_shutdown_prep forces that; seen on Linux 6.x): if the socket was closed meanwhile and its number given to another, the
- * other would be shut. So a close waits until the socket's shutdown has come home.
+ * Shutting and closing sockets. The kernel hands a shutdown to a worker, which looks its descriptor up only when it
+ * gets to it (io_shutdown_prep forces that; seen on Linux 6.x): if the socket was closed meanwhile and its number given
+ * to another, the other would be shut. So a close waits until the socket's shutdown has come home.
  */
 #include "core/ring_uring.h"
 
 #include <unistd.h>
 
-static const struct linger option_linger_reset = { .l_onoff = 1, .l_linger = 0 };
+static const struct linger option_linger_reset = {.l_onoff = 1, .l_linger = 0};
 
 static void close_now(struct ring *ring, int socket, bool reset)
 {
@@ -16,7 +16,7 @@ static void close_now(struct ring *ring, int socket, bool reset)
 	if (reset && (ring->features & RING_SOCKET_OPTIONS)) {
 		entry = next_entry(ring);
 		io_uring_prep_cmd_sock(entry, SOCKET_URING_OP_SETSOCKOPT, socket, SOL_SOCKET, SO_LINGER,
-				       (void *)(uintptr_t)&option_linger_reset, sizeof(option_linger_reset));
+			(void *)(uintptr_t)&option_linger_reset, sizeof(option_linger_reset));
 		finish_ignored(entry);
 	} else if (reset) {
 		setsockopt(socket, SOL_SOCKET, SO_LINGER, &option_linger_reset, sizeof(option_linger_reset));
@@ -62,7 +62,7 @@ void ring_shutdown(struct ring *ring, int socket, int how)
 	shutdown = pool_take(&ring->shutdown_pool);
 	if (!shutdown)
 		return; /* without memory the close is what ends the stream */
-	*shutdown = (struct ring_shutdown){ .op.done = on_shut };
+	*shutdown = (struct ring_shutdown){.op.done = on_shut};
 	op_start(ring, &shutdown->op, OP_SHUTDOWN, socket);
 	list_append(&ring->shutdowns, &shutdown->link);
 	entry = next_entry(ring);

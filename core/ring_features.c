@@ -10,9 +10,9 @@ static const struct {
 	uint32_t bit;
 	const char *name;
 } feature_names[] = {
-	{ RING_NO_SQARRAY, "no_sqarray" },
-	{ RING_SOCKET_OPTIONS, "socket_options" },
-	{ RING_RECEIVE_LIMIT, "receive_limit" },
+	{RING_NO_SQARRAY, "no_sqarray"},
+	{RING_SOCKET_OPTIONS, "socket_options"},
+	{RING_RECEIVE_LIMIT, "receive_limit"},
 };
 
 enum { FEATURE_COUNT = sizeof(feature_names) / sizeof(feature_names[0]) };

@@ -19,8 +19,8 @@ static int open_bound(const struct sockaddr_storage *address, bool reuse_port)
 	if (bound < 0)
 		return -errno;
 	if (setsockopt(bound, SOL_SOCKET, SO_REUSEADDR, &option_on, sizeof(option_on)) < 0 ||
-	    (reuse_port && setsockopt(bound, SOL_SOCKET, SO_REUSEPORT, &option_on, sizeof(option_on)) < 0) ||
-	    bind(bound, (const struct sockaddr *)address, size) < 0) {
+		(reuse_port && setsockopt(bound, SOL_SOCKET, SO_REUSEPORT, &option_on, sizeof(option_on)) < 0) ||
+		bind(bound, (const struct sockaddr *)address, size) < 0) {
 		rc = -errno;
 		close(bound);
 		return rc;
@@ -36,7 +36,8 @@ int ring_listen(struct ring *ring, const struct sockaddr_storage *address, int b
 	(void)ring;
 	if (listener < 0)
 		return listener;
-	if (setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &option_on, sizeof(option_on)) < 0 || listen(listener, backlog) < 0) {
+	if (setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &option_on, sizeof(option_on)) < 0 ||
+		listen(listener, backlog) < 0) {
 		rc = -errno;
 		close(listener);
 		return rc;

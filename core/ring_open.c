@@ -14,8 +14,9 @@ static int probe_features(struct ring *ring, uint32_t without, unsigned setup_fl
 {
 	struct io_uring_probe *probe = io_uring_get_probe_ring(&ring->uring);
 	/*
-	 * Socket commands (6.7) cannot be probed by opcode; FIXED_FD_INSTALL (6.8) can, and implies them. Nor can the receives' limit;
-	 * PIPE is of the same release, and liburing does not name it yet. A kernel that nevertheless lacks it says so: on_received().
+	 * Socket commands (6.7) cannot be probed by opcode; FIXED_FD_INSTALL (6.8) can, and implies them. Nor can the
+	 * receives' limit; PIPE is of the same release, and liburing does not name it yet. A kernel that nevertheless
+	 * lacks it says so: on_received().
 	 */
 	enum { OPCODE_AFTER_SOCKET_OPTIONS = IORING_OP_FIXED_FD_INSTALL, OPCODE_BESIDE_RECEIVE_LIMIT = 62 };
 
@@ -37,11 +38,12 @@ static int open_queue(struct ring *ring, const struct ring_options *options, str
 {
 	int rc = -EINVAL;
 
-	for (int with_array = options->without & RING_NO_SQARRAY ? 1 : 0; rc == -EINVAL && with_array <= 1; with_array++) {
-		*params = (struct io_uring_params){ .flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER |
-							     IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
-							     IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE,
-						    .cq_entries = options->entry_count * COMPLETIONS_PER_ENTRY };
+	for (int with_array = options->without & RING_NO_SQARRAY ? 1 : 0; rc == -EINVAL && with_array <= 1;
+		with_array++) {
+		*params = (struct io_uring_params){.flags = IORING_SETUP_R_DISABLED | IORING_SETUP_SINGLE_ISSUER |
+							    IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL |
+							    IORING_SETUP_CLAMP | IORING_SETUP_CQSIZE,
+			.cq_entries = options->entry_count * COMPLETIONS_PER_ENTRY};
 		if (!with_array)
 			params->flags |= IORING_SETUP_NO_SQARRAY;
 		rc = io_uring_queue_init_params(options->entry_count, &ring->uring, params);
@@ -55,11 +57,13 @@ static void explain_open(int rc, char *why, size_t why_bytes)
 		int error;
 		const char *text;
 	} causes[] = {
-		{ -ENOSYS, "this kernel has no io_uring; Linux 6.1 or newer is needed" },
-		{ -EPERM, "io_uring is forbidden here: check the sysctl kernel.io_uring_disabled, or the container's seccomp profile" },
-		{ -EINVAL, "this kernel's io_uring is too old; Linux 6.1 or newer is needed" },
-		{ -ENOMEM, "no memory may be locked for io_uring: raise RLIMIT_MEMLOCK (LimitMEMLOCK=infinity, or the container's memlock=-1)" },
-		{ -EMFILE, "too many open files: raise RLIMIT_NOFILE" },
+		{-ENOSYS, "this kernel has no io_uring; Linux 6.1 or newer is needed"},
+		{-EPERM, "io_uring is forbidden here: check the sysctl kernel.io_uring_disabled, or the container's "
+			 "seccomp profile"},
+		{-EINVAL, "this kernel's io_uring is too old; Linux 6.1 or newer is needed"},
+		{-ENOMEM, "no memory may be locked for io_uring: raise RLIMIT_MEMLOCK (LimitMEMLOCK=infinity, or the "
+			  "container's memlock=-1)"},
+		{-EMFILE, "too many open files: raise RLIMIT_NOFILE"},
 	};
 
 	for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {

@@ -4,9 +4,10 @@
  * A turn: submit everything that was started and wait in one io_uring_enter; copy completions out in batches; run their
  * callbacks. Completions are copied before callbacks run, because a callback may submit and thereby move the queue.
  *
- * Receive buffers are one provided-buffer group. A receive that finds the group empty ends with -ENOBUFS; its op waits in
- * `starved` and starts again once buffers have come back. Left alone, a multishot receive takes up to 64 buffers in a turn (two
- * times the kernel's 32 tries), all of them before its owner can say that it is too much: hence the limit, and gentle receives.
+ * Receive buffers are one provided-buffer group. A receive that finds the group empty ends with -ENOBUFS; its op waits
+ * in `starved` and starts again once buffers have come back. Left alone, a multishot receive takes up to 64 buffers in
+ * a turn (two times the kernel's 32 tries), all of them before its owner can say that it is too much: hence the limit,
+ * and gentle receives.
  */
 #include "core/ring_uring.h"
 
@@ -43,7 +44,7 @@ static void connect_step(struct ring *ring, struct op *op)
 		if (ring->features & RING_SOCKET_OPTIONS) {
 			entry = next_entry(ring);
 			io_uring_prep_cmd_sock(entry, SOCKET_URING_OP_SETSOCKOPT, op->socket, IPPROTO_TCP, TCP_NODELAY,
-					       (void *)(uintptr_t)&option_on, sizeof(option_on));
+				(void *)(uintptr_t)&option_on, sizeof(option_on));
 			io_uring_sqe_set_data(entry, op);
 			return;
 		}
@@ -113,7 +114,7 @@ void ring_send(struct ring *ring, struct op *op, int socket, const struct iovec 
 	if (count == 1) {
 		io_uring_prep_send(entry, socket, iov->iov_base, iov->iov_len, MSG_NOSIGNAL | MSG_WAITALL);
 	} else {
-		op->message = (struct msghdr){ .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = count };
+		op->message = (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = count};
 		io_uring_prep_sendmsg(entry, socket, &op->message, MSG_NOSIGNAL | MSG_WAITALL);
 	}
 	io_uring_sqe_set_data(entry, op);
@@ -206,7 +207,8 @@ static void on_received(struct ring *ring, struct op *op, int result, uint32_t f
 	if (result > 0) {
 		ring->counts.receives++;
 		op->gentle = op->gentle && (uint32_t)result == ring->buffer_bytes;
-		/* A receive may end after a good read, at its limit or for the kernel's own reasons: it goes on unseen. */
+		/* A receive may end after a good read, at its limit or for the kernel's own reasons: it goes on unseen.
+		 */
 		if (!more && !op->cancelled) {
 			submit_receive(ring, op);
 			more = true;
@@ -275,16 +277,16 @@ static unsigned run_local(struct ring *ring)
 }
 
 /*
- * What CONFIG_VALGRIND is for: looks once a millisecond. poll() on the ring would not do: it is not told of what other rings
- * post.
+ * What CONFIG_VALGRIND is for: looks once a millisecond. poll() on the ring would not do: it is not told of what other
+ * rings post.
  */
 static int look_until(struct ring *ring, uint64_t until_ns)
 {
-	static const struct timespec pause = { .tv_nsec = (long)NS_PER_MS };
+	static const struct timespec pause = {.tv_nsec = (long)NS_PER_MS};
 	int rc;
 
 	while ((rc = io_uring_submit_and_get_events(&ring->uring)) >= 0 && !io_uring_cq_ready(&ring->uring) &&
-	       clock_monotonic_ns() < until_ns)
+		clock_monotonic_ns() < until_ns)
 		nanosleep(&pause, NULL);
 	return rc;
 }
@@ -305,8 +307,8 @@ static int submit_and_wait(struct ring *ring, uint64_t until_ns)
 		rc = io_uring_submit_and_wait(&ring->uring, 1);
 	} else {
 		uint64_t wait_ns = until_ns - now_ns;
-		struct __kernel_timespec timeout = { .tv_sec = (long long)(wait_ns / NS_PER_S),
-						     .tv_nsec = (long long)(wait_ns % NS_PER_S) };
+		struct __kernel_timespec timeout = {
+			.tv_sec = (long long)(wait_ns / NS_PER_S), .tv_nsec = (long long)(wait_ns % NS_PER_S)};
 
 		rc = io_uring_submit_and_wait_timeout(&ring->uring, &cqe, 1, &timeout, NULL);
 	}

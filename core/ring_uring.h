@@ -1,8 +1,9 @@
 /*
- * What the sources of the io_uring ring share (ring_open.c, ring_buffers.c, ring_accept.c, ring_close.c, ring_uring.c); for them alone.
+ * What the sources of the io_uring ring share (ring_open.c, ring_buffers.c, ring_accept.c, ring_close.c, ring_uring.c);
+ * for them alone.
  *
- * user_data is the op's address, or one of the small values below. Each op carries a magic word, checked when its completion
- * comes back, and cleared when its last callback has been chosen.
+ * user_data is the op's address, or one of the small values below. Each op carries a magic word, checked when its
+ * completion comes back, and cleared when its last callback has been chosen.
  */
 #ifndef CORE_RING_URING_H
 #define CORE_RING_URING_H
@@ -17,7 +18,7 @@ enum {
 	OP_MAGIC = 0x52494e47,
 	BUFFER_GROUP = 0,
 	COMPLETION_BATCH = 256,
-	RING_SHUTDOWNS = 256, /* beyond it they are allocations */
+	RING_SHUTDOWNS = 256,      /* beyond it they are allocations */
 	COMPLETIONS_PER_ENTRY = 8, /* multishot operations complete more often than they are submitted */
 };
 
@@ -39,17 +40,17 @@ struct ring {
 	char *buffer_memory;
 	size_t buffer_memory_bytes;
 	uint32_t buffer_count, buffer_bytes, buffers_held, buffers_added;
-	struct buffer *spare;   /* neither held nor with the kernel, last come first */
+	struct buffer *spare;         /* neither held nor with the kernel, last come first */
 	uint32_t stock, stock_wanted; /* with the kernel: see ring_buffers.c */
 	uint32_t calm_turns;
 	bool stock_ran_dry;
 	uint32_t features;
-	int event;              /* eventfd, for wake-ups from threads without a ring */
-	uint64_t event_count;   /* what the read of `event` fills in */
-	struct list starved;    /* receives that wait for buffers */
-	struct list shutdowns;  /* under way */
+	int event;             /* eventfd, for wake-ups from threads without a ring */
+	uint64_t event_count;  /* what the read of `event` fills in */
+	struct list starved;   /* receives that wait for buffers */
+	struct list shutdowns; /* under way */
 	struct pool shutdown_pool;
-	struct list local;      /* ops that were cancelled while they were not with the kernel */
+	struct list local; /* ops that were cancelled while they were not with the kernel */
 	struct ring_counts counts;
 };
 
@@ -102,7 +103,8 @@ void ring_publish_buffers(struct ring *ring); /* before each turn: fills up the 
 struct buffer *ring_take_buffer(struct ring *ring, uint32_t cqe_flags, int size);
 
 /* ring_close.c */
-void ring_end_shutdowns(struct ring *ring); /* when the kernel has let go of the ring: closes what is still to be closed */
+void ring_end_shutdowns(
+	struct ring *ring); /* when the kernel has let go of the ring: closes what is still to be closed */
 
 /* ring_accept.c */
 void ring_cancel_accept(struct ring *ring, struct op *op);

@@ -187,8 +187,10 @@ static void read_object(struct schema_walk *walk, const struct schema_field *fie
 static void read_default(
 	struct schema_walk *walk, const struct schema_field *field, const struct config_node *owner, void *base)
 {
-	const struct config_node text = { /* of any type, as what a variable holds */
-		.kind = CONFIG_SCALAR, .text = slice_of_string(field->fallback), .replaced = true};
+	const struct config_node text = {/* of any type, as what a variable holds */
+		.kind = CONFIG_SCALAR,
+		.text = slice_of_string(field->fallback),
+		.replaced = true};
 	void *place = at(base, field->offset);
 	bool good = true;
 

@@ -87,8 +87,8 @@ void shard_turn(struct shard *shard, uint64_t until_ns)
 }
 
 /*
- * Wakes it whatever the mailbox says: a shard that ended may have taken on to wake this one in a turn that it did not live to
- * submit.
+ * Wakes it whatever the mailbox says: a shard that ended may have taken on to wake this one in a turn that it did not
+ * live to submit.
  */
 void shard_stop(struct shard *shard)
 {

@@ -1,11 +1,12 @@
 /*
- * A shard: one thread, its ring, timers, arenas and randomness. Service threads (control, store) are shards without listeners.
- * All that a floor above keeps for a shard hangs off `user[]`, so nothing is global.
+ * A shard: one thread, its ring, timers, arenas and randomness. Service threads (control, store) are shards without
+ * listeners. All that a floor above keeps for a shard hangs off `user[]`, so nothing is global.
  *
- *   shard_open() -> fill in user data and start operations in `on_start` -> shard_start() -> ... shard_stop() -> shard_close()
+ *   shard_open() -> fill in user data and start operations in `on_start` -> shard_start() -> ... shard_stop() ->
+ * shard_close()
  *
- * A turn: submit and wait, completions, timers that expired, letters, then each `turn_end` hook in order (flush what the turn
- * gathered; the next turn submits it).
+ * A turn: submit and wait, completions, timers that expired, letters, then each `turn_end` hook in order (flush what
+ * the turn gathered; the next turn submits it).
  */
 #ifndef CORE_SHARD_H
 #define CORE_SHARD_H
@@ -20,7 +21,8 @@
 
 struct shard;
 
-/* Called once at the end of the turn in which it was requested; embedded in its owner, which withdraws it before it dies. */
+/* Called once at the end of the turn in which it was requested; embedded in its owner, which withdraws it before it
+ * dies. */
 struct turn_hook {
 	void (*run)(struct turn_hook *hook);
 	struct list link;
@@ -43,16 +45,16 @@ struct shard {
 	struct arena_pool arenas;
 	struct rand rand;
 	struct mailbox mailbox;
-	struct list turn_end;   /* hooks to run at the end of this turn */
-	uint64_t now_ns;        /* monotonic, read once a turn */
+	struct list turn_end;    /* hooks to run at the end of this turn */
+	uint64_t now_ns;         /* monotonic, read once a turn */
 	uint64_t wall_offset_ns; /* wall = monotonic + offset; read once a second */
 	uint64_t wall_read_ns;
 	unsigned index;
-	int cpu;                /* pinned there; -1: not pinned */
+	int cpu; /* pinned there; -1: not pinned */
 	bool stopping;
-	const char *name;       /* thread name, static */
+	const char *name;                      /* thread name, static */
 	void (*on_start)(struct shard *shard); /* in the shard's thread, before its first turn */
-	void *user;             /* what the floors above keep for this shard */
+	void *user;                            /* what the floors above keep for this shard */
 	pthread_t thread;
 	bool running;
 	struct letter stop_letter;
@@ -70,19 +72,19 @@ struct shard_options {
 };
 
 int shard_open(struct shard *shard, const struct shard_options *options, char *why, size_t why_bytes);
-int shard_start(struct shard *shard);       /* makes the thread, which turns it until it is stopped */
+int shard_start(struct shard *shard); /* makes the thread, which turns it until it is stopped */
 
 /*
- * A turn has two halves, and other threads run between them. shard_sleep() says that this shard will look at its mailbox again
- * only when it is woken; it returns until when the turn may wait, or 0: not at all. shard_turn() takes that, waits and works;
- * with 0 it may be called alone.
+ * A turn has two halves, and other threads run between them. shard_sleep() says that this shard will look at its
+ * mailbox again only when it is woken; it returns until when the turn may wait, or 0: not at all. shard_turn() takes
+ * that, waits and works; with 0 it may be called alone.
  */
 uint64_t shard_sleep(struct shard *shard);
 void shard_turn(struct shard *shard, uint64_t until_ns);
 
-void shard_stop(struct shard *shard);       /* from any thread: the loop ends after its turn */
+void shard_stop(struct shard *shard); /* from any thread: the loop ends after its turn */
 void shard_join(struct shard *shard);
-void shard_close(struct shard *shard);      /* after join: ring and memory */
+void shard_close(struct shard *shard); /* after join: ring and memory */
 
 static inline uint64_t shard_now_ns(const struct shard *shard)
 {

@@ -1,4 +1,5 @@
-/* A shard in a thread of its own: its loop, from shard_start() to shard_join(). The simulation has another (shard_sim.c). */
+/* A shard in a thread of its own: its loop, from shard_start() to shard_join(). The simulation has another
+ * (shard_sim.c). */
 #include "core/shard.h"
 
 #include <sched.h>

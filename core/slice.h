@@ -1,6 +1,6 @@
 /*
- * A view of bytes that somebody else owns. Never NUL-terminated, may hold NUL. Passed by value; lives no longer than the
- * memory it points to, which the function or field that hands one out names.
+ * A view of bytes that somebody else owns. Never NUL-terminated, may hold NUL. Passed by value; lives no longer than
+ * the memory it points to, which the function or field that hands one out names.
  */
 #ifndef CORE_SLICE_H
 #define CORE_SLICE_H
@@ -17,11 +17,11 @@ struct slice {
 };
 
 /* A slice of a string literal, without its NUL. */
-#define SLICE(literal) ((struct slice){ "" literal, sizeof(literal) - 1 })
+#define SLICE(literal) ((struct slice){"" literal, sizeof(literal) - 1})
 
 static inline struct slice slice_of(const void *data, size_t size)
 {
-	return (struct slice){ (const char *)data, size };
+	return (struct slice){(const char *)data, size};
 }
 
 static inline struct slice slice_of_string(const char *string)

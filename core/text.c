@@ -146,7 +146,8 @@ static bool eight_are_plain(const uint8_t *p)
 	memcpy(&v, p, sizeof(v));
 	quote = v ^ ones * '"';
 	backslash = v ^ ones * '\\';
-	return !((v | ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & highs);
+	return !(
+		(v | ((v - ones * 0x20) & ~v) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash)) & highs);
 }
 
 /* How many bytes from `p` on stand in JSON as they are. */

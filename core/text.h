@@ -1,6 +1,6 @@
 /*
- * Formatting without printf: appends to a caller's memory and never past it. An overflow sets `full`, appends nothing more
- * and is checked once at the end. Used on the request path, for heads, JSON and logs alike.
+ * Formatting without printf: appends to a caller's memory and never past it. An overflow sets `full`, appends nothing
+ * more and is checked once at the end. Used on the request path, for heads, JSON and logs alike.
  */
 #ifndef CORE_TEXT_H
 #define CORE_TEXT_H
@@ -15,7 +15,7 @@ struct text {
 
 static inline struct text text_over(void *memory, size_t capacity)
 {
-	return (struct text){ (char *)memory, 0, capacity, false };
+	return (struct text){(char *)memory, 0, capacity, false};
 }
 
 static inline struct slice text_slice(const struct text *t)

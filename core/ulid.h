@@ -1,4 +1,5 @@
-/* ULIDs: 48 bits of Unix milliseconds and 80 random ones, spelt in 26 characters of Crockford's base 32. They sort by time. */
+/* ULIDs: 48 bits of Unix milliseconds and 80 random ones, spelt in 26 characters of Crockford's base 32. They sort by
+ * time. */
 #ifndef CORE_ULID_H
 #define CORE_ULID_H
 

@@ -22,7 +22,7 @@ struct tls_session {
 	struct tls_output output;
 	enum tls_cause cause; /* what made it fail */
 	bool established;
-	bool learnt; /* client: the target has its session */
+	bool learnt;           /* client: the target has its session */
 	struct slice identity; /* server: who the client has proved to be, see identity.h; empty: none was asked for */
 	/* The session's own: sealed bytes that were not used yet. */
 	struct buffer *in_first, *in_last;

@@ -217,7 +217,7 @@ static void on_resume_turn(struct turn_hook *hook)
 
 static void stream_init(struct stream *s, struct shard *shard, int socket, const struct stream_handler *handler)
 {
-	*s = (struct stream){ .handler = handler, .shard = shard, .socket = socket };
+	*s = (struct stream){.handler = handler, .shard = shard, .socket = socket};
 	s->receive_op.done = on_receive_done;
 	s->send_op.done = on_send_done;
 	turn_hook_init(&s->close_hook, on_close_turn);
@@ -232,7 +232,7 @@ void stream_accepted(struct stream *s, struct shard *shard, int socket, const st
 }
 
 int stream_connect(struct stream *s, struct shard *shard, const struct sockaddr *address, socklen_t address_bytes,
-		   const struct stream_handler *handler)
+	const struct stream_handler *handler)
 {
 	if (address_bytes > sizeof(s->address))
 		return -EINVAL;

@@ -33,13 +33,13 @@ struct stream_handler {
 struct stream {
 	const struct stream_handler *handler;
 	struct shard *shard;
-	int socket;              /* -1: none */
+	int socket; /* -1: none */
 	/* The stream's own. */
 	struct op receive_op;
-	struct op send_op;       /* before that it connects: nothing is sent until then */
-	size_t sending_bytes;    /* of the send in flight */
+	struct op send_op;                     /* before that it connects: nothing is sent until then */
+	size_t sending_bytes;                  /* of the send in flight */
 	struct buffer *held_first, *held_last; /* arrived while paused; delivered first on resume */
-	int ended;               /* what ended receiving and was not told yet: 0, 1 for the peer's end, or -errno */
+	int ended; /* what ended receiving and was not told yet: 0, 1 for the peer's end, or -errno */
 	bool connecting, paused, closing, reset_on_close, receive_ended, receive_cancelled;
 	struct turn_hook close_hook, resume_hook;
 	const struct stream_layer *layer; /* NULL: none, the stream is plain */
@@ -47,7 +47,7 @@ struct stream {
 	union {
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-	} address;               /* of the peer, while connecting */
+	} address; /* of the peer, while connecting */
 };
 
 /* Takes over an accepted socket and starts receiving. */
@@ -58,7 +58,7 @@ void stream_accepted(struct stream *stream, struct shard *shard, int socket, con
  * started.
  */
 int stream_connect(struct stream *stream, struct shard *shard, const struct sockaddr *address, socklen_t address_bytes,
-		   const struct stream_handler *handler);
+	const struct stream_handler *handler);
 
 /*
  * Sends all bytes of `iov` in order; on_sent follows once. One send at a time (assert). Vector and bytes belong to the

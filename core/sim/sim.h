@@ -102,16 +102,17 @@ struct sim_ring_faults *sim_ring_faults(struct sim *sim);
 /* ---- Outages ---- */
 
 /*
- * Nothing that `from` sends reaches `to` for so long, nor what is under way: it arrives some time after. Both directions
- * are two calls; another call for the same pair counts from now. Who connects meanwhile waits for the same, or gives up
- * after connect_timeout_ns.
+ * Nothing that `from` sends reaches `to` for so long, nor what is under way: it arrives some time after. Both
+ * directions are two calls; another call for the same pair counts from now. Who connects meanwhile waits for the same,
+ * or gives up after connect_timeout_ns.
  */
 void sim_path_cut(struct sim_host *from, struct sim_host *to, uint64_t duration_ns);
 
 /* Its processes do not run for so long; kernel and clocks do: what comes is taken, and waits. */
 void sim_host_wedge(struct sim_host *host, uint64_t duration_ns);
 
-/* No fault at all from now on, and all paths are open; what has begun runs its course. For a scenario's end, when all must come to rest. */
+/* No fault at all from now on, and all paths are open; what has begun runs its course. For a scenario's end, when all
+ * must come to rest. */
 void sim_calm(struct sim *sim);
 
 /* ---- Scheduler ---- */
@@ -232,8 +233,8 @@ size_t sim_peer_unsent(const struct sim_peer *peer); /* queued, and not yet take
 size_t sim_peer_unread(const struct sim_peer *peer); /* arrived, and kept back by a pause */
 
 void sim_peer_shutdown(struct sim_peer *peer); /* sends no more once what is queued has gone; still receives */
-void sim_peer_close(struct sim_peer *peer); /* as close(): what is queued goes; what comes now meets a reset */
-void sim_peer_reset(struct sim_peer *peer); /* RST: drops what is unsent; of what is under way any prefix arrives */
+void sim_peer_close(struct sim_peer *peer);    /* as close(): what is queued goes; what comes now meets a reset */
+void sim_peer_reset(struct sim_peer *peer);    /* RST: drops what is unsent; of what is under way any prefix arrives */
 bool sim_peer_open(const struct sim_peer *peer); /* connected or connecting, and not over */
 
 void sim_peer_pause(struct sim_peer *peer); /* reads no more: the window fills, then the other side's sends stand */

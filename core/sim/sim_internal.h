@@ -113,7 +113,7 @@ struct sim_flow {
 	uint32_t window;
 	uint64_t read, arrived, written;
 	bool fin_sent, fin_arrived;
-	bool lost; /* a reset has cut it: what is written from now on goes nowhere */
+	bool lost;              /* a reset has cut it: what is written from now on goes nowhere */
 	struct sim_event event; /* the next arrival */
 };
 

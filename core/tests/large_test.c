@@ -26,7 +26,8 @@ static void *take(struct large_pool *pool, size_t wanted, size_t *bytes)
 
 static void test_sizes(void **state)
 {
-	static const size_t sizes[] = { 1, LARGE_LEAST_BYTES - 1, LARGE_LEAST_BYTES, 200 * KIB, 8192 * KIB, 8192 * KIB + 1 };
+	static const size_t sizes[] = {
+		1, LARGE_LEAST_BYTES - 1, LARGE_LEAST_BYTES, 200 * KIB, 8192 * KIB, 8192 * KIB + 1};
 	struct large_pool pool;
 	size_t bytes;
 

@@ -165,8 +165,8 @@ static void test_unwritten_is_told(void **state)
 }
 
 /*
- * A pipe that nobody reads, and whose writer would wait: flushing comes back all the same, nothing is lost before the ring is full,
- * and a reader who comes late gets each line whole, in order, or is told how many are missing.
+ * A pipe that nobody reads, and whose writer would wait: flushing comes back all the same, nothing is lost before the
+ * ring is full, and a reader who comes late gets each line whole, in order, or is told how many are missing.
  */
 static void test_unread_pipe_stops_nobody(void **state)
 {
@@ -227,7 +227,8 @@ static void test_rounds(void **state)
 		unsigned count = RECORDS * (round % 3 + 1);
 
 		for (unsigned i = 0; i < count; i++, said++)
-			log_event(f.writer, LOG_INFO, "n", LOG_TEXT("t", slice_of(large, sizeof(large))), LOG_INT("i", said));
+			log_event(f.writer, LOG_INFO, "n", LOG_TEXT("t", slice_of(large, sizeof(large))),
+				LOG_INT("i", said));
 		assert_int_equal(log_flush(f.log), count);
 	}
 	assert_int_equal(log_dropped(f.log), 0);

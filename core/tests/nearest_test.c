@@ -49,7 +49,8 @@ static unsigned distance_by_matrix(const char *a, size_t a_size, const char *b, 
 				best = m[i - 1][j] + 1;
 			if (i && j && m[i][j - 1] + 1 < best)
 				best = m[i][j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && m[i - 2][j - 2] + 1 < best)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+				m[i - 2][j - 2] + 1 < best)
 				best = m[i - 2][j - 2] + 1;
 			m[i][j] = best;
 		}

@@ -1,6 +1,6 @@
 /*
- * Shutting and closing on a real ring: a descriptor's number is the next socket's as soon as it is closed, and whatever was
- * asked of the old one must not meet the new one.
+ * Shutting and closing on a real ring: a descriptor's number is the next socket's as soon as it is closed, and whatever
+ * was asked of the old one must not meet the new one.
  */
 #include "core/ring.h"
 
@@ -17,7 +17,7 @@ enum { ROUNDS = 4000, TURNS_MAX = 1000000 };
 
 static int set_up(void **state)
 {
-	struct ring_options options = { .entry_count = 64, .buffer_count = 8, .buffer_bytes = 2048 };
+	struct ring_options options = {.entry_count = 64, .buffer_count = 8, .buffer_bytes = 2048};
 	struct ring *ring;
 	char why[256] = "";
 

@@ -9,9 +9,16 @@ struct phrase {
 	struct slice text;
 };
 
-#define PHRASE(status, literal) { status, { literal, sizeof(literal) - 1 } }
+#define PHRASE(status, literal)                                                                                        \
+	{                                                                                                              \
+		status,                                                                                                \
+		{                                                                                                      \
+			literal, sizeof(literal) - 1                                                                   \
+		}                                                                                                      \
+	}
 
-static const struct phrase phrases[] = { /* ordered by status */
+static const struct phrase phrases[] = {
+	/* ordered by status */
 	PHRASE(100, "Continue"),
 	PHRASE(101, "Switching Protocols"),
 	PHRASE(200, "OK"),

@@ -16,17 +16,17 @@ struct http_header {
 enum { HTTP_HEADERS_MAX = 128 }; /* ceiling of http.max_headers */
 
 struct http_head {
-	enum http_method method;    /* requests */
+	enum http_method method; /* requests */
 	struct slice method_name;
-	struct slice target;        /* as sent: path and query */
-	struct slice path, query;   /* query without '?' */
-	uint16_t status;            /* responses */
-	uint8_t minor_version;      /* HTTP/1.x */
-	bool keep_alive;            /* what Connection and version ask for */
+	struct slice target;      /* as sent: path and query */
+	struct slice path, query; /* query without '?' */
+	uint16_t status;          /* responses */
+	uint8_t minor_version;    /* HTTP/1.x */
+	bool keep_alive;          /* what Connection and version ask for */
 	bool expect_continue;
 	bool chunked;
 	bool has_length;
-	uint64_t content_length;    /* valid with has_length */
+	uint64_t content_length; /* valid with has_length */
 	unsigned header_count;
 	struct http_header headers[HTTP_HEADERS_MAX];
 };

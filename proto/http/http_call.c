@@ -45,13 +45,13 @@ static uint64_t next_deadline(const struct http_call *call, enum http_failure *f
 	if (!c || c->state != CONNECTION_BUSY) {
 		if (t->connect_ns)
 			nearer(&due_ns, failure, connect_deadline_ns(call),
-			       c ? HTTP_FAILURE_CONNECT_TIMEOUT : HTTP_FAILURE_RESOLVE);
+				c ? HTTP_FAILURE_CONNECT_TIMEOUT : HTTP_FAILURE_RESOLVE);
 	} else if (!c->head_done) {
 		if (t->head_ns)
 			nearer(&due_ns, failure, call->phase_ns + t->head_ns, HTTP_FAILURE_HEAD_TIMEOUT);
 		if (c->send_error)
 			nearer(&due_ns, failure, c->send_failed_ns + SEND_FAILED_GRACE_MS * NS_PER_MS,
-			       HTTP_FAILURE_SEND);
+				HTTP_FAILURE_SEND);
 	} else if (t->idle_ns && !call->paused) {
 		uint64_t read_ns = call->phase_ns > call->head_received_ns ? call->phase_ns : call->head_received_ns;
 
@@ -85,11 +85,11 @@ static void on_call_timer(struct timer *timer)
 	}
 	if (call->start_error) {
 		http_call_fail(call, failure, call->start_error,
-			       failure == HTTP_FAILURE_RESOLVE ? SLICE("the name has no address") : SLICE("out of memory"));
+			failure == HTTP_FAILURE_RESOLVE ? SLICE("the name has no address") : SLICE("out of memory"));
 		return;
 	}
 	if (failure == HTTP_FAILURE_CONNECT_TIMEOUT && c && c->state == CONNECTION_CONNECTING &&
-	    http_connection_try_next(c)) {
+		http_connection_try_next(c)) {
 		http_call_watch(call);
 		return;
 	}

@@ -8,23 +8,33 @@
 #include "core/slice.h"
 
 enum http_chunked_state {
-	HTTP_CHUNK_SIZE, HTTP_CHUNK_EXTENSION, HTTP_CHUNK_SIZE_LF, HTTP_CHUNK_DATA, HTTP_CHUNK_DATA_CR,
-			HTTP_CHUNK_DATA_LF,
-	HTTP_CHUNK_TRAILER_START, HTTP_CHUNK_TRAILER, HTTP_CHUNK_TRAILER_LF, HTTP_CHUNK_LAST_LF, HTTP_CHUNK_DONE,
+	HTTP_CHUNK_SIZE,
+	HTTP_CHUNK_EXTENSION,
+	HTTP_CHUNK_SIZE_LF,
+	HTTP_CHUNK_DATA,
+	HTTP_CHUNK_DATA_CR,
+	HTTP_CHUNK_DATA_LF,
+	HTTP_CHUNK_TRAILER_START,
+	HTTP_CHUNK_TRAILER,
+	HTTP_CHUNK_TRAILER_LF,
+	HTTP_CHUNK_LAST_LF,
+	HTTP_CHUNK_DONE,
 };
 
 struct http_chunked {
 	enum http_chunked_state state;
-	uint8_t digits;         /* of the size, so far */
-	bool named;             /* the trailer line has its colon */
-	uint32_t extras;        /* bytes of this chunk's extension, or of all trailers */
+	uint8_t digits;  /* of the size, so far */
+	bool named;      /* the trailer line has its colon */
+	uint32_t extras; /* bytes of this chunk's extension, or of all trailers */
 	uint32_t extras_max;
-	uint64_t chunk_left;    /* bytes of the chunk still to come */
-	uint64_t body_left;     /* bytes that the limit still allows */
+	uint64_t chunk_left; /* bytes of the chunk still to come */
+	uint64_t body_left;  /* bytes that the limit still allows */
 };
 
 enum http_chunked_result {
-	HTTP_CHUNKED_MORE, HTTP_CHUNKED_PIECE, HTTP_CHUNKED_END,
+	HTTP_CHUNKED_MORE,
+	HTTP_CHUNKED_PIECE,
+	HTTP_CHUNKED_END,
 	HTTP_CHUNKED_BAD,       /* not the coding */
 	HTTP_CHUNKED_TOO_LARGE, /* a chunk passes the body's limit; told by its size alone */
 	HTTP_CHUNKED_TOO_LONG,  /* extension or trailers pass their bound */

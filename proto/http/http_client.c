@@ -9,8 +9,8 @@
 
 static void on_idle_timer(struct timer *timer);
 
-int http_client_open(struct http_client **client, struct shard *shard, uint32_t idle_connections_max,
-		     uint64_t idle_timeout_ns)
+int http_client_open(
+	struct http_client **client, struct shard *shard, uint32_t idle_connections_max, uint64_t idle_timeout_ns)
 {
 	struct http_client *c = calloc(1, sizeof(*c));
 
@@ -116,8 +116,8 @@ struct http_origin *http_client_origin(struct http_client *client, struct slice 
 	return make_origin(client, host, port, trust);
 }
 
-int http_origin_set_tls(struct http_origin *origin, struct tls_worker *worker, struct tls_client *client,
-			struct slice server_name)
+int http_origin_set_tls(
+	struct http_origin *origin, struct tls_worker *worker, struct tls_client *client, struct slice server_name)
 {
 	assert(origin->trust.size);
 	origin->tls_worker = worker;
@@ -222,7 +222,7 @@ static void on_idle_timer(struct timer *timer)
 		struct http_connection *connection;
 
 		while ((connection = oldest_idle(origin)) &&
-		       now_ns - connection->idle_since_ns >= client->idle_timeout_ns)
+			now_ns - connection->idle_since_ns >= client->idle_timeout_ns)
 			http_connection_close(connection, false);
 		if (connection && connection->idle_since_ns < oldest_ns)
 			oldest_ns = connection->idle_since_ns;

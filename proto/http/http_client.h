@@ -20,16 +20,16 @@ struct http_origin; /* host, port, its addresses, its idle connections on this s
 struct http_call;
 struct http_connection;
 
-enum http_failure { /* in the order of a call's life */
-	HTTP_FAILURE_RESOLVE,       /* the name has no address */
-	HTTP_FAILURE_CONNECT,       /* refused, unreachable, no socket */
+enum http_failure {           /* in the order of a call's life */
+	HTTP_FAILURE_RESOLVE, /* the name has no address */
+	HTTP_FAILURE_CONNECT, /* refused, unreachable, no socket */
 	HTTP_FAILURE_CONNECT_TIMEOUT,
-	HTTP_FAILURE_TLS,           /* no secure connection: call->tls_cause says why */
-	HTTP_FAILURE_SEND,          /* broke while sending, or closed before an answer */
+	HTTP_FAILURE_TLS,  /* no secure connection: call->tls_cause says why */
+	HTTP_FAILURE_SEND, /* broke while sending, or closed before an answer */
 	HTTP_FAILURE_HEAD_TIMEOUT,
-	HTTP_FAILURE_PROTOCOL,      /* what came is not HTTP/1.1, or passes a limit */
-	HTTP_FAILURE_IDLE_TIMEOUT,  /* between reads of the body */
-	HTTP_FAILURE_TRUNCATED,     /* closed or reset in mid-body */
+	HTTP_FAILURE_PROTOCOL,     /* what came is not HTTP/1.1, or passes a limit */
+	HTTP_FAILURE_IDLE_TIMEOUT, /* between reads of the body */
+	HTTP_FAILURE_TRUNCATED,    /* closed or reset in mid-body */
 	HTTP_FAILURE_TOTAL_TIMEOUT,
 };
 
@@ -38,7 +38,7 @@ struct http_call_handler {
 	void (*on_head)(struct http_call *call);
 	/* A piece of the body, without framing; lies in `buffer` (borrow to keep). */
 	void (*on_data)(struct http_call *call, struct slice data, struct buffer *buffer);
-	void (*on_end)(struct http_call *call);  /* the body ended as framed */
+	void (*on_end)(struct http_call *call); /* the body ended as framed */
 	void (*on_failed)(struct http_call *call, enum http_failure failure, int error, struct slice detail);
 };
 
@@ -53,10 +53,10 @@ struct http_call {
 	struct slice request_head;
 	const struct iovec *body;
 	unsigned body_count;
-	bool head_request;               /* the answer has no body */
+	bool head_request; /* the answer has no body */
 	struct http_timeouts timeouts;
-	struct http_limits limits;       /* of the answer */
-	struct http_head *head;          /* of the answer; the caller's memory */
+	struct http_limits limits; /* of the answer */
+	struct http_head *head;    /* of the answer; the caller's memory */
 	void *user;
 	/* For receipts and metrics. */
 	uint64_t started_ns, sent_ns, head_received_ns;
@@ -73,27 +73,29 @@ struct http_call {
 };
 
 /* At most `idle_connections_max` an origin are kept; one that is idle for `idle_timeout_ns` (0: no bound) is closed. */
-int http_client_open(struct http_client **client, struct shard *shard, uint32_t idle_connections_max,
-		     uint64_t idle_timeout_ns);
+int http_client_open(
+	struct http_client **client, struct shard *shard, uint32_t idle_connections_max, uint64_t idle_timeout_ns);
 void http_client_close(struct http_client *client); /* no call is active; closes idle connections; then poll idle */
 bool http_client_idle(const struct http_client *client); /* no connection is left */
-void http_client_free(struct http_client *client);  /* closed and idle only: its memory and that of its origins */
+void http_client_free(struct http_client *client);       /* closed and idle only: its memory and that of its origins */
 
 /*
  * The origin of that host and port; made when new; lives as long as the client; NULL when memory is out. `addresses`
  * come from core/resolve.h through http_origin_set_addresses(): until they are set, calls wait (bounded by
  * connect_ns). A count of 0 says that the name could not be resolved: calls that wait fail, those that follow fail
- * without waiting until there is an address, and addresses that were known stay in use. They are tried in order, beginning with the one that worked last; each has its share of
- * connect_ns.
+ * without waiting until there is an address, and addresses that were known stay in use. They are tried in order,
+ * beginning with the one that worked last; each has its share of connect_ns.
  *
- * `trust` is empty for plain HTTP. Else it is https, to be set up with http_origin_set_tls() before the first call, and connections are
- * shared only with who names the same trust: any text that tells apart whom to trust how.
+ * `trust` is empty for plain HTTP. Else it is https, to be set up with http_origin_set_tls() before the first call, and
+ * connections are shared only with who names the same trust: any text that tells apart whom to trust how.
  */
-struct http_origin *http_client_origin(struct http_client *client, struct slice host, uint16_t port, struct slice trust);
+struct http_origin *http_client_origin(
+	struct http_client *client, struct slice host, uint16_t port, struct slice trust);
 
-/* How new connections speak TLS: `client` is borrowed; `server_name` is whose certificate it has to be. -EINVAL: no such name. */
-int http_origin_set_tls(struct http_origin *origin, struct tls_worker *worker, struct tls_client *client,
-			struct slice server_name);
+/* How new connections speak TLS: `client` is borrowed; `server_name` is whose certificate it has to be. -EINVAL: no
+ * such name. */
+int http_origin_set_tls(
+	struct http_origin *origin, struct tls_worker *worker, struct tls_client *client, struct slice server_name);
 void http_origin_set_addresses(struct http_origin *origin, const struct sockaddr_storage *addresses, unsigned count);
 
 /*

@@ -38,13 +38,13 @@ struct http_client {
 struct http_origin {
 	struct http_client *client;
 	struct list link;
-	struct slice host; /* behind the struct */
+	struct slice host;  /* behind the struct */
 	struct slice trust; /* behind the host; empty: plain */
 	uint16_t port;
 	struct tls_worker *tls_worker;
 	struct tls_target tls;
 	unsigned address_count, address_first; /* first: to begin with */
-	bool unresolved; /* and the last answer was that there is none */
+	bool unresolved;                       /* and the last answer was that there is none */
 	struct sockaddr_storage addresses[RESOLVE_ADDRESSES_MAX];
 	struct list idle; /* last used first */
 	uint32_t idle_count;
@@ -72,7 +72,7 @@ struct http_connection {
 	unsigned iov_count, iov_capacity;
 	/* The answer under way. */
 	struct http_parser *parser;
-	struct http_limits limits; /* that the parser was opened with */
+	struct http_limits limits;  /* that the parser was opened with */
 	struct buffer *head_buffer; /* the head's slices lie there; NULL when the parser gathered them */
 	struct buffer *held_buffer; /* came while the call was paused: `held` is still to be parsed */
 	struct slice held;
@@ -80,17 +80,17 @@ struct http_connection {
 	unsigned interim_count;
 	uint64_t send_failed_ns; /* sending broke, but an answer may have been on its way: see http_connection.c */
 	int send_error;
-	bool answered;    /* a byte of an answer came */
-	bool interim;     /* the head that was reported last was 1xx */
-	bool head_done;   /* the final head was delivered */
+	bool answered;  /* a byte of an answer came */
+	bool interim;   /* the head that was reported last was 1xx */
+	bool head_done; /* the final head was delivered */
 };
 
 /* http_client.c */
 struct http_connection *http_client_take_idle(struct http_origin *origin);
 struct http_connection *http_client_connection(struct http_origin *origin); /* fresh memory; NULL when out */
-void http_client_pool(struct http_connection *connection);      /* keeps or closes it */
+void http_client_pool(struct http_connection *connection);                  /* keeps or closes it */
 void http_client_leave_pool(struct http_connection *connection);
-void http_client_release(struct http_connection *connection);   /* its stream has closed */
+void http_client_release(struct http_connection *connection); /* its stream has closed */
 
 /* http_connection.c */
 int http_connection_connect(struct http_connection *connection); /* its attached call waits for it */
@@ -98,11 +98,11 @@ int http_connection_send(struct http_connection *connection);    /* the attached
 void http_connection_close(struct http_connection *connection, bool reset);
 bool http_connection_try_next(struct http_connection *connection); /* another address; false when none is left */
 struct buffer *http_connection_take_head_buffer(struct http_connection *connection); /* NULL: the head lies elsewhere */
-bool http_connection_held_back(const struct http_connection *connection); /* its call wants no body now */
+bool http_connection_held_back(const struct http_connection *connection);            /* its call wants no body now */
 
 /* http_call.c */
-void http_call_place(struct http_call *call, bool pooled); /* finds the call a connection */
-void http_call_watch(struct http_call *call);              /* a deadline may have come nearer */
+void http_call_place(struct http_call *call, bool pooled);          /* finds the call a connection */
+void http_call_watch(struct http_call *call);                       /* a deadline may have come nearer */
 void http_call_lost(struct http_connection *connection, int error); /* the peer ended it before the answer's end */
 void http_call_fail(struct http_call *call, enum http_failure failure, int error, struct slice detail);
 void http_call_complete(struct http_connection *connection, bool reusable);

@@ -35,8 +35,8 @@ static int connect_to_index(struct http_connection *c)
 	c->state = CONNECTION_CONNECTING;
 	c->client->counts.connects++;
 	if (CONFIG(TLS) && c->origin->trust.size)
-		return stream_connect_secure(&c->stream, c->client->shard, (const struct sockaddr *)address, bytes, &stream_handler,
-					     c->origin->tls_worker, &c->origin->tls);
+		return stream_connect_secure(&c->stream, c->client->shard, (const struct sockaddr *)address, bytes,
+			&stream_handler, c->origin->tls_worker, &c->origin->tls);
 	return stream_connect(&c->stream, c->client->shard, (const struct sockaddr *)address, bytes, &stream_handler);
 }
 
@@ -156,7 +156,7 @@ static int reserve_iov(struct http_connection *c, unsigned count)
 static int reserve_parser(struct http_connection *c, const struct http_limits *limits)
 {
 	if (c->parser && limits->max_head_bytes == c->limits.max_head_bytes &&
-	    limits->max_headers == c->limits.max_headers)
+		limits->max_headers == c->limits.max_headers)
 		return 0;
 	if (c->parser)
 		http_parser_close(c->parser);
@@ -179,13 +179,13 @@ int http_connection_send(struct http_connection *c)
 	c->interim_count = 0;
 	c->send_error = 0;
 	http_parser_begin(c->parser, call->head, call->head_request);
-	c->iov[0] = (struct iovec){ (void *)(uintptr_t)call->request_head.data, call->request_head.size };
+	c->iov[0] = (struct iovec){(void *)(uintptr_t)call->request_head.data, call->request_head.size};
 	c->iov_count = 1;
 	for (unsigned i = 0; i < call->body_count; i++)
 		if (call->body[i].iov_len)
 			c->iov[c->iov_count++] = call->body[i];
 	if (c->iov_count == 1)
-		c->iov[c->iov_count++] = (struct iovec){ c->iov, 0 };
+		c->iov[c->iov_count++] = (struct iovec){c->iov, 0};
 	stream_send(&c->stream, c->iov, c->iov_count);
 	return 0;
 }

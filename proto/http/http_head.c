@@ -12,7 +12,7 @@ struct fields {
 
 static bool refuse(struct http_problem *problem, unsigned status, struct slice code, struct slice message)
 {
-	*problem = (struct http_problem){ status, code, message };
+	*problem = (struct http_problem){status, code, message};
 	return false;
 }
 
@@ -93,8 +93,8 @@ static bool note_expect(struct http_head *head, struct slice value, struct http_
 }
 
 /* A switch over lengths first: most fields are none of ours, and this is run for every one of them. */
-static bool note_field(struct http_head *head, struct fields *fields, const struct http_header *h,
-		       struct http_problem *problem)
+static bool note_field(
+	struct http_head *head, struct fields *fields, const struct http_header *h, struct http_problem *problem)
 {
 	switch (h->name.size) {
 	case 4:
@@ -258,24 +258,24 @@ static const char *request_line_end(const struct http_head *head, const char *st
 
 bool http_head_judge_request(struct http_head *head, const char *start, const char *end, struct http_problem *problem)
 {
-	struct fields fields = { 0 };
+	struct fields fields = {0};
 	const char *line = NULL;
 
 	if (head->method_name.data && head->target.data)
 		line = request_line_end(head, start, end);
 	if (!line)
 		return REFUSE(400, "request_line_invalid",
-			      "The request line must be method, target and HTTP/1.1, with one space between.");
+			"The request line must be method, target and HTTP/1.1, with one space between.");
 	if (!fields_abut(head, line, end))
 		return REFUSE(400, "header_invalid",
-				"A header line must be name, colon and value; folded lines are refused.");
+			"A header line must be name, colon and value; folded lines are refused.");
 	if (!note_fields(head, &fields, problem) || !judge_host(head, &fields, problem))
 		return false;
 	if (slice_equal(head->method_name, SLICE("CONNECT")))
 		return REFUSE(501, "method_unknown", "CONNECT is not served here.");
 	if (!split_target(head))
-		return REFUSE(400, "target_invalid",
-				"The target must be a path that begins with a slash, without fragment.");
+		return REFUSE(
+			400, "target_invalid", "The target must be a path that begins with a slash, without fragment.");
 	return true;
 }
 
@@ -285,7 +285,7 @@ static const char *status_line_end(const struct http_head *head, const char *sta
 	const char *lf;
 
 	if (end - start < 14 || memcmp(start, "HTTP/1.", 7) != 0 || start[8] != ' ' ||
-	    (start[12] != ' ' && start[12] != '\r'))
+		(start[12] != ' ' && start[12] != '\r'))
 		return NULL;
 	for (unsigned i = 9; i < 12; i++)
 		if (start[i] < '0' || start[i] > '9')
@@ -296,15 +296,15 @@ static const char *status_line_end(const struct http_head *head, const char *sta
 
 bool http_head_judge_response(struct http_head *head, const char *start, const char *end, struct http_problem *problem)
 {
-	struct fields fields = { 0 };
+	struct fields fields = {0};
 	const char *line = status_line_end(head, start, end);
 
 	assert(head->header_count <= HTTP_HEADERS_MAX);
 	if (!line)
 		return REFUSE(400, "status_line_invalid",
-				"The status line must be HTTP/1.1, a status of three digits and a phrase.");
+			"The status line must be HTTP/1.1, a status of three digits and a phrase.");
 	if (!fields_abut(head, line, end))
 		return REFUSE(400, "header_invalid",
-				"A header line must be name, colon and value; folded lines are refused.");
+			"A header line must be name, colon and value; folded lines are refused.");
 	return note_fields(head, &fields, problem);
 }

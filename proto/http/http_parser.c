@@ -27,17 +27,17 @@ struct http_parser {
 	llhttp_t llhttp;
 	enum stage stage;
 	bool responses, bodiless;
-	bool name_complete;       /* the last header's name is whole: another name begins the next header */
+	bool name_complete; /* the last header's name is whole: another name begins the next header */
 	struct http_limits limits;
 	struct http_head *head;
-	const char *base;         /* first byte of the head */
-	size_t head_bytes;        /* given to llhttp so far; after the head, its size */
-	char *memory;             /* NULL until a head had to be gathered */
+	const char *base;  /* first byte of the head */
+	size_t head_bytes; /* given to llhttp so far; after the head, its size */
+	char *memory;      /* NULL until a head had to be gathered */
 	size_t memory_bytes;
 	bool gathered;
 	uint64_t body_max_bytes;
-	uint64_t body_left;       /* by length: still to come; to the end: came so far */
-	bool chunk_limited;       /* `chunked` has begun, and with it the limit is settled */
+	uint64_t body_left; /* by length: still to come; to the end: came so far */
+	bool chunk_limited; /* `chunked` has begun, and with it the limit is settled */
 	struct http_chunked chunked;
 	struct http_problem problem;
 };
@@ -70,7 +70,7 @@ static int on_url(llhttp_t *llhttp, const char *at, size_t size)
 
 static int set_problem(struct http_parser *p, unsigned status, struct slice code, struct slice message)
 {
-	p->problem = (struct http_problem){ status, code, message };
+	p->problem = (struct http_problem){status, code, message};
 	p->stage = STAGE_BAD;
 	return HPE_USER;
 }
@@ -85,7 +85,7 @@ static int on_header_field(llhttp_t *llhttp, const char *at, size_t size)
 	if (head->header_count == 0 || p->name_complete) {
 		if (head->header_count == p->limits.max_headers)
 			return BAD(p, 431, "headers_too_many", "There are more header lines than this server takes.");
-		head->headers[head->header_count++] = (struct http_header){ 0 };
+		head->headers[head->header_count++] = (struct http_header){0};
 		p->name_complete = false;
 	}
 	extend(&head->headers[head->header_count - 1].name, at, size);
@@ -282,8 +282,8 @@ static enum http_parsed finish_head(struct http_parser *p)
 		head->status = p->llhttp.status_code;
 	else
 		head->method = http_llhttp_method(&p->llhttp);
-	good = p->responses ? http_head_judge_response(head, p->base, end, &p->problem) :
-			      http_head_judge_request(head, p->base, end, &p->problem);
+	good = p->responses ? http_head_judge_response(head, p->base, end, &p->problem)
+			    : http_head_judge_request(head, p->base, end, &p->problem);
 	if (!good) {
 		p->stage = STAGE_BAD;
 		return HTTP_PARSED_BAD;
@@ -314,7 +314,8 @@ static enum http_parsed feed(struct http_parser *p, const char *at, size_t size,
 		p->stage = STAGE_BAD;
 		return HTTP_PARSED_BAD;
 	}
-	/* At the head's last byte, or one behind it, where a body may begin with LF as well: then one stands before it. */
+	/* At the head's last byte, or one behind it, where a body may begin with LF as well: then one stands before it.
+	 */
 	stopped = llhttp_get_error_pos(&p->llhttp);
 	if (stopped < at + size && *stopped == '\n' && stopped[-1] != '\n')
 		stopped++;

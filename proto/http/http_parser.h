@@ -26,9 +26,9 @@ enum http_parsed {
 };
 
 struct http_problem {
-	unsigned status;     /* for an answer: 400, 413, 417, 431, 501, 503 (memory is out), 505 */
-	struct slice code;   /* stable word */
-	struct slice message;/* sentence: what is wrong, what was expected */
+	unsigned status;      /* for an answer: 400, 413, 417, 431, 501, 503 (memory is out), 505 */
+	struct slice code;    /* stable word */
+	struct slice message; /* sentence: what is wrong, what was expected */
 };
 
 /* NULL when memory is out. One parser serves a connection's messages one after the other. */

@@ -26,7 +26,7 @@ void http_server_configure(struct http_server *server, const struct http_server_
 }
 
 int http_server_open(struct http_server **out, struct shard *shard, const struct http_server_options *options,
-		     const struct http_service *service, void *context)
+	const struct http_service *service, void *context)
 {
 	struct http_server *server = calloc(1, sizeof(*server));
 
@@ -83,8 +83,7 @@ static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer
 	if (server->draining)
 		close_listener(a);
 	else /* descriptors or memory are out: trying at once would only spin */
-		timer_arm(&server->shard->timers, &a->retry,
-			  shard_now_ns(server->shard) + ACCEPT_RETRY_MS * NS_PER_MS);
+		timer_arm(&server->shard->timers, &a->retry, shard_now_ns(server->shard) + ACCEPT_RETRY_MS * NS_PER_MS);
 }
 
 int http_server_listen(struct http_server *server, int listener, struct tls_listener *tls)

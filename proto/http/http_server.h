@@ -35,18 +35,19 @@ struct http_service {
 	void (*on_request)(void *context, struct http_request *request);
 	/* What was queued fell below the low mark after http_write() returned false. */
 	void (*on_drained)(void *context, struct http_request *request);
-	/* The client closed or reset before the answer was complete; request->gone is set. The service stops its work and then
-	 * calls http_end(). */
+	/* The client closed or reset before the answer was complete; request->gone is set. The service stops its work
+	 * and then calls http_end(). */
 	void (*on_gone)(void *context, struct http_request *request);
 	void (*on_done)(void *context, struct http_request *request);
 	/*
-	 * Renders a body for an error that the server found itself (400, 408, 413, 417, 429, 431, 501, 503, 505). `code` is a
-	 * stable word such as "request_line_invalid", `message` a sentence. Writes JSON and extra header lines
-	 * ("name: value\r\n") into the texts. `request`: the one whose body did not come as it should; NULL: on_head has not
-	 * been called for it.
+	 * Renders a body for an error that the server found itself (400, 408, 413, 417, 429, 431, 501, 503, 505).
+	 * `code` is a stable word such as "request_line_invalid", `message` a sentence. Writes JSON and extra header
+	 * lines
+	 * ("name: value\r\n") into the texts. `request`: the one whose body did not come as it should; NULL: on_head
+	 * has not been called for it.
 	 */
-	void (*write_error)(void *context, struct http_request *request, unsigned status, struct slice code, struct slice message,
-			    struct text *headers, struct text *body);
+	void (*write_error)(void *context, struct http_request *request, unsigned status, struct slice code,
+		struct slice message, struct text *headers, struct text *body);
 };
 
 struct http_server_options {
@@ -57,17 +58,18 @@ struct http_server_options {
 };
 
 int http_server_open(struct http_server **server, struct shard *shard, const struct http_server_options *options,
-		     const struct http_service *service, void *context);
+	const struct http_service *service, void *context);
 
-/* Starts accepting on a listening socket (ring_listen); in the shard's thread. `tls` (NULL: plain) outlives the server. */
+/* Starts accepting on a listening socket (ring_listen); in the shard's thread. `tls` (NULL: plain) outlives the server.
+ */
 int http_server_listen(struct http_server *server, int listener, struct tls_listener *tls);
 
 /* New options for requests that begin from now on. */
 void http_server_configure(struct http_server *server, const struct http_server_options *options);
 
 /*
- * Closes connections that wait for another request and ends the others after their answer ("Connection: close"), but goes on accepting: who asks
- * for readiness meanwhile gets an answer.
+ * Closes connections that wait for another request and ends the others after their answer ("Connection: close"), but
+ * goes on accepting: who asks for readiness meanwhile gets an answer.
  */
 void http_server_wind_down(struct http_server *server);
 
@@ -90,8 +92,8 @@ void http_server_close(struct http_server *server);      /* idle only */
 void http_respond(struct http_request *request, unsigned status, struct slice headers, struct slice body);
 
 /* The same, but body bytes are not copied: they stay untouched until on_done. */
-void http_respond_borrowed(struct http_request *request, unsigned status, struct slice headers,
-			   const struct iovec *body, unsigned count);
+void http_respond_borrowed(
+	struct http_request *request, unsigned status, struct slice headers, const struct iovec *body, unsigned count);
 
 /* A body of unknown length: begin, write ..., end. Written bytes leave at the end of the turn, coalesced. */
 void http_begin(struct http_request *request, unsigned status, struct slice headers);

@@ -182,8 +182,8 @@ static void add_body(struct output_pool *pool, struct output *output, struct sli
 		output_refer(pool, output, piece);
 }
 
-void http_respond_borrowed(struct http_request *request, unsigned status, struct slice headers,
-			   const struct iovec *body, unsigned count)
+void http_respond_borrowed(
+	struct http_request *request, unsigned status, struct slice headers, const struct iovec *body, unsigned count)
 {
 	struct exchange *x = exchange_of(request);
 	uint64_t length = 0;
@@ -194,7 +194,7 @@ void http_respond_borrowed(struct http_request *request, unsigned status, struct
 		write_head(x, status, headers, length);
 		for (unsigned i = 0; i < count && body_wanted(x); i++)
 			add_body(&x->server->output_pool, &x->output, slice_of(body[i].iov_base, body[i].iov_len),
-				 length <= COPIED_BYTES);
+				length <= COPIED_BYTES);
 	}
 	http_end(request);
 }
@@ -294,6 +294,7 @@ void http_exchange_fail(struct exchange *x, unsigned status, struct slice code, 
 		x->keep_alive = false;
 		return;
 	}
-	server->service->write_error(server->context, x->introduced ? &x->request : NULL, status, code, message, &headers, &body);
+	server->service->write_error(
+		server->context, x->introduced ? &x->request : NULL, status, code, message, &headers, &body);
 	http_respond(&x->request, status, text_slice(&headers), text_slice(&body));
 }

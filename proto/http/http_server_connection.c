@@ -110,7 +110,7 @@ static void hold(struct connection *c, struct slice data, struct buffer *buffer)
 
 	assert(x->held_count < HELD_MAX);
 	buffer = buffer_keep(buffer, &data); /* for as long as the answer takes */
-	x->held[x->held_count++] = (struct held){ buffer, data };
+	x->held[x->held_count++] = (struct held){buffer, data};
 	if (x->held_count < HELD_MAX)
 		return;
 	c->paused = true;
@@ -223,13 +223,13 @@ static void expire(struct connection *c)
 {
 	switch ((enum phase)c->phase) {
 	case PHASE_HEAD:
-		http_exchange_fail(c->exchange, 408, SLICE("head_timeout"),
-				SLICE("The request's head did not come in time."));
+		http_exchange_fail(
+			c->exchange, 408, SLICE("head_timeout"), SLICE("The request's head did not come in time."));
 		break;
 	case PHASE_BODY:
 		if (!stream_sending(&c->stream)) {
 			http_exchange_fail(c->exchange, 408, SLICE("body_timeout"),
-					SLICE("The request's body did not come in time."));
+				SLICE("The request's body did not come in time."));
 			break;
 		}
 		connection_lose(c, true);
@@ -237,7 +237,7 @@ static void expire(struct connection *c)
 	case PHASE_IDLE:
 		connection_lose(c, false);
 		break;
-	case PHASE_SERVING:  /* the client does not read: a FIN would wait behind what it does not take */
+	case PHASE_SERVING: /* the client does not read: a FIN would wait behind what it does not take */
 	case PHASE_DROPPING:
 	case PHASE_LINGER:
 		connection_lose(c, true);
@@ -308,15 +308,14 @@ static void admit(struct connection *c)
 	}
 	if (server->counts.connections > server->options.max_connections)
 		refuse(c, 503, SLICE("connections_exhausted"),
-				SLICE("The server has all the connections it takes; try again later."));
+			SLICE("The server has all the connections it takes; try again later."));
 	else if (per_ip && peers > per_ip)
 		refuse(c, 429, SLICE("connections_per_ip"), SLICE("This address has too many connections."));
 	else
 		connection_set_deadline(c, server->options.head_timeout_ns);
 }
 
-static int start_stream(
-	struct connection *c, const struct acceptor *a, int socket, const struct sockaddr_storage *peer)
+static int start_stream(struct connection *c, const struct acceptor *a, int socket, const struct sockaddr_storage *peer)
 {
 	struct shard *shard = a->server->shard;
 

@@ -27,12 +27,14 @@ enum phase {
 };
 
 enum {
-	HELD_MAX = 4,                       /* receive buffers of pipelined requests before the stream is paused */
-	OUTPUT_HIGH_BYTES = 64 * 1024, OUTPUT_LOW_BYTES = 16 * 1024,
-	LINGER_MAX_BYTES = 1024 * 1024,     /* dropped after an early answer, then the client gets a reset */
+	HELD_MAX = 4, /* receive buffers of pipelined requests before the stream is paused */
+	OUTPUT_HIGH_BYTES = 64 * 1024,
+	OUTPUT_LOW_BYTES = 16 * 1024,
+	LINGER_MAX_BYTES = 1024 * 1024, /* dropped after an early answer, then the client gets a reset */
 	LINGER_S = 2,
-	REFUSALS_MAX = 64,                  /* connections above the bound that are being told so */
-	CONNECTIONS_KEPT = 1024, EXCHANGES_KEPT = 256,
+	REFUSALS_MAX = 64, /* connections above the bound that are being told so */
+	CONNECTIONS_KEPT = 1024,
+	EXCHANGES_KEPT = 256,
 };
 
 struct held {
@@ -45,24 +47,24 @@ enum framing { FRAMING_NONE, FRAMING_LENGTH, FRAMING_CHUNKED, FRAMING_TO_END };
 struct exchange {
 	struct http_request request;
 	struct http_server *server;
-	struct connection *connection;      /* NULL once it is closed */
+	struct connection *connection; /* NULL once it is closed */
 	struct exchange *next_free;
 	struct http_parser *parser;
-	struct buffer *buffer;              /* head and body lie in it; NULL when they lie in our memory */
-	char *body;                         /* gathered: body_capacity, then the padding; of the large blocks */
+	struct buffer *buffer; /* head and body lie in it; NULL when they lie in our memory */
+	char *body;            /* gathered: body_capacity, then the padding; of the large blocks */
 	size_t body_bytes, body_capacity;
 	struct held held[HELD_MAX];
 	unsigned held_count;
 	enum framing framing;
-	bool in_hand;                       /* the body came whole with the head */
-	bool introduced;                    /* the service knows the request: on_done is due */
-	bool answered, ended;               /* the answer has begun; nothing will be added to it */
-	bool broken;                        /* ends by closing in mid-answer */
+	bool in_hand;         /* the body came whole with the head */
+	bool introduced;      /* the service knows the request: on_done is due */
+	bool answered, ended; /* the answer has begun; nothing will be added to it */
+	bool broken;          /* ends by closing in mid-answer */
 	bool keep_alive;
-	bool continued;                     /* 100 Continue was sent, or is not wanted any more */
-	bool held_back;                     /* http_write() said false: on_drained is due */
+	bool continued; /* 100 Continue was sent, or is not wanted any more */
+	bool held_back; /* http_write() said false: on_drained is due */
 	struct output output;
-	struct turn_hook hook;              /* sends what the turn wrote; finishes what is gone */
+	struct turn_hook hook; /* sends what the turn wrote; finishes what is gone */
 };
 
 struct connection {
@@ -71,28 +73,28 @@ struct connection {
 	struct exchange *exchange;
 	struct stream stream;
 	struct timer timer;
-	uint64_t deadline_ns;               /* 0: none */
+	uint64_t deadline_ns; /* 0: none */
 	struct peer peer;
 	uint32_t dropped_bytes;
 	uint8_t phase;
 	bool counted_peer;
-	bool served;                        /* had a request before: when it is idle, it may be closed */
-	bool paused;                        /* too much is held: the stream does not receive */
+	bool served; /* had a request before: when it is idle, it may be closed */
+	bool paused; /* too much is held: the stream does not receive */
 };
 
 struct acceptor {
 	struct acceptor *next;
 	struct http_server *server;
 	struct accepting accepting;
-	struct timer retry;                 /* accepting failed for want of descriptors or memory */
+	struct timer retry; /* accepting failed for want of descriptors or memory */
 	int listener;
-	struct tls_listener *tls;           /* NULL: plain */
+	struct tls_listener *tls; /* NULL: plain */
 };
 
 struct http_server {
 	struct shard *shard;
 	struct http_server_options options;
-	uint64_t tick_ns;                   /* the shortest timeout: how far ahead a connection's timer is armed at most */
+	uint64_t tick_ns; /* the shortest timeout: how far ahead a connection's timer is armed at most */
 	const struct http_service *service;
 	void *context;
 	struct acceptor *acceptors;
@@ -102,10 +104,10 @@ struct http_server {
 	unsigned free_connection_count, free_exchange_count, exchange_count, borrowed_count, accepting_count;
 	struct output_pool output_pool;
 	struct peers *peers;
-	uint64_t date_s;                    /* which second `date` tells */
+	uint64_t date_s; /* which second `date` tells */
 	char date[HTTP_DATE_BYTES];
-	bool winding_down;                  /* connections end after their answer */
-	bool draining;                      /* and none is accepted any more */
+	bool winding_down; /* connections end after their answer */
+	bool draining;     /* and none is accepted any more */
 	struct http_server_counts counts;
 };
 
@@ -123,7 +125,7 @@ void connection_next(struct connection *c); /* the answer has left: done with it
 
 /* http_server_request.c */
 struct exchange *http_exchange_take(struct connection *c); /* NULL when memory is out */
-void http_exchange_release(struct exchange *x); /* on_done, then back to the free list */
+void http_exchange_release(struct exchange *x);            /* on_done, then back to the free list */
 void http_exchange_parse(struct connection *c, struct slice *data, struct buffer *buffer);
 
 /* http_server_answer.c */

@@ -13,9 +13,9 @@ enum kind { KIND_CHUNK, KIND_LARGE, KIND_REFERENCE };
 struct output_piece {
 	struct output_piece *next;
 	enum kind kind;
-	const char *data;  /* not yet taken */
+	const char *data; /* not yet taken */
 	size_t size;
-	char *room, *end;  /* where bytes may be appended; both NULL in a reference */
+	char *room, *end; /* where bytes may be appended; both NULL in a reference */
 	char memory[];
 };
 
@@ -60,7 +60,7 @@ void output_pool_fini(struct output_pool *pool)
 {
 	free_pieces(pool->chunks);
 	free_pieces(pool->references);
-	*pool = (struct output_pool){ 0 };
+	*pool = (struct output_pool){0};
 }
 
 static struct output_piece *take_chunk(struct output_pool *pool, size_t size)
@@ -95,7 +95,7 @@ static struct output_piece *take_reference(struct output_pool *pool)
 	}
 	piece = malloc(sizeof(*piece));
 	if (piece)
-		*piece = (struct output_piece){ .kind = KIND_REFERENCE };
+		*piece = (struct output_piece){.kind = KIND_REFERENCE};
 	return piece;
 }
 
@@ -199,7 +199,7 @@ unsigned output_take(struct output *output)
 		size_t size = piece->size < left ? piece->size : left;
 
 		if (size)
-			output->vectors[count++] = (struct iovec){ (void *)(uintptr_t)piece->data, size };
+			output->vectors[count++] = (struct iovec){(void *)(uintptr_t)piece->data, size};
 		left -= size;
 		output->flying_bytes += size;
 		piece->data += size;

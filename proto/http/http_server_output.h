@@ -17,16 +17,16 @@ struct output_pool {
 };
 
 enum {
-	OUTPUT_CHUNK_BYTES = 4096 - 48,      /* with its header below a page: a head and the usual answer fit */
+	OUTPUT_CHUNK_BYTES = 4096 - 48, /* with its header below a page: a head and the usual answer fit */
 	OUTPUT_VECTORS = 32,
-	OUTPUT_FLIGHT_BYTES = 256 * 1024,    /* of one send: a slow reader shows progress by ends of sends */
+	OUTPUT_FLIGHT_BYTES = 256 * 1024, /* of one send: a slow reader shows progress by ends of sends */
 };
 
 struct output {
-	struct output_piece *first, *last;   /* waiting */
-	struct output_piece *flying;         /* given back when the send ends */
+	struct output_piece *first, *last; /* waiting */
+	struct output_piece *flying;       /* given back when the send ends */
 	size_t waiting_bytes, flying_bytes;
-	bool failed;                         /* memory was out: what is queued has a gap and must not be sent */
+	bool failed; /* memory was out: what is queued has a gap and must not be sent */
 	struct iovec vectors[OUTPUT_VECTORS];
 };
 

@@ -20,7 +20,7 @@ struct peers {
 
 struct peer peer_of(const struct sockaddr_storage *address)
 {
-	struct peer peer = { .family = address->ss_family };
+	struct peer peer = {.family = address->ss_family};
 
 	if (address->ss_family == AF_INET) {
 		const struct sockaddr_in *in = (const struct sockaddr_in *)address;
@@ -43,10 +43,10 @@ void peer_print(const struct peer *peer, struct sockaddr_storage *address)
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
 
 	if (peer->family == AF_INET) {
-		*in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = peer->port };
+		*in = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = peer->port};
 		memcpy(&in->sin_addr, peer->address, sizeof(in->sin_addr));
 	} else if (peer->family == AF_INET6) {
-		*in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = peer->port };
+		*in6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_port = peer->port};
 		in6->sin6_scope_id = peer->scope;
 		memcpy(&in6->sin6_addr, peer->address, sizeof(in6->sin6_addr));
 	} else {
@@ -75,7 +75,7 @@ static struct entry **find(struct peers *peers, const struct peer *peer)
 	struct entry **at = &peers->buckets[bucket_of(peers, peer)];
 
 	while (*at && ((*at)->peer.family != peer->family ||
-		       memcmp((*at)->peer.address, peer->address, sizeof(peer->address)) != 0))
+			      memcmp((*at)->peer.address, peer->address, sizeof(peer->address)) != 0))
 		at = &(*at)->next;
 	return at;
 }

@@ -11,9 +11,9 @@
 #include <sys/socket.h>
 
 struct peer {
-	uint8_t address[16];    /* IPv4 in the first 4 */
-	uint32_t scope;         /* of a link-local IPv6 address */
-	in_port_t port;         /* network order */
+	uint8_t address[16]; /* IPv4 in the first 4 */
+	uint32_t scope;      /* of a link-local IPv6 address */
+	in_port_t port;      /* network order */
 	sa_family_t family;
 };
 

@@ -1,6 +1,7 @@
 /*
- * Server-sent events. While nothing is pending, lines are read where they lie, and an event that ends within the given bytes is
- * yielded from there. What remains at their end goes to `pending`, with each line end as one LF; the next bytes complete it.
+ * Server-sent events. While nothing is pending, lines are read where they lie, and an event that ends within the given
+ * bytes is yielded from there. What remains at their end goes to `pending`, with each line end as one LF; the next
+ * bytes complete it.
  */
 #include "proto/http/sse.h"
 
@@ -73,7 +74,7 @@ static enum sse_result yield_comment(struct sse_event *event, struct slice line)
 	line = slice_after(line, 1);
 	if (line.size > 0 && line.data[0] == ' ')
 		line = slice_after(line, 1);
-	*event = (struct sse_event){ .data = line, .comment = true };
+	*event = (struct sse_event){.data = line, .comment = true};
 	return SSE_EVENT;
 }
 
@@ -254,7 +255,7 @@ void sse_init_growing(struct sse_parser *parser, struct arena *arena, char *join
 
 enum sse_result sse_next(struct sse_parser *parser, struct slice *bytes, struct sse_event *event)
 {
-	*event = (struct sse_event){ .comment = false };
+	*event = (struct sse_event){.comment = false};
 	parser->joined.size = 0;
 	if (bytes->size == 0)
 		return SSE_MORE;

@@ -1,7 +1,7 @@
 /*
- * One walk over a document's tokens: checks the grammar (RFC 8259), numbers and words, and leaves a node for each value. Strings
- * without escapes need no look, since the engine has checked their bytes; those with escapes are found by a search for the next
- * backslash, which passes over the document once.
+ * One walk over a document's tokens: checks the grammar (RFC 8259), numbers and words, and leaves a node for each
+ * value. Strings without escapes need no look, since the engine has checked their bytes; those with escapes are found
+ * by a search for the next backslash, which passes over the document once.
  */
 #include "proto/json/json_view.h"
 
@@ -13,7 +13,8 @@
 
 enum { TEXTS_FIRST = 64 };
 
-/* Where the walk is goes by value: through memory it would be the slowest thing here. 0: nowhere, something is wrong. */
+/* Where the walk is goes by value: through memory it would be the slowest thing here. 0: nowhere, something is wrong.
+ */
 struct walk {
 	struct json_parser *p;
 	const char *document;
@@ -50,7 +51,7 @@ static inline struct json_node *add_node(struct json_parser *p, uint32_t token)
 	struct json_node *node = &p->nodes[p->node_count++];
 
 	assert(p->node_count <= p->node_capacity);
-	*node = (struct json_node){ token, token, p->node_count, 0 };
+	*node = (struct json_node){token, token, p->node_count, 0};
 	return node;
 }
 
@@ -89,7 +90,7 @@ static bool read_escaped(struct walk *w, uint32_t token)
 	w->memory_out = !reserve_texts(p);
 	if (w->memory_out)
 		return false;
-	p->texts[p->text_count++] = (struct json_text){ token, JSON_TEXT_UNWRITTEN };
+	p->texts[p->text_count++] = (struct json_text){token, JSON_TEXT_UNWRITTEN};
 	w->escape = json_check_escapes(w->escape, behind, end);
 	return w->escape != NULL;
 }
@@ -110,7 +111,8 @@ static const char *skip_digits(const char *c, const char *end)
 	return c;
 }
 
-/* The usual number: few digits, no exponent. What is neither clearly right nor wrong is left to who knows all the bounds. */
+/* The usual number: few digits, no exponent. What is neither clearly right nor wrong is left to who knows all the
+ * bounds. */
 static bool is_number(struct slice number)
 {
 	enum { DIGITS_SURE = 18 };
@@ -214,7 +216,8 @@ static inline uint32_t read_value(struct walk *w, uint32_t token, bool *inside)
 	return (c == '"' ? read_string(w, token) : is_scalar(w, token)) ? token + 1 : 0;
 }
 
-/* A valid document has a comma between any two values and two brackets around any container; one that is not, may lack these. */
+/* A valid document has a comma between any two values and two brackets around any container; one that is not, may lack
+ * these. */
 static int reserve_nodes(struct json_parser *p)
 {
 	size_t needed = p->token_count / 2 + 1 + JSON_DEPTH_MAX, capacity = 1024;
@@ -231,7 +234,9 @@ static int reserve_nodes(struct json_parser *p)
 
 static int walk(struct walk *w)
 {
-	enum { AHEAD = 32 }; /* a long document lies in no near cache: asking early saves a twentieth of a request of 200 kB */
+	enum {
+		AHEAD = 32
+	}; /* a long document lies in no near cache: asking early saves a twentieth of a request of 200 kB */
 	bool more = true, inside;
 	uint32_t token = 0;
 

@@ -1,8 +1,8 @@
 /*
- * Edits of a parsed document. A patch is kept as it was asked for; commas are settled in json_edited(), when all of them are
- * known: a run of removed neighbours takes the comma behind it, or at the object's end the one before it, and an insertion
- * brings a comma unless nothing is left before it. Only white space and commas lie between members, so settling looks at bytes
- * of the document alone.
+ * Edits of a parsed document. A patch is kept as it was asked for; commas are settled in json_edited(), when all of
+ * them are known: a run of removed neighbours takes the comma behind it, or at the object's end the one before it, and
+ * an insertion brings a comma unless nothing is left before it. Only white space and commas lie between members, so
+ * settling looks at bytes of the document alone.
  */
 #include "proto/json/json.h"
 
@@ -66,7 +66,7 @@ void json_replace(struct json_edits *edits, const struct json_parser *p, json_re
 	struct slice raw = json_raw(p, value);
 	size_t begin = offset_in(p, raw.data);
 
-	add(edits, (struct json_edit){ JSON_EDIT_REPLACE, begin, begin + raw.size, with });
+	add(edits, (struct json_edit){JSON_EDIT_REPLACE, begin, begin + raw.size, with});
 }
 
 void json_rename(struct json_edits *edits, const struct json_parser *p, json_ref member_value, struct slice key)
@@ -82,8 +82,8 @@ void json_remove(struct json_edits *edits, const struct json_parser *p, json_ref
 	struct slice key = json_key_raw(p, member_value), raw = json_raw(p, member_value);
 
 	assert(key.data && key.data > json_raw(p, object).data);
-	add(edits, (struct json_edit){ JSON_EDIT_REMOVE, offset_in(p, key.data), offset_in(p, raw.data) + raw.size,
-				       slice_of(NULL, 0) });
+	add(edits, (struct json_edit){JSON_EDIT_REMOVE, offset_in(p, key.data), offset_in(p, raw.data) + raw.size,
+			   slice_of(NULL, 0)});
 }
 
 void json_insert(struct json_edits *edits, const struct json_parser *p, json_ref object, struct slice members)
@@ -92,7 +92,7 @@ void json_insert(struct json_edits *edits, const struct json_parser *p, json_ref
 	size_t brace = offset_in(p, raw.data) + raw.size - 1;
 
 	assert(json_type(p, object) == JSON_OBJECT);
-	add(edits, (struct json_edit){ JSON_EDIT_INSERT, brace, brace, members });
+	add(edits, (struct json_edit){JSON_EDIT_INSERT, brace, brace, members});
 }
 
 /* Whether nothing but one comma lies in [begin, end). */
@@ -106,7 +106,7 @@ static bool neighbours(struct slice document, size_t begin, size_t end)
 /* The removals from list[*next] on that follow each other; *next moves behind them. */
 static struct cut settle_removals(const struct json_edits *edits, struct slice document, unsigned *next)
 {
-	struct cut cut = { .begin = edits->list[*next].begin, .end = edits->list[*next].end };
+	struct cut cut = {.begin = edits->list[*next].begin, .end = edits->list[*next].end};
 	size_t at;
 
 	while (++*next < edits->count) {
@@ -134,7 +134,7 @@ static struct cut settle_insertion(const struct json_edit *e, struct slice docum
 
 	if (before && before->with.size == 0 && before->end >= at)
 		at = space_begin(document, before->begin);
-	return (struct cut){ e->begin, e->end, document.data[at - 1] != '{', e->with };
+	return (struct cut){e->begin, e->end, document.data[at - 1] != '{', e->with};
 }
 
 static unsigned settle(const struct json_edits *edits, struct slice document, struct cut cuts[JSON_EDITS_MAX])
@@ -151,7 +151,7 @@ static unsigned settle(const struct json_edits *edits, struct slice document, st
 		if (e->kind == JSON_EDIT_INSERT)
 			cuts[count] = settle_insertion(e, document, count ? &cuts[count - 1] : NULL);
 		else
-			cuts[count] = (struct cut){ e->begin, e->end, false, e->with };
+			cuts[count] = (struct cut){e->begin, e->end, false, e->with};
 		count++;
 		i++;
 	}
@@ -162,7 +162,7 @@ static unsigned put(struct iovec *iov, unsigned used, size_t *size, struct slice
 {
 	if (bytes.size == 0)
 		return used;
-	iov[used] = (struct iovec){ .iov_base = (void *)(uintptr_t)bytes.data, .iov_len = bytes.size };
+	iov[used] = (struct iovec){.iov_base = (void *)(uintptr_t)bytes.data, .iov_len = bytes.size};
 	*size += bytes.size;
 	return used + 1;
 }

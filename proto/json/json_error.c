@@ -1,7 +1,7 @@
 /*
- * Locates the first fault of a document that is not JSON (RFC 8259), byte by byte. It holds the same bounds as the parser:
- * JSON_DEPTH_MAX nested containers, integers of 64 bits, numbers within a double, whole surrogate pairs, valid UTF-8.
- * Nesting is a bit for each open container (set: an object), so the input cannot make it recurse.
+ * Locates the first fault of a document that is not JSON (RFC 8259), byte by byte. It holds the same bounds as the
+ * parser: JSON_DEPTH_MAX nested containers, integers of 64 bits, numbers within a double, whole surrogate pairs, valid
+ * UTF-8. Nesting is a bit for each open container (set: an object), so the input cannot make it recurse.
  */
 #include "proto/json/json_error.h"
 
@@ -164,8 +164,8 @@ static bool reaches(const unsigned char *digits, size_t count, const char *least
 }
 
 /*
- * Whether the number in [begin, at) rounds to infinity. Its first significant digit stands at 10^(magnitude - 1); the first
- * number that rounds up to infinity is 17976931348623158079...e289, of magnitude 309.
+ * Whether the number in [begin, at) rounds to infinity. Its first significant digit stands at 10^(magnitude - 1); the
+ * first number that rounds up to infinity is 17976931348623158079...e289, of magnitude 309.
  */
 static bool overflows_double(const struct reader *r, size_t begin, int64_t exponent)
 {
@@ -299,7 +299,8 @@ static bool read_key(struct reader *r)
 {
 	skip_space(r);
 	if (peek(r, 0) != '"')
-		return fail_at(r, r->at, peek(r, 0) < 0 ? "document ends inside an object" : "expected a key in quotes");
+		return fail_at(
+			r, r->at, peek(r, 0) < 0 ? "document ends inside an object" : "expected a key in quotes");
 	if (!read_string(r))
 		return false;
 	skip_space(r);
@@ -309,7 +310,8 @@ static bool read_key(struct reader *r)
 	return true;
 }
 
-/* Behind a value: closes what ends here. True when another value follows, with the reader at its first byte or key read. */
+/* Behind a value: closes what ends here. True when another value follows, with the reader at its first byte or key
+ * read. */
 static bool read_between(struct reader *r)
 {
 	while (r->depth > 0) {
@@ -364,14 +366,14 @@ static void read_document(struct reader *r)
 
 bool json_is_number(struct slice number)
 {
-	struct reader reader = { .data = (const unsigned char *)number.data, .size = number.size };
+	struct reader reader = {.data = (const unsigned char *)number.data, .size = number.size};
 
 	return read_number(&reader) && reader.at == reader.size;
 }
 
 int json_explain(struct slice document, struct json_error *error)
 {
-	struct reader reader = { .data = (const unsigned char *)document.data, .size = document.size };
+	struct reader reader = {.data = (const unsigned char *)document.data, .size = document.size};
 
 	skip_space(&reader);
 	if (reader.at == reader.size)
@@ -382,6 +384,6 @@ int json_explain(struct slice document, struct json_error *error)
 		read_document(&reader);
 	if (!reader.message)
 		return 0;
-	*error = (struct json_error){ .offset = reader.at, .message = reader.message };
+	*error = (struct json_error){.offset = reader.at, .message = reader.message};
 	return -EINVAL;
 }

@@ -3,7 +3,14 @@
 
 /* What the byte behind a backslash stands for; 0: none. `u` has its own way. */
 static const char simple[256] = {
-	['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
+	['"'] = '"',
+	['\\'] = '\\',
+	['/'] = '/',
+	['b'] = '\b',
+	['f'] = '\f',
+	['n'] = '\n',
+	['r'] = '\r',
+	['t'] = '\t',
 };
 
 enum { UNIT_BYTES = 6, PAIR_BYTES = 12 };
@@ -81,7 +88,7 @@ const char *json_check_escapes(const char *escape, const char *behind, const cha
 static size_t write_utf8(uint32_t c, char *text)
 {
 	unsigned more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-	static const unsigned char leads[] = { 0, 0xc0, 0xe0, 0xf0 };
+	static const unsigned char leads[] = {0, 0xc0, 0xe0, 0xf0};
 
 	text[0] = (char)(leads[more] | c >> 6 * more);
 	for (unsigned i = 1; i <= more; i++)

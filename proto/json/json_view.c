@@ -1,7 +1,7 @@
 /*
- * The JSON view: the tokens that the engine found (json_engine.h), and beside them a node for each value (json_build.c). A string
- * without escapes is its bytes in the document, one with them is written when it is asked for, and numbers are read then; so what
- * nobody looks at costs little.
+ * The JSON view: the tokens that the engine found (json_engine.h), and beside them a node for each value
+ * (json_build.c). A string without escapes is its bytes in the document, one with them is written when it is asked for,
+ * and numbers are read then; so what nobody looks at costs little.
  */
 #include "proto/json/json_view.h"
 
@@ -83,7 +83,7 @@ static int reserve(struct json_parser *p, size_t size)
 static int explain(struct slice document, struct json_error *error)
 {
 	if (json_explain(document, error) == 0)
-		*error = (struct json_error){ 0, "not JSON" };
+		*error = (struct json_error){0, "not JSON"};
 	return -EINVAL;
 }
 

@@ -1,6 +1,6 @@
 /*
- * What the sources of the JSON view share (json_build.c makes it, json_escape.c knows escapes, json_view.c reads it); for them
- * alone.
+ * What the sources of the JSON view share (json_build.c makes it, json_escape.c knows escapes, json_view.c reads it);
+ * for them alone.
  */
 #ifndef PROTO_JSON_VIEW_H
 #define PROTO_JSON_VIEW_H
@@ -29,15 +29,15 @@ struct json_parser {
 	const uint32_t *tokens; /* their offsets in the document */
 	uint32_t token_count, node_count, text_count;
 	struct json_node *nodes;
-	struct json_text *texts;  /* by token */
-	char *text_bytes;         /* as many as the document's: a text begins where its string does, and is shorter */
+	struct json_text *texts; /* by token */
+	char *text_bytes;        /* as many as the document's: a text begins where its string does, and is shorter */
 	size_t node_capacity, text_capacity, text_bytes_capacity;
 	size_t capacity_bytes, max_bytes;
 };
 
 /*
- * Checks the document, whose tokens are there, and makes its nodes and texts. -EINVAL when it is not JSON or beyond our bounds;
- * -ENOMEM.
+ * Checks the document, whose tokens are there, and makes its nodes and texts. -EINVAL when it is not JSON or beyond our
+ * bounds; -ENOMEM.
  */
 int json_build(struct json_parser *p);
 
@@ -45,8 +45,8 @@ int json_build(struct json_parser *p);
 const char *json_find_escape(const char *from, const char *end);
 
 /*
- * Checks the escapes from the backslash at `escape` on that begin before `behind`. The next one after these, or `end`, where the
- * document ends; NULL: one is wrong.
+ * Checks the escapes from the backslash at `escape` on that begin before `behind`. The next one after these, or `end`,
+ * where the document ends; NULL: one is wrong.
  */
 const char *json_check_escapes(const char *escape, const char *behind, const char *end);
 

@@ -43,7 +43,7 @@ struct world {
 	struct tls_client *client;
 	struct tls_target target;
 	struct tls_session here, there; /* client, server */
-	const char *shown; /* the client's certificate; NULL: none */
+	const char *shown;              /* the client's certificate; NULL: none */
 	char bytes[FLIGHT_BYTES];
 };
 
@@ -144,11 +144,11 @@ static void show_certificate(struct world *w)
 {
 	WOLFSSL *ssl = w->here.ssl;
 
-	assert_int_equal(wolfSSL_use_certificate_file(
-				 ssl, authority_path(w->authority, w->shown, ".pem"), WOLFSSL_FILETYPE_PEM),
+	assert_int_equal(
+		wolfSSL_use_certificate_file(ssl, authority_path(w->authority, w->shown, ".pem"), WOLFSSL_FILETYPE_PEM),
 		WOLFSSL_SUCCESS);
-	assert_int_equal(wolfSSL_use_PrivateKey_file(
-				 ssl, authority_path(w->authority, w->shown, ".key"), WOLFSSL_FILETYPE_PEM),
+	assert_int_equal(
+		wolfSSL_use_PrivateKey_file(ssl, authority_path(w->authority, w->shown, ".key"), WOLFSSL_FILETYPE_PEM),
 		WOLFSSL_SUCCESS);
 }
 

@@ -61,7 +61,7 @@ static void on_failed(struct http_call *call, enum http_failure failure, int err
 	reach_of(call)->error = error;
 }
 
-static const struct http_call_handler handler = { on_head, on_data, on_end, on_failed };
+static const struct http_call_handler handler = {on_head, on_data, on_end, on_failed};
 
 void bench_start(struct bench *b, struct reach *r)
 {
@@ -71,7 +71,7 @@ void bench_start(struct bench *b, struct reach *r)
 	r->call.handler = &handler;
 	r->call.origin = b->origin;
 	r->call.request_head = SLICE("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-	r->call.limits = (struct http_limits){ .max_head_bytes = 256, .max_headers = 16, .max_body_bytes = 64 };
+	r->call.limits = (struct http_limits){.max_head_bytes = 256, .max_headers = 16, .max_body_bytes = 64};
 	r->call.head = &r->head;
 	r->call.user = b;
 	http_call_start(b->client, &r->call);
@@ -88,7 +88,7 @@ void bench_open_without_addresses(struct bench *b)
 
 void bench_set_addresses(struct bench *b, unsigned count)
 {
-	struct sockaddr_storage addresses[4] = { 0 };
+	struct sockaddr_storage addresses[4] = {0};
 
 	for (unsigned i = 0; i < count; i++) {
 		struct sockaddr_in *in = (void *)&addresses[i];
@@ -137,4 +137,3 @@ void bench_receive(unsigned number, const char *text, size_t step)
 		rest = slice_after(rest, size);
 	}
 }
-

@@ -160,7 +160,7 @@ static struct fake *find(const struct stream *stream)
 }
 
 int stream_connect(struct stream *stream, struct shard *shard, const struct sockaddr *address, socklen_t address_bytes,
-		   const struct stream_handler *handler)
+	const struct stream_handler *handler)
 {
 	assert(fake_count < FAKE_STREAMS_MAX && address_bytes == sizeof(struct sockaddr_in));
 	stream->handler = handler;
@@ -174,8 +174,9 @@ int stream_connect(struct stream *stream, struct shard *shard, const struct sock
 }
 
 /* Nothing here speaks TLS. */
-int stream_connect_secure(struct stream *stream, struct shard *shard, const struct sockaddr *address, socklen_t address_bytes,
-			  const struct stream_handler *handler, struct tls_worker *worker, struct tls_target *target)
+int stream_connect_secure(struct stream *stream, struct shard *shard, const struct sockaddr *address,
+	socklen_t address_bytes, const struct stream_handler *handler, struct tls_worker *worker,
+	struct tls_target *target)
 {
 	(void)worker;
 	(void)target;

@@ -5,7 +5,7 @@
 
 static void test_addresses_are_tried_in_order(void **state)
 {
-	struct reach r = { 0 }, next = { 0 };
+	struct reach r = {0}, next = {0};
 	struct bench b;
 
 	(void)state;
@@ -34,7 +34,7 @@ static void test_addresses_are_tried_in_order(void **state)
 
 static void test_calls_wait_for_addresses(void **state)
 {
-	struct reach served = { 0 }, cancelled = { 0 };
+	struct reach served = {0}, cancelled = {0};
 	struct bench b;
 
 	(void)state;
@@ -55,7 +55,7 @@ static void test_calls_wait_for_addresses(void **state)
 
 static void test_a_name_without_addresses(void **state)
 {
-	struct reach waited = { 0 }, late = { 0 }, served = { 0 };
+	struct reach waited = {0}, late = {0}, served = {0};
 	struct bench b;
 
 	(void)state;
@@ -89,16 +89,16 @@ static const struct timeout_row {
 	const char *name;
 	enum phase phase;
 	struct http_timeouts timeouts; /* in ms */
-	uint64_t after_ms; /* fails then, and not before */
+	uint64_t after_ms;             /* fails then, and not before */
 	int outcome;
 } timeout_rows[] = {
-	{ "no address", RESOLVING, { 50, 0, 0, 0 }, 50, HTTP_FAILURE_RESOLVE },
-	{ "connect", CONNECTING, { 50, 10, 10, 0 }, 50, HTTP_FAILURE_CONNECT_TIMEOUT },
-	{ "head", AWAITING_HEAD, { 10, 60, 10, 0 }, 60, HTTP_FAILURE_HEAD_TIMEOUT },
-	{ "idle", IN_BODY, { 10, 10, 70, 0 }, 70, HTTP_FAILURE_IDLE_TIMEOUT },
-	{ "total, connecting", CONNECTING, { 500, 0, 0, 80 }, 80, HTTP_FAILURE_TOTAL_TIMEOUT },
-	{ "total, head", AWAITING_HEAD, { 0, 500, 0, 90 }, 90, HTTP_FAILURE_TOTAL_TIMEOUT },
-	{ "total, body", IN_BODY, { 0, 0, 500, 95 }, 95, HTTP_FAILURE_TOTAL_TIMEOUT },
+	{"no address", RESOLVING, {50, 0, 0, 0}, 50, HTTP_FAILURE_RESOLVE},
+	{"connect", CONNECTING, {50, 10, 10, 0}, 50, HTTP_FAILURE_CONNECT_TIMEOUT},
+	{"head", AWAITING_HEAD, {10, 60, 10, 0}, 60, HTTP_FAILURE_HEAD_TIMEOUT},
+	{"idle", IN_BODY, {10, 10, 70, 0}, 70, HTTP_FAILURE_IDLE_TIMEOUT},
+	{"total, connecting", CONNECTING, {500, 0, 0, 80}, 80, HTTP_FAILURE_TOTAL_TIMEOUT},
+	{"total, head", AWAITING_HEAD, {0, 500, 0, 90}, 90, HTTP_FAILURE_TOTAL_TIMEOUT},
+	{"total, body", IN_BODY, {0, 0, 500, 95}, 95, HTTP_FAILURE_TOTAL_TIMEOUT},
 };
 
 static void test_timeouts(void **state)
@@ -106,15 +106,17 @@ static void test_timeouts(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(timeout_rows); i++) {
 		const struct timeout_row *row = &timeout_rows[i];
-		struct reach r = { 0 };
+		struct reach r = {0};
 		struct bench b;
 
 		bench_open_without_addresses(&b);
 		if (row->phase != RESOLVING)
 			bench_set_addresses(&b, 1);
 		r.call.timeouts = (struct http_timeouts){
-			row->timeouts.connect_ns * NS_PER_MS, row->timeouts.head_ns * NS_PER_MS,
-			row->timeouts.idle_ns * NS_PER_MS, row->timeouts.total_ns * NS_PER_MS,
+			row->timeouts.connect_ns * NS_PER_MS,
+			row->timeouts.head_ns * NS_PER_MS,
+			row->timeouts.idle_ns * NS_PER_MS,
+			row->timeouts.total_ns * NS_PER_MS,
 		};
 		bench_start(&b, &r);
 		if (row->phase >= AWAITING_HEAD) {
@@ -137,7 +139,7 @@ static void test_timeouts(void **state)
 
 static void test_reads_keep_a_body_alive(void **state)
 {
-	struct reach r = { .call = { .timeouts = { .idle_ns = 50 * NS_PER_MS } } };
+	struct reach r = {.call = {.timeouts = {.idle_ns = 50 * NS_PER_MS}}};
 	struct bench b;
 
 	(void)state;
@@ -158,7 +160,7 @@ static void test_reads_keep_a_body_alive(void **state)
 
 static void test_a_silent_address_leaves_time_for_the_next(void **state)
 {
-	struct reach r = { .call = { .timeouts = { .connect_ns = 100 * NS_PER_MS } } };
+	struct reach r = {.call = {.timeouts = {.connect_ns = 100 * NS_PER_MS}}};
 	struct bench b;
 
 	(void)state;
@@ -180,7 +182,7 @@ static void test_a_silent_address_leaves_time_for_the_next(void **state)
 
 static void test_pause_holds_the_rest_back(void **state)
 {
-	struct reach r = { .pause_on_data = true, .call = { .timeouts = { .idle_ns = 50 * NS_PER_MS } } };
+	struct reach r = {.pause_on_data = true, .call = {.timeouts = {.idle_ns = 50 * NS_PER_MS}}};
 	struct bench b;
 
 	(void)state;
@@ -210,8 +212,9 @@ static void test_cancel(void **state)
 
 	(void)state;
 	for (int stage = IN_CONNECT; stage < STAGES; stage++) {
-		struct reach r = { .cancel_on_head = stage == ON_HEAD, .cancel_on_data = stage == ON_DATA,
-				   .pause_on_data = stage == IN_PAUSE };
+		struct reach r = {.cancel_on_head = stage == ON_HEAD,
+			.cancel_on_data = stage == ON_DATA,
+			.pause_on_data = stage == IN_PAUSE};
 		struct bench b;
 
 		bench_open(&b);
@@ -239,7 +242,7 @@ static void test_cancel(void **state)
 /* A peer that refuses a body resets after its answer: the answer counts, and without one the call fails soon. */
 static void test_failed_send_waits_for_the_answer(void **state)
 {
-	struct reach answered = { 0 }, silent = { 0 };
+	struct reach answered = {0}, silent = {0};
 	struct bench b;
 
 	(void)state;

@@ -82,7 +82,7 @@ static void play(int fd, const char *script)
 {
 	static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 	static const char half[] = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf";
-	struct linger reset = { 1, 0 };
+	struct linger reset = {1, 0};
 	char rest[4096];
 
 	for (; *script; script++) {
@@ -120,7 +120,7 @@ static void *serve(void *argument)
 
 static void server_open(struct server *server)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t bytes = sizeof(address);
 
 	server->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -136,7 +136,7 @@ static void bench_open(struct bench *b, const char *const *scripts, unsigned cou
 	struct shard_options options = {
 		.name = "client",
 		.cpu = -1,
-		.ring = { .entry_count = 64, .buffer_count = 32, .buffer_bytes = 4096 },
+		.ring = {.entry_count = 64, .buffer_count = 32, .buffer_bytes = 4096},
 	};
 	char why[256] = "";
 
@@ -206,14 +206,14 @@ static void on_failed(struct http_call *call, enum http_failure failure, int err
 /* Runs the shard until the call has ended; a paused call is resumed a turn later. */
 static int run_call(struct bench *b, struct reach *r)
 {
-	static const struct http_call_handler handler = { on_head, on_data, on_end, on_failed };
+	static const struct http_call_handler handler = {on_head, on_data, on_end, on_failed};
 
 	r->outcome = RUNNING;
 	r->body_bytes = 0;
 	r->call.handler = &handler;
 	r->call.origin = b->origin;
 	r->call.request_head = SLICE("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-	r->call.limits = (struct http_limits){ .max_head_bytes = 4096, .max_headers = 16, .max_body_bytes = BIG_BYTES };
+	r->call.limits = (struct http_limits){.max_head_bytes = 4096, .max_headers = 16, .max_body_bytes = BIG_BYTES};
 	r->call.timeouts.total_ns = 20 * NS_PER_S;
 	r->call.head = &r->head;
 	http_call_start(b->client, &r->call);
@@ -229,8 +229,8 @@ static int run_call(struct bench *b, struct reach *r)
 
 static void test_one_connection_serves_many_calls(void **state)
 {
-	static const char *const scripts[] = { "rararae" };
-	struct reach r = { 0 };
+	static const char *const scripts[] = {"rararae"};
+	struct reach r = {0};
 	struct bench b;
 
 	(void)state;
@@ -247,12 +247,12 @@ static void test_one_connection_serves_many_calls(void **state)
 /* The server takes the second request and closes or resets without a word: the client asks again, on a new one. */
 static void test_stale_connection(void **state)
 {
-	static const char *const ends[] = { "rarc", "rarx" };
+	static const char *const ends[] = {"rarc", "rarx"};
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		const char *scripts[] = { ends[i], "rae" };
-		struct reach r = { 0 };
+		const char *scripts[] = {ends[i], "rae"};
+		struct reach r = {0};
 		struct bench b;
 
 		bench_open(&b, scripts, 2);
@@ -266,8 +266,8 @@ static void test_stale_connection(void **state)
 
 static void test_idle_connection_that_closes_is_not_used(void **state)
 {
-	static const char *const scripts[] = { "rac", "rae" };
-	struct reach r = { 0 };
+	static const char *const scripts[] = {"rac", "rae"};
+	struct reach r = {0};
 	struct bench b;
 
 	(void)state;
@@ -286,12 +286,14 @@ static void test_broken_answers(void **state)
 		const char *script;
 		int outcome;
 	} rows[] = {
-		{ "rhc", HTTP_FAILURE_TRUNCATED }, { "rc", HTTP_FAILURE_SEND }, { "rx", HTTP_FAILURE_SEND },
+		{"rhc", HTTP_FAILURE_TRUNCATED},
+		{"rc", HTTP_FAILURE_SEND},
+		{"rx", HTTP_FAILURE_SEND},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct reach r = { 0 };
+		struct reach r = {0};
 		struct bench b;
 
 		bench_open(&b, &rows[i].script, 1);
@@ -302,10 +304,10 @@ static void test_broken_answers(void **state)
 
 static void test_refused_address_is_passed_over(void **state)
 {
-	static const char *const scripts[] = { "rae" };
+	static const char *const scripts[] = {"rae"};
 	struct sockaddr_storage addresses[2];
-	struct server nobody = { 0 };
-	struct reach r = { 0 };
+	struct server nobody = {0};
+	struct reach r = {0};
 	struct bench b;
 
 	(void)state;
@@ -324,8 +326,8 @@ static void test_refused_address_is_passed_over(void **state)
 /* A body of many times the ring's buffers, read in fits and starts: nothing is lost and no buffer stays out. */
 static void test_pauses_lose_nothing(void **state)
 {
-	static const char *const scripts[] = { "rbrae" };
-	struct reach big = { .pause_often = true }, next = { 0 };
+	static const char *const scripts[] = {"rbrae"};
+	struct reach big = {.pause_often = true}, next = {0};
 	struct bench b;
 
 	(void)state;
@@ -341,8 +343,8 @@ static void test_pauses_lose_nothing(void **state)
 /* The server's thread ends only when it sees the client leave: joining it is the check. */
 static void test_cancel_is_seen_by_the_server(void **state)
 {
-	static const char *const scripts[] = { "rbe" };
-	struct reach r = { .cancel_on_data = true };
+	static const char *const scripts[] = {"rbe"};
+	struct reach r = {.cancel_on_data = true};
 	struct bench b;
 
 	(void)state;

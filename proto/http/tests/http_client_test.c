@@ -13,42 +13,42 @@ static const struct answer_row {
 	const char *body;
 	bool pooled;
 } answers[] = {
-	{ "length", OK_ANSWER, STAYS, ENDED, 200, "ok", true },
-	{ "no body", "HTTP/1.1 204 No Content\r\n\r\n", STAYS, ENDED, 204, "", true },
-	{ "chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n", STAYS,
-	  ENDED, 200, "abcde", true },
-	{ "100 first", "HTTP/1.1 100 Continue\r\n\r\n" OK_ANSWER, STAYS, ENDED, 200, "ok", true },
-	{ "103 twice", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" OK_ANSWER, STAYS,
-	  ENDED, 200, "ok", true },
-	{ "101", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", STAYS, HTTP_FAILURE_PROTOCOL, 0, "", false },
-	{ "asked to close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", STAYS, ENDED, 200,
-	  "ok", false },
-	{ "HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", STAYS, ENDED, 200, "ok", false },
-	{ "HTTP/1.0 keep-alive", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", STAYS,
-	  ENDED, 200, "ok", false },
-	{ "until the end", "HTTP/1.1 200 OK\r\n\r\nabc", FIN, ENDED, 200, "abc", false },
-	{ "until the reset", "HTTP/1.1 200 OK\r\n\r\nabc", RST, HTTP_FAILURE_TRUNCATED, 200, "abc", false },
-	{ "truncated", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", FIN, HTTP_FAILURE_TRUNCATED, 200, "abc",
-	  false },
-	{ "reset in body", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", RST, HTTP_FAILURE_TRUNCATED, 200, "abc",
-	  false },
-	{ "chunk cut", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", FIN, HTTP_FAILURE_TRUNCATED, 200,
-	  "ab", false },
-	{ "no last chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", FIN,
-	  HTTP_FAILURE_TRUNCATED, 200, "ab", false },
-	{ "nothing", "", FIN, HTTP_FAILURE_SEND, 0, "", false },
-	{ "reset", "", RST, HTTP_FAILURE_SEND, 0, "", false },
-	{ "half a head", "HTTP/1.1 200 OK\r\nConte", FIN, HTTP_FAILURE_SEND, 0, "", false },
-	{ "garbage", "SSH-2.0-OpenSSH_9.2\r\n", STAYS, HTTP_FAILURE_PROTOCOL, 0, "", false },
-	{ "two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", STAYS,
-	  HTTP_FAILURE_PROTOCOL, 0, "", false },
-	{ "length and chunked", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-	  STAYS, HTTP_FAILURE_PROTOCOL, 0, "", false },
+	{"length", OK_ANSWER, STAYS, ENDED, 200, "ok", true},
+	{"no body", "HTTP/1.1 204 No Content\r\n\r\n", STAYS, ENDED, 204, "", true},
+	{"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n3\r\ncde\r\n0\r\n\r\n", STAYS,
+		ENDED, 200, "abcde", true},
+	{"100 first", "HTTP/1.1 100 Continue\r\n\r\n" OK_ANSWER, STAYS, ENDED, 200, "ok", true},
+	{"103 twice", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n" OK_ANSWER, STAYS,
+		ENDED, 200, "ok", true},
+	{"101", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", STAYS, HTTP_FAILURE_PROTOCOL, 0, "", false},
+	{"asked to close", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok", STAYS, ENDED, 200,
+		"ok", false},
+	{"HTTP/1.0", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", STAYS, ENDED, 200, "ok", false},
+	{"HTTP/1.0 keep-alive", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", STAYS,
+		ENDED, 200, "ok", false},
+	{"until the end", "HTTP/1.1 200 OK\r\n\r\nabc", FIN, ENDED, 200, "abc", false},
+	{"until the reset", "HTTP/1.1 200 OK\r\n\r\nabc", RST, HTTP_FAILURE_TRUNCATED, 200, "abc", false},
+	{"truncated", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", FIN, HTTP_FAILURE_TRUNCATED, 200, "abc",
+		false},
+	{"reset in body", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", RST, HTTP_FAILURE_TRUNCATED, 200, "abc",
+		false},
+	{"chunk cut", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", FIN, HTTP_FAILURE_TRUNCATED, 200,
+		"ab", false},
+	{"no last chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", FIN,
+		HTTP_FAILURE_TRUNCATED, 200, "ab", false},
+	{"nothing", "", FIN, HTTP_FAILURE_SEND, 0, "", false},
+	{"reset", "", RST, HTTP_FAILURE_SEND, 0, "", false},
+	{"half a head", "HTTP/1.1 200 OK\r\nConte", FIN, HTTP_FAILURE_SEND, 0, "", false},
+	{"garbage", "SSH-2.0-OpenSSH_9.2\r\n", STAYS, HTTP_FAILURE_PROTOCOL, 0, "", false},
+	{"two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", STAYS,
+		HTTP_FAILURE_PROTOCOL, 0, "", false},
+	{"length and chunked", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		STAYS, HTTP_FAILURE_PROTOCOL, 0, "", false},
 };
 
 static void play_answer(const struct answer_row *row, size_t step)
 {
-	struct reach r = { 0 };
+	struct reach r = {0};
 	struct bench b;
 	unsigned number;
 
@@ -82,7 +82,7 @@ static void test_answers(void **state)
 
 static void test_surplus_ends_the_call_well_but_not_the_pool(void **state)
 {
-	struct reach r = { 0 };
+	struct reach r = {0};
 	struct bench b;
 	unsigned number;
 
@@ -98,7 +98,7 @@ static void test_surplus_ends_the_call_well_but_not_the_pool(void **state)
 static void test_limits(void **state)
 {
 	char long_head[400] = "HTTP/1.1 200 OK\r\nA: ";
-	struct reach head = { 0 }, body = { 0 };
+	struct reach head = {0}, body = {0};
 	struct bench b;
 
 	(void)state;
@@ -113,7 +113,7 @@ static void test_limits(void **state)
 
 static void test_endless_interim_answers_end(void **state)
 {
-	struct reach r = { 0 };
+	struct reach r = {0};
 	struct bench b;
 	unsigned number, sent = 0;
 
@@ -135,7 +135,7 @@ static void test_head_is_valid_until_the_end(void **state)
 
 	(void)state;
 	for (size_t step = 0; step < 30; step += 7) {
-		struct reach r = { 0 };
+		struct reach r = {0};
 		unsigned number;
 
 		bench_open(&b);
@@ -151,7 +151,7 @@ static void test_head_is_valid_until_the_end(void **state)
 
 static void test_head_request_has_no_body(void **state)
 {
-	struct reach r = { .call = { .head_request = true } };
+	struct reach r = {.call = {.head_request = true}};
 	struct bench b;
 	unsigned number;
 
@@ -168,7 +168,7 @@ static void test_head_request_has_no_body(void **state)
 
 static void test_reuse(void **state)
 {
-	struct reach r = { .again_on_end = true };
+	struct reach r = {.again_on_end = true};
 	struct bench b;
 
 	(void)state;
@@ -190,7 +190,7 @@ static void test_reuse(void **state)
 
 static void test_pool_is_bounded_and_last_in_first_out(void **state)
 {
-	struct reach r[3] = { 0 }, next = { 0 };
+	struct reach r[3] = {0}, next = {0};
 	struct bench b;
 
 	(void)state;
@@ -215,7 +215,7 @@ static void test_idle_connection_closes(void **state)
 
 	(void)state;
 	for (int how = BY_FIN; how <= BY_TIME; how++) {
-		struct reach r = { 0 };
+		struct reach r = {0};
 
 		bench_open(&b);
 		fake_received(bench_connect_and_send(&b, &r), SLICE(OK_ANSWER));
@@ -240,10 +240,10 @@ static const struct stale_row {
 	enum closing then;
 	bool retried;
 } stale_rows[] = {
-	{ "pooled and closed", "", true, FIN, true },
-	{ "pooled and reset", "", true, RST, true },
-	{ "pooled, but it answered", "H", true, FIN, false },
-	{ "fresh", "", false, FIN, false },
+	{"pooled and closed", "", true, FIN, true},
+	{"pooled and reset", "", true, RST, true},
+	{"pooled, but it answered", "H", true, FIN, false},
+	{"fresh", "", false, FIN, false},
 };
 
 static void test_stale_connection_is_retried_once(void **state)
@@ -251,7 +251,7 @@ static void test_stale_connection_is_retried_once(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(stale_rows); i++) {
 		const struct stale_row *row = &stale_rows[i];
-		struct reach r = { 0 };
+		struct reach r = {0};
 		struct bench b;
 
 		bench_open(&b);

@@ -14,7 +14,10 @@ struct malformed {
 /* Limits under which the table holds. */
 enum { MALFORMED_HEAD_BYTES = 512, MALFORMED_HEADERS = 8, MALFORMED_BODY_BYTES = 64 };
 
-#define MALFORMED(name, bytes, status, code) { name, { bytes, sizeof(bytes) - 1 }, status, code }
+#define MALFORMED(name, bytes, status, code)                                                                           \
+	{                                                                                                              \
+		name, {bytes, sizeof(bytes) - 1}, status, code                                                         \
+	}
 #define HOST "Host: a\r\n"
 #define POST "POST / HTTP/1.1\r\n" HOST
 #define CHUNKED POST "Transfer-Encoding: chunked\r\n\r\n"
@@ -88,21 +91,21 @@ static const struct malformed malformed[] = {
 	MALFORMED("folded empty value", "GET / HTTP/1.1\r\n" HOST "A:\r\n c\r\n\r\n", 400, "header_invalid"),
 	MALFORMED("fold before first header", "GET / HTTP/1.1\r\n " HOST "\r\n", 400, "header_invalid"),
 	MALFORMED("folded Transfer-Encoding", POST "Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400,
-			"header_invalid"),
+		"header_invalid"),
 	MALFORMED("too many headers",
-			"GET / HTTP/1.1\r\n" HOST "A:1\r\nA:2\r\nA:3\r\nA:4\r\nA:5\r\nA:6\r\nA:7\r\nA:8\r\n\r\n", 431,
-		  "headers_too_many"),
+		"GET / HTTP/1.1\r\n" HOST "A:1\r\nA:2\r\nA:3\r\nA:4\r\nA:5\r\nA:6\r\nA:7\r\nA:8\r\n\r\n", 431,
+		"headers_too_many"),
 	MALFORMED("large value", "GET / HTTP/1.1\r\n" HOST "A: " X512 "\r\n\r\n", 431, "head_too_large"),
 	MALFORMED("large name", "GET / HTTP/1.1\r\n" HOST X512 ": b\r\n\r\n", 431, "head_too_large"),
 	MALFORMED("large target", "GET /" X512 " HTTP/1.1\r\n" HOST "\r\n", 431, "head_too_large"),
 	MALFORMED("length and chunked", POST "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
-		  "framing_ambiguous"),
+		"framing_ambiguous"),
 	MALFORMED("chunked and length", POST "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", 400,
-		  "framing_ambiguous"),
+		"framing_ambiguous"),
 	MALFORMED("two lengths", POST "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", 400,
-			"content_length_repeated"),
+		"content_length_repeated"),
 	MALFORMED("two equal lengths", POST "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", 400,
-			"content_length_repeated"),
+		"content_length_repeated"),
 	MALFORMED("length list", POST "Content-Length: 3, 3\r\n\r\nabc", 400, "content_length_invalid"),
 	MALFORMED("signed length", POST "Content-Length: +3\r\n\r\nabc", 400, "content_length_invalid"),
 	MALFORMED("negative length", POST "Content-Length: -3\r\n\r\nabc", 400, "content_length_invalid"),
@@ -111,24 +114,23 @@ static const struct malformed malformed[] = {
 	MALFORMED("empty length", POST "Content-Length: \r\n\r\n", 400, "content_length_invalid"),
 	MALFORMED("length in two words", POST "Content-Length: 1 2\r\n\r\n", 400, "content_length_invalid"),
 	MALFORMED("overflowing length", POST "Content-Length: 18446744073709551616\r\n\r\n", 400,
-			"content_length_invalid"),
+		"content_length_invalid"),
 	MALFORMED("length past the limit", POST "Content-Length: 65\r\n\r\n", 413, "body_too_large"),
 	MALFORMED("vast length", POST "Content-Length: 999999999999\r\n\r\n", 413, "body_too_large"),
 	MALFORMED("gzip", POST "Transfer-Encoding: gzip\r\n\r\n", 501, "transfer_encoding_unsupported"),
 	MALFORMED("gzip, chunked", POST "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 501,
-			"transfer_encoding_unsupported"),
+		"transfer_encoding_unsupported"),
 	MALFORMED("identity", POST "Transfer-Encoding: identity\r\n\r\n", 501, "transfer_encoding_unsupported"),
 	MALFORMED("empty Transfer-Encoding", POST "Transfer-Encoding:\r\n\r\n", 501, "transfer_encoding_unsupported"),
 	MALFORMED("chunked twice", POST "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-			400,
-		  "framing_ambiguous"),
+		400, "framing_ambiguous"),
 	MALFORMED("two Transfer-Encodings",
-			POST "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
-		  "transfer_encoding_repeated"),
-	MALFORMED("xchunked", POST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501,
-			"transfer_encoding_unsupported"),
+		POST "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+		"transfer_encoding_repeated"),
+	MALFORMED(
+		"xchunked", POST "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501, "transfer_encoding_unsupported"),
 	MALFORMED("chunked in 1.0", "POST / HTTP/1.0\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
-		  "framing_ambiguous"),
+		"framing_ambiguous"),
 	MALFORMED("unknown expectation", POST "Expect: magic\r\nContent-Length: 3\r\n\r\n", 417, "expectation_unknown"),
 	MALFORMED("chunk without size", CHUNKED "\r\nabc\r\n0\r\n\r\n", 400, "chunk_invalid"),
 	MALFORMED("chunk size not a number", CHUNKED "g\r\n", 400, "chunk_invalid"),

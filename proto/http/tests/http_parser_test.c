@@ -17,14 +17,14 @@ enum { BODY_MAX = 4096, PARTS_MAX = 2048 };
 
 struct outcome {
 	struct http_head head;
-	char seen[8192];           /* what the head says, copied out at HEAD */
+	char seen[8192]; /* what the head says, copied out at HEAD */
 	char body[BODY_MAX];
-	size_t body_bytes, left;   /* left: bytes behind the message */
+	size_t body_bytes, left; /* left: bytes behind the message */
 	bool headed, ended, bad;
 	struct http_problem problem;
 };
 
-static const struct http_limits limits = { MALFORMED_HEAD_BYTES, MALFORMED_HEADERS, MALFORMED_BODY_BYTES };
+static const struct http_limits limits = {MALFORMED_HEAD_BYTES, MALFORMED_HEADERS, MALFORMED_BODY_BYTES};
 
 static size_t print(char *to, size_t room, const char *name, struct slice s)
 {
@@ -47,17 +47,16 @@ static void describe(struct outcome *o)
 		at += print(o->seen + at, room - at, "value", head->headers[i].value);
 	}
 	at += (size_t)snprintf(o->seen + at, room - at,
-			"status=%u minor=%u keep=%d expect=%d chunked=%d has=%d length=%llu",
-			       head->status, head->minor_version, head->keep_alive, head->expect_continue,
-					head->chunked,
-			       head->has_length, (unsigned long long)head->content_length);
+		"status=%u minor=%u keep=%d expect=%d chunked=%d has=%d length=%llu", head->status, head->minor_version,
+		head->keep_alive, head->expect_continue, head->chunked, head->has_length,
+		(unsigned long long)head->content_length);
 	assert_true(at < room);
 }
 
 /* Takes what one part gives; true when the message is over. */
 static bool run_part(struct http_parser *p, struct slice *bytes, struct outcome *o)
 {
-	struct slice piece = { 0 };
+	struct slice piece = {0};
 
 	for (;;) {
 		switch (http_parser_next(p, bytes, &piece)) {
@@ -126,18 +125,16 @@ static void run(struct http_parser *p, struct slice bytes, size_t first, size_t 
 
 static void assert_same(const struct outcome *a, const struct outcome *b, const char *name)
 {
-	if (a->bad != b->bad || a->ended != b->ended || strcmp(a->seen,
-			b->seen) != 0 || a->body_bytes != b->body_bytes ||
-	    memcmp(a->body, b->body, a->body_bytes) != 0)
+	if (a->bad != b->bad || a->ended != b->ended || strcmp(a->seen, b->seen) != 0 ||
+		a->body_bytes != b->body_bytes || memcmp(a->body, b->body, a->body_bytes) != 0)
 		fail_msg("%s: a cut changes the outcome", name);
 	if (a->bad && (a->problem.status != b->problem.status || !slice_equal(a->problem.code, b->problem.code)))
 		fail_msg("%s: a cut changes the problem: %.*s, %.*s", name, (int)a->problem.code.size,
-				a->problem.code.data,
-			 (int)b->problem.code.size, b->problem.code.data);
+			a->problem.code.data, (int)b->problem.code.size, b->problem.code.data);
 }
 
-static void run_all_cuts(struct http_parser *p, struct slice bytes, bool bodiless, const struct outcome *whole,
-			 const char *name)
+static void run_all_cuts(
+	struct http_parser *p, struct slice bytes, bool bodiless, const struct outcome *whole, const char *name)
 {
 	struct outcome cut;
 
@@ -166,7 +163,7 @@ static void test_malformed_requests_are_refused(void **state)
 			fail_msg("%s: was taken", m->name);
 		if (whole.problem.status != m->status || !slice_equal(whole.problem.code, slice_of_string(m->code)))
 			fail_msg("%s: %u %.*s", m->name, whole.problem.status, (int)whole.problem.code.size,
-				 whole.problem.code.data);
+				whole.problem.code.data);
 		run_all_cuts(p, m->bytes, false, &whole, m->name);
 		http_parser_close(p);
 	}
@@ -176,17 +173,20 @@ struct good {
 	const char *name;
 	struct slice bytes;
 	bool bodiless;
-	bool ended;         /* false: the body goes on to the connection's end */
-	const char *seen;   /* part of the description */
+	bool ended;       /* false: the body goes on to the connection's end */
+	const char *seen; /* part of the description */
 	const char *body;
 	size_t left;
 };
 
-#define GOOD(name, bytes, seen, body, left) { name, { bytes, sizeof(bytes) - 1 }, false, true, seen, body, left }
+#define GOOD(name, bytes, seen, body, left)                                                                            \
+	{                                                                                                              \
+		name, {bytes, sizeof(bytes) - 1}, false, true, seen, body, left                                        \
+	}
 
 static const struct good requests[] = {
 	GOOD("least", "GET / HTTP/1.1\r\nHost:\r\n\r\n", "path=/\nquery=\nname=Host\nvalue=\nstatus=0 minor=1 keep=1",
-			"", 0),
+		"", 0),
 	GOOD("empty line ahead", "\r\nGET / HTTP/1.1\r\n" HOST "\r\n", "path=/\n", "", 0),
 	GOOD("query", "GET /a/b?c=d?e HTTP/1.1\r\n" HOST "\r\n", "path=/a/b\nquery=c=d?e\n", "", 0),
 	GOOD("absolute form", "GET http://h:1/p?q HTTP/1.1\r\n" HOST "\r\n", "path=/p\nquery=q\n", "", 0),
@@ -196,12 +196,12 @@ static const struct good requests[] = {
 	GOOD("1.0 kept", "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", "minor=0 keep=1", "", 0),
 	GOOD("close in a list", "GET / HTTP/1.1\r\n" HOST "Connection: x,, Close\r\n\r\n", "minor=1 keep=0", "", 0),
 	GOOD("close wins", "GET / HTTP/1.1\r\n" HOST "Connection: keep-alive\r\nConnection: close\r\n\r\n", "keep=0",
-			"", 0),
+		"", 0),
 	GOOD("white space trimmed", "GET / HTTP/1.1\r\n" HOST "A: \t b c \t\r\n\r\n", "name=A\nvalue=b c\n", "", 0),
 	GOOD("high bytes in value", "GET / HTTP/1.1\r\n" HOST "A: \xc3\xa9\r\n\r\n", "value=\xc3\xa9\n", "", 0),
 	GOOD("IPv6 host", "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n", "value=[::1]:80\n", "", 0),
 	GOOD("upgrade ignored", "GET / HTTP/1.1\r\n" HOST "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\nGET", "keep=1",
-			"", 3),
+		"", 3),
 	GOOD("body", POST "Content-Length: 3\r\n\r\nabcGET", "has=1 length=3", "abc", 3),
 	GOOD("body that begins with LF", POST "Content-Length: 3\r\n\r\n\nbcGET", "has=1 length=3", "\nbc", 3),
 	GOOD("LF behind", "GET / HTTP/1.1\r\n" HOST "\r\n\n", "keep=1", "", 1),
@@ -209,42 +209,44 @@ static const struct good requests[] = {
 	GOOD("body at the limit", POST "Content-Length: 64\r\n\r\n" X64, "length=64", X64, 0),
 	GOOD("expect", POST "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\na", "expect=1", "a", 0),
 	GOOD("expect in 1.0", "POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na", "expect=0", "a",
-			0),
+		0),
 	GOOD("chunks", CHUNKED "3\r\nabc\r\n0A\r\n0123456789\r\n0\r\n\r\nGET", "chunked=1", "abc0123456789", 3),
 	GOOD("Chunked", POST "Transfer-Encoding: Chunked\r\n\r\n0\r\n\r\n", "chunked=1", "", 0),
 	GOOD("extensions", CHUNKED "3;a=b;c=\"d e\"\r\nabc\r\n0;x\r\n\r\n", "chunked=1", "abc", 0),
 	GOOD("trailers", CHUNKED "1\r\na\r\n0\r\nContent-Length: 7\r\nB:\r\n\r\nGET", "has=0", "a", 3),
 	GOOD("chunks at the limit",
-	     CHUNKED "20\r\n01234567890123456789012345678901\r\n"
-	     "20\r\n01234567890123456789012345678901\r\n0\r\n\r\n",
-	     "chunked=1", "0123456789012345678901234567890101234567890123456789012345678901", 0),
+		CHUNKED "20\r\n01234567890123456789012345678901\r\n"
+			"20\r\n01234567890123456789012345678901\r\n0\r\n\r\n",
+		"chunked=1", "0123456789012345678901234567890101234567890123456789012345678901", 0),
 };
 
-#define ANSWER(name, bytes, bodiless, ended, seen, body, left) \
-	{ name, { bytes, sizeof(bytes) - 1 }, bodiless, ended, seen, body, left }
+#define ANSWER(name, bytes, bodiless, ended, seen, body, left)                                                         \
+	{                                                                                                              \
+		name, {bytes, sizeof(bytes) - 1}, bodiless, ended, seen, body, left                                    \
+	}
 
 static const struct good responses[] = {
 	ANSWER("length", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcx", false, true, "status=200 minor=1 keep=1",
-			"abc", 1),
+		"abc", 1),
 	ANSWER("no reason", "HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n", false, true, "status=404", "", 0),
 	ANSWER("empty reason", "HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n", false, true, "status=404", "", 0),
 	ANSWER("chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", false, true,
-			"chunked=1", "abc", 0),
+		"chunked=1", "abc", 0),
 	ANSWER("204", "HTTP/1.1 204 No Content\r\n\r\nHTTP", false, true, "status=204", "", 4),
 	ANSWER("304 with length", "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", false, true, "length=9", "",
-			0),
+		0),
 	ANSWER("100", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1", false, true, "status=100", "", 8),
 	ANSWER("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", true, true, "length=9", "", 0),
 	ANSWER("length, from LF on", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n\nbc", false, true, "length=3",
-			"\nbc", 0),
+		"\nbc", 0),
 	ANSWER("to the end, from LF on", "HTTP/1.0 200 OK\r\n\r\n\nbc", false, false, "minor=0", "\nbc", 0),
 	ANSWER("to the end", "HTTP/1.0 200 OK\r\n\r\nabc", false, false, "minor=0 keep=0", "abc", 0),
 };
 
 static void check_good(enum http_parser_kind kind, const struct good *good, size_t count)
 {
-	struct http_parser *p = http_parser_open(kind,
-			&limits); /* one for all: messages of a connection follow each other */
+	struct http_parser *p =
+		http_parser_open(kind, &limits); /* one for all: messages of a connection follow each other */
 
 	assert_non_null(p);
 	for (size_t i = 0; i < count; i++) {
@@ -288,11 +290,10 @@ static void test_bad_responses_are_refused(void **state)
 		MALFORMED("2.0", "HTTP/2.0 200 OK\r\n\r\n", 505, "version_unsupported"),
 		MALFORMED("empty line ahead", "\r\nHTTP/1.1 200 OK\r\n\r\n", 400, "status_line_invalid"),
 		MALFORMED("both framings", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n",
-				400,
-			  "framing_ambiguous"),
+			400, "framing_ambiguous"),
 		MALFORMED("folded", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", 400, "header_folded"),
 		MALFORMED("gzip coding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", 501,
-				"transfer_encoding_unsupported"),
+			"transfer_encoding_unsupported"),
 		MALFORMED("endless body", "HTTP/1.1 200 OK\r\n\r\n" X64 "x", 413, "body_too_large"),
 	};
 
@@ -304,10 +305,10 @@ static void test_bad_responses_are_refused(void **state)
 		run(p, bad[i].bytes, 0, bad[i].bytes.size, false, &whole);
 		if (!whole.bad)
 			fail_msg("%s: was taken", bad[i].name);
-		if (whole.problem.status != bad[i].status || !slice_equal(whole.problem.code,
-				slice_of_string(bad[i].code)))
+		if (whole.problem.status != bad[i].status ||
+			!slice_equal(whole.problem.code, slice_of_string(bad[i].code)))
 			fail_msg("%s: %u %.*s", bad[i].name, whole.problem.status, (int)whole.problem.code.size,
-				 whole.problem.code.data);
+				whole.problem.code.data);
 		http_parser_close(p);
 	}
 }
@@ -339,12 +340,12 @@ static void test_dates_and_reasons(void **state)
 		uint64_t unix_s;
 		const char *text;
 	} dates[] = {
-		{ 0, "Thu, 01 Jan 1970 00:00:00 GMT" },
-		{ 784111777, "Sun, 06 Nov 1994 08:49:37 GMT" },
-		{ 951782400, "Tue, 29 Feb 2000 00:00:00 GMT" },
-		{ 1709251199, "Thu, 29 Feb 2024 23:59:59 GMT" },
-		{ 1798761599, "Thu, 31 Dec 2026 23:59:59 GMT" },
-		{ 4107542400, "Mon, 01 Mar 2100 00:00:00 GMT" },
+		{0, "Thu, 01 Jan 1970 00:00:00 GMT"},
+		{784111777, "Sun, 06 Nov 1994 08:49:37 GMT"},
+		{951782400, "Tue, 29 Feb 2000 00:00:00 GMT"},
+		{1709251199, "Thu, 29 Feb 2024 23:59:59 GMT"},
+		{1798761599, "Thu, 31 Dec 2026 23:59:59 GMT"},
+		{4107542400, "Mon, 01 Mar 2100 00:00:00 GMT"},
 	};
 	char text[HTTP_DATE_BYTES];
 

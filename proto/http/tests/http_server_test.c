@@ -32,7 +32,8 @@ static void test_cuts_change_nothing(void **state)
 {
 	static const char *const requests[] = {
 		POST_ABC,
-		"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\nT: u\r\n\r\n",
+		"POST /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n2\r\nbc\r\n0\r\nT: "
+		"u\r\n\r\n",
 	};
 	struct wire *wire = dial();
 
@@ -85,15 +86,15 @@ static void test_malformed(void **state)
 
 		w.wire_count = 0; /* one slot does for all: each is closed before the next */
 		free(wire->sent);
-		*wire = (struct wire){ 0 };
+		*wire = (struct wire){0};
 		wire = dial();
 		give(wire, m->bytes);
 		snprintf(start, sizeof(start), "HTTP/1.1 %u ", m->status);
 		snprintf(end, sizeof(end), "\r\n\r\n%s", m->code);
 		end_bytes = strlen(end);
 		if (strncmp(wire->sent, start, strlen(start)) != 0 || wire->sent_bytes < end_bytes ||
-		    strcmp(wire->sent + wire->sent_bytes - end_bytes, end) != 0 || !strstr(wire->sent,
-				"Connection: close\r\n"))
+			strcmp(wire->sent + wire->sent_bytes - end_bytes, end) != 0 ||
+			!strstr(wire->sent, "Connection: close\r\n"))
 			fail_msg("%s: answered %s", m->name, wire->sent);
 		assert_null(strstr(wire->sent + 1, "HTTP/1.1 ")); /* one answer */
 		assert_true(wire->shut && !wire->closed);
@@ -104,7 +105,7 @@ static void test_malformed(void **state)
 		assert_int_equal(w.requests, i);
 
 		free(wire->sent);
-		*wire = (struct wire){ 0 };
+		*wire = (struct wire){0};
 		w.wire_count = 0;
 		wire = dial();
 		say(wire, POST_ABC);

@@ -52,12 +52,12 @@ static struct wire *wire_of(const struct stream *s)
 
 void stream_accepted(struct stream *s, struct shard *shard, int socket, const struct stream_handler *handler)
 {
-	*s = (struct stream){ .handler = handler, .shard = shard, .socket = socket };
+	*s = (struct stream){.handler = handler, .shard = shard, .socket = socket};
 	w.wires[socket].stream = s;
 }
 
 int stream_accepted_secure(struct stream *s, struct shard *shard, int socket, const struct stream_handler *handler,
-			   struct tls_listener *listener)
+	struct tls_listener *listener)
 {
 	(void)listener;
 	stream_accepted(s, shard, socket, handler);
@@ -131,7 +131,7 @@ static void on_head(void *context, struct http_request *request)
 static void on_request(void *context, struct http_request *request)
 {
 	static char one[] = "one ", two[] = "two"; /* outlive the answer */
-	const struct iovec pieces[] = { { one, 4 }, { two, 3 } };
+	const struct iovec pieces[] = {{one, 4}, {two, 3}};
 
 	(void)context;
 	w.requests++;
@@ -175,8 +175,8 @@ static void on_done(void *context, struct http_request *request)
 		w.held = NULL;
 }
 
-static void write_error(void *context, struct http_request *request, unsigned status, struct slice code, struct slice message,
-			struct text *headers, struct text *body)
+static void write_error(void *context, struct http_request *request, unsigned status, struct slice code,
+	struct slice message, struct text *headers, struct text *body)
 {
 	(void)context;
 	(void)request;
@@ -185,12 +185,12 @@ static void write_error(void *context, struct http_request *request, unsigned st
 	text_add(body, code);
 }
 
-static const struct http_service service = { on_head, on_request, on_drained, on_gone, on_done, write_error };
+static const struct http_service service = {on_head, on_request, on_drained, on_gone, on_done, write_error};
 
 struct http_server_options options_of_test(void)
 {
 	return (struct http_server_options){
-		.limits = { MALFORMED_HEAD_BYTES, MALFORMED_HEADERS, MALFORMED_BODY_BYTES },
+		.limits = {MALFORMED_HEAD_BYTES, MALFORMED_HEADERS, MALFORMED_BODY_BYTES},
 		.head_timeout_ns = 10 * NS_PER_S,
 		.body_timeout_ns = 30 * NS_PER_S,
 		.keepalive_timeout_ns = 75 * NS_PER_S,
@@ -263,9 +263,9 @@ void pass(uint64_t seconds)
 struct wire *dial(void)
 {
 	struct wire *wire = &w.wires[w.wire_count];
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons((uint16_t)w.wire_count),
-			.sin_addr.s_addr = w.next_ip };
-	struct sockaddr_storage peer = { 0 };
+	struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)w.wire_count), .sin_addr.s_addr = w.next_ip};
+	struct sockaddr_storage peer = {0};
 
 	assert_true(w.wire_count < WIRES_MAX);
 	wire->sent = malloc(SENT_MAX);

@@ -1,10 +1,11 @@
 /*
- * The server over streams that the test plays itself: this takes the place of tls/stream.c and the ring at link time, so that
- * splits, stalls, resets and time are the test's to choose, and every run is the same. set_up() and tear_down() go around each
- * test; tear_down() holds that every connection, buffer, request and timer has come home.
+ * The server over streams that the test plays itself: this takes the place of tls/stream.c and the ring at link time,
+ * so that splits, stalls, resets and time are the test's to choose, and every run is the same. set_up() and tear_down()
+ * go around each test; tear_down() holds that every connection, buffer, request and timer has come home.
  *
- * What the service does, by path: /refuse answers 403 at the head; /small takes 4 bytes of body; /later leaves the request in
- * `held`; /empty, /pieces and /big answer with nothing, borrowed pieces and 300 KiB; any other echoes its body.
+ * What the service does, by path: /refuse answers 403 at the head; /small takes 4 bytes of body; /later leaves the
+ * request in `held`; /empty, /pieces and /big answer with nothing, borrowed pieces and 300 KiB; any other echoes its
+ * body.
  */
 #ifndef PROTO_TESTS_SERVER_WORLD_H
 #define PROTO_TESTS_SERVER_WORLD_H
@@ -61,8 +62,8 @@ void assert_sent(const struct wire *wire, const char *text);
 
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
 #define ECHO(length, body) "HTTP/1.1 200 OK\r\n" DATE "Content-Length: " length "\r\nX: y\r\n\r\n" body
-#define CLOSING(status, length, body) \
-	"HTTP/1.1 " status "\r\n" DATE "Content-Length: " length "\r\nConnection: close\r\n" \
+#define CLOSING(status, length, body)                                                                                  \
+	"HTTP/1.1 " status "\r\n" DATE "Content-Length: " length "\r\nConnection: close\r\n"                           \
 	"Content-Type: text/plain\r\n\r\n" body
 #define POST_ABC "POST /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
 

@@ -1,6 +1,6 @@
 /*
- * Server-sent events: each stream is read whole, byte by byte, and cut at every offset and every pair of offsets; the events,
- * written down one a line, are always the same.
+ * Server-sent events: each stream is read whole, byte by byte, and cut at every offset and every pair of offsets; the
+ * events, written down one a line, are always the same.
  */
 #include "proto/http/sse.h"
 
@@ -61,7 +61,10 @@ struct stream {
 	bool boundary;
 };
 
-#define STREAM(bytes, events, boundary) { { bytes, sizeof(bytes) - 1 }, events, boundary }
+#define STREAM(bytes, events, boundary)                                                                                \
+	{                                                                                                              \
+		{bytes, sizeof(bytes) - 1}, events, boundary                                                           \
+	}
 
 static const struct stream streams[] = {
 	STREAM("", "", true),
@@ -70,10 +73,15 @@ static const struct stream streams[] = {
 	STREAM("data: a\r\n\r\ndata: b\r\n\r\n", "=a;=b;", true),
 	STREAM("data: a\r\rdata: b\r\r", "=a;=b;", true),
 	STREAM("data: a\n\r\ndata: b\r\n\rdata: c\r\n\n", "=a;=b;=c;", true),
-	STREAM("\xef\xbb\xbf""data: a\n\n\xef\xbb\xbf""data: b\n\n", "=a;=(none);", true),
+	STREAM("\xef\xbb\xbf"
+	       "data: a\n\n\xef\xbb\xbf"
+	       "data: b\n\n",
+		"=a;=(none);", true),
 	STREAM("\xef\xbb\xbf\n\ndata: a\n\n", "=a;", true),
 	STREAM("\xef\xbb\xbf: hi\n\n", "#hi;", true),
-	STREAM("\xef\xbb""data: a\n\n", "=(none);", true),
+	STREAM("\xef\xbb"
+	       "data: a\n\n",
+		"=(none);", true),
 	STREAM("event: x\ndata: a\ndata: b\ndata\ndata:\n\n", "x=a~b~~;", true),
 	STREAM("data\n\ndata:\n\n", "=;=;", true),
 	STREAM("data\ndata\n\n", "=~;", true),
@@ -83,7 +91,8 @@ static const struct stream streams[] = {
 	STREAM(": one\n:two\n:\n\ndata: a\n\n", "#one;#two;#;=a;", true),
 	STREAM("event: x\n: in between\ndata: a\n:\r\ndata: b\r\n\r\n", "#in between;#;x=a~b;", true),
 	STREAM("\n\n\r\n\r\rdata: a\n\n\n\n", "=a;", true),
-	STREAM("data: {\"a\":\"\xc3\xa9\xe2\x82\xac\"}\n\ndata: [DONE]\n\n", "={\"a\":\"\xc3\xa9\xe2\x82\xac\"};=[DONE];", true),
+	STREAM("data: {\"a\":\"\xc3\xa9\xe2\x82\xac\"}\n\ndata: [DONE]\n\n",
+		"={\"a\":\"\xc3\xa9\xe2\x82\xac\"};=[DONE];", true),
 	STREAM("data: a\n\ndata: b\n", "=a;", false),
 	STREAM("data: a\n\ndata: b", "=a;", false),
 	STREAM("data: a\n\nd", "=a;", false),
@@ -177,9 +186,14 @@ static void whole_events_stay_in_place(void **state)
 /* One event of data lines that fit or do not, whole and in two halves. */
 static void check_large_events(struct home *home)
 {
-	static const struct { unsigned lines, line_bytes; enum sse_result result; } table[] = {
-		{ 1, CAPACITY - 1, SSE_MORE }, { 1, CAPACITY + 1, SSE_TOO_LARGE },
-		{ 2, CAPACITY / 2 - 1, SSE_MORE }, { 3, CAPACITY / 2, SSE_TOO_LARGE },
+	static const struct {
+		unsigned lines, line_bytes;
+		enum sse_result result;
+	} table[] = {
+		{1, CAPACITY - 1, SSE_MORE},
+		{1, CAPACITY + 1, SSE_TOO_LARGE},
+		{2, CAPACITY / 2 - 1, SSE_MORE},
+		{3, CAPACITY / 2, SSE_TOO_LARGE},
 	};
 	char text[4 * CAPACITY];
 	struct sse_parser parser;
@@ -246,7 +260,7 @@ static void memory_is_what_an_event_needs(void **state)
 	struct arena_pool pool;
 	struct arena arena;
 	struct sse_parser parser;
-	struct record r = { .size = 0 };
+	struct record r = {.size = 0};
 
 	(void)state;
 	arena_pool_init(&pool, 4);
@@ -267,7 +281,7 @@ static void without_memory_it_says_so(void **state)
 	struct arena_pool pool;
 	struct arena arena;
 	struct sse_parser parser;
-	struct record r = { .size = 0 };
+	struct record r = {.size = 0};
 
 	(void)state;
 	memset(text, 'x', sizeof(text));

@@ -1,6 +1,6 @@
 /*
- * Edits: each row names members to remove, a member whose value is replaced, and members to insert; the edited text is compared
- * and parsed again. Then every subset of removals of every small object, with and without an insertion.
+ * Edits: each row names members to remove, a member whose value is replaced, and members to insert; the edited text is
+ * compared and parsed again. Then every subset of removals of every small object, with and without an insertion.
  */
 #include "core/buffer.h"
 #include "proto/json/json.h"
@@ -57,27 +57,29 @@ static void remove_named(struct fixture *f, const char *keys)
 
 static void edits_of_the_root(void **state)
 {
-	static const struct { const char *text, *remove, *replace, *insert, *expected; } table[] = {
-		{ "{\"a\":1,\"b\":2,\"c\":3}", "", "", NULL, "{\"a\":1,\"b\":2,\"c\":3}" },
-		{ "{\"a\":1,\"b\":2,\"c\":3}", "a", "", NULL, "{\"b\":2,\"c\":3}" },
-		{ "{\"a\":1,\"b\":2,\"c\":3}", "b", "", NULL, "{\"a\":1,\"c\":3}" },
-		{ "{\"a\":1,\"b\":2,\"c\":3}", "c", "", NULL, "{\"a\":1,\"b\":2}" },
-		{ "{\"a\":1,\"b\":2,\"c\":3}", "ab", "", NULL, "{\"c\":3}" },
-		{ "{\"a\":1,\"b\":2,\"c\":3}", "cb", "", NULL, "{\"a\":1}" },
-		{ "{\"a\":1,\"b\":2,\"c\":3}", "ac", "", NULL, "{\"b\":2}" },
-		{ "{\"a\":1,\"b\":2,\"c\":3}", "bca", "", NULL, "{}" },
-		{ "{ \"a\" : 1 , \"b\" : 2 }", "a", "", NULL, "{ \"b\" : 2 }" },
-		{ "{ \"a\" : 1 , \"b\" : 2 }", "b", "", NULL, "{ \"a\" : 1  }" },
-		{ "{ \"a\" : 1 , \"b\" : 2 }", "ab", "", "\"n\":0", "{  \"n\":0}" },
-		{ "{}", "", "", "\"n\":0", "{\"n\":0}" },
-		{ "{ \n}", "", "", "\"n\":0,\"m\":1", "{ \n\"n\":0,\"m\":1}" },
-		{ "{\"a\":1}", "", "", "\"n\":0", "{\"a\":1,\"n\":0}" },
-		{ "{\"a\":1}", "a", "", "\"n\":0", "{\"n\":0}" },
-		{ "{\"a\":1,\"b\":2 }", "b", "", "\"n\":0", "{\"a\":1 ,\"n\":0}" },
-		{ "{\"a\":1,\"b\":2}", "", "a", NULL, "{\"a\":\"new\",\"b\":2}" },
-		{ "{\"a\":{},\"b\":[ ]}", "", "b", "\"n\":0", "{\"a\":{},\"b\":\"new\",\"n\":0}" },
-		{ "{\"a\":1,\"b\":2,\"c\":3}", "ac", "b", "\"n\":0", "{\"b\":\"new\",\"n\":0}" },
-		{ " {\"a\" : \"x\" , \"b\":2} ", "b", "a", NULL, " {\"a\" : \"new\" } " },
+	static const struct {
+		const char *text, *remove, *replace, *insert, *expected;
+	} table[] = {
+		{"{\"a\":1,\"b\":2,\"c\":3}", "", "", NULL, "{\"a\":1,\"b\":2,\"c\":3}"},
+		{"{\"a\":1,\"b\":2,\"c\":3}", "a", "", NULL, "{\"b\":2,\"c\":3}"},
+		{"{\"a\":1,\"b\":2,\"c\":3}", "b", "", NULL, "{\"a\":1,\"c\":3}"},
+		{"{\"a\":1,\"b\":2,\"c\":3}", "c", "", NULL, "{\"a\":1,\"b\":2}"},
+		{"{\"a\":1,\"b\":2,\"c\":3}", "ab", "", NULL, "{\"c\":3}"},
+		{"{\"a\":1,\"b\":2,\"c\":3}", "cb", "", NULL, "{\"a\":1}"},
+		{"{\"a\":1,\"b\":2,\"c\":3}", "ac", "", NULL, "{\"b\":2}"},
+		{"{\"a\":1,\"b\":2,\"c\":3}", "bca", "", NULL, "{}"},
+		{"{ \"a\" : 1 , \"b\" : 2 }", "a", "", NULL, "{ \"b\" : 2 }"},
+		{"{ \"a\" : 1 , \"b\" : 2 }", "b", "", NULL, "{ \"a\" : 1  }"},
+		{"{ \"a\" : 1 , \"b\" : 2 }", "ab", "", "\"n\":0", "{  \"n\":0}"},
+		{"{}", "", "", "\"n\":0", "{\"n\":0}"},
+		{"{ \n}", "", "", "\"n\":0,\"m\":1", "{ \n\"n\":0,\"m\":1}"},
+		{"{\"a\":1}", "", "", "\"n\":0", "{\"a\":1,\"n\":0}"},
+		{"{\"a\":1}", "a", "", "\"n\":0", "{\"n\":0}"},
+		{"{\"a\":1,\"b\":2 }", "b", "", "\"n\":0", "{\"a\":1 ,\"n\":0}"},
+		{"{\"a\":1,\"b\":2}", "", "a", NULL, "{\"a\":\"new\",\"b\":2}"},
+		{"{\"a\":{},\"b\":[ ]}", "", "b", "\"n\":0", "{\"a\":{},\"b\":\"new\",\"n\":0}"},
+		{"{\"a\":1,\"b\":2,\"c\":3}", "ac", "b", "\"n\":0", "{\"b\":\"new\",\"n\":0}"},
+		{" {\"a\" : \"x\" , \"b\":2} ", "b", "a", NULL, " {\"a\" : \"new\" } "},
 	};
 	struct fixture *f = *state;
 
@@ -88,7 +90,7 @@ static void edits_of_the_root(void **state)
 		remove_named(f, table[i].remove);
 		if (*table[i].replace)
 			json_replace(&f->edits, f->parser, json_member(f->parser, 0, slice_of(table[i].replace, 1)),
-				     SLICE("\"new\""));
+				SLICE("\"new\""));
 		assert_false(f->edits.full);
 		assert_string_equal(edited(f), table[i].expected);
 	}
@@ -103,7 +105,8 @@ static void edits_of_inner_objects(void **state)
 	inner = json_member(f->parser, 0, SLICE("b"));
 	json_insert(&f->edits, f->parser, 0, SLICE("\"z\":0"));
 	json_insert(&f->edits, f->parser, json_member(f->parser, 0, SLICE("a")), SLICE("\"y\":1"));
-	json_insert(&f->edits, f->parser, json_first(f->parser, json_member(f->parser, inner, SLICE("d"))), SLICE("\"x\":2"));
+	json_insert(&f->edits, f->parser, json_first(f->parser, json_member(f->parser, inner, SLICE("d"))),
+		SLICE("\"x\":2"));
 	json_remove(&f->edits, f->parser, inner, json_member(f->parser, inner, SLICE("c")));
 	assert_string_equal(edited(f), "{\"a\":{\"y\":1},\"b\":{\"d\":[{\"x\":2}]},\"z\":0}");
 
@@ -129,15 +132,16 @@ static void every_set_of_removals(void **state)
 
 			text[at++] = '{';
 			for (unsigned m = 0; m < members; m++)
-				at += (size_t)snprintf(text + at, sizeof(text) - at, spaced ? "%s \"%c\" :\t%u " : "%s\"%c\":%u",
-						       m ? "," : "", (char)('a' + m), m);
+				at += (size_t)snprintf(text + at, sizeof(text) - at,
+					spaced ? "%s \"%c\" :\t%u " : "%s\"%c\":%u", m ? "," : "", (char)('a' + m), m);
 			text[at] = '}';
 			begin(f, text);
 			if (insert)
 				json_insert(&f->edits, f->parser, 0, SLICE("\"n\":0"));
 			for (unsigned m = members; m-- > 0;) {
 				if (bits >> m & 1)
-					json_remove(&f->edits, f->parser, 0, json_member(f->parser, 0, slice_of(&"abcdef"[m], 1)));
+					json_remove(&f->edits, f->parser, 0,
+						json_member(f->parser, 0, slice_of(&"abcdef"[m], 1)));
 				else
 					left++;
 			}

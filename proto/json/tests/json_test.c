@@ -1,6 +1,6 @@
 /*
- * The JSON view: values and their bytes, keys, duplicates, faults with their offsets, and random documents and mutations (whose
- * seed is printed: SEED=n repeats a run).
+ * The JSON view: values and their bytes, keys, duplicates, faults with their offsets, and random documents and
+ * mutations (whose seed is printed: SEED=n repeats a run).
  */
 #include "core/buffer.h"
 #include "proto/json/json.h"
@@ -81,13 +81,25 @@ static unsigned check_tree(const struct json_parser *p, struct json_parser *othe
 
 static void values_know_their_bytes(void **state)
 {
-	static const struct { const char *text; unsigned values; } table[] = {
-		{ "{}", 1 }, { "[]", 1 }, { " 1 ", 1 }, { "\"a\"", 1 }, { "null", 1 }, { "true\n", 1 }, { "-0.5e3", 1 },
-		{ "{\"a\":1}", 2 }, { "{ \"a\" : [ ] , \"b\" : { } }", 3 }, { "[[],[[]],{}]", 5 },
-		{ "[1,2 ,3\t,\r\n4]", 5 }, { "{\"a\":{\"b\":{\"c\":[1,{\"d\":null}]}},\"e\":\"f\"}", 8 },
-		{ "[\"a,b\",\"]\",\"{:}\",\"\\\"\\\\\",\"\\u00e9\\ud83d\\ude00\"]", 6 },
-		{ "[18446744073709551615,-9223372036854775808,1e308,0,-0,0.0]", 7 },
-		{ "  {\"model\" :\"gpt\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stream\":true}  ", 7 },
+	static const struct {
+		const char *text;
+		unsigned values;
+	} table[] = {
+		{"{}", 1},
+		{"[]", 1},
+		{" 1 ", 1},
+		{"\"a\"", 1},
+		{"null", 1},
+		{"true\n", 1},
+		{"-0.5e3", 1},
+		{"{\"a\":1}", 2},
+		{"{ \"a\" : [ ] , \"b\" : { } }", 3},
+		{"[[],[[]],{}]", 5},
+		{"[1,2 ,3\t,\r\n4]", 5},
+		{"{\"a\":{\"b\":{\"c\":[1,{\"d\":null}]}},\"e\":\"f\"}", 8},
+		{"[\"a,b\",\"]\",\"{:}\",\"\\\"\\\\\",\"\\u00e9\\ud83d\\ude00\"]", 6},
+		{"[18446744073709551615,-9223372036854775808,1e308,0,-0,0.0]", 7},
+		{"  {\"model\" :\"gpt\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"stream\":true}  ", 7},
 	};
 	struct json_parser *p = open_parser(), *other = open_parser();
 
@@ -137,10 +149,13 @@ static void members_are_found_by_unescaped_key(void **state)
 /* A text is written when it is asked for, wherever that is, and leaves its neighbours alone. */
 static void escaped_texts_lie_apart(void **state)
 {
-	static const char *const texts[] = { "\n", "a\"b", "\xf0\x9f\x98\x80", "plain", "\xc3\xa9/", "\xe2\x82\xac\\", "\t\b\f\r" };
-	static const unsigned orders[][COUNT(texts)] = { { 0, 1, 2, 3, 4, 5, 6 }, { 6, 5, 4, 3, 2, 1, 0 }, { 3, 0, 6, 1, 5, 2, 4 } };
-	struct slice document = padded(SLICE("[\"\\n\",\"a\\\"b\",\"\\ud83d\\uDE00\",\"plain\",\"\\u00e9\\/\",\"\\u20AC\\\\\","
-					     "\"\\t\\b\\f\\r\",{\"\\u006b\":\"\\u006b\"}]"));
+	static const char *const texts[] = {
+		"\n", "a\"b", "\xf0\x9f\x98\x80", "plain", "\xc3\xa9/", "\xe2\x82\xac\\", "\t\b\f\r"};
+	static const unsigned orders[][COUNT(texts)] = {
+		{0, 1, 2, 3, 4, 5, 6}, {6, 5, 4, 3, 2, 1, 0}, {3, 0, 6, 1, 5, 2, 4}};
+	struct slice document =
+		padded(SLICE("[\"\\n\",\"a\\\"b\",\"\\ud83d\\uDE00\",\"plain\",\"\\u00e9\\/\",\"\\u20AC\\\\\","
+			     "\"\\t\\b\\f\\r\",{\"\\u006b\":\"\\u006b\"}]"));
 	struct json_parser *p = open_parser();
 	struct json_error error;
 
@@ -160,12 +175,28 @@ static void escaped_texts_lie_apart(void **state)
 
 static void integers_are_whole_and_fit(void **state)
 {
-	static const struct { const char *text; bool whole; int64_t value; } table[] = {
-		{ "0", true, 0 }, { "-0", true, 0 }, { "3.0", true, 3 }, { "1e3", true, 1000 }, { "-2.5e1", true, -25 },
-		{ "9223372036854775807", true, INT64_MAX }, { "-9223372036854775808", true, INT64_MIN },
-		{ "9223372036854775808", false, 0 }, { "18446744073709551615", false, 0 }, { "9223372036854775808.0", false, 0 },
-		{ "-9223372036854775808.0", true, INT64_MIN }, { "0.5", false, 0 }, { "1e300", false, 0 }, { "\"1\"", false, 0 },
-		{ "true", false, 0 }, { "null", false, 0 }, { "[1]", false, 0 },
+	static const struct {
+		const char *text;
+		bool whole;
+		int64_t value;
+	} table[] = {
+		{"0", true, 0},
+		{"-0", true, 0},
+		{"3.0", true, 3},
+		{"1e3", true, 1000},
+		{"-2.5e1", true, -25},
+		{"9223372036854775807", true, INT64_MAX},
+		{"-9223372036854775808", true, INT64_MIN},
+		{"9223372036854775808", false, 0},
+		{"18446744073709551615", false, 0},
+		{"9223372036854775808.0", false, 0},
+		{"-9223372036854775808.0", true, INT64_MIN},
+		{"0.5", false, 0},
+		{"1e300", false, 0},
+		{"\"1\"", false, 0},
+		{"true", false, 0},
+		{"null", false, 0},
+		{"[1]", false, 0},
 	};
 	struct json_parser *p = open_parser();
 
@@ -185,14 +216,19 @@ static void integers_are_whole_and_fit(void **state)
 
 static void duplicates_are_seen(void **state)
 {
-	static const struct slice keys[] = { { "model", 5 }, { "stream", 6 }, { "n", 1 } };
-	static const struct { const char *text; const char *duplicate; } table[] = {
-		{ "{\"model\":1,\"stream\":2}", NULL },
-		{ "{\"model\":1,\"n\":2,\"m\\u006fdel\":3}", "model" },
-		{ "{\"x\":1,\"x\":2}", NULL },
-		{ "{\"n\":{\"model\":1},\"model\":2}", NULL },
-		{ "{\"n\":1,\"stream\":1,\"stream\":1,\"n\":1}", "stream" },
-		{ "[\"model\",\"model\"]", NULL }, { "{}", NULL }, { "1", NULL },
+	static const struct slice keys[] = {{"model", 5}, {"stream", 6}, {"n", 1}};
+	static const struct {
+		const char *text;
+		const char *duplicate;
+	} table[] = {
+		{"{\"model\":1,\"stream\":2}", NULL},
+		{"{\"model\":1,\"n\":2,\"m\\u006fdel\":3}", "model"},
+		{"{\"x\":1,\"x\":2}", NULL},
+		{"{\"n\":{\"model\":1},\"model\":2}", NULL},
+		{"{\"n\":1,\"stream\":1,\"stream\":1,\"n\":1}", "stream"},
+		{"[\"model\",\"model\"]", NULL},
+		{"{}", NULL},
+		{"1", NULL},
 	};
 	struct json_parser *p = open_parser();
 
@@ -214,8 +250,12 @@ static void duplicates_are_seen(void **state)
 
 static void faults_are_located(void **state)
 {
-	static const struct { struct slice text; size_t offset; const char *message; } table[] = {
-#define FAULT(text, offset, message) { { text, sizeof(text) - 1 }, offset, message }
+	static const struct {
+		struct slice text;
+		size_t offset;
+		const char *message;
+	} table[] = {
+#define FAULT(text, offset, message) {{text, sizeof(text) - 1}, offset, message}
 		FAULT("", 0, "document is empty"),
 		FAULT(" \n\t", 0, "document is empty"),
 		FAULT("\xef\xbb\xbf{}", 0, "byte order mark before the document"),
@@ -274,7 +314,7 @@ static void faults_are_located(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(table); i++) {
 		struct slice document = padded(table[i].text);
-		struct json_error error = { .offset = SIZE_MAX };
+		struct json_error error = {.offset = SIZE_MAX};
 
 		assert_int_equal(json_parse(p, document, &error), -EINVAL);
 		if (error.offset != table[i].offset || strcmp(error.message, table[i].message) != 0)
@@ -358,10 +398,21 @@ static void put(struct writer *w, const char *string)
 static void put_random(struct writer *w, unsigned depth)
 {
 	static const char *const scalars[] = {
-		"null", "true", "false", "0", "-1", "12.5e-3", "\"\"", "\"a\\n\\u0041\"", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"",
-		"\",\"", "\"\\\\\"", "18446744073709551615", "\"long enough to leave a vector register of thirty-two bytes behind\"",
+		"null",
+		"true",
+		"false",
+		"0",
+		"-1",
+		"12.5e-3",
+		"\"\"",
+		"\"a\\n\\u0041\"",
+		"\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"",
+		"\",\"",
+		"\"\\\\\"",
+		"18446744073709551615",
+		"\"long enough to leave a vector register of thirty-two bytes behind\"",
 	};
-	static const char *const spaces[] = { "", "", "", " ", "\n\t", "\r\n  " };
+	static const char *const spaces[] = {"", "", "", " ", "\n\t", "\r\n  "};
 	bool object = below(2);
 	unsigned children = below(5);
 
@@ -397,8 +448,8 @@ static void random_documents(void **state)
 	print_message("SEED=%u\n", seed);
 	srandom(seed);
 	for (unsigned round = 0; round < 2000; round++) {
-		struct writer w = { .size = 0 };
-		struct json_error error = { .offset = SIZE_MAX }, again = error;
+		struct writer w = {.size = 0};
+		struct json_error error = {.offset = SIZE_MAX}, again = error;
 		struct slice document;
 		int result;
 
