@@ -1,6 +1,7 @@
-/* Accepting on a real ring and loopback sockets: who connected, how a listener's accepts end, and that they start again. */
+/* Accepting on a real ring and loopback sockets: who connected, how a listener's accepts end, and that they start
+ * again. */
 #include "core/kconfig.h"
-#include "core/clock.h"
+#include "core/tests/turns.h"
 #include "core/ring.h"
 
 #include <arpa/inet.h>
@@ -13,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { CLIENTS = 5 * RING_ACCEPTS + 3, TURNS_MAX = 30000, TURNS_AT_ONCE = 1000 };
+enum { CLIENTS = 5 * RING_ACCEPTS + 3 };
 
 struct world {
 	struct ring *ring;
@@ -56,8 +57,8 @@ static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer
 static int set_up(void **state)
 {
 	static struct world w;
-	struct ring_options options = { .entry_count = 8, .buffer_count = 64, .buffer_bytes = 2048 };
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct ring_options options = {.entry_count = 8, .buffer_count = 64, .buffer_bytes = 2048};
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t bytes = sizeof(w.address);
 	char why[256] = "";
 
@@ -75,20 +76,14 @@ static int set_up(void **state)
 	return 0;
 }
 
-/* Some turns at once, then others that wait a little: the kernel's own threads may have their part still before them. */
 static void turn_once(struct world *w, unsigned turns)
 {
 	uint64_t now_ns;
 
-	assert_true(ring_turn(w->ring, turns < TURNS_AT_ONCE ? 0 : clock_monotonic_ns() + NS_PER_MS, &now_ns) >= 0);
+	assert_true(ring_turn(w->ring, turn_end_ns(turns), &now_ns) >= 0);
 }
 
-#define turn_until(w, condition)                                                   \
-	do {                                                                       \
-		for (unsigned turns_ = 0; !(condition) && turns_ < TURNS_MAX; turns_++) \
-			turn_once(w, turns_);                                      \
-		assert_true(condition);                                            \
-	} while (0)
+#define turns_until(w, condition) turn_until(turn_once(w, turns), condition)
 
 static int tear_down(void **state)
 {
@@ -96,7 +91,7 @@ static int tear_down(void **state)
 
 	if (w->accepting.op.in_flight)
 		ring_cancel(w->ring, &w->accepting.op);
-	turn_until(w, !w->accepting.op.in_flight);
+	turns_until(w, !w->accepting.op.in_flight);
 	for (unsigned i = 0; i < CLIENTS; i++)
 		if (w->clients[i] >= 0)
 			close(w->clients[i]);
@@ -126,11 +121,11 @@ static void test_each_peer_is_told_once(void **state)
 
 	connect_clients(w, 0, CLIENTS / 2); /* queued before anything accepts: more than there are slots */
 	ring_accept(w->ring, &w->accepting, w->listener);
-	turn_until(w, w->accepted == CLIENTS / 2);
+	turns_until(w, w->accepted == CLIENTS / 2);
 	for (unsigned i = CLIENTS / 2; i < CLIENTS; i++) { /* one by one, so that waiting accepts are woken */
 		turn_once(w, 0);
 		connect_clients(w, i, i + 1);
-		turn_until(w, w->accepted == i + 1);
+		turns_until(w, w->accepted == i + 1);
 	}
 	assert_int_equal(w->known, CLIENTS);
 	assert_int_equal(w->ended, 0);
@@ -144,7 +139,7 @@ static void test_cancel_ends_once(void **state)
 	turn_once(w, 0);
 	ring_cancel(w->ring, &w->accepting.op);
 	ring_cancel(w->ring, &w->accepting.op);
-	turn_until(w, w->ended);
+	turns_until(w, w->ended);
 	turn_once(w, 0);
 	assert_int_equal(w->ended, 1);
 	assert_int_equal(w->result, -ECANCELED);
@@ -157,14 +152,14 @@ static void test_cancel_from_its_callback(void **state)
 	connect_clients(w, 0, CLIENTS);
 	w->cancel_after = 2;
 	ring_accept(w->ring, &w->accepting, w->listener);
-	turn_until(w, w->ended);
+	turns_until(w, w->ended);
 	assert_int_equal(w->ended, 1);
 	assert_int_equal(w->result, -ECANCELED);
 	assert_in_range(w->accepted, 2, 2 + RING_ACCEPTS); /* what waited may have become a connection by then */
 
 	w->cancel_after = 0; /* the others are still queued */
 	ring_accept(w->ring, &w->accepting, w->listener);
-	turn_until(w, w->accepted == CLIENTS);
+	turns_until(w, w->accepted == CLIENTS);
 	assert_int_equal(w->known, CLIENTS);
 }
 
@@ -181,14 +176,14 @@ static void test_out_of_descriptors(void **state)
 	low.rlim_cur = 3; /* what is open stays open */
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
 	ring_accept(w->ring, &w->accepting, w->listener);
-	turn_until(w, w->ended);
+	turns_until(w, w->ended);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	assert_int_equal(w->ended, 1);
 	assert_int_equal(w->result, -EMFILE);
 	assert_int_equal(w->accepted, 0);
 
 	ring_accept(w->ring, &w->accepting, w->listener);
-	turn_until(w, w->accepted == 1);
+	turns_until(w, w->accepted == 1);
 	assert_int_equal(w->known, 1);
 }
 

@@ -1,8 +1,8 @@
 /*
- * Receive buffers on a real ring: all of them can be out at once, receives wait for the rest, and calm turns reuse a few; and
- * how many of them one socket takes in a turn.
+ * Receive buffers on a real ring: all of them can be out at once, receives wait for the rest, and calm turns reuse a
+ * few; and how many of them one socket takes in a turn.
  */
-#include "core/clock.h"
+#include "core/tests/turns.h"
 #include "core/ring.h"
 
 #include <setjmp.h>
@@ -17,8 +17,6 @@ enum {
 	BUFFERS = 256,
 	BUFFER_BYTES = 2048,
 	PAIRS = BUFFERS + 20,
-	TURNS_MAX = 30000,
-	TURNS_AT_ONCE = 1000, /* then turns wait a little: the kernel's own threads may have their part before them */
 	CALM_RECEIVES = 2000,
 	FLOOD_BUFFERS = RING_RECEIVE_BYTES / BUFFER_BYTES + 16,
 };
@@ -63,7 +61,8 @@ static void on_received(struct op *op, int result, uint32_t flags, struct buffer
 		buffer_give(&buffer);
 }
 
-static void open_receivers(struct world *w, unsigned count, void (*receive)(struct ring *ring, struct op *op, int socket))
+static void open_receivers(
+	struct world *w, unsigned count, void (*receive)(struct ring *ring, struct op *op, int socket))
 {
 	w->receiver_count = count;
 	for (unsigned i = 0; i < count; i++) {
@@ -71,7 +70,7 @@ static void open_receivers(struct world *w, unsigned count, void (*receive)(stru
 		int pair[2];
 
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-		*r = (struct receiver){ .op.done = on_received, .world = w, .ours = pair[0], .theirs = pair[1] };
+		*r = (struct receiver){.op.done = on_received, .world = w, .ours = pair[0], .theirs = pair[1]};
 		receive(w->ring, &r->op, r->ours);
 	}
 }
@@ -81,20 +80,19 @@ static void say(struct receiver *r)
 	assert_int_equal(write(r->theirs, "x", 1), 1);
 }
 
-static void turn_until(struct world *w, const unsigned *count, unsigned wanted)
+static void turn_until_heard(struct world *w, const unsigned *count, unsigned wanted)
 {
 	uint64_t now_ns;
 
-	for (unsigned turns = 0; *count < wanted && turns < TURNS_MAX; turns++)
-		assert_true(ring_turn(w->ring, turns < TURNS_AT_ONCE ? 0 : clock_monotonic_ns() + NS_PER_MS, &now_ns) >= 0);
+	turn_until(assert_true(ring_turn(w->ring, turn_end_ns(turns), &now_ns) >= 0), *count >= wanted);
 	assert_int_equal(*count, wanted);
 }
 
 static int set_up(void **state)
 {
 	static struct world w;
-	struct ring_options options = { .entry_count = 512, .buffer_count = BUFFERS, .buffer_bytes = BUFFER_BYTES };
-	struct rlimit files = { 4096, 4096 };
+	struct ring_options options = {.entry_count = 512, .buffer_count = BUFFERS, .buffer_bytes = BUFFER_BYTES};
+	struct rlimit files = {4096, 4096};
 	char why[256] = "";
 
 	memset(&w, 0, sizeof(w));
@@ -113,7 +111,7 @@ static int tear_down(void **state)
 		buffer_give(&w->receivers[i].buffer);
 	for (unsigned i = 0; i < w->receiver_count; i++)
 		close(w->receivers[i].theirs);
-	turn_until(w, &w->ended, w->receiver_count);
+	turn_until_heard(w, &w->ended, w->receiver_count);
 	for (unsigned i = 0; i < w->receiver_count; i++)
 		close(w->receivers[i].ours);
 	assert_int_equal(ring_buffers_held(w->ring), 0);
@@ -121,7 +119,8 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* More receives at once than the kernel is given buffers at first: none is lost, and no more wait than there are buffers. */
+/* More receives at once than the kernel is given buffers at first: none is lost, and no more wait than there are
+ * buffers. */
 static void test_a_burst_takes_every_buffer(void **state)
 {
 	struct world *w = *state;
@@ -132,7 +131,7 @@ static void test_a_burst_takes_every_buffer(void **state)
 	open_receivers(w, PAIRS, ring_receive);
 	for (unsigned i = 0; i < PAIRS; i++)
 		say(&w->receivers[i]);
-	turn_until(w, &w->received, BUFFERS);
+	turn_until_heard(w, &w->received, BUFFERS);
 	assert_int_equal(w->distinct, BUFFERS);
 	assert_int_equal(ring_buffers_held(w->ring), BUFFERS);
 	assert_int_equal(ring_counts(w->ring).starved, 0);
@@ -149,7 +148,7 @@ static void test_a_burst_takes_every_buffer(void **state)
 				break;
 			}
 		}
-		turn_until(w, &w->received, before + 1);
+		turn_until_heard(w, &w->received, before + 1);
 	}
 }
 
@@ -161,7 +160,7 @@ static void test_calm_receives_use_few_buffers(void **state)
 	open_receivers(w, 1, ring_receive);
 	for (unsigned i = 0; i < CALM_RECEIVES; i++) {
 		say(&w->receivers[0]);
-		turn_until(w, &w->received, i + 1);
+		turn_until_heard(w, &w->received, i + 1);
 	}
 	assert_true(w->distinct <= BUFFERS / 2);
 	assert_int_equal(ring_counts(w->ring).starved, 0);
@@ -188,7 +187,7 @@ static void test_a_turn_takes_so_much_of_a_socket(void **state)
 	assert_true(ring_turn(w->ring, 0, &now_ns) >= 0);
 	assert_true(w->received > 0);
 	assert_true(w->received <= RING_RECEIVE_BYTES / BUFFER_BYTES);
-	turn_until(w, &w->received, FLOOD_BUFFERS);
+	turn_until_heard(w, &w->received, FLOOD_BUFFERS);
 }
 
 static void test_gently_one_buffer_a_turn(void **state)
@@ -204,7 +203,7 @@ static void test_gently_one_buffer_a_turn(void **state)
 	}
 	assert_true(w->receivers[0].op.gentle);
 	say(&w->receivers[0]);
-	turn_until(w, &w->received, FLOOD_BUFFERS + 1);
+	turn_until_heard(w, &w->received, FLOOD_BUFFERS + 1);
 	assert_false(w->receivers[0].op.gentle);
 }
 

@@ -14,8 +14,7 @@ static const uint64_t bounds_us[] = {10, 25, 50, 100, 250, 500, 1000, 2500, 5000
 static const char *const class_names[STATUS_CLASSES] = {"gone", "1xx", "2xx", "3xx", "4xx", "5xx"};
 static const char *const token_names[TOKEN_KINDS] = {"prompt", "completion", "cached", "reasoning"};
 
-/* The sum over all shards of the metric at `offset` in their struct gateway_metrics. */
-static uint64_t sum(const struct gateway *gateway, size_t offset)
+uint64_t gateway_sum(const struct gateway *gateway, size_t offset)
 {
 	uint64_t total = 0;
 
@@ -66,7 +65,7 @@ static void print_requests(const struct gateway *gateway, struct text *text)
 	head(text, "tollgate_requests_total", "counter", "Calls by API and class of status.");
 	for (unsigned api = 0; api < API_COUNT; api++) {
 		for (unsigned class = 0; class < STATUS_CLASSES; class ++) {
-			uint64_t value = sum(gateway, offsetof(struct gateway_metrics, requests) +
+			uint64_t value = gateway_sum(gateway, offsetof(struct gateway_metrics, requests) +
 							      (api * STATUS_CLASSES + class) * sizeof(metric));
 
 			if (!value)
@@ -83,7 +82,7 @@ static void print_requests(const struct gateway *gateway, struct text *text)
 	head(text, "tollgate_pages_total", "counter", "Other requests and early refusals by class of status.");
 	for (unsigned class = 0; class < STATUS_CLASSES; class ++)
 		labelled(text, "tollgate_pages_total", "class", class_names[class],
-			sum(gateway, offsetof(struct gateway_metrics, pages) + class * sizeof(metric)));
+			gateway_sum(gateway, offsetof(struct gateway_metrics, pages) + class * sizeof(metric)));
 }
 
 static void print_upstream(const struct gateway *gateway, struct text *text)
@@ -91,14 +90,14 @@ static void print_upstream(const struct gateway *gateway, struct text *text)
 	head(text, "tollgate_upstream_failures_total", "counter", "Attempts that failed, by what failed.");
 	for (unsigned i = 0; i < ATTEMPT_FAILURES; i++)
 		labelled(text, "tollgate_upstream_failures_total", "kind", attempt_failure_name(i),
-			sum(gateway, offsetof(struct gateway_metrics, failures) + i * sizeof(metric)));
+			gateway_sum(gateway, offsetof(struct gateway_metrics, failures) + i * sizeof(metric)));
 	head(text, "tollgate_tokens_total", "counter", "Tokens used, by kind.");
 	for (unsigned i = 0; i < TOKEN_KINDS; i++)
 		labelled(text, "tollgate_tokens_total", "kind", token_names[i],
-			sum(gateway, offsetof(struct gateway_metrics, tokens) + i * sizeof(metric)));
+			gateway_sum(gateway, offsetof(struct gateway_metrics, tokens) + i * sizeof(metric)));
 	head(text, "tollgate_cost_usd_total", "counter", "What the calls cost, fee included.");
 	text_literal(text, "tollgate_cost_usd_total ");
-	text_usd(text, (int64_t)sum(gateway, offsetof(struct gateway_metrics, cost_nusd)));
+	text_usd(text, (int64_t)gateway_sum(gateway, offsetof(struct gateway_metrics, cost_nusd)));
 	text_char(text, '\n');
 }
 
@@ -107,11 +106,11 @@ static void print_limits(const struct gateway *gateway, struct text *text)
 	head(text, "tollgate_limit_refusals_total", "counter", "Calls refused with 429, by the limit that was reached.");
 	for (unsigned i = 0; i < LIMIT_KINDS; i++)
 		labelled(text, "tollgate_limit_refusals_total", "kind", limit_kind_name(i),
-			sum(gateway, offsetof(struct gateway_metrics, limit_refusals) + i * sizeof(metric)));
+			gateway_sum(gateway, offsetof(struct gateway_metrics, limit_refusals) + i * sizeof(metric)));
 	head(text, "tollgate_budget_refusals_total", "counter", "Calls refused with 402, by the budget that had no room.");
 	for (unsigned i = 0; i < BUDGET_WINDOWS; i++)
 		labelled(text, "tollgate_budget_refusals_total", "window", budget_window_name(i),
-			sum(gateway, offsetof(struct gateway_metrics, budget_refusals) + i * sizeof(metric)));
+			gateway_sum(gateway, offsetof(struct gateway_metrics, budget_refusals) + i * sizeof(metric)));
 }
 
 static void print_plain(const struct gateway *gateway, struct text *text)
@@ -159,7 +158,7 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		head(text, rows[i].name, rows[i].type, rows[i].help);
-		sample(text, rows[i].name, sum(gateway, rows[i].offset));
+		sample(text, rows[i].name, gateway_sum(gateway, rows[i].offset));
 	}
 }
 
@@ -179,7 +178,7 @@ static void print_histogram(
 	for (unsigned b = 0; b < sizeof(bounds_us) / sizeof(bounds_us[0]); b++) {
 		/* A bucket of ours belongs to the first bound that its own upper end does not pass. */
 		while (bucket + 1 < HISTOGRAM_BUCKETS && histogram_bucket_floor(bucket + 1) <= bounds_us[b] * 1000)
-			below += sum(gateway, offset + offsetof(struct histogram, buckets) + bucket++ * sizeof(metric));
+			below += gateway_sum(gateway, offset + offsetof(struct histogram, buckets) + bucket++ * sizeof(metric));
 		text_string(text, name);
 		text_literal(text, "_bucket{le=\"");
 		add_seconds(text, bounds_us[b] * 1000);
@@ -189,15 +188,15 @@ static void print_histogram(
 	}
 	text_string(text, name);
 	text_literal(text, "_bucket{le=\"+Inf\"} ");
-	text_u64(text, sum(gateway, offset + offsetof(struct histogram, count)));
+	text_u64(text, gateway_sum(gateway, offset + offsetof(struct histogram, count)));
 	text_char(text, '\n');
 	text_string(text, name);
 	text_literal(text, "_sum ");
-	add_seconds(text, sum(gateway, offset + offsetof(struct histogram, sum)));
+	add_seconds(text, gateway_sum(gateway, offset + offsetof(struct histogram, sum)));
 	text_char(text, '\n');
 	text_string(text, name);
 	text_literal(text, "_count ");
-	text_u64(text, sum(gateway, offset + offsetof(struct histogram, count)));
+	text_u64(text, gateway_sum(gateway, offset + offsetof(struct histogram, count)));
 	text_char(text, '\n');
 }
 

@@ -41,6 +41,9 @@ struct gateway_metrics {
 	struct histogram latency_ns, overhead_ns, first_token_ns;
 };
 
+/* Over all shards, of the metric at `offset` in their struct gateway_metrics. */
+uint64_t gateway_sum(const struct gateway *gateway, size_t offset);
+
 /* Appends; `text` may come out full: try with more. */
 void gateway_metrics_print(const struct gateway *gateway, struct text *text);
 

@@ -236,19 +236,6 @@ void gateway_tls_warn(const struct gateway_tls *tls, const struct settings *sett
 
 static const char *const side_names[TLS_SIDE_COUNT] = {"server", "client"};
 
-static uint64_t sum(const struct gateway *gateway, size_t offset)
-{
-	uint64_t total = 0;
-
-	for (unsigned i = 0; i < GATEWAY_SHARDS_MAX; i++) {
-		const struct gateway_shard *gs = atomic_load(&gateway->shards[i]);
-
-		if (gs)
-			total += metric_get((const metric *)(const void *)((const char *)&gs->metrics + offset));
-	}
-	return total;
-}
-
 static void add_sample(
 	struct text *text, const char *name, const char *side, const char *label, const char *value, uint64_t number)
 {
@@ -286,9 +273,9 @@ void gateway_tls_print(const struct gateway *gateway, struct text *text)
 			   "# TYPE tollgate_tls_handshakes_total counter\n");
 	for (unsigned side = 0; side < TLS_SIDE_COUNT; side++) {
 		add_sample(text, "tollgate_tls_handshakes_total", side_names[side], "kind", "full",
-			sum(gateway, offsetof(struct gateway_metrics, tls_full) + side * sizeof(metric)));
+			gateway_sum(gateway, offsetof(struct gateway_metrics, tls_full) + side * sizeof(metric)));
 		add_sample(text, "tollgate_tls_handshakes_total", side_names[side], "kind", "resumed",
-			sum(gateway, offsetof(struct gateway_metrics, tls_resumed) + side * sizeof(metric)));
+			gateway_sum(gateway, offsetof(struct gateway_metrics, tls_resumed) + side * sizeof(metric)));
 	}
 	text_literal(text, "# HELP tollgate_tls_failures_total TLS connections that failed, by cause.\n"
 			   "# TYPE tollgate_tls_failures_total counter\n");
@@ -296,12 +283,12 @@ void gateway_tls_print(const struct gateway *gateway, struct text *text)
 		for (unsigned cause = 1; cause < TLS_CAUSE_COUNT; cause++)
 			add_sample(text, "tollgate_tls_failures_total", side_names[side], "cause",
 				tls_cause_name(cause),
-				sum(gateway, offsetof(struct gateway_metrics, tls_failed) +
+				gateway_sum(gateway, offsetof(struct gateway_metrics, tls_failed) +
 						     (side * TLS_CAUSE_COUNT + cause) * sizeof(metric)));
 	text_literal(text, "# HELP tollgate_tls_handshakes_delayed_total Steps of TLS handshakes that waited for their turn.\n"
 			   "# TYPE tollgate_tls_handshakes_delayed_total counter\n"
 			   "tollgate_tls_handshakes_delayed_total ");
-	text_u64(text, sum(gateway, offsetof(struct gateway_metrics, tls_delayed)));
+	text_u64(text, gateway_sum(gateway, offsetof(struct gateway_metrics, tls_delayed)));
 	text_char(text, '\n');
 	print_expiry(gateway, text);
 }

@@ -4,7 +4,7 @@
  */
 #include "tls/secure.h"
 
-#include "core/clock.h"
+#include "core/tests/turns.h"
 #include "tls/server.h"
 #include "tls/session.h"
 #include "tls/tests/authority.h"
@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-enum { TURNS_MAX = 30000, TURNS_AT_ONCE = 1000, RECEIVED_MAX = 1 << 20, CLIENTS_MAX = 40 };
+enum { RECEIVED_MAX = 1 << 20, CLIENTS_MAX = 40 };
 
 static uint64_t stopped_ns; /* what the clock tells; 0: the time */
 
@@ -133,19 +133,12 @@ static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer
 		stream_send(&e->stream, &w->greeting, 1);
 }
 
-/* Some turns at once, then others that wait a little: the kernel's own threads may have their part still before them. */
-static void turn_once(struct world *w, int turns)
+static void turn_once(struct world *w, unsigned turns)
 {
-	shard_turn(&w->shard, turns < TURNS_AT_ONCE ? 0 : clock_monotonic_ns() + NS_PER_MS);
+	shard_turn(&w->shard, turn_end_ns(turns));
 }
 
-#define turn_until(w, condition)                                                                                       \
-	do {                                                                                                           \
-		int turns_ = 0;                                                                                        \
-		while (!(condition) && turns_++ < TURNS_MAX)                                                           \
-			turn_once(w, turns_);                                                                          \
-		assert_true(condition);                                                                                \
-	} while (0)
+#define turns_until(w, condition) turn_until(turn_once(w, turns), condition)
 
 static int world_open(void **state)
 {
@@ -188,7 +181,7 @@ static void close_end(struct world *w, struct end *e)
 {
 	if (e->open && !e->closed)
 		stream_close(&e->stream, false);
-	turn_until(w, !e->open || e->closed);
+	turns_until(w, !e->open || e->closed);
 	free(e->received);
 }
 
@@ -201,7 +194,7 @@ static int world_close(void **state)
 		close_end(w, &w->servers[i]);
 	}
 	ring_cancel(w->shard.ring, &w->accepting.op);
-	turn_until(w, !w->accepting.op.in_flight);
+	turns_until(w, !w->accepting.op.in_flight);
 	ring_close_socket(w->shard.ring, w->listener, false);
 	shard_turn(&w->shard, 0);
 	assert_int_equal(ring_buffers_held(w->shard.ring), 0);
@@ -233,7 +226,7 @@ static void start_client(struct world *w, unsigned i, bool plain)
 static void connect_client(struct world *w, bool plain)
 {
 	start_client(w, 0, plain);
-	turn_until(w, w->clients[0].connected && w->server_count == 1);
+	turns_until(w, w->clients[0].connected && w->server_count == 1);
 	assert_int_equal(w->clients[0].connect_result, 0);
 }
 
@@ -254,12 +247,12 @@ static void test_a_megabyte_each_way_at_once(void **state)
 	struct iovec up[] = {{bytes, 1}, {bytes + 1, RECEIVED_MAX - 1}}, down[] = {{bytes, RECEIVED_MAX}};
 
 	connect_client(w, false);
-	turn_until(w, w->worker->counts.full[TLS_SERVER_SIDE] == 1);
+	turns_until(w, w->worker->counts.full[TLS_SERVER_SIDE] == 1);
 	stream_send(&client->stream, up, 2);
 	stream_send(&server->stream, down, 1);
 	assert_true(stream_sending(&client->stream));
-	turn_until(w, client->received_bytes == RECEIVED_MAX && server->received_bytes == RECEIVED_MAX);
-	turn_until(w, client->sent_count == 1 && server->sent_count == 1);
+	turns_until(w, client->received_bytes == RECEIVED_MAX && server->received_bytes == RECEIVED_MAX);
+	turns_until(w, client->sent_count == 1 && server->sent_count == 1);
 	assert_memory_equal(client->received, bytes, RECEIVED_MAX);
 	assert_memory_equal(server->received, bytes, RECEIVED_MAX);
 	assert_false(stream_sending(&client->stream));
@@ -279,7 +272,7 @@ static void test_pausing_over_each_piece(void **state)
 	while (server->received_bytes < 200000) {
 		size_t before = server->received_bytes;
 
-		turn_until(w, server->received_bytes > before);
+		turns_until(w, server->received_bytes > before);
 		before = server->received_bytes;
 		for (int i = 0; i < 5; i++)
 			shard_turn(&w->shard, 0);
@@ -296,7 +289,7 @@ static void test_what_is_sent_first_waits_for_the_handshake(void **state)
 
 	w->greeting = (struct iovec){"early", 5};
 	connect_client(w, false);
-	turn_until(w, w->clients[0].received_bytes == 5 && w->servers[0].sent_count == 1);
+	turns_until(w, w->clients[0].received_bytes == 5 && w->servers[0].sent_count == 1);
 	assert_memory_equal(w->clients[0].received, "early", 5);
 }
 
@@ -307,11 +300,11 @@ static void test_an_end_that_is_said(void **state)
 
 	connect_client(w, false);
 	stream_shutdown(&w->clients[0].stream);
-	turn_until(w, w->servers[0].ended);
+	turns_until(w, w->servers[0].ended);
 	stream_send(&w->servers[0].stream, late, 1);
-	turn_until(w, w->clients[0].received_bytes == 4);
+	turns_until(w, w->clients[0].received_bytes == 4);
 	stream_close(&w->servers[0].stream, false);
-	turn_until(w, w->clients[0].ended);
+	turns_until(w, w->clients[0].ended);
 	assert_int_equal(w->clients[0].failed, 0);
 }
 
@@ -322,11 +315,11 @@ static void test_an_end_that_is_not_said(void **state)
 	struct iovec some[] = {{"half an ans", 11}};
 
 	connect_client(w, false);
-	turn_until(w, w->worker->counts.full[TLS_SERVER_SIDE] == 1);
+	turns_until(w, w->worker->counts.full[TLS_SERVER_SIDE] == 1);
 	stream_send(&w->servers[0].stream, some, 1);
-	turn_until(w, w->clients[0].received_bytes == 11);
+	turns_until(w, w->clients[0].received_bytes == 11);
 	ring_shutdown(w->shard.ring, w->servers[0].stream.socket, SHUT_WR);
-	turn_until(w, w->clients[0].failed);
+	turns_until(w, w->clients[0].failed);
 	assert_int_equal(w->clients[0].failed, -ECONNRESET);
 	assert_false(w->clients[0].ended);
 }
@@ -350,15 +343,15 @@ static void test_strangers(void **state)
 		struct iovec bytes[] = {{(void *)(uintptr_t)table[i].bytes, table[i].size}};
 
 		start_client(w, i, true);
-		turn_until(w, client->connected && w->server_count == i + 1);
+		turns_until(w, client->connected && w->server_count == i + 1);
 		stream_send(&client->stream, bytes, 1);
-		turn_until(w, client->ended);
+		turns_until(w, client->ended);
 		assert_true(client->received_bytes >= table[i].answer_bytes);
 		assert_memory_equal(client->received, table[i].answer, table[i].answer_bytes);
 		/* Its owner sees a connection that ends, when the stranger has ended as well. */
 		assert_false(server->ended);
 		stream_shutdown(&client->stream);
-		turn_until(w, server->ended);
+		turns_until(w, server->ended);
 		assert_int_equal(server->failed, 0);
 	}
 	assert_int_equal(w->worker->counts.failed[TLS_SERVER_SIDE][TLS_CAUSE_PLAIN_HTTP], 1);
@@ -371,10 +364,10 @@ static void test_a_wrong_host_is_told(void **state)
 
 	assert_int_equal(tls_target_set(&w->target, w->trust, SLICE("b.example")), 0);
 	start_client(w, 0, false);
-	turn_until(w, w->clients[0].connected);
+	turns_until(w, w->clients[0].connected);
 	assert_int_equal(w->clients[0].connect_result, -EPROTO);
 	assert_int_equal(stream_tls_cause(&w->clients[0].stream), TLS_CAUSE_WRONG_HOST);
-	turn_until(w, w->worker->counts.failed[TLS_SERVER_SIDE][TLS_CAUSE_REFUSED] == 1);
+	turns_until(w, w->worker->counts.failed[TLS_SERVER_SIDE][TLS_CAUSE_REFUSED] == 1);
 }
 
 /* More handshakes at once than a turn takes: some wait, all come through. */
@@ -385,10 +378,10 @@ static void test_handshakes_are_rationed(void **state)
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		start_client(w, i, false);
 	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
-		turn_until(w, w->clients[i].connected);
+		turns_until(w, w->clients[i].connected);
 		assert_int_equal(w->clients[i].connect_result, 0);
 	}
-	turn_until(w, w->worker->counts.full[TLS_SERVER_SIDE] == CLIENTS_MAX);
+	turns_until(w, w->worker->counts.full[TLS_SERVER_SIDE] == CLIENTS_MAX);
 	assert_true(w->worker->counts.delayed > 0);
 }
 
@@ -418,14 +411,14 @@ static void test_more_than_may_wait_are_refused(void **state)
 	tls_worker_configure(w->worker, PER_SECOND, 0);
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
 		start_client(w, i, false);
-	turn_until(w, count_refused(w) == REFUSED && counts->full[TLS_SERVER_SIDE] == PER_SECOND);
+	turns_until(w, count_refused(w) == REFUSED && counts->full[TLS_SERVER_SIDE] == PER_SECOND);
 	assert_int_equal(counts->failed[TLS_SERVER_SIDE][TLS_CAUSE_RATE], REFUSED);
 	for (unsigned more = 1; more <= PER_SECOND; more++) {
 		stopped_ns += NS_PER_S / PER_SECOND + NS_PER_MS;
-		turn_until(w, counts->full[TLS_SERVER_SIDE] == PER_SECOND + more);
+		turns_until(w, counts->full[TLS_SERVER_SIDE] == PER_SECOND + more);
 	}
 	for (unsigned i = 0; i < CLIENTS_MAX; i++)
-		turn_until(w, w->clients[i].connected);
+		turns_until(w, w->clients[i].connected);
 	assert_int_equal(count_refused(w), REFUSED);
 	stopped_ns = 0;
 }
@@ -446,7 +439,7 @@ static void test_closing_at_any_turn(void **state)
 				stream_send(&w->clients[i].stream, all, 1);
 		}
 		stream_close(&w->clients[i].stream, i % 2);
-		turn_until(w, w->clients[i].closed);
+		turns_until(w, w->clients[i].closed);
 	}
 	free(bytes);
 }

@@ -1,10 +1,10 @@
 /*
- * Streams on real loopback sockets, both ends on one shard that the test turns by hand. Every case runs with all kernel features
- * and with all masked.
+ * Streams on real loopback sockets, both ends on one shard that the test turns by hand. Every case runs with all kernel
+ * features and with all masked.
  */
 #include "tls/stream.h"
 
-#include "core/clock.h"
+#include "core/tests/turns.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { TURNS_MAX = 30000, TURNS_AT_ONCE = 1000, RECEIVED_MAX = 1 << 20 };
+enum { RECEIVED_MAX = 1 << 20 };
 
 struct end {
 	struct stream stream;
@@ -82,7 +82,7 @@ static void on_closed(struct stream *s)
 	e->closed = true;
 }
 
-static const struct stream_handler handler = { on_connected, on_received, on_sent, on_failed, on_closed };
+static const struct stream_handler handler = {on_connected, on_received, on_sent, on_failed, on_closed};
 
 static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer *buffer)
 {
@@ -97,28 +97,21 @@ static void on_accepted(struct op *op, int result, uint32_t flags, struct buffer
 	stream_accepted(&w->server.stream, &w->shard, result, &handler);
 }
 
-/* Some turns at once, then others that wait a little: the kernel's own threads may have their part still before them. */
-static void turn_once(struct world *w, int turns)
+static void turn_once(struct world *w, unsigned turns)
 {
-	shard_turn(&w->shard, turns < TURNS_AT_ONCE ? 0 : clock_monotonic_ns() + NS_PER_MS);
+	shard_turn(&w->shard, turn_end_ns(turns));
 }
 
-#define turn_until(w, condition)                                            \
-	do {                                                                \
-		int turns_ = 0;                                             \
-		while (!(condition) && turns_++ < TURNS_MAX)                \
-			turn_once(w, turns_);                               \
-		assert_true(condition);                                     \
-	} while (0)
+#define turns_until(w, condition) turn_until(turn_once(w, turns), condition)
 
 static void world_open(struct world *w, uint32_t without, uint32_t buffers)
 {
-	struct shard_options options = { .name = "test",
-					 .cpu = -1,
-					 .seed = 1,
-					 .ring = { .entry_count = 64, .buffer_count = buffers, .buffer_bytes = 1024, .without = without },
-					 .arena_blocks_kept = 4 };
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct shard_options options = {.name = "test",
+		.cpu = -1,
+		.seed = 1,
+		.ring = {.entry_count = 64, .buffer_count = buffers, .buffer_bytes = 1024, .without = without},
+		.arena_blocks_kept = 4};
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(w->address);
 	char why[256] = "";
 
@@ -138,24 +131,25 @@ static void world_open(struct world *w, uint32_t without, uint32_t buffers)
 static void world_connect(struct world *w)
 {
 	assert_int_equal(stream_connect(&w->client.stream, &w->shard, (struct sockaddr *)&w->address,
-					sizeof(struct sockaddr_in), &handler), 0);
+				 sizeof(struct sockaddr_in), &handler),
+		0);
 	w->client.open = true;
-	turn_until(w, w->client.connected && w->server.open);
+	turns_until(w, w->client.connected && w->server.open);
 	assert_int_equal(w->client.connect_result, 0);
 }
 
 static void world_close(struct world *w)
 {
-	struct end *ends[] = { &w->client, &w->server };
+	struct end *ends[] = {&w->client, &w->server};
 
 	for (int i = 0; i < 2; i++) {
 		buffer_give(&ends[i]->kept);
 		if (ends[i]->open)
 			stream_close(&ends[i]->stream, false);
-		turn_until(w, !ends[i]->open || ends[i]->closed);
+		turns_until(w, !ends[i]->open || ends[i]->closed);
 	}
 	ring_cancel(w->shard.ring, &w->accepting.op);
-	turn_until(w, !w->accepting.op.in_flight);
+	turns_until(w, !w->accepting.op.in_flight);
 	ring_close_socket(w->shard.ring, w->listener, false);
 	shard_turn(&w->shard, 0);
 	assert_int_equal(ring_buffers_held(w->shard.ring), 0);
@@ -172,16 +166,16 @@ static void fill(char *bytes, size_t size)
 
 static void test_bytes_go_both_ways(struct world *w)
 {
-	struct iovec question[] = { { "hel", 3 }, { "lo", 2 } }, answer[] = { { "world", 5 } };
+	struct iovec question[] = {{"hel", 3}, {"lo", 2}}, answer[] = {{"world", 5}};
 
 	world_connect(w);
 	stream_send(&w->client.stream, question, 2);
 	assert_true(stream_sending(&w->client.stream));
-	turn_until(w, w->server.received_bytes == 5 && w->client.sent);
+	turns_until(w, w->server.received_bytes == 5 && w->client.sent);
 	assert_memory_equal(w->server.received, "hello", 5);
 	assert_int_equal(w->client.sent_result, 0);
 	stream_send(&w->server.stream, answer, 1);
-	turn_until(w, w->client.received_bytes == 5);
+	turns_until(w, w->client.received_bytes == 5);
 	assert_memory_equal(w->client.received, "world", 5);
 }
 
@@ -189,20 +183,20 @@ static void test_orderly_end_is_told_once(struct world *w)
 {
 	world_connect(w);
 	stream_shutdown(&w->client.stream);
-	turn_until(w, w->server.ended);
-	struct iovec late[] = { { "late", 4 } };
+	turns_until(w, w->server.ended);
+	struct iovec late[] = {{"late", 4}};
 
 	stream_send(&w->server.stream, late, 1);
-	turn_until(w, w->client.received_bytes == 4);
+	turns_until(w, w->client.received_bytes == 4);
 }
 
 static void test_reset_is_told(struct world *w)
 {
 	world_connect(w);
 	stream_close(&w->client.stream, true);
-	turn_until(w, w->client.closed);
+	turns_until(w, w->client.closed);
 	w->client.open = false;
-	turn_until(w, w->server.failed != 0);
+	turns_until(w, w->server.failed != 0);
 	assert_int_equal(w->server.failed, -ECONNRESET);
 }
 
@@ -211,12 +205,12 @@ static void test_large_transfer_through_small_pool(struct world *w)
 {
 	size_t size = RECEIVED_MAX;
 	char *bytes = malloc(size);
-	struct iovec all[] = { { bytes, size } };
+	struct iovec all[] = {{bytes, size}};
 
 	fill(bytes, size);
 	world_connect(w);
 	stream_send(&w->client.stream, all, 1);
-	turn_until(w, w->server.received_bytes == size && w->client.sent);
+	turns_until(w, w->server.received_bytes == size && w->client.sent);
 	assert_memory_equal(w->server.received, bytes, size);
 	free(bytes);
 }
@@ -224,14 +218,14 @@ static void test_large_transfer_through_small_pool(struct world *w)
 static void test_starved_receive_waits_for_buffers(struct world *w)
 {
 	char bytes[16384];
-	struct iovec all[] = { { bytes, sizeof(bytes) } };
+	struct iovec all[] = {{bytes, sizeof(bytes)}};
 
 	fill(bytes, sizeof(bytes));
 	world_connect(w);
 	w->server.pause_after_each = false;
 	w->server.keep = true;
 	stream_send(&w->client.stream, all, 1);
-	turn_until(w, w->server.received_bytes == sizeof(bytes));
+	turns_until(w, w->server.received_bytes == sizeof(bytes));
 	assert_int_equal(ring_buffers_held(w->shard.ring), 1);
 	assert_memory_equal(w->server.received, bytes, sizeof(bytes));
 }
@@ -240,7 +234,7 @@ static void test_starved_receive_waits_for_buffers(struct world *w)
 static void test_pause_holds_and_resume_delivers(struct world *w)
 {
 	char bytes[20000];
-	struct iovec all[] = { { bytes, sizeof(bytes) } };
+	struct iovec all[] = {{bytes, sizeof(bytes)}};
 
 	fill(bytes, sizeof(bytes));
 	world_connect(w);
@@ -249,7 +243,7 @@ static void test_pause_holds_and_resume_delivers(struct world *w)
 	while (w->server.received_bytes < sizeof(bytes)) {
 		size_t before = w->server.received_bytes;
 
-		turn_until(w, w->server.received_bytes > before);
+		turns_until(w, w->server.received_bytes > before);
 		before = w->server.received_bytes;
 		for (int i = 0; i < 5; i++)
 			shard_turn(&w->shard, 0);
@@ -258,15 +252,15 @@ static void test_pause_holds_and_resume_delivers(struct world *w)
 	}
 	assert_memory_equal(w->server.received, bytes, sizeof(bytes));
 	stream_pause(&w->server.stream);
-	turn_until(w, w->client.sent);
+	turns_until(w, w->client.sent);
 	stream_close(&w->client.stream, false);
-	turn_until(w, w->client.closed);
+	turns_until(w, w->client.closed);
 	w->client.open = false;
 	for (int i = 0; i < 20; i++)
 		shard_turn(&w->shard, 0);
 	assert_false(w->server.ended);
 	stream_resume(&w->server.stream);
-	turn_until(w, w->server.ended);
+	turns_until(w, w->server.ended);
 }
 
 /* Who pauses over each piece of a megabyte holds none of the few buffers that all the shard's streams share. */
@@ -274,7 +268,7 @@ static void test_pause_leaves_the_pool_to_others(struct world *w)
 {
 	size_t size = RECEIVED_MAX;
 	char *bytes = malloc(size);
-	struct iovec all[] = { { bytes, size } };
+	struct iovec all[] = {{bytes, size}};
 
 	fill(bytes, size);
 	world_connect(w);
@@ -283,7 +277,7 @@ static void test_pause_leaves_the_pool_to_others(struct world *w)
 	while (w->server.received_bytes < size) {
 		size_t before = w->server.received_bytes;
 
-		turn_until(w, w->server.received_bytes > before);
+		turns_until(w, w->server.received_bytes > before);
 		for (int i = 0; i < 3; i++)
 			shard_turn(&w->shard, 0);
 		assert_int_equal(ring_buffers_held(w->shard.ring), 0);
@@ -297,7 +291,7 @@ static void test_close_in_mid_send_frees_all(struct world *w)
 {
 	size_t size = 8 << 20;
 	char *bytes = calloc(1, size);
-	struct iovec all[] = { { bytes, size } };
+	struct iovec all[] = {{bytes, size}};
 
 	world_connect(w);
 	stream_pause(&w->server.stream);
@@ -306,7 +300,7 @@ static void test_close_in_mid_send_frees_all(struct world *w)
 		shard_turn(&w->shard, 0);
 	assert_false(w->client.sent);
 	stream_close(&w->client.stream, true);
-	turn_until(w, w->client.closed);
+	turns_until(w, w->client.closed);
 	assert_false(w->client.sent);
 	w->client.open = false;
 	free(bytes);
@@ -317,7 +311,7 @@ static void test_broken_send_is_told(struct world *w)
 {
 	size_t size = 8 << 20;
 	char *bytes = calloc(1, size);
-	struct iovec all[] = { { bytes, size } };
+	struct iovec all[] = {{bytes, size}};
 
 	world_connect(w);
 	stream_pause(&w->server.stream);
@@ -326,7 +320,7 @@ static void test_broken_send_is_told(struct world *w)
 		shard_turn(&w->shard, 0);
 	assert_false(w->client.sent);
 	stream_close(&w->server.stream, true);
-	turn_until(w, w->server.closed && w->client.sent);
+	turns_until(w, w->server.closed && w->client.sent);
 	assert_true(w->client.sent_result < 0);
 	w->server.open = false;
 	free(bytes);
@@ -334,20 +328,23 @@ static void test_broken_send_is_told(struct world *w)
 
 static void test_refused_connection_is_told(struct world *w)
 {
-	struct sockaddr_in nobody = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(1) };
+	struct sockaddr_in nobody = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(1)};
 
-	assert_int_equal(stream_connect(&w->client.stream, &w->shard, (struct sockaddr *)&nobody, sizeof(nobody), &handler), 0);
+	assert_int_equal(
+		stream_connect(&w->client.stream, &w->shard, (struct sockaddr *)&nobody, sizeof(nobody), &handler), 0);
 	w->client.open = true;
-	turn_until(w, w->client.connected);
+	turns_until(w, w->client.connected);
 	assert_int_equal(w->client.connect_result, -ECONNREFUSED);
 }
 
 static void test_close_while_connecting(struct world *w)
 {
 	assert_int_equal(stream_connect(&w->client.stream, &w->shard, (struct sockaddr *)&w->address,
-					sizeof(struct sockaddr_in), &handler), 0);
+				 sizeof(struct sockaddr_in), &handler),
+		0);
 	stream_close(&w->client.stream, false);
-	turn_until(w, w->client.closed);
+	turns_until(w, w->client.closed);
 	assert_false(w->client.connected);
 }
 

@@ -2,7 +2,7 @@
  * The server on real loopback sockets: one shard that the test turns by hand, clients that are plain non-blocking
  * sockets. Every case runs with all kernel features and with all masked.
  */
-#include "core/clock.h"
+#include "core/tests/turns.h"
 #include "proto/http/http_server.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { TURNS_MAX = 30000, TURNS_AT_ONCE = 1000, CLIENTS = 32, BODY_BYTES = 1 << 20 };
+enum { CLIENTS = 32, BODY_BYTES = 1 << 20 };
 
 struct world {
 	struct shard shard;
@@ -62,8 +62,8 @@ static void on_done(void *context, struct http_request *request)
 	((struct world *)context)->done++;
 }
 
-static void write_error(void *context, struct http_request *request, unsigned status, struct slice code, struct slice message,
-			struct text *headers, struct text *body)
+static void write_error(void *context, struct http_request *request, unsigned status, struct slice code,
+	struct slice message, struct text *headers, struct text *body)
 {
 	(void)context;
 	(void)request;
@@ -73,32 +73,24 @@ static void write_error(void *context, struct http_request *request, unsigned st
 	text_add(body, code);
 }
 
-static const struct http_service service = { on_head, on_request, on_drained, on_gone, on_done, write_error };
+static const struct http_service service = {on_head, on_request, on_drained, on_gone, on_done, write_error};
 
-/* Some turns at once, then others that wait a little: the kernel's own threads may have their part still before them. */
-static void turn_once(struct world *w, int turns)
+static void turn_once(struct world *w, unsigned turns)
 {
-	shard_turn(&w->shard, turns < TURNS_AT_ONCE ? 0 : clock_monotonic_ns() + NS_PER_MS);
+	shard_turn(&w->shard, turn_end_ns(turns));
 }
 
-#define turn_until(w, condition)                                            \
-	do {                                                                \
-		int turns_ = 0;                                             \
-		while (!(condition) && turns_++ < TURNS_MAX)                \
-			turn_once(w, turns_);                               \
-		assert_true(condition);                                     \
-	} while (0)
+#define turns_until(w, condition) turn_until(turn_once(w, turns), condition)
 
 static void world_open(struct world *w, uint32_t without)
 {
-	struct shard_options options = { .name = "test",
-					 .cpu = -1,
-					 .seed = 1,
-					 .ring = { .entry_count = 64, .buffer_count = 64, .buffer_bytes = 4096,
-							.without = without },
-					 .arena_blocks_kept = 4 };
+	struct shard_options options = {.name = "test",
+		.cpu = -1,
+		.seed = 1,
+		.ring = {.entry_count = 64, .buffer_count = 64, .buffer_bytes = 4096, .without = without},
+		.arena_blocks_kept = 4};
 	struct http_server_options server = {
-		.limits = { 8192, 32, 2 * BODY_BYTES },
+		.limits = {8192, 32, 2 * BODY_BYTES},
 		.head_timeout_ns = 10 * NS_PER_S,
 		.body_timeout_ns = 30 * NS_PER_S,
 		.keepalive_timeout_ns = 75 * NS_PER_S,
@@ -106,7 +98,7 @@ static void world_open(struct world *w, uint32_t without)
 		.max_connections = 100,
 		.max_connections_per_ip = 100,
 	};
-	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(w->address);
 	char why[256] = "";
 
@@ -124,7 +116,7 @@ static void world_open(struct world *w, uint32_t without)
 static void world_close(struct world *w)
 {
 	http_server_abort(w->server);
-	turn_until(w, http_server_idle(w->server));
+	turns_until(w, http_server_idle(w->server));
 	http_server_close(w->server);
 	ring_close_socket(w->shard.ring, w->listener, false);
 	shard_turn(&w->shard, 0);
@@ -143,7 +135,7 @@ static int dial(struct world *w)
 
 static void say(struct world *w, int client, struct slice bytes)
 {
-	int turns = 0;
+	unsigned turns = 0;
 
 	while (bytes.size) {
 		ssize_t size = send(client, bytes.data, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -161,7 +153,7 @@ static void say(struct world *w, int client, struct slice bytes)
 static size_t hear(struct world *w, int client, char *bytes, size_t size)
 {
 	size_t got = 0;
-	int turns = 0;
+	unsigned turns = 0;
 
 	while (got < size) {
 		ssize_t n = recv(client, bytes + got, size - got, MSG_DONTWAIT);
@@ -201,7 +193,7 @@ static void test_many_connections(struct world *w)
 	assert_int_equal(http_server_counts(w->server).connections, CLIENTS);
 	for (unsigned i = 0; i < CLIENTS; i++)
 		close(clients[i]);
-	turn_until(w, http_server_counts(w->server).connections == 0);
+	turns_until(w, http_server_counts(w->server).connections == 0);
 }
 
 static void test_large_bodies(struct world *w)
@@ -219,7 +211,7 @@ static void test_large_bodies(struct world *w)
 	assert_true(got > BODY_BYTES);
 	assert_memory_equal(answer + got - BODY_BYTES, body, BODY_BYTES);
 	close(client);
-	turn_until(w, http_server_counts(w->server).connections == 0);
+	turns_until(w, http_server_counts(w->server).connections == 0);
 	free(body);
 	free(answer);
 }
@@ -240,28 +232,28 @@ static void test_refusal_survives_unread_body(struct world *w)
 	assert_memory_equal(answer, "HTTP/1.1 413 ", 13);
 	assert_memory_equal(answer + got - 8, "too much", 8);
 	close(client);
-	turn_until(w, http_server_counts(w->server).connections == 0);
+	turns_until(w, http_server_counts(w->server).connections == 0);
 	free(junk);
 }
 
 static void test_client_resets_a_stream(struct world *w)
 {
-	struct linger reset = { .l_onoff = 1 };
+	struct linger reset = {.l_onoff = 1};
 	char answer[128];
 	int client = dial(w);
 
 	say(w, client, SLICE("GET /later HTTP/1.1\r\nHost: h\r\n\r\n"));
-	turn_until(w, w->held);
+	turns_until(w, w->held);
 	assert_true(hear(w, client, answer, 40) == 40);
 	assert_int_equal(setsockopt(client, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
 	close(client);
-	turn_until(w, w->gone == 1 && w->done == 1);
-	turn_until(w, http_server_idle(w->server) || http_server_counts(w->server).connections == 0);
+	turns_until(w, w->gone == 1 && w->done == 1);
+	turns_until(w, http_server_idle(w->server) || http_server_counts(w->server).connections == 0);
 }
 
 static void run(void (*test)(struct world *w))
 {
-	static const char *const without[] = { "", "all" };
+	static const char *const without[] = {"", "all"};
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct world w;
