@@ -21,7 +21,7 @@ void retry_budget_request(struct retry_budget *budget, uint64_t now_ns)
 bool retry_budget_take(struct retry_budget *budget, uint32_t percent, uint64_t now_ns)
 {
 	struct retry_second *slot = second_of(budget, now_ns);
-	uint64_t requests = 0, retries = 0;
+	uint64_t requests = 0, retries = 0, most;
 
 	for (unsigned i = 0; i < RETRY_BUDGET_SECONDS; i++) {
 		if (budget->seconds[i].second + RETRY_BUDGET_SECONDS <= slot->second)
@@ -29,7 +29,8 @@ bool retry_budget_take(struct retry_budget *budget, uint32_t percent, uint64_t n
 		requests += budget->seconds[i].requests;
 		retries += budget->seconds[i].retries;
 	}
-	if ((retries + 1) * 100 > requests * percent + RETRY_BUDGET_FLOOR * 100)
+	most = requests * percent / 100;
+	if (retries >= (most > RETRY_BUDGET_FLOOR ? most : RETRY_BUDGET_FLOOR))
 		return false;
 	slot->retries++;
 	return true;

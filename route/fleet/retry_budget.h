@@ -1,7 +1,7 @@
 /*
- * How many calls may be tried again after a failure: a share of the requests of the last ten seconds, and a few more,
- * so that a gateway with little to do is not left without any. When everything fails, providers get hardly more than
- * what clients send. One a shard; pure.
+ * How many calls may be tried again after a failure: a share of the requests of the last ten seconds, and a few where
+ * that is less, so that a gateway with little to do is not left without any. When everything fails, providers get that
+ * share more than what clients send. One a shard; pure.
  */
 #ifndef ROUTE_RETRY_BUDGET_H
 #define ROUTE_RETRY_BUDGET_H

@@ -44,9 +44,9 @@ function startProvider() {
   }));
 }
 
-const PROVIDERS = ["one", "two", "keys", "bounded", "gpu"];
+const PROVIDERS = ["one", "two", "three", "keys", "bounded", "gpu", "timed"];
 const CREDENTIALS = { keys: "[{ name: first, api_key: first }, { name: second, api_key: second, weight: 0 }]" };
-const MORE = { bounded: "max_concurrency: 2, ", gpu: "gpu: { max_concurrency: 1 }, " };
+const MORE = { bounded: "max_concurrency: 2, ", gpu: "gpu: { max_concurrency: 1 }, ", timed: "timeouts: { head_ms: 500, first_token_ms: 500 }, " };
 
 const MODELS = `
   - { id: t/one, provider: one, upstream_model: m }
@@ -57,6 +57,10 @@ const MODELS = `
   - { id: t/other, provider: keys, upstream_model: other }
   - { id: t/bounded, provider: bounded, upstream_model: m }
   - { id: t/gpu, deployments: [{ provider: two, upstream_model: m, weight: 100 }, { provider: gpu, upstream_model: m }] }
+  - { id: t/two, provider: two, upstream_model: m }
+  - { id: t/three, provider: three, upstream_model: m }
+  - { id: t/chain, provider: timed, upstream_model: m, fallback: [t/two, t/three] }
+  - { id: t/balanced, deployments: [{ provider: timed, upstream_model: m }, { provider: two, upstream_model: m }, { provider: three, upstream_model: m }] }
 `;
 
 function world(routing, shards = 1) {
@@ -357,16 +361,75 @@ const operators = {
   },
 };
 
+// From some moment on one of three providers does not answer any more, or in vain.
+const waves = async (count, call) => (await times(count, () => Promise.all(Array.from({ length: 10 }, call)))).flat();
+const OUTAGES = { "fails": { status: 500 }, "is silent": { hold: new Promise(() => {}) }, "has lost its credential": { status: 401 } };
+
+const outage = Object.fromEntries(Object.entries(OUTAGES).flatMap(([how, behaviour]) => [
+  [`one of three ${how}: its failures in a row are all that goes there, and no client sees one`, async (world) => {
+    await fresh(world);
+    for (const { status } of await times(6, () => ask(world, "t/chain"))) assert.equal(status, 200);
+    assert.deepEqual(new Set(world.provider.calls.map(({ name }) => name)), new Set(["timed"]));
+    Object.assign(world.provider, { calls: [], behave: (name) => (name === "timed" ? behaviour : {}) });
+    // Each call waits for it once at most: what is added to its time is one timeout, and nothing once the breaker is open.
+    const most = behaviour.status === 401 ? 1 : 3, attempts = [];
+    for (let i = 0; i < 12; i++) {
+      const answer = await ask(world, "t/chain", { stream: i % 2 === 1 });
+      assert.equal(answer.status, 200, answer.text);
+      attempts.push((await receipt(world, answer)).fallback.attempts.length);
+    }
+    assert.deepEqual(attempts, Array.from({ length: 12 }, (_, i) => (i < most ? 1 : 0)));
+    assert.equal(world.provider.calls.filter(({ name }) => name === "timed").length, most);
+  }],
+  [`one of three ${how}, where all share the load: what is under way comes to it, then nothing`, async (world) => {
+    await fresh(world);
+    for (const { status } of await waves(3, () => ask(world, "t/balanced"))) assert.equal(status, 200);
+    Object.assign(world.provider, { calls: [], behave: (name) => (name === "timed" ? behaviour : {}) });
+    for (const answer of await waves(12, () => ask(world, "t/balanced", { stream: world.provider.calls.length % 2 === 1 }))) {
+      assert.equal(answer.status, 200, answer.text);
+      assert.ok((await receipt(world, answer)).fallback.attempts.length <= 1);
+    }
+    // A wave comes before its first failure is known; then it counts as slow, and soon as broken.
+    const there = world.provider.calls.filter(({ name }) => name === "timed").length;
+    assert.ok(there <= 10 + 3, `${there} calls`);
+  }],
+]));
+
+const probes = {
+  async "what is open is called again by probes alone, one for each time that it opens"(world) {
+    await fresh(world);
+    world.provider.behave = failing("timed");
+    const openings = async () => (await deployment(world, "timed/default/m")).breaker_openings;
+    const before = await openings();
+    await eventually(async () => {
+      assert.equal((await ask(world, "t/chain")).status, 200);
+      return (await openings()) >= before + 3;
+    }, "two probes that fail");
+    const calls = world.provider.calls.filter(({ name }) => name === "timed").length;
+    assert.equal(calls, 3 + (await openings()) - before - 1);
+  },
+};
+
 const storm = {
-  async "under total failure providers get little more than clients send"(world) {
+  async "under total failure providers get a fifth more than clients send, once the first few retries are spent"(world) {
     await fresh(world);
     world.provider.behave = () => ({ status: 500 });
-    const count = 300;
-    for (let i = 0; i < count; i += 10) await Promise.all(Array.from({ length: 10 }, () => ask(world, "t/even")));
-    // A fifth more, and the few that a quiet gateway has; time may bring those few again.
+    await waves(10, () => ask(world, "t/even"));
+    world.provider.calls.length = 0;
+    await waves(30, () => ask(world, "t/even"));
     const calls = world.provider.calls.length, metrics = await (await fetch(`${world.base}/metrics`)).text();
-    assert.ok(calls >= count * 1.1 && calls <= count * 1.2 + 30, `${calls} calls for ${count}`);
+    // The second in which it began may have had more than its share, or less.
+    assert.ok(calls >= 300 * 1.1 && calls <= 300 * 1.2 + 10, `${calls} calls for 300`);
     assert.match(metrics, /^tollgate_retries_refused_total [1-9]/m);
+  },
+};
+
+const unbound = {
+  async "without a budget that binds, the same count shows it"(world) {
+    await fresh(world);
+    world.provider.behave = () => ({ status: 500 });
+    await waves(10, () => ask(world, "t/even"));
+    assert.equal(world.provider.calls.length, 200);
   },
 };
 
@@ -386,6 +449,7 @@ const told = {
 };
 
 const QUICK = "{ breaker: { consecutive_failures: 3, open_ms: 300 } }";
+const NEVER = "breaker: { consecutive_failures: 1000000, min_requests: 1000000 }";
 const SLOW = "{ breaker: { consecutive_failures: 3, open_ms: 60000 } }";
 
 export const suites = [
@@ -393,6 +457,9 @@ export const suites = [
   { name: "breakers' credentials", open: world(SLOW), tests: credentials },
   { name: "breakers' balance, 2 shards", open: world(SLOW, 2), tests: balance },
   { name: "breakers' operators", open: world(SLOW, 2), tests: operators },
-  { name: "breakers' retry budget", open: world("{ breaker: { consecutive_failures: 1000000, min_requests: 1000000 } }"), tests: storm },
+  { name: "breakers, one of three", open: world(SLOW), tests: outage },
+  { name: "breakers' probes", open: world(QUICK), tests: probes },
+  { name: "breakers' retry budget", open: world(`{ ${NEVER} }`), tests: storm },
+  { name: "breakers without a retry budget", open: world(`{ ${NEVER}, retries: { budget_percent: 100 } }`), tests: unbound },
   { name: "breakers over shards", open: world(SLOW, 2), tests: told },
 ];
