@@ -20,7 +20,9 @@
 // 19 envoyproxy/ai-gateway#2697, Portkey gateway#741     38 Wei-Shaw/sub2api#5567
 // 20 Portkey-AI/gateway#1797, dativo-io/talon#254        39 ttlequals0/MinusPod#926
 //
-// 16 and 18 are Bedrock's (tools in a history without tools; how a path is signed), 36 is a cache's (reasons kept with their dialect): none of them is here yet.
+// 36 theopenco/llmgateway#2947
+//
+// 16 and 18 are Bedrock's (tools in a history without tools; how a path is signed), and tested with it.
 import assert from "node:assert/strict";
 import http from "node:http";
 import { gzipSync } from "node:zlib";
@@ -455,6 +457,40 @@ const tests = {
     await json(response);
     assert.deepEqual(last(world), { model: "up", messages, max_completion_tokens: 7, seed: 3 });
     assert.equal(response.headers.get("x-gateway-dropped"), "temperature,top_p");
+  },
+
+  async "pitfall 36: an answer that is given again keeps its reason as it was told, and is not translated once more"(world) {
+    const choice = (reason, content) => whole({ content }, { choices: [{ index: 0, message: { role: "assistant", content }, finish_reason: reason }] });
+    // Who answers and how, what the client of which API is told.
+    const cases = [
+      ["anthropic", "/v1/chat/completions", message([{ type: "text", text: "Hi" }], { stop_reason: "max_tokens" }),
+        [start(), text(0, "Hi"), stop("max_tokens")], /"finish_reason":"length"/],
+      ["anthropic", "/v1/chat/completions", message([{ type: "text", text: "Hi" }], { stop_reason: "refusal" }),
+        [start(), text(0, "Hi"), stop("refusal")], /"finish_reason":"content_filter"/],
+      ["gemini", "/v1/chat/completions", candidate([{ functionCall: { name: "f", args: {} } }], "STOP"),
+        [data(candidate([{ functionCall: { name: "f", args: {} } }], "STOP"))], /"finish_reason":"tool_calls"/],
+      ["together", "/v1/chat/completions", choice("eos", "Hi"), [chunk({ content: "Hi" }), chunk({}, "eos", { usage: USAGE }), DONE], /"finish_reason":"stop"/],
+      ["openai", "/v1/messages", choice("length", "Hi"), [chunk({ content: "Hi" }), chunk({}, "length"), data({ ...whole(), choices: [] }), DONE],
+        /"stop_reason":"max_tokens"/],
+      ["openai", "/v1/messages", choice("content_filter", "Hi"), [chunk({ content: "Hi" }), chunk({}, "content_filter"), data({ ...whole(), choices: [] }), DONE],
+        /"stop_reason":"refusal"/],
+      ["anthropic", "/v1/responses", message([{ type: "text", text: "Hi" }], { stop_reason: "max_tokens" }),
+        [start(), text(0, "Hi"), stop("max_tokens")], /"incomplete_details":\{"reason":"max_output_tokens"\}/],
+    ];
+    for (const [i, [kind, path, unary, events, reason]] of cases.entries())
+      for (const stream of [false, true]) {
+        const body = path === "/v1/responses" ? { model: `${kind}/m`, input: "Hi", stream, store: false } : { model: `${kind}/m`, max_tokens: 50, messages, stream };
+        const send = () => post(world, path, body, { headers: { "idempotency-key": `pitfall-36-${i}-${stream}` } });
+        say(world, stream ? events : unary);
+        const first = await send();
+        const told = await first.text(), what = `${kind} ${path} ${stream} ${told}`;
+        assert.equal(first.status, 200, what);
+        assert.match(told, reason, what);
+        const again = await send();
+        assert.equal(again.headers.get("idempotent-replayed"), "true", what);
+        assert.equal(await again.text(), told, what);
+        assert.equal(world.script.requests.length, 1, what);
+      }
   },
 
   async "pitfall 37: a stream of Messages opens with an estimate of its input, not with 0"(world) {
