@@ -1,6 +1,8 @@
 /* The admin's views: the state of the gateway, and lists of receipts with filters and cursors. */
 #include "route/gateway/pages.h"
 
+#include "core/civil.h"
+
 #include <errno.h>
 
 enum { RECEIPTS_DEFAULT = 100, RECEIPTS_MAX = 1000 };
@@ -110,18 +112,6 @@ bool page_parse_u64(struct slice s, uint64_t *number)
 	return true;
 }
 
-/* Days since 1970-01-01 of a civil date (proleptic Gregorian). */
-static int64_t days_from_civil(int64_t year, int64_t month, int64_t day)
-{
-	int64_t era, year_of_era, day_of_year;
-
-	year -= month <= 2;
-	era = year / 400;
-	year_of_era = year - era * 400;
-	day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
 bool page_parse_time(struct slice s, uint64_t *wall_ns)
 {
 	static const char form[] = "0000-00-00T00:00:00";
@@ -152,7 +142,7 @@ bool page_parse_time(struct slice s, uint64_t *wall_ns)
 	if (part[0] < 1970 || part[1] < 1 || part[1] > 12 || part[2] < 1 || part[2] > 31 || part[3] > 23 ||
 		part[4] > 59 || part[5] > 60)
 		return false;
-	seconds = (uint64_t)days_from_civil((int64_t)part[0], (int64_t)part[1], (int64_t)part[2]) * 86400 +
+	seconds = (uint64_t)civil_days((int64_t)part[0], (int64_t)part[1], (int64_t)part[2]) * 86400 +
 		  part[3] * 3600 + part[4] * 60 + part[5];
 	*wall_ns = seconds * 1000000000u;
 	return true;

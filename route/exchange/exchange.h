@@ -242,6 +242,7 @@ void exchange_limit(struct exchange *exchange);
 void exchange_limit_settle(struct exchange *exchange); /* once it is known what it came to; later calls do nothing */
 uint64_t exchange_prompt_tokens(const struct exchange *exchange); /* about; the view holds the request */
 void exchange_limit_print(struct exchange *exchange, struct text *headers);
+int64_t exchange_month_percent(const struct exchange *exchange); /* spent of its tightest monthly budget; -1: none */
 
 /* exchange_budget.c: the most that the call costs, once it is known whose subject exchange->limit has. False: refused. */
 bool exchange_budget_reserve(struct exchange *exchange, int64_t *nusd);

@@ -97,21 +97,32 @@ static void score_request(struct exchange *e)
 
 /* ---- rules ---------------------------------------------------------------------------------------------------- */
 
+static bool has_images(const struct chat *chat)
+{
+	for (const struct chat_message *message = chat->messages; message; message = message->next)
+		for (const struct chat_part *part = message->parts.first; part; part = part->next)
+			if (part->kind == CHAT_IMAGE)
+				return true;
+	return false;
+}
+
 static void apply_rules(struct exchange *e)
 {
 	const struct routing_features *routing = &e->config->config->settings->routing.more;
 	const struct chat *chat = routing->rule_count ? exchange_chat(e) : NULL;
 	const struct rule_settings *rule;
 	struct rule_facts facts = {.model = e->model_name,
+		.region = slice_of_string(e->config->config->settings->region),
 		.input_tokens = exchange_tokens_about(e),
-		.monthly_spend_percent = -1,
 		.bucket = e->route_choice.score.bucket,
 		.wall_ns = e->received_wall_ns,
 		.key = e->key};
 
 	if (routing->rule_count == 0)
 		return;
+	facts.monthly_spend_percent = exchange_month_percent(e);
 	facts.has_tools = chat && chat->tools;
+	facts.has_images = chat && has_images(chat);
 	facts.has_schema = chat && chat->format == CHAT_FORMAT_JSON_SCHEMA;
 	rule = rules_match(routing->rules, routing->rule_count, &facts);
 	if (!rule)

@@ -217,6 +217,15 @@ static const struct limit_subject *subject_of(const struct exchange *e)
 	return config->limits ? &config->limits->subjects[e->key - config->settings->keys] : NULL;
 }
 
+int64_t exchange_month_percent(const struct exchange *e)
+{
+	const struct limit_subject *subject = subject_of(e);
+
+	return subject ? budget_month_percent(subject->budgets, subject->budget_count,
+				 (uint32_t)(e->received_wall_ns / LIMIT_DAY_NS))
+		       : -1;
+}
+
 void exchange_limit(struct exchange *e)
 {
 	const struct limit_subject *subject = subject_of(e);

@@ -92,6 +92,16 @@ static int64_t left_in(const struct budget_account *account, int64_t limit_nusd)
 	return taken < limit_nusd ? limit_nusd - taken : 0;
 }
 
+/* The amount first: who sees the month sees its amount, or a later one. */
+static void publish_month(struct budget_meter *meter)
+{
+	const struct budget_account *months = meter->accounts[BUDGET_MONTHLY];
+	const struct budget_account *latest = &months[months[1].period > months[0].period];
+
+	atomic_store_explicit(&meter->month_used_nusd, latest->used_nusd, memory_order_relaxed);
+	atomic_store_explicit(&meter->month, latest->period, memory_order_release);
+}
+
 /* ---- a balance, which is an account of its own ---- */
 
 static int64_t left_of(const struct balance_meter *balance)
@@ -199,6 +209,8 @@ void budget_settle(
 
 			book(&account->reserved_nusd, &account->used_nusd, reserved_nusd, used_nusd);
 		}
+		if (!balance)
+			publish_month(scopes[i].meter);
 	}
 }
 
@@ -224,6 +236,33 @@ unsigned budget_reached(const struct budget_scope *scope, enum budget_window win
 void budget_bring_back(struct budget_meter *meter, enum budget_window window, uint32_t day, int64_t used_nusd)
 {
 	account_of(meter, window, day)->used_nusd = used_nusd;
+	publish_month(meter);
+}
+
+static int64_t month_percent(const struct budget_scope *scope, uint32_t month)
+{
+	int64_t limit = scope->limits_nusd[BUDGET_MONTHLY], used;
+
+	if (atomic_load_explicit(&scope->meter->month, memory_order_acquire) != month)
+		return 0; /* nothing was spent in it so far */
+	used = atomic_load_explicit(&scope->meter->month_used_nusd, memory_order_relaxed);
+	return limit > 0 ? (int64_t)((__int128)used * 100 / limit) : 100;
+}
+
+int64_t budget_month_percent(const struct budget_scope *scopes, unsigned count, uint32_t day)
+{
+	uint32_t month = budget_period(BUDGET_MONTHLY, day);
+	int64_t most = -1;
+
+	for (unsigned i = 0; i < count; i++) {
+		int64_t percent;
+
+		if (scopes[i].balance || scopes[i].limits_nusd[BUDGET_MONTHLY] < 0)
+			continue;
+		percent = month_percent(&scopes[i], month);
+		most = percent > most ? percent : most;
+	}
+	return most;
 }
 
 int64_t budget_meter_reserved(const struct budget_meter *meter)

@@ -12,6 +12,8 @@
 
 #include "route/settings/settings.h"
 
+#include <stdatomic.h>
+
 enum budget_place { BUDGET_KEY, BUDGET_TEAM, BUDGET_WORKSPACE, BUDGET_BALANCE, BUDGET_PLACES };
 enum budget_window { BUDGET_DAILY, BUDGET_WEEKLY, BUDGET_MONTHLY, BUDGET_WINDOWS };
 
@@ -29,6 +31,9 @@ enum budget_mark { BUDGET_NEAR = 1, BUDGET_FULL = 2 };
 /* Two of each window: around midnight requests of both days are under way. */
 struct budget_meter { /* zeroed: nothing was spent */
 	struct budget_account accounts[BUDGET_WINDOWS][2];
+	/* What the latest month's account says, for all shards to read. */
+	_Atomic uint32_t month;
+	_Atomic int64_t month_used_nusd;
 };
 
 /* What a workspace has paid in, and what hosted models have cost it; in no window. */
@@ -80,6 +85,12 @@ void budget_settle(
  */
 unsigned budget_reached(const struct budget_scope *scope, enum budget_window window, uint32_t day, uint32_t percent,
 	bool refused, const struct budget_account **account);
+
+/*
+ * Which part of the tightest monthly budget is spent, in percent, rounded down; what is reserved does not count. -1: no
+ * month is limited. For every shard, not the accounts' own alone.
+ */
+int64_t budget_month_percent(const struct budget_scope *scopes, unsigned count, uint32_t day);
 
 /* What was spent before the start, in the window of `day`. */
 void budget_bring_back(struct budget_meter *meter, enum budget_window window, uint32_t day, int64_t used_nusd);

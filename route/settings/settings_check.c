@@ -425,7 +425,12 @@ static void check_rules(struct settings_load *load, const struct names *models, 
 
 		if (model && strcmp(model, "auto") != 0)
 			refer(load, models, model, config_member(value_of(entry), "use"), "model");
-		if (rules_unreachable(routing->rules, i + 1, i, &shadowed_by) == i)
+		if (rules_unreachable(routing->rules, i + 1, i, &shadowed_by) > i)
+			continue;
+		if (shadowed_by == i)
+			settings_warning(load, value_of(entry), NULL,
+				"rule %u is never reached: its own conditions exclude each other", i + 1);
+		else
 			settings_warning(load, value_of(entry), NULL,
 				"rule %u is never reached: rule %u matches all that it does", i + 1, shadowed_by + 1);
 	}

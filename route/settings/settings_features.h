@@ -6,6 +6,7 @@
 #define ROUTE_SETTINGS_FEATURES_H
 
 #include "core/config_values.h"
+#include "core/zone.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,17 +20,19 @@ struct comparison_settings { /* -1: not asked */
 	int64_t gt, gte, lt, lte, eq;
 };
 
-struct day_span { /* minutes since midnight, UTC; from > to spans midnight */
+struct day_span { /* minutes since midnight; from > to spans midnight; they are never the same */
 	uint16_t from_minute, to_minute;
+	const struct zone *zone; /* NULL: UTC */
 };
 
 struct rule_settings {
 	struct comparison_settings input_tokens, monthly_spend_percent;
-	int8_t has_schema, has_tools; /* 0, 1; -1: either */
+	int8_t has_schema, has_tools, has_images; /* 0, 1; -1: either */
 	int8_t bucket;                /* enum route_bucket; -1: any */
 	bool has_time_of_day;
 	struct day_span time_of_day;
-	char *model; /* as asked for; NULL: any */
+	char *model;  /* as asked for; NULL: any */
+	char *region; /* of the node; NULL: any */
 	unsigned tag_count;
 	struct named_value *tags;
 	char *use_model;     /* NULL: as asked for */

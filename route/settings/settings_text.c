@@ -1,6 +1,7 @@
 /* Texts in settings: each function reads one form, to its last byte. */
 #include "route/settings/settings_text.h"
 
+#include "core/civil.h"
 #include "core/text.h"
 #include "route/settings/settings_features.h"
 
@@ -246,17 +247,6 @@ static unsigned long days_in(unsigned long year, unsigned long month)
 	return days[month - 1] + (month == 2 && is_leap(year));
 }
 
-static int64_t days_since_1970(unsigned long year, unsigned long month, unsigned long day)
-{
-	unsigned long y, m, days = day - 1;
-
-	for (y = 1970; y < year; y++)
-		days += 365 + is_leap(y);
-	for (m = 1; m < month; m++)
-		days += days_in(year, m);
-	return (int64_t)days;
-}
-
 /* The seconds that a zone is ahead of UTC: "Z", "+01:00". */
 static bool take_zone(struct slice *text, int64_t *ahead_s)
 {
@@ -306,7 +296,7 @@ bool parse_rfc3339(struct slice text, void *field, struct config_memory *memory)
 	}
 	if (!take_zone(&text, &ahead_s) || text.size)
 		return false;
-	total_s = days_since_1970(year, month, day) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second) - ahead_s;
+	total_s = civil_days((int64_t)year, (int64_t)month, (int64_t)day) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second) - ahead_s;
 	if (total_s < 0)
 		return false;
 	ns += (uint64_t)total_s * 1000000000u;
@@ -325,13 +315,28 @@ static bool take_minutes(struct slice *text, uint16_t *minutes)
 	return true;
 }
 
+/* A zone is named behind a space. */
+static bool take_zone_name(struct slice text, struct config_memory *memory, const struct zone **zone)
+{
+	struct zone *loaded;
+
+	*zone = NULL;
+	if (text.size == 0)
+		return true;
+	if (!take_char(&text, " "))
+		return false;
+	loaded = config_alloc(memory, 1, sizeof(*loaded));
+	*zone = loaded;
+	return !loaded || zone_load(text, loaded) == 0; /* memory that is out is told by its own flag */
+}
+
 bool parse_day_span(struct slice text, void *field, struct config_memory *memory)
 {
 	struct day_span span;
 
-	(void)memory;
 	if (!take_minutes(&text, &span.from_minute) || !take_char(&text, "-") ||
-		!take_minutes(&text, &span.to_minute) || text.size)
+		!take_minutes(&text, &span.to_minute) || span.from_minute == span.to_minute || span.from_minute == 1440 ||
+		!take_zone_name(text, memory, &span.zone))
 		return false;
 	memcpy(field, &span, sizeof(span));
 	return true;

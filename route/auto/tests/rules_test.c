@@ -19,11 +19,13 @@ static struct rule_settings any_request(void)
 		.monthly_spend_percent = ANY,
 		.has_schema = -1,
 		.has_tools = -1,
+		.has_images = -1,
 		.bucket = -1,
 		.use_priority = -1};
 }
 
-static char model[] = "auto", other_model[] = "m", tag_name[] = "team", tag_value[] = "search", other_value[] = "ads";
+static char model[] = "auto", other_model[] = "m", tag_name[] = "team", tag_value[] = "search", other_value[] = "ads",
+	    region[] = "eu";
 static struct named_value tags[] = {{tag_name, tag_value}};
 static const struct key_settings key = {.tag_count = 1, .tags = tags};
 
@@ -75,6 +77,23 @@ static void conditions(void **state)
 	rule.monthly_spend_percent.gte = 80;
 	assert_true(hits(&rule, &facts));
 	facts.monthly_spend_percent = -1;
+	assert_false(hits(&rule, &facts));
+	rule.monthly_spend_percent.gte = -1;
+	rule.monthly_spend_percent.lt = 50;
+	assert_false(hits(&rule, &facts)); /* no budget is no small part of one */
+	rule = any_request();
+	rule.has_images = 0;
+	assert_true(hits(&rule, &facts));
+	facts.has_images = true;
+	assert_false(hits(&rule, &facts));
+	rule.has_images = 1;
+	assert_true(hits(&rule, &facts));
+	rule = any_request();
+	rule.region = region;
+	assert_false(hits(&rule, &facts)); /* a node without a region is in none */
+	facts.region = slice_of_string("eu");
+	assert_true(hits(&rule, &facts));
+	facts.region = slice_of_string("us");
 	assert_false(hits(&rule, &facts));
 }
 
@@ -131,9 +150,41 @@ static void times_of_day(void **state)
 		struct rule_settings rule = any_request();
 
 		rule.has_time_of_day = true;
-		rule.time_of_day = (struct day_span){(uint16_t)table[i].from, (uint16_t)table[i].to};
+		rule.time_of_day = (struct day_span){(uint16_t)table[i].from, (uint16_t)table[i].to, NULL};
 		if (hits(&rule, &facts) != table[i].holds)
 			fail_msg("row %zu", i);
+	}
+}
+
+/* Noon in UTC is another hour elsewhere, and the day is another one. */
+static void times_of_day_in_zones(void **state)
+{
+	static const struct zone east = {.has_rule = true, .standard_s = 14 * 3600},
+				 west = {.has_rule = true, .standard_s = -11 * 3600 - 1800};
+	static const struct {
+		const struct zone *zone;
+		unsigned from, to;
+		bool holds;
+	} table[] = {
+		{&east, 2 * 60, 2 * 60 + 1, true},
+		{&east, 12 * 60, 13 * 60, false},
+		{&west, 30, 31, true},
+		{&west, 23 * 60, 30, false},
+		{&west, 23 * 60, 31, true},
+		{NULL, 12 * 60, 12 * 60 + 1, true},
+	};
+	struct rule_facts facts = facts_at(12, 0), new_year = {.key = &key, .wall_ns = 0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct rule_settings rule = any_request();
+
+		rule.has_time_of_day = true;
+		rule.time_of_day = (struct day_span){(uint16_t)table[i].from, (uint16_t)table[i].to, table[i].zone};
+		if (hits(&rule, &facts) != table[i].holds)
+			fail_msg("row %zu", i);
+		rule.time_of_day = (struct day_span){12 * 60 + 30, 13 * 60, &west}; /* of 1969 there */
+		assert_true(hits(&rule, &new_year));
 	}
 }
 
@@ -150,6 +201,67 @@ static void the_first_that_matches(void **state)
 	assert_false(rules_need_score(rules, 3));
 	rules[2].bucket = BUCKET_COMPLEX;
 	assert_true(rules_need_score(rules, 3));
+}
+
+/* Pairs of rules that differ in one condition: whether the first leaves the second anything. */
+static void covered_by_one_condition(void **state)
+{
+	static const struct zone zone = {.has_rule = true, .standard_s = 3600}, same = {.has_rule = true, .standard_s = 3600},
+				 other = {.has_rule = true, .standard_s = 7200};
+	static const struct comparison_settings any = ANY;
+	static const struct {
+		struct comparison_settings first, second;
+		bool covered;
+	} ranges[] = {
+		{{-1, 10, -1, -1, -1}, {-1, 20, -1, -1, -1}, true},
+		{{-1, 20, -1, -1, -1}, {-1, 10, -1, -1, -1}, false},
+		{{19, -1, -1, -1, -1}, {-1, 20, -1, -1, -1}, true},
+		{{-1, 10, 20, -1, -1}, {-1, -1, -1, -1, 15}, true},
+		{{-1, 10, 20, -1, -1}, {-1, -1, -1, -1, 20}, false},
+		{{-1, -1, -1, 20, -1}, {-1, -1, 21, -1, -1}, true},
+		{{-1, -1, -1, 20, -1}, {-1, -1, 22, -1, -1}, false},
+		{{-1, 0, -1, -1, -1}, ANY, false}, /* asks for a budget */
+		{ANY, {-1, 0, -1, -1, -1}, true},
+	};
+	static const struct {
+		struct day_span first, second;
+		bool covered;
+	} spans[] = {
+		{{9 * 60, 17 * 60, NULL}, {10 * 60, 11 * 60, NULL}, true},
+		{{9 * 60, 17 * 60, NULL}, {10 * 60, 18 * 60, NULL}, false},
+		{{22 * 60, 6 * 60, NULL}, {23 * 60, 5 * 60, NULL}, true},
+		{{22 * 60, 6 * 60, NULL}, {1 * 60, 6 * 60, NULL}, true},
+		{{22 * 60, 6 * 60, NULL}, {5 * 60, 23 * 60, NULL}, false},
+		{{9 * 60, 17 * 60, &zone}, {9 * 60, 17 * 60, NULL}, false},
+		{{9 * 60, 17 * 60, &zone}, {9 * 60, 17 * 60, &other}, false},
+		{{9 * 60, 17 * 60, &zone}, {9 * 60, 17 * 60, &same}, true},
+		{{0, 24 * 60, NULL}, {9 * 60, 17 * 60, &zone}, true},
+		{{0, 23 * 60, NULL}, {0, 24 * 60, NULL}, false},
+	};
+	unsigned by;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
+		struct rule_settings rules[] = {any_request(), any_request()};
+
+		rules[0].monthly_spend_percent = ranges[i].first;
+		rules[1].monthly_spend_percent = ranges[i].second;
+		if ((rules_unreachable(rules, 2, 0, &by) == 1) != ranges[i].covered)
+			fail_msg("range %zu", i);
+		rules[0].monthly_spend_percent = any;
+		rules[0].input_tokens = (struct comparison_settings){.gt = -1, .gte = 5, .lt = 4, .lte = -1, .eq = -1};
+		assert_int_equal(rules_unreachable(rules, 1, 0, &by), 0);
+		assert_int_equal(by, 0);
+	}
+	for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+		struct rule_settings rules[] = {any_request(), any_request()};
+
+		rules[0].has_time_of_day = rules[1].has_time_of_day = true;
+		rules[0].time_of_day = spans[i].first;
+		rules[1].time_of_day = spans[i].second;
+		if ((rules_unreachable(rules, 2, 0, &by) == 1) != spans[i].covered)
+			fail_msg("span %zu", i);
+	}
 }
 
 static void what_is_never_reached(void **state)
@@ -175,6 +287,11 @@ static void what_is_never_reached(void **state)
 	assert_int_equal(rules_unreachable(rules, 3, 0, &by), 2);
 	rules[1] = any_request();
 	assert_int_equal(rules_unreachable(rules, 3, 2, &by), 2);
+	rules[1].region = region;
+	assert_int_equal(rules_unreachable(rules, 3, 2, &by), 3);
+	rules[1].region = NULL;
+	rules[1].has_images = 1;
+	assert_int_equal(rules_unreachable(rules, 3, 2, &by), 3);
 }
 
 int main(void)
@@ -183,7 +300,9 @@ int main(void)
 		cmocka_unit_test(conditions),
 		cmocka_unit_test(comparisons),
 		cmocka_unit_test(times_of_day),
+		cmocka_unit_test(times_of_day_in_zones),
 		cmocka_unit_test(the_first_that_matches),
+		cmocka_unit_test(covered_by_one_condition),
 		cmocka_unit_test(what_is_never_reached),
 	};
 

@@ -51,6 +51,32 @@ static struct budget_scope scope_of(struct budget_meter *meter, int64_t daily, i
 	return (struct budget_scope){.meter = meter, .limits_nusd = {daily, weekly, monthly}, .place = BUDGET_KEY};
 }
 
+/* The tightest of those that limit a month; what is reserved is not spent, and a new month begins at nothing. */
+static void test_month_percent(void **state)
+{
+	struct budget_meter key = {0}, workspace = {0};
+	struct budget_scope scopes[] = {scope_of(&key, 100, -1, 400), scope_of(&workspace, -1, -1, 1000)};
+	struct budget_scope daily = scope_of(&key, 100, -1, -1), none = scope_of(&workspace, -1, -1, 0);
+
+	(void)state;
+	assert_int_equal(budget_month_percent(NULL, 0, DAY), -1);
+	assert_int_equal(budget_month_percent(&daily, 1, DAY), -1);
+	assert_int_equal(budget_month_percent(&none, 1, DAY), 0);
+	assert_int_equal(budget_month_percent(scopes, 2, DAY), 0);
+	budget_reserve(scopes, 2, DAY, 300);
+	assert_int_equal(budget_month_percent(scopes, 2, DAY), 0);
+	budget_settle(scopes, 2, DAY, 300, 199);
+	assert_int_equal(budget_month_percent(scopes, 2, DAY), 49);
+	budget_bring_back(&workspace, BUDGET_MONTHLY, DAY, 901);
+	assert_int_equal(budget_month_percent(scopes, 2, DAY), 90);
+	assert_int_equal(budget_month_percent(&none, 1, DAY), 100);
+	assert_int_equal(budget_month_percent(scopes, 2, DAY + 31), 0);
+	budget_settle(scopes, 2, DAY + 31, 0, 40);
+	assert_int_equal(budget_month_percent(scopes, 2, DAY + 31), 10);
+	budget_settle(scopes, 2, DAY, 0, 300); /* a call of the month before, in its own account */
+	assert_int_equal(budget_month_percent(scopes, 2, DAY + 31), 10);
+}
+
 static void test_fits(void **state)
 {
 	struct budget_meter key = {0}, workspace = {0};
@@ -199,6 +225,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_windows),
+		cmocka_unit_test(test_month_percent),
 		cmocka_unit_test(test_fits),
 		cmocka_unit_test(test_overrun),
 		cmocka_unit_test(test_nothing),

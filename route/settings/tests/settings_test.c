@@ -4,6 +4,8 @@
  */
 #include "route/settings/settings.h"
 
+#include "route/settings/settings_text.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <setjmp.h>
@@ -184,11 +186,13 @@ static const struct wrong wrong_parts[] = {
 	{"routing: { stream_recovery: continue }", "1:29: stream_recovery is not in this build"},
 	{"routing: { rules: [{ when: { bucket: simple }, use: { model: no-such } }] }", "1:62: there is no model \"no-such\""},
 	{"routing: { rules: [{ when: { time_of_day: 25:00-06:00 }, use: { priority: cost } }] }",
-		"1:43: time_of_day: \"25:00-06:00\" will not do (expected a span of the day such as 22:00-06:00)"},
+		"1:43: time_of_day: \"25:00-06:00\" will not do (expected " EXPECTED_DAY_SPAN ")"},
+	{"routing: { rules: [{ when: { time_of_day: 22:00-06:00 Mars/Base }, use: { priority: cost } }] }",
+		"1:43: time_of_day: \"22:00-06:00 Mars/Base\" will not do (expected " EXPECTED_DAY_SPAN ")"},
+	{"routing: { rules: [{ when: { time_of_day: 22:00-22:00 }, use: { priority: cost } }] }",
+		"1:43: time_of_day: \"22:00-22:00\" will not do (expected " EXPECTED_DAY_SPAN ")"},
 	{"routing: { rules: [{ use: { priority: cheap } }] }",
 		"1:39: priority: \"cheap\" will not do (expected one of cost latency quality)"},
-	{"routing: { rules: [{ when: { monthly_spend_pct: { gte: 80 } }, use: { priority: cost } }] }",
-		"1:49: monthly_spend_pct is not in this build"},
 	{"routing: { hedge: { enabled: true } }", "1:30: enabled is not in this build"},
 	{"cache: { cache_enabled: true }", "1:25: cache_enabled is not in this build"},
 	{"cache: { semantic: { embedding_model: n } }", "1:39: there is no model \"n\""},
@@ -681,6 +685,11 @@ static void test_warnings(void **state)
 		{"routing: { rules: [{ when: { has_tools: true }, use: { priority: cost } }, "
 		 "{ when: { has_tools: true, bucket: simple }, use: { priority: quality } }] }",
 			"rule 2 is never reached: rule 1 matches all that it does"},
+		{"routing: { rules: [{ when: { monthly_spend_pct: { gte: 50 } }, use: { priority: cost } }, "
+		 "{ when: { monthly_spend_pct: { gt: 80 }, has_images: true }, use: { priority: quality } }] }",
+			"rule 2 is never reached: rule 1 matches all that it does"},
+		{"routing: { rules: [{ when: { input_tokens: { gt: 50, lt: 51 } }, use: { priority: cost } }] }",
+			"rule 1 is never reached: its own conditions exclude each other"},
 		{"routing: { hedge: { after_percentile: 90 } }", "after_percentile is accepted, but"},
 		{"routing: { baseline_model: x }", "there is no model x here"},
 	};

@@ -1,6 +1,6 @@
 // `auto`: the request's score and bucket, the order of the models that fit, hints, rules, and what the receipt says of all of it.
 import assert from "node:assert/strict";
-import { MASTER_KEY, PATIENT, openWorld, post, sse } from "./harness.mjs";
+import { MASTER_KEY, PATIENT, eventually, openWorld, post, sse } from "./harness.mjs";
 
 const admin = { headers: { authorization: `Bearer ${MASTER_KEY}` } };
 
@@ -194,6 +194,35 @@ const rules = {
   },
 };
 
+const PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+const conditions = {
+  async "has_images"(world) {
+    const picture = [{ type: "text", text: "What is it?" }, { type: "image_url", image_url: { url: PIXEL } }];
+    assert.equal((await ask(world, picture, { tools: undefined })).served, "auto/large");
+  },
+
+  async "region is the node's own: the rule of another region is passed over"(world) {
+    assert.equal((await ask(world, EASY)).served, "auto/middle");
+  },
+
+  async "monthly_spend_pct follows what is booked, and holds for nobody without a monthly budget"(world) {
+    const messages = [{ role: "user", content: EASY }];
+    const served = async () => {
+      const answer = await post(world, "/v1/chat/completions", { model: "auto", messages, max_tokens: 5 }, { key: "monthly-key" });
+      assert.equal(answer.status, 200, await answer.text());
+      return answer.headers.get("x-gateway-decision");
+    };
+    assert.equal(await served(), "auto/middle");
+    await eventually(async () => (await served()) === "auto/tiny", "half the budget is spent");
+    assert.equal((await ask(world, EASY)).served, "auto/middle");
+    const { data } = await (await fetch(`${world.base}/admin/keys`, admin)).json();
+    const { id } = data.find(({ name }) => name === "monthly");
+    const told = await post(world, `/admin/routing/explain?key=${id}`, { model: "auto", messages }, { key: MASTER_KEY });
+    assert.equal((await told.json()).rule, 2);
+  },
+};
+
 const routing = (more = "") => `routing: { allowed_models: ["auto/*"], ${PATIENT}${more} }\n`;
 
 export const suites = [
@@ -224,6 +253,19 @@ export const suites = [
       extraModels: models,
     }),
     tests: rules,
+  },
+  {
+    name: "rules, more conditions",
+    open: (build) => openWorld(build, {
+      extra: `  - { name: monthly, secret: monthly-key, budget: { monthly_usd: 0.001 } }\nregion: eu-west\n` + routing(`, rules: [
+        { when: { has_images: true }, use: { model: auto/large } },
+        { when: { monthly_spend_pct: { gte: 50 } }, use: { model: auto/tiny } },
+        { when: { region: us-east }, use: { model: auto/small } },
+        { when: { region: eu-west, time_of_day: "00:00-24:00" }, use: { model: auto/middle } }
+      ]`),
+      extraModels: models,
+    }),
+    tests: conditions,
   },
   {
     name: "routing.score_always",
