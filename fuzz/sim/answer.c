@@ -43,6 +43,15 @@ static void note_cost(struct scenario *s, struct call *call, struct slice value)
 		call->cost_nusd = nusd;
 }
 
+static unsigned look_count(struct slice text)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < text.size && text.data[i] >= '0' && text.data[i] <= '9'; i++)
+		count = count * 10 + (unsigned)(text.data[i] - '0');
+	return count;
+}
+
 void answer_head(struct scenario *s, struct call *call, struct answer *answer, const struct wire *wire)
 {
 	struct slice id = wire_header(wire, "x-request-id");
@@ -50,6 +59,7 @@ void answer_head(struct scenario *s, struct call *call, struct answer *answer, c
 	(void)answer;
 	call->status = wire->status;
 	call->answer_begun = true;
+	call->retry_after_s = look_count(wire_header(wire, "retry-after"));
 	call->decided = wire_header(wire, "x-gateway-decision").data;
 	if (id.size != ID_BYTES || memcmp(id.data, "req_", 4) != 0)
 		WRONG(s, call, "answers are well-formed", "x-request-id is missing or malformed");

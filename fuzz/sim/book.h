@@ -87,13 +87,16 @@ struct call {
 	bool decided;     /* the answer says who was to serve it: it has to have a receipt */
 	bool error_event; /* the stream ended with one */
 	bool got_done;
-	unsigned status;
+	unsigned status, retry_after_s;
+	unsigned output_max, prompt_guess; /* tokens, in a race */
 	uint64_t sent_ns, ended_ns, answer_bytes;
 	char request_id[ID_BYTES];
 	uint32_t served_by; /* number of the attempt whose answer it got; 0: none */
 	int64_t cost_nusd;  /* as told; -1: not told */
 	/* As the providers saw it. */
 	uint32_t attempt_count, last_attempt; /* index in attempts */
+	uint64_t asked_ns;                    /* in a race: when a provider had it first; 0: none had */
+	unsigned used_tokens;
 	/* As the stores have it. */
 	unsigned receipt_count;
 };

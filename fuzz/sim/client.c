@@ -9,6 +9,7 @@
 #include "fuzz/sim/gate.h"
 #include "fuzz/sim/invariants.h"
 #include "fuzz/sim/line.h"
+#include "fuzz/sim/race.h"
 #include "fuzz/sim/request.h"
 #include "fuzz/sim/seal.h"
 
@@ -43,6 +44,7 @@ struct client {
 	enum misdeed misdeed;
 	uint64_t leave_at_bytes;
 	struct bytes rest;
+	uint32_t last;  /* in a race: its last call, and one; 0: none */
 	uint32_t found; /* a call whose receipt has to be found; 0: none yet, so call 0 is never asked about */
 };
 
@@ -102,11 +104,28 @@ const struct call *client_waiting(const struct client *client)
 	return client->queued ? call_at(client, 0) : NULL;
 }
 
+/* In a race: after this call. */
+static void race_on(struct client *client, struct call *last)
+{
+	uint64_t pause_ns;
+
+	if (sim_event_waits(&client->next))
+		return; /* its connection ended while it waited */
+	pause_ns = race_pause_ns(client->scenario, last);
+	if (pause_ns == UINT64_MAX)
+		client->left = 0;
+	sim_after(client->scenario->sim, &client->next, pause_ns == UINT64_MAX ? 0 : pause_ns);
+}
+
 static void think(struct client *client)
 {
 	struct scenario *s = client->scenario;
 	uint64_t most_ns = 20 * NS_PER_MS;
 
+	if (is_race(s)) {
+		race_on(client, client->last ? book_call(&s->book, client->last - 1) : NULL);
+		return;
+	}
 	if (chance(s, 6000))
 		most_ns = chance(s, 32768) ? 2 * NS_PER_S : s->terms.keepalive_ms * NS_PER_MS * 2;
 	sim_after(s->sim, &client->next, pick(s, 0, most_ns));
@@ -305,6 +324,7 @@ static bool ask_one(struct client *client, bool last, struct bytes *bytes)
 	client->queue[client->queued++] = call->id;
 	sim_note(s->sim, client->host, "asks", call->id, call->kind);
 	client->left--;
+	client->last = call->id + 1;
 	call->pipelined = !last;
 	return last;
 }
@@ -312,7 +332,7 @@ static bool ask_one(struct client *client, bool last, struct bytes *bytes)
 static void ask(struct client *client)
 {
 	struct scenario *s = client->scenario;
-	unsigned count = chance(s, 5000) ? (unsigned)pick(s, 2, PIPELINE_MAX) : 1;
+	unsigned count = !is_race(s) && chance(s, 5000) ? (unsigned)pick(s, 2, PIPELINE_MAX) : 1;
 	struct bytes bytes = {0};
 	struct call *first;
 

@@ -6,6 +6,7 @@
 #include "fuzz/sim/bytes.h"
 #include "fuzz/sim/client.h"
 #include "fuzz/sim/provider.h"
+#include "fuzz/sim/race.h"
 #include "fuzz/sim/request.h"
 #include "route/gateway/gateway_shard.h"
 
@@ -272,6 +273,18 @@ static bool calls_have_receipts(struct scenario *s, struct gate *gate, char *how
 	return true;
 }
 
+static bool limits_hold(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	(void)gate;
+	return race_limits_hold(s, how, how_bytes);
+}
+
+static bool demand_is_met(struct scenario *s, struct gate *gate, char *how, size_t how_bytes)
+{
+	(void)gate;
+	return race_demand_is_met(s, how, how_bytes);
+}
+
 static const struct invariant invariants[] = {
 	{"an upstream is cancelled when its client left", AFTER_EVENT, upstreams_are_cancelled},
 	{"memory is bounded", AFTER_EVENT, memory_is_bounded},
@@ -287,6 +300,8 @@ static const struct invariant invariants[] = {
 	{"receipts come once", AT_END, receipts_come_once},
 	{"every answer has its receipt", AT_END, answers_have_receipts},
 	{"every call to a provider has its receipt", AT_END, calls_have_receipts},
+	{"limits hold in every window", AT_END, limits_hold},
+	{"limits admit what they may", AT_END, demand_is_met},
 };
 
 static void look(struct scenario *s, struct gate *gate, enum when when)
@@ -368,7 +383,7 @@ static bool status_is_explained(const struct scenario *s, const struct call *cal
 		return scenario_is_held_up(s) || call->spoilt;
 	if (call->status == 402 && t->budget_nusd && call->attempt_count == 0)
 		return call_is_served(call);
-	if (call->status == 429 && t->calls_a_day && call->attempt_count == 0)
+	if (call->status == 429 && (t->calls_a_day || t->race.on) && call->attempt_count == 0)
 		return call_is_served(call);
 	if (call->kind == CALL_RECEIPT && call->status == 404)
 		return s->was_full || gate_was_disturbed(s, call) || call->life > 1;

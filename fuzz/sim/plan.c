@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "fuzz/sim/race.h"
 #include "fuzz/sim/tongue.h"
 
 enum day {
@@ -44,10 +45,14 @@ static const struct tongue *tongue_of(const struct scenario *s, const struct att
 	return tongue_named(s->terms.provider_tongues[attempt->provider]);
 }
 
-static void draw_figures(struct scenario *s, struct attempt *attempt)
+static void draw_figures(struct scenario *s, const struct call *call, struct attempt *attempt)
 {
 	struct figures *f = &attempt->figures;
 
+	if (is_race(s)) {
+		race_draw_figures(s, call, f);
+		return;
+	}
 	f->prompt = (int64_t)pick(s, 1, s->terms.budget_nusd ? 30 : 5000);
 	f->completion = (int64_t)pick(s, 1, s->terms.budget_nusd ? 500 : 2000);
 	f->cached = chance(s, 16384) ? (int64_t)pick(s, 0, (uint64_t)f->prompt) : 0;
@@ -61,7 +66,7 @@ static void draw_figures(struct scenario *s, struct attempt *attempt)
 /* Most are credible. */
 static enum usage_told draw_usage(struct scenario *s, struct attempt *attempt)
 {
-	attempt->usage_known = !chance(s, 3000);
+	attempt->usage_known = is_race(s) || !chance(s, 3000);
 	if (attempt->usage_known)
 		return USAGE_WHOLE;
 	if (chance(s, 32768))
@@ -292,7 +297,7 @@ void plan_draw(struct plan *plan, struct scenario *s, const struct call *call, s
 	enum day day = draw_day(s, call);
 
 	*plan = (struct plan){.piece_max_bytes = 1};
-	draw_figures(s, attempt);
+	draw_figures(s, call, attempt);
 	attempt->good = day == DAY_GOOD;
 	if (day == DAY_NO_HTTP) {
 		bytes_add(&plan->bytes,

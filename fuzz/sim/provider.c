@@ -8,6 +8,7 @@
 #include "fuzz/sim/line.h"
 #include "fuzz/sim/look.h"
 #include "fuzz/sim/plan.h"
+#include "fuzz/sim/race.h"
 #include "fuzz/sim/seal.h"
 #include "fuzz/sim/tongue.h"
 #include "fuzz/sim/wire.h"
@@ -305,6 +306,8 @@ static void take_request(struct upstream *u)
 	u->asked = true;
 	u->sent = 0;
 	plan_draw(&u->plan, s, call, attempt);
+	if (is_race(s))
+		race_note_arrival(s, call, attempt);
 	sim_note(s->sim, u->provider->host, "asked", call->id, attempt->number);
 	sim_after(s->sim, &u->event, u->plan.delay_ns);
 }

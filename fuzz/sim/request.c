@@ -1,6 +1,7 @@
 /* See request.h. */
 #include "fuzz/sim/request.h"
 
+#include "fuzz/sim/race.h"
 #include "fuzz/sim/tongue.h"
 #include "fuzz/sim/words.h"
 
@@ -10,6 +11,8 @@ enum call_kind request_draw_kind(struct scenario *s)
 		CALL_CHAT_STREAM, CALL_COMPLETION, CALL_COMPLETION_STREAM, CALL_EMBEDDING, CALL_MODERATION};
 	enum call_kind kind;
 
+	if (is_race(s))
+		return chance(s, 32768) ? CALL_CHAT : CALL_CHAT_STREAM;
 	if (chance(s, s->terms.mischief / 4))
 		return (enum call_kind)pick(s, CALL_SERVED, CALL_REFUSED - 1);
 	if (chance(s, 6000))
@@ -75,6 +78,8 @@ static const char *path_of(const struct call *call)
 
 static size_t draw_text_bytes(struct scenario *s)
 {
+	if (is_race(s))
+		return pick(s, 16, RACE_TEXT_BYTES_MAX);
 	if (chance(s, 1500))
 		return pick(s, 20000, BODY_MAX_BYTES / 2);
 	return pick(s, 16, chance(s, 8000) ? 12000 : 400);
@@ -91,7 +96,7 @@ static const char *draw_model(struct scenario *s, struct call *call)
 	else if (call->kind == CALL_MODERATION)
 		call->model = MODEL_MODERATE;
 	else
-		call->model = (unsigned)pick(s, MODEL_ONE, MODEL_BOTH);
+		call->model = is_race(s) ? MODEL_BOTH : (unsigned)pick(s, MODEL_ONE, MODEL_BOTH);
 	return model_terms[call->model].id;
 }
 
@@ -135,7 +140,7 @@ static void write_body(struct scenario *s, struct call *call, struct bytes *json
 	bool subject_first = chance(s, 32768);
 
 	call->include_usage = call_is_stream(call) && tongue->usage_is_asked && chance(s, 20000);
-	call->chain = call_is_served(call) && call->kind < CALL_EMBEDDING && chance(s, 6000);
+	call->chain = !is_race(s) && call_is_served(call) && call->kind < CALL_EMBEDDING && chance(s, 6000);
 	bytes_print(json, "{\"model\":\"%s\"%s", draw_model(s, call), tongue->besides);
 	if (subject_first) {
 		bytes_add(json, SLICE(","));
@@ -149,6 +154,10 @@ static void write_body(struct scenario *s, struct call *call, struct bytes *json
 		bytes_add(json, SLICE(",\"x-fallback-chain\":[\"sim/two\",\"sim/one\"]"));
 	if (chance(s, 10000))
 		bytes_add(json, SLICE(",\"temperature\":0.25,\"x-routing-hints\":{\"priority\":\"cost\"}"));
+	if (is_race(s)) {
+		race_draw_output(s, call);
+		bytes_print(json, ",\"max_tokens\":%u", call->output_max);
+	}
 	if (!subject_first) {
 		bytes_add(json, SLICE(","));
 		write_subject(call, text_bytes, json);
@@ -204,6 +213,7 @@ void request_write(struct scenario *s, struct call *call, const char *about, boo
 	}
 	call->tongue = draw_tongue(s, call);
 	write_body(s, call, &body);
+	race_note_body(call, body.size);
 	bytes_print(bytes, "%s %s HTTP/1.1\r\nHost: gate\r\n", call->kind == CALL_WRONG_METHOD ? "PUT" : "POST",
 		path_of(call));
 	write_key(call, bytes);

@@ -13,6 +13,7 @@
 #include "fuzz/sim/intruder.h"
 #include "fuzz/sim/invariants.h"
 #include "fuzz/sim/provider.h"
+#include "fuzz/sim/race.h"
 #include "fuzz/sim/seal.h"
 #include "fuzz/sim/words.h"
 
@@ -79,7 +80,7 @@ static void set_name(struct scenario *s, bool good)
 
 static void crash(struct scenario *s, struct gate *gate)
 {
-	bool power = chance(s, HALF);
+	bool power = chance(s, HALF) && !is_race(s); /* a budget holds by what `process` promises */
 
 	if (chance(s, HALF)) {
 		gate_stop_after(gate, pick(s, 0, 40), power);

@@ -19,8 +19,17 @@ struct intruder;
 struct provider;
 struct trust;
 
-enum { GATES_MAX = 2, CLIENTS_MAX = 12, BROKEN_BYTES = 1024, BODY_MAX_BYTES = 128 << 10,
+enum { GATES_MAX = 2, CLIENTS_MAX = 64, BROKEN_BYTES = 1024, BODY_MAX_BYTES = 128 << 10,
 	SIM_OUTPUT_RESERVED = 2048 /* tokens, more than a stream has bytes */ };
+
+/* Of a race (race.h). */
+struct race_terms {
+	bool on;
+	unsigned calls_a_minute;
+	uint64_t tokens_a_minute, begins_ns, ends_ns, ramp_ns; /* ramp_ns: within it the clients begin */
+	bool spends_all; /* providers count as much as was reserved */
+	enum { RACE_NOTHING, RACE_REQUESTS, RACE_TOKENS } met; /* the limit that has to be reached */
+};
 
 /* Drawn once. */
 struct terms {
@@ -43,7 +52,8 @@ struct terms {
 	unsigned client_head_ms, client_body_ms, keepalive_ms, comment_ms, write_stall_ms, drain_ms;
 	uint32_t fee_percent;
 	unsigned calls_a_day, calls_at_once; /* limits of the key that most calls use; 0: none */
-	int64_t budget_nusd;                 /* a day, of the workspace; 0: none */
+	int64_t budget_nusd;                 /* a day, of the workspace; of a race a month, of the key; 0: none */
+	struct race_terms race;
 };
 
 struct scenario {
@@ -70,6 +80,10 @@ struct scenario {
 		uint64_t day, calls;
 		int64_t spent_nusd;
 	} counted;
+	struct {
+		int64_t spent_nusd;     /* at providers, by what they will tell */
+		unsigned refused_money; /* calls */
+	} race;
 	uint64_t ended_ns;
 	/* The first invariant that was broken, by name. */
 	const char *broken;

@@ -6,9 +6,11 @@
 #include "fuzz/sim/certificates.h"
 #include "fuzz/sim/tongue.h"
 #include "fuzz/sim/gate.h"
+#include "fuzz/sim/race.h"
 #include "fuzz/sim/request.h"
 
 enum { SELDOM = 6000, HALF = 32768 }; /* of 65,536 */
+enum { CLIENTS_USUAL_MAX = 12 };
 
 const struct model_terms model_terms[MODELS] = {
 	[MODEL_ONE] = {"sim/one", {"one-at-0", NULL}, 150000, 75000, 600000},
@@ -82,6 +84,14 @@ static void print_models(struct bytes *yaml)
 		      "0 } }\n"));
 }
 
+static void print_keys(const struct terms *t, struct bytes *yaml)
+{
+	bytes_print(yaml,
+		"keys:\n  - { name: all, secret: %s, limits: { rpd: %u, concurrency: %u } }\n"
+		"  - { name: two, secret: %s, models: [\"sim/two\"] }\n",
+		KEY_OF_ALL, t->calls_a_day, t->calls_at_once, KEY_OF_TWO);
+}
+
 void scenario_configuration(const struct scenario *s, unsigned gate, struct bytes *yaml)
 {
 	const struct terms *t = &s->terms;
@@ -102,16 +112,15 @@ void scenario_configuration(const struct scenario *s, unsigned gate, struct byte
 	print_provider(s, 1, "10.0.2.2:8000/v1", yaml);
 	print_models(yaml);
 	bytes_print(yaml, "workspaces: [{ id: default, plan: enterprise, platform_fee_percent: %u", t->fee_percent);
-	if (t->budget_nusd)
+	if (t->budget_nusd && !t->race.on)
 		bytes_print(yaml, ", budget: { daily_usd: %lld.%09lld, reserve_output_tokens: %u }",
 			(long long)(t->budget_nusd / 1000000000), (long long)(t->budget_nusd % 1000000000),
 			SIM_OUTPUT_RESERVED);
-	bytes_print(yaml,
-		" }]\nkeys:\n  - { name: all, secret: %s, limits: { rpd: %u, concurrency: %u } }\n  - { name: two, "
-		"secret: "
-		"%s, models: [\"sim/two\"] }\n"
-		"routing: { retries: { max_attempts: %u } }\n",
-		KEY_OF_ALL, t->calls_a_day, t->calls_at_once, KEY_OF_TWO, t->attempts);
+	bytes_print(yaml, " }]\nrouting: { retries: { max_attempts: %u } }\n", t->attempts);
+	if (t->race.on)
+		race_print_key(s, yaml);
+	else
+		print_keys(t, yaml);
 }
 
 /* ---- What is drawn at the start ---- */
@@ -153,7 +162,7 @@ static void draw_limits(struct scenario *s)
 	if (s->seed % 8 != 5 || s->terms.clock_steps)
 		return;
 	s->terms.calls_a_day = 20 + (unsigned)rand_below(&rand, 400);
-	s->terms.calls_at_once = 1 + (unsigned)rand_below(&rand, CLIENTS_MAX);
+	s->terms.calls_at_once = 1 + (unsigned)rand_below(&rand, CLIENTS_USUAL_MAX);
 }
 
 /*
@@ -208,7 +217,7 @@ static void draw_terms(struct scenario *s)
 	bool calm = chance(s, 10000);
 
 	t->gate_count = (unsigned)pick(s, 1, GATES_MAX);
-	t->client_count = (unsigned)pick(s, 1, CLIENTS_MAX);
+	t->client_count = (unsigned)pick(s, 1, CLIENTS_USUAL_MAX);
 	t->shard_count = (unsigned)pick(s, 1, 3);
 	t->requests_each = (unsigned)pick(s, 5, 60);
 	t->durability = (enum durability)pick(s, DURABILITY_PROCESS, DURABILITY_RELAXED);
@@ -269,12 +278,16 @@ void terms_draw(struct scenario *s)
 {
 	draw_terms(s);
 	draw_faults(s);
+	if (s->seed >= RACES_FROM)
+		race_draw(s);
 }
 
 void terms_print(const struct scenario *s, FILE *file)
 {
 	const struct terms *t = &s->terms;
 
+	if (t->race.on)
+		race_print(s, file);
 	fprintf(file,
 		"%u gates of %u shards, durability %s; %u clients with %u requests each; misery %u, mischief %u, flood "
 		"%u; providers speak %s and %s;%s%s%s%s%s%s%s%s%s%s%s%s%s\n",
