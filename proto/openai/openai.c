@@ -97,7 +97,8 @@ static int read_stream(const struct json_parser *p, enum openai_api api, struct 
 			return refuse(problem, MISTYPED, SLICE("'stream' has to be true or false."), SLICE("stream"));
 		request->stream = type == JSON_TRUE;
 	}
-	if (request->stream && api != OPENAI_CHAT && api != OPENAI_COMPLETIONS && api != OPENAI_RESPONSES)
+	if (request->stream && api != OPENAI_CHAT && api != OPENAI_COMPLETIONS && api != OPENAI_RESPONSES &&
+		api != OPENAI_TRANSCRIPTIONS)
 		return refuse(problem, SLICE("unsupported_feature"),
 			SLICE("This API does not stream. Leave 'stream' out."), SLICE("stream"));
 	if (!is_given(p, request->stream_options))

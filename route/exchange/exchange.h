@@ -297,6 +297,10 @@ void exchange_reserve_media(struct exchange *exchange); /* its part of exchange-
 void exchange_take_media(struct exchange *exchange, struct openai_answer *answer); /* the view holds the answer */
 void exchange_settle_media(struct exchange *exchange);
 
+/* exchange_transcript.c: transcriptions as they are heard. */
+void exchange_transcript_event(struct exchange *exchange, struct slice data);
+bool exchange_transcript_whole(struct exchange *exchange); /* it is not streamed, and may come whole all the same */
+
 /* exchange_form.c: requests that come as forms. */
 bool exchange_read_form(struct exchange *exchange); /* false: refused */
 struct slice exchange_document(const struct exchange *exchange); /* the request as JSON, a form's fields if it is one */

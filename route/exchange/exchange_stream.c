@@ -97,7 +97,7 @@ void relay_fail(struct exchange *e, enum attempt_failure kind, struct slice mess
 	exchange_attempt_failed(e);
 }
 
-static void provider_error(struct exchange *e, json_ref error)
+void relay_provider_error(struct exchange *e, json_ref error)
 {
 	struct slice raw = json_raw(e->gateway_shard->json, error);
 
@@ -160,7 +160,7 @@ static void forward_viewed(struct exchange *e, struct slice data)
 		return;
 	}
 	if (chunk.error != JSON_NONE) {
-		provider_error(e, chunk.error);
+		relay_provider_error(e, chunk.error);
 		return;
 	}
 	take_figures(e, &chunk);
@@ -267,7 +267,7 @@ static void forward_read(struct exchange *e, struct slice data)
 		relay_fail(
 			e, ATTEMPT_BROKEN_STREAM, SLICE("The provider's stream holds an event that is not its own."));
 	else if (event.error != JSON_NONE)
-		provider_error(e, event.error);
+		relay_provider_error(e, event.error);
 	else if (event.ended && !e->translates)
 		end_named(e, data);
 	else if (e->translates)
@@ -317,7 +317,9 @@ static void on_event(struct exchange *e, const struct sse_event *event)
 		return;
 	while (data.size && data.data[data.size - 1] == ' ')
 		data.size--;
-	if (e->candidate->dialect->end_marker.data && slice_equal(data, e->candidate->dialect->end_marker))
+	if (e->form)
+		exchange_transcript_event(e, data);
+	else if (e->candidate->dialect->end_marker.data && slice_equal(data, e->candidate->dialect->end_marker))
 		relay_end_marker(e);
 	else
 		forward(e, data);

@@ -6,6 +6,7 @@
 
 /* exchange_stream.c: the attempt has failed; another may follow. */
 void relay_fail(struct exchange *e, enum attempt_failure kind, struct slice message);
+void relay_provider_error(struct exchange *e, json_ref error); /* it says so itself; the view holds its event */
 
 /* exchange_stream_send.c: bytes that gather until relay_flush(), which every callback ends with. */
 void relay_send(struct exchange *e, struct slice bytes);

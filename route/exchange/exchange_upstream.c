@@ -377,6 +377,8 @@ static void on_head(struct http_call *call)
 		return;
 	}
 	if (!is_event_stream(call->head, e->candidate->dialect)) {
+		if (exchange_transcript_whole(e))
+			return;
 		fail_answer(e, ATTEMPT_BAD_ANSWER,
 			SLICE("The provider answered a streaming call with something else than a stream."));
 		return;

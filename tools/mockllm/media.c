@@ -9,7 +9,7 @@
 
 #include <assert.h>
 
-enum { IMAGES_MAX = 10, IMAGE_BYTES = 64, PROMPT_BYTES_MAX = 32000, FRAME_BYTES = 2048, BYTES_PER_TOKEN = 4 };
+enum { IMAGES_MAX = 10, IMAGE_BYTES = 64, PROMPT_BYTES_MAX = 32000, FRAME_BYTES = 2048, BYTES_PER_TOKEN = 4, HEARD_WORDS = 4 };
 
 static bool refuse(struct mock_connection *c, const char *message, const char *param)
 {
@@ -258,7 +258,21 @@ static bool check_transcription(struct mock_connection *c)
 	if (!transcripts[r->choices])
 		return refuse(c, "Invalid value for 'response_format'.", "response_format");
 	r->prompt_tokens = (uint32_t)file.size;
+	r->stream = slice_equal(form_field(c, "stream", false), SLICE("true"));
 	return true;
+}
+
+static void write_heard_usage(struct text *t, const struct mock_request *r)
+{
+	if (r->plan.cached) {
+		text_literal(t, ",\"usage\":{\"type\":\"tokens\",\"input_tokens\":14,\"input_token_details\":{\"text_"
+				"tokens\":0,"
+				"\"audio_tokens\":14},\"output_tokens\":45,\"total_tokens\":59}");
+	} else if (!r->plan.no_usage) {
+		text_literal(t, ",\"usage\":{\"type\":\"duration\",\"seconds\":");
+		text_u64(t, r->plan.tool ? 86400 : (r->prompt_tokens + 999) / 1000);
+		text_char(t, '}');
+	}
 }
 
 static void write_transcript(struct text *t, const struct mock_request *r)
@@ -281,14 +295,8 @@ static void write_transcript(struct text *t, const struct mock_request *r)
 	if (r->choices == AS_VERBOSE) {
 		text_literal(t, ",\"task\":\"transcribe\",\"language\":\"english\",\"segments\":[],\"duration\":");
 		text_milli(t, r->prompt_tokens);
-	} else if (r->plan.cached) {
-		text_literal(t, ",\"usage\":{\"type\":\"tokens\",\"input_tokens\":14,\"input_token_details\":{\"text_"
-				"tokens\":0,"
-				"\"audio_tokens\":14},\"output_tokens\":45,\"total_tokens\":59}");
-	} else if (!r->plan.no_usage) {
-		text_literal(t, ",\"usage\":{\"type\":\"duration\",\"seconds\":");
-		text_u64(t, r->plan.tool ? 86400 : (r->prompt_tokens + 999) / 1000);
-		text_char(t, '}');
+	} else {
+		write_heard_usage(t, r);
 	}
 	text_char(t, '}');
 }
@@ -301,6 +309,64 @@ static void write_transcription(struct mock_connection *c)
 	mock_body_finish(c, 200, slice_of(NULL, 0), &t);
 }
 
+/* A piece for each word, with "events-N" so many; with "json" it is a model that does not stream, and says it whole. */
+static void begin_transcription(struct mock_connection *c)
+{
+	const struct mock_request *r = &c->request;
+
+	if (r->plan.json) {
+		write_transcription(c);
+		return;
+	}
+	c->streaming = true;
+	c->events.next = 0;
+	c->events.total = r->plan.words_fixed ? r->plan.words : HEARD_WORDS;
+	c->events.started_ns = shard_now_ns(&c->mock->shard);
+	mock_stream_head(c);
+	mock_stream_fill(c);
+}
+
+static void add_heard(struct mock_connection *c)
+{
+	static const char *const words[HEARD_WORDS] = {"the", " gate", " is", " open"};
+	char memory[128];
+	struct text t = text_over(memory, sizeof(memory));
+
+	text_literal(&t, "data: {\"type\":\"transcript.text.delta\",\"delta\":\"");
+	text_string(&t, words[c->events.next++ % HEARD_WORDS]);
+	text_literal(&t, "\"}\n\n");
+	mock_stream_chunk(c, text_slice(&t));
+}
+
+static void end_heard(struct mock_connection *c)
+{
+	char memory[512];
+	struct text t = text_over(memory, sizeof(memory));
+
+	text_literal(&t, "data: {\"type\":\"transcript.text.done\",\"text\":\"the gate is open\"");
+	write_heard_usage(&t, &c->request);
+	text_literal(&t, "}\n\n");
+	assert(!t.full);
+	if (c->request.plan.fault != MOCK_NO_DONE)
+		mock_stream_chunk(c, text_slice(&t));
+	mock_out_add(c, SLICE("0\r\n\r\n"));
+	c->streaming = false;
+}
+
+static void break_heard(struct mock_connection *c)
+{
+	mock_stream_chunk(c, SLICE("data: {\"error\":{\"message\":\"The server had an error.\",\"type\":\"server_error\"}}\n\n"));
+	mock_out_add(c, SLICE("0\r\n\r\n"));
+	c->close_after = true;
+	c->streaming = false;
+}
+
+static const struct mock_steps heard_steps = {
+	.token = add_heard, .error = break_heard, .end = end_heard, .behind_brace = 4};
+
 const struct mock_format mock_images = {.check = check_images, .write = write_images};
 const struct mock_format mock_speech = {.check = check_speech, .write = write_speech};
-const struct mock_format mock_transcriptions = {.check_form = check_transcription, .write = write_transcription};
+const struct mock_format mock_transcriptions = {.check_form = check_transcription,
+	.write = write_transcription,
+	.begin = begin_transcription,
+	.steps = &heard_steps};

@@ -226,6 +226,50 @@ const transcription = {
     assert.deepEqual([receipt.cost.total_usd, receipt.execution.tokens.estimated], [0.0000626, true]);
   },
 
+  async "a stream of what is heard: pieces, the whole at its end, and what it cost"(world) {
+    for (const [model, usage, cost, estimated] of [["heard", { type: "duration", seconds: 3 }, 0.0003, false], ["heard/untold", undefined, 0.0000626, true],
+      ["heard/tokens", { total_tokens: 59 }, 0.000485, false]]) {
+      const { data: stream, response } = await client(world).audio.transcriptions.create({ model, file: await recording(), stream: true }).withResponse();
+      let text = "", done = null;
+      for await (const event of stream) {
+        if (event.type === "transcript.text.delta") text += event.delta;
+        else done = event;
+      }
+      assert.deepEqual([text, done.type, done.text], [said, "transcript.text.done", said], model);
+      assert.equal(done.usage?.seconds ?? done.usage?.total_tokens, usage?.seconds ?? usage?.total_tokens, model);
+      assert.match(response.headers.get("content-type"), /^text\/event-stream/);
+      const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+      assert.deepEqual([receipt.stream, receipt.status, receipt.cost.total_usd, receipt.execution.tokens.estimated], [true, 200, cost, estimated], model);
+    }
+    const form = new FormData();
+    for (const [name, value] of [["model", "heard"], ["stream", "true"], ["file", await recording()]]) form.append(name, value);
+    const wire = (await (await send(world, form)).text()).split("\n\n").filter(Boolean);
+    assert.match(wire.at(-2), /^: x-llm-gateway \{"request_id":.*"cost_usd":0\.0003/);
+    assert.match(wire.at(-1), /^data: \{"type":"transcript\.text\.done"/);
+    assert.equal((await formSent(world)).get("stream"), "true");
+  },
+
+  async "a stream that breaks is an error, or another candidate's before it has begun; a model that does not stream says it whole"(world) {
+    const ask = async (model) => client(world).audio.transcriptions.create({ model, file: await recording(), stream: true }).withResponse();
+    for (const model of ["heard/cut", "heard/error", "heard/endless"]) {
+      const { data, response } = await ask(model);
+      const error = await refusal((async () => {
+        for await (const event of data) assert.equal(event.type, "transcript.text.delta", model);
+      })());
+      assert.ok(error instanceof OpenAI.APIError, `${model} ${error.stack}`);
+      const receipt = await receiptOf(world, response.headers.get("x-request-id"));
+      assert.deepEqual([receipt.status, receipt.cost.total_usd], [502, 0.0000626], model);
+    }
+    const { data, response } = await ask("heard/rescued");
+    assert.equal((await data[Symbol.asyncIterator]().next()).value.type, "transcript.text.delta");
+    assert.equal(response.headers.get("x-gateway-retries"), "1");
+    const form = new FormData();
+    for (const [name, value] of [["model", "heard/whole"], ["stream", "true"], ["file", await recording()]]) form.append(name, value);
+    const whole = await send(world, form);
+    assert.equal(whole.headers.get("content-type"), "application/json");
+    assert.equal((await whole.json()).text, said);
+  },
+
   async "a large recording passes whole, by way of a provider that fails"(world) {
     const file = await recording(3_000_000);
     const { data, response } = await client(world).audio.transcriptions.create({ model: "heard/rescued", file }).withResponse();
@@ -267,7 +311,7 @@ const transcription = {
       [[["model", "heard"], ["file", "text"]], "file", "invalid_type"],
       [[["model", "heard"], ["model", "other"], ["file", file]], "model", "duplicate_field"],
       [[["model", "heard"], ["file", file], ["file", file]], "file", "duplicate_field"],
-      [[["model", "heard"], ["file", file], ["stream", "true"]], "stream", "unsupported_feature"],
+      [[["model", "heard"], ["file", file], ["stream", "yes"]], "stream", "invalid_type"],
       [[["model", "heard"], ["file", file], ["x-routing-hints", "{"]], "x-routing-hints", "invalid_json"],
       [[["model", "heard"], ["file", file], ["prompt", "a".repeat(70000)]], null, "body_too_large"],
       [[["model", "claude"], ["file", file]], "model", "unsupported_feature"],
@@ -318,6 +362,11 @@ const options = {
   - { id: speech/refused, provider: strict, upstream_model: mock-json }
   - { id: heard, provider: strict, upstream_model: mock, price: { per_minute: 0.006 } }
   - { id: heard/tokens, provider: strict, upstream_model: mock-cached, price: { input: 2.5, output: 10 } }
+  - { id: heard/untold, provider: strict, upstream_model: mock-no-usage, price: { per_minute: 0.006 } }
+  - { id: heard/cut, provider: strict, upstream_model: mock-cut, price: { per_minute: 0.006 } }
+  - { id: heard/error, provider: strict, upstream_model: mock-error-event, price: { per_minute: 0.006 } }
+  - { id: heard/endless, provider: strict, upstream_model: mock-no-done, price: { per_minute: 0.006 } }
+  - { id: heard/whole, provider: strict, upstream_model: mock-json, price: { per_minute: 0.006 } }
   - { id: heard/a-day, provider: strict, upstream_model: mock-tool, price: { per_minute: 0.006 } }
   - { id: heard/rescued, provider: strict, upstream_model: mock-status-500, fallback: [heard] }
   - { id: heard/refused, provider: strict, upstream_model: mock-status-500 }
