@@ -17,6 +17,7 @@
 #include "proto/http/sse.h"
 #include "route/gateway/api_error.h"
 #include "route/dialects/dialect.h"
+#include "route/endpoints/endpoint_table.h"
 #include "route/gateway/gateway_shard.h"
 #include "route/fleet/plan.h"
 #include "route/money/price.h"
@@ -116,6 +117,7 @@ struct exchange {
 	const struct key_settings *key;
 	const struct workspace_settings *workspace;
 	const struct service_route *route; /* NULL: no such path */
+	const struct endpoint *endpoint;   /* that was called; NULL: none, it is a request of an API */
 	const struct dialect *dialect;     /* the client's */
 	const struct sockaddr_storage *client; /* the peer, or whom a trusted proxy names */
 	struct slice client_certificate;       /* who it proved to be (tls/identity.h); NULL data: none was asked for */
@@ -225,6 +227,10 @@ const struct workspace_settings *exchange_workspace_of(
 /* exchange_request.c: reading, refusing. */
 void exchange_run(struct exchange *exchange); /* the body is there */
 bool exchange_read_request(struct exchange *exchange); /* the body's alone, of exchange->api; false: refused */
+
+/* exchange_endpoint.c: calls of defined endpoints. False: refused. */
+bool exchange_find_endpoint(struct exchange *exchange);  /* the path's, once it is known who calls */
+bool exchange_enter_endpoint(struct exchange *exchange); /* the view holds the call, whose place a chat request takes */
 
 /* exchange_refuse.c: errors to the client. */
 void exchange_refuse(struct exchange *exchange, const struct api_error *error, struct slice more_headers);

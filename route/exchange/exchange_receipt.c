@@ -141,6 +141,12 @@ static int64_t savings_nusd(const struct exchange *e)
 	return price_cost(&baseline->price, &e->usage, fee_ppm).total_nusd - e->cost.total_nusd;
 }
 
+/* As people name it: a call of an endpoint goes the way of a chat. */
+static enum receipt_api told_api(const struct exchange *e)
+{
+	return e->route && e->route->api == API_ENDPOINT ? API_ENDPOINT : e->api;
+}
+
 static void fill(struct exchange *e)
 {
 	struct receipt *receipt = &e->receipt;
@@ -152,7 +158,8 @@ static void fill(struct exchange *e)
 	receipt->workspace = slice_of_string(e->key->workspace);
 	receipt->team = optional(e->key->team);
 	receipt->key_id = slice_of_string(e->key->id);
-	receipt->api = e->api;
+	receipt->api = told_api(e);
+	receipt->endpoint = e->endpoint ? e->endpoint->name : slice_of(NULL, 0);
 	receipt->stream = e->stream;
 	receipt->status = (uint16_t)e->status;
 	receipt->finish_reason = slice_of(e->finish_reason_size ? e->finish_reason : NULL, e->finish_reason_size);
@@ -338,7 +345,7 @@ static void count(struct exchange *e)
 		metric_add(&m->pages[class], 1);
 		return;
 	}
-	metric_add(&m->requests[e->api][class], 1);
+	metric_add(&m->requests[told_api(e)][class], 1);
 	histogram_record(&m->latency_ns, now_ns - e->received_ns);
 	if (!e->candidate)
 		return;

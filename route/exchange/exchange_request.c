@@ -46,19 +46,24 @@ static bool note_request(struct exchange *e)
 	return false;
 }
 
+static bool parse_body(struct exchange *e)
+{
+	struct json_error error;
+	int err = json_parse(e->gateway_shard->json, exchange_document(e), &error);
+
+	return err == 0 || refuse_json(e, err, &error);
+}
+
 static bool read_body(struct exchange *e)
 {
 	struct json_parser *json = e->gateway_shard->json;
 	struct openai_problem problem;
-	struct json_error json_error;
 	struct api_error error;
-	int err;
 
 	if (e->api == API_TRANSCRIPTIONS && !exchange_read_form(e))
 		return false;
-	err = json_parse(json, exchange_document(e), &json_error);
-	if (err)
-		return refuse_json(e, err, &json_error);
+	if (!parse_body(e))
+		return false;
 	if (e->dialect->read_request(json, e->api, &e->asked, &problem) == 0 &&
 		(!exchange_is_media(e) || exchange_read_media(e, &problem)))
 		return true;
@@ -92,6 +97,8 @@ static bool refuse_closed(struct exchange *e)
 /* Reads the body, which what was said before may take the place of; see exchange_conversation.c. */
 static void run_body(struct exchange *e)
 {
+	if (e->endpoint && !(parse_body(e) && exchange_enter_endpoint(e)))
+		return;
 	if (!read_body(e))
 		return;
 	e->view_lost = false;

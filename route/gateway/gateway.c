@@ -2,6 +2,7 @@
 #include "route/gateway/gateway.h"
 
 #include "core/kconfig.h"
+#include "route/endpoints/endpoint_table.h"
 #include "route/gateway/gateway_shard.h"
 #include "route/gateway/gateway_tls.h"
 #include "route/tenancy/tenancy.h"
@@ -25,9 +26,10 @@ struct gateway_config *gateway_config_make(
 	config->settings_free = settings_free;
 	config->references = 1;
 	config->keys = key_index_make(settings);
+	config->endpoints = endpoint_table_make(settings);
 	config->catalog = catalog_make(settings);
 	config->fleet = fleet_view_make(fleet, settings);
-	if (!config->keys || !config->catalog || !config->fleet ||
+	if (!config->keys || !config->endpoints || !config->catalog || !config->fleet ||
 		(CONFIG(TLS) && gateway_tls_make(&config->tls, settings, tickets, why, why_bytes) < 0))
 		gateway_config_give(&config);
 	return config;
@@ -48,10 +50,11 @@ struct gateway_config *gateway_config_make_over(struct gateway_config *base, str
 		.base = gateway_config_borrow(base),
 		.references = 1,
 		.keys = key_index_make(settings),
+		.endpoints = endpoint_table_make(settings),
 		.catalog = base->catalog,
 		.fleet = own_fleet ? fleet_view_make(fleet, settings) : base->fleet,
 		.tls = base->tls};
-	if (!config->keys || !config->fleet)
+	if (!config->keys || !config->endpoints || !config->fleet)
 		gateway_config_give(&config);
 	return config;
 }
@@ -85,6 +88,7 @@ void gateway_config_give(struct gateway_config **config)
 		fleet_view_free(c->fleet);
 	if (c->keys)
 		key_index_free(c->keys);
+	endpoint_table_free(c->endpoints);
 	free(c->limits);
 	c->settings_free(c->settings);
 	gateway_config_give(&c->base);

@@ -22,6 +22,7 @@
 #define TOLLGATE_VERSION "0.1.0"
 #endif
 
+struct endpoint_table;
 struct gateway_shard;
 struct gateway_tls;
 struct limit_book;
@@ -41,6 +42,7 @@ struct gateway_config {
 	void (*settings_free)(struct settings *settings);
 	struct key_index *keys;
 	struct catalog *catalog;
+	struct endpoint_table *endpoints; /* its own, also over a base */
 	struct fleet_view *fleet;
 	struct gateway_tls *tls; /* NULL without CONFIG_TLS */
 	struct limit_table *limits; /* NULL: nothing is limited */

@@ -83,6 +83,16 @@ static const struct service_route routes[] = {
 	API_ROUTE("/v1/images/generations", SCOPE_IMAGES, API_IMAGES),
 	API_ROUTE("/v1/audio/speech", SCOPE_AUDIO, API_SPEECH),
 	API_ROUTE("/v1/audio/transcriptions", SCOPE_AUDIO, API_TRANSCRIPTIONS),
+	{
+		.path = PATH("/api/"),
+		.prefix = true,
+		.method = HTTP_POST,
+		.access = ACCESS_KEY,
+		.scope = SCOPE_ENDPOINTS,
+		.is_api = true,
+		.api = API_ENDPOINT,
+		.handle = exchange_run,
+	},
 	KEY_PAGE("/v1/models", false, SCOPE_MODELS, page_models),
 	KEY_PAGE("/v1/models/", true, SCOPE_MODELS, page_model),
 	KEY_PAGE("/v1/receipts/", true, SCOPE_RECEIPTS, page_receipt),
@@ -284,9 +294,11 @@ static void enter(struct gateway_shard *gs, enum service_door door, struct http_
 		return;
 	}
 	e->is_api = e->route->is_api;
-	e->api = e->route->api;
+	e->api = e->route->api == API_ENDPOINT ? API_CHAT_COMPLETIONS : e->route->api;
 	e->dialect = dialect_of_api(e->api);
 	if (e->route->access == ACCESS_KEY && !exchange_authenticate(e, e->route->scope))
+		return;
+	if (e->route->api == API_ENDPOINT && e->is_api && !exchange_find_endpoint(e))
 		return;
 	if (e->route->access == ACCESS_ADMIN && !exchange_authenticate_admin(e))
 		return;

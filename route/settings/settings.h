@@ -241,6 +241,15 @@ void settings_free(struct settings *settings);
 
 const char *provider_kind_name(enum provider_kind kind);
 
+/* What an endpoint refers to and is not there. False: *complaint says which of its members, and why. */
+struct endpoint_complaint {
+	const char *member;
+	char message[320];
+};
+bool settings_check_endpoint(const struct settings *settings, const struct endpoint_settings *endpoint,
+	struct endpoint_complaint *complaint);
+const char *settings_same_slug(const struct project_settings *project); /* that two of its endpoints have; NULL: none */
+
 /* Capabilities of models, as configurations say them; ends with NULL. */
 extern const char *const capability_names[];
 

@@ -501,4 +501,5 @@ void settings_check(struct settings_load *load)
 	check_keys(load, &workspaces, &teams);
 	check_routing(load, &providers, &models);
 	check_rest(load, &models, &workspaces);
+	settings_check_projects(load);
 }

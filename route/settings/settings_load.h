@@ -27,5 +27,6 @@ void settings_derive(struct settings_load *load);
 
 /* What no single field shows: names that refer, names that must be unique, fields that exclude each other. */
 void settings_check(struct settings_load *load);
+void settings_check_projects(struct settings_load *load); /* its part of that */
 
 #endif

@@ -1,4 +1,5 @@
 /* Tables: routing with its rules, cache, guardrails, lockout, telemetry, cluster, projects with their endpoints. */
+#include "route/endpoints/template.h"
 #include "route/settings/settings_tables.h"
 
 static const char *const priority_names[] = {"cost", "latency", "quality", NULL};  /* enum route_priority */
@@ -358,6 +359,12 @@ static const struct schema_field endpoint_budget_fields[] = {
 };
 static const struct schema endpoint_budget_schema = SCHEMA(endpoint_budget_fields);
 
+#define ROW_TEMPLATE(n, m)                                                                                             \
+	{                                                                                                              \
+		.name = (n), .type = SCHEMA_STRING, MEMBER(struct endpoint_settings, m), .check = template_check,      \
+		.expected = EXPECTED_TEMPLATE                                                                          \
+	}
+
 static const struct schema_field endpoint_fields[] = {
 	{.name = "slug",
 		.type = SCHEMA_STRING,
@@ -371,16 +378,27 @@ static const struct schema_field endpoint_fields[] = {
 		.check = check_model_id,
 		.expected = EXPECTED_MODEL_ID,
 		.fallback = "auto"},
-	{.name = "system_prompt", .type = SCHEMA_STRING, MEMBER(struct endpoint_settings, system_prompt)},
-	{.name = "user_template", .type = SCHEMA_STRING, MEMBER(struct endpoint_settings, user_template)},
-	{.name = "input_schema", .type = SCHEMA_ANY},
-	{.name = "output_schema", .type = SCHEMA_ANY},
+	ROW_TEMPLATE("system_prompt", system_prompt),
+	ROW_TEMPLATE("user_template", user_template),
+	{.name = "input_schema", .type = SCHEMA_ANY, .build = SCHEMA_IGNORES},
+	{.name = "output_schema", .type = SCHEMA_ANY, .build = SCHEMA_IGNORES},
 	ROW_BOOL("streaming_enabled", struct endpoint_settings, streaming, "true"),
-	ROW_PART("sessions", session_schema),
-	ROW_NAMES("failover", struct endpoint_settings, failover),
-	ROW_PART("limits", endpoint_limit_schema),
-	ROW_PART("budget", endpoint_budget_schema),
-	ROW_ITEMS("rules", SCHEMA_LIST, struct endpoint_settings, rules, rule_count, rule_schema),
+	{.name = "sessions", .type = SCHEMA_OBJECT, .object = &session_schema, .build = SCHEMA_IGNORES},
+	{.name = "failover",
+		.type = SCHEMA_STRINGS,
+		MEMBER(struct endpoint_settings, failover),
+		.min = 1,
+		.max = 256,
+		.build = SCHEMA_IGNORES},
+	{.name = "limits", .type = SCHEMA_OBJECT, .object = &endpoint_limit_schema, .build = SCHEMA_IGNORES},
+	{.name = "budget", .type = SCHEMA_OBJECT, .object = &endpoint_budget_schema, .build = SCHEMA_IGNORES},
+	{.name = "rules",
+		.type = SCHEMA_LIST,
+		MEMBER(struct endpoint_settings, rules),
+		.count_offset = offsetof(struct endpoint_settings, rule_count),
+		.item_size = sizeof(struct rule_settings),
+		.object = &rule_schema,
+		.build = SCHEMA_IGNORES},
 };
 static const struct schema endpoint_schema = SCHEMA(endpoint_fields);
 
@@ -402,7 +420,6 @@ static const struct schema_field project_fields[] = {
 		MEMBER(struct project_settings, endpoints),
 		.count_offset = offsetof(struct project_settings, endpoint_count),
 		.item_size = sizeof(struct endpoint_settings),
-		.object = &endpoint_schema,
-		.build = SCHEMA_LACKS},
+		.object = &endpoint_schema},
 };
 const struct schema project_schema = SCHEMA(project_fields);

@@ -45,6 +45,11 @@ bool key_allows_model(const struct key_settings *key, struct slice model_id)
 	return matches_any(&key->models, model_id);
 }
 
+bool key_allows_endpoint(const struct key_settings *key, struct slice name)
+{
+	return matches_any(&key->endpoints, name);
+}
+
 bool routing_allows_model(const struct settings *settings, struct slice model_id)
 {
 	const struct routing_features *routing = &settings->routing.more;

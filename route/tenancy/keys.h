@@ -41,6 +41,7 @@ struct http_head;
 struct slice key_presented(const struct http_head *head);
 
 bool key_allows_model(const struct key_settings *key, struct slice model_id); /* globs: * and ? */
+bool key_allows_endpoint(const struct key_settings *key, struct slice name);  /* likewise: project/slug */
 
 /* What routing.allowed_* and routing.blocked_* leave in use; models by globs, providers by name. */
 bool routing_allows_model(const struct settings *settings, struct slice model_id);

@@ -201,7 +201,12 @@ static const struct wrong wrong_parts[] = {
 	{"cluster: { enabled: true }", "1:21: enabled is not in this build"},
 	{"cluster: { join: [nowhere] }", "1:19: join: \"nowhere\" will not do (expected HOST:PORT)"},
 	{"telemetry: { otlp_endpoint: 'http://h/' }", "1:29: otlp_endpoint is not in this build"},
-	{"projects: [{ id: x, endpoints: [{ slug: s }] }]", "1:32: endpoints is not in this build"},
+	{"projects: [{ id: x, endpoints: [{ slug: a/b }] }]", "1:41: slug: \"a/b\" will not do"},
+	{"projects: [{ id: x, endpoints: [{ slug: s }, { slug: s }] }]", "1:32: slug \"s\" is there twice"},
+	{"projects: [{ id: x, endpoints: [{ slug: s, model: nn }] }]", "1:51: there is no model \"nn\""},
+	{"projects: [{ id: x, endpoints: [{ slug: s, failover: [p/d] }] }]", "1:54: there is no credential \"p/d\""},
+	{"projects: [{ id: x, endpoints: [{ slug: s, user_template: 'a {{inptu}}' }] }]",
+		"1:59: user_template: \"a {{inptu}}\" will not do (expected a text whose every {{...}} is {{input}}"},
 	{"projects: [{ id: x, workspace: w }]", "1:32: there is no workspace \"w\""},
 };
 

@@ -1,0 +1,115 @@
+/* Checks of projects and their endpoints: names that are there once, and what an endpoint refers to. */
+#include "route/settings/settings_load.h"
+
+#include "core/nearest.h"
+
+#include <stdio.h>
+
+static bool same(const char *a, const char *b)
+{
+	return a && b && strcmp(a, b) == 0;
+}
+
+/* "BEFORE/AFTER". */
+static bool same_pair(const char *name, const char *before, const char *after)
+{
+	size_t bytes = before && after ? strlen(before) : 0;
+
+	return bytes && strncmp(name, before, bytes) == 0 && name[bytes] == '/' && strcmp(name + bytes + 1, after) == 0;
+}
+
+static bool names_model(const struct settings *settings, const struct model_settings *model, const char *name)
+{
+	if (same(name, model->id) || (model->hosted && same_pair(name, "pr", model->slug)))
+		return true;
+	for (unsigned i = 0; i < model->aliases.count; i++)
+		if (same(name, model->aliases.list[i]))
+			return true;
+	for (unsigned i = 0; i < model->deployment_count; i++)
+		if (model->deployments[i].provider < settings->provider_count &&
+			same_pair(name, settings->providers[model->deployments[i].provider].name,
+				model->deployments[i].upstream_model))
+			return true;
+	return false;
+}
+
+/* Complains of a model that no request could name either. */
+static bool refer_model(const struct settings *settings, const char *name, struct endpoint_complaint *complaint)
+{
+	struct nearest nearest;
+
+	if (!name || same(name, "auto"))
+		return true;
+	nearest_begin(&nearest, slice_of_string(name));
+	for (unsigned i = 0; i < settings->model_count; i++) {
+		if (names_model(settings, &settings->models[i], name))
+			return true;
+		if (settings->models[i].id)
+			nearest_offer(&nearest, settings->models[i].id);
+	}
+	snprintf(complaint->message, sizeof(complaint->message), "there is no model \"%.128s\" (%s%.128s%s)", name,
+		nearest.best ? "did you mean \"" : "expected one that is declared", nearest.best ? nearest.best : "",
+		nearest.best ? "\"?" : "");
+	return false;
+}
+
+static bool refer_credential(const struct settings *settings, const char *name, struct endpoint_complaint *complaint)
+{
+	for (unsigned i = 0; i < settings->provider_count; i++)
+		for (unsigned k = 0; k < settings->providers[i].credential_count; k++)
+			if (!settings->providers[i].credentials[k].workspace &&
+				same_pair(name, settings->providers[i].name, settings->providers[i].credentials[k].name))
+				return true;
+	snprintf(complaint->message, sizeof(complaint->message),
+		"there is no credential \"%.128s\" (expected PROVIDER/CREDENTIAL of one that is declared)", name);
+	return false;
+}
+
+bool settings_check_endpoint(const struct settings *settings, const struct endpoint_settings *endpoint,
+	struct endpoint_complaint *complaint)
+{
+	complaint->member = "model";
+	if (!refer_model(settings, endpoint->model, complaint))
+		return false;
+	complaint->member = "failover";
+	for (unsigned i = 0; i < endpoint->failover.count; i++)
+		if (!refer_credential(settings, endpoint->failover.list[i], complaint))
+			return false;
+	complaint->member = "rules";
+	for (unsigned i = 0; i < endpoint->rule_count; i++)
+		if (!refer_model(settings, endpoint->rules[i].use_model, complaint))
+			return false;
+	return true;
+}
+
+const char *settings_same_slug(const struct project_settings *project)
+{
+	for (unsigned i = 0; i < project->endpoint_count; i++)
+		for (unsigned k = 0; k < i; k++)
+			if (same(project->endpoints[i].slug, project->endpoints[k].slug))
+				return project->endpoints[i].slug;
+	return NULL;
+}
+
+static void check_project(
+	struct settings_load *load, const struct project_settings *project, const struct config_node *node)
+{
+	const struct config_node *list = config_member(node, "endpoints");
+	const struct config_entry *entry = list && list->kind == CONFIG_LIST ? list->first : NULL;
+	const char *twice = settings_same_slug(project);
+	struct endpoint_complaint complaint;
+
+	if (twice)
+		settings_error(load, list, NULL, "slug \"%.128s\" is there twice (expected another)", twice);
+	for (unsigned i = 0; i < project->endpoint_count; i++, entry = entry ? entry->next : NULL)
+		if (!settings_check_endpoint(load->settings, &project->endpoints[i], &complaint))
+			settings_error(load, entry ? entry->value : node, complaint.member, "%s", complaint.message);
+}
+
+void settings_check_projects(struct settings_load *load)
+{
+	const struct config_entry *entry = settings_entries(load, "projects");
+
+	for (unsigned i = 0; i < load->settings->project_count; i++, entry = entry ? entry->next : NULL)
+		check_project(load, &load->settings->projects[i], entry ? entry->value : load->root);
+}
