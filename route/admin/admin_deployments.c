@@ -168,12 +168,21 @@ static void take_back(struct exchange *e, const struct tenancy_note *note)
 		atomic_store(&deployment->disabled, note->record.value.data == NULL);
 }
 
-/* Tells, and notes down, what became of a deployment that was in use or not. */
-static void answer(struct exchange *e, const struct fleet_deployment *deployment, bool was_disabled)
+/* Answers with the deployment as it is now, once the note is down. */
+static void note_down(struct exchange *e, const struct fleet_deployment *deployment, const struct tenancy_note *note)
 {
-	static const struct slice states[] = {{"{\"disabled\":false}", 18}, {"{\"disabled\":true}", 17}};
 	size_t capacity = 6 * strlen(deployment->name) + 4096 + 512 * e->config->config->settings->model_count;
 	struct text text = text_over(arena_alloc(&e->arena, capacity), capacity);
+
+	if (text.data)
+		print_deployment(e, deployment, &text);
+	admin_note(e, note, text_slice(&text));
+}
+
+/* What became of a deployment that was in use or not. */
+static void note_use(struct exchange *e, const struct fleet_deployment *deployment, bool was_disabled)
+{
+	static const struct slice states[] = {{"{\"disabled\":false}", 18}, {"{\"disabled\":true}", 17}};
 	bool disabled = atomic_load(&deployment->disabled);
 	char id[FLEET_ID_BYTES];
 	struct tenancy_note note = {.kind = "deployment",
@@ -187,9 +196,7 @@ static void answer(struct exchange *e, const struct fleet_deployment *deployment
 	note.record = (struct record){.table = RECORDS_DISABLED,
 		.id = arena_copy(&e->arena, slice_of(id, sizeof(id))),
 		.value = disabled ? note.object : slice_of(NULL, 0)};
-	if (text.data)
-		print_deployment(e, deployment, &text);
-	admin_note(e, &note, text_slice(&text));
+	note_down(e, deployment, &note);
 }
 
 void admin_deployment_disable(struct exchange *e)
@@ -197,7 +204,7 @@ void admin_deployment_disable(struct exchange *e)
 	struct fleet_deployment *deployment;
 
 	if (read_name(e, &deployment))
-		answer(e, deployment, atomic_exchange(&deployment->disabled, true));
+		note_use(e, deployment, atomic_exchange(&deployment->disabled, true));
 }
 
 void admin_deployment_enable(struct exchange *e)
@@ -207,5 +214,24 @@ void admin_deployment_enable(struct exchange *e)
 	if (!read_name(e, &deployment))
 		return;
 	fleet_reset(deployment, e->gateway_shard->gateway, e->gateway_shard->shard);
-	answer(e, deployment, atomic_exchange(&deployment->disabled, false));
+	note_use(e, deployment, atomic_exchange(&deployment->disabled, false));
+}
+
+/* Nothing is held against it any more. That is not stored: what a provider does next says more than an old word. */
+void admin_deployment_reset(struct exchange *e)
+{
+	static const struct slice states[] = {[BREAKER_CLOSED] = {"{\"breaker\":\"closed\"}", 20},
+		[BREAKER_OPEN] = {"{\"breaker\":\"open\"}", 18},
+		[BREAKER_HALF_OPEN] = {"{\"breaker\":\"half_open\"}", 23}};
+	struct tenancy_note note = {.kind = "deployment", .verb = "reset", .after = states[BREAKER_CLOSED]};
+	struct fleet_deployment *deployment;
+	struct deployment_figures figures;
+
+	if (!read_name(e, &deployment))
+		return;
+	deployment_sum(e->gateway_shard->gateway, deployment, &figures);
+	note.object = slice_of_string(deployment->name);
+	note.before = states[figures.breaker];
+	fleet_reset(deployment, e->gateway_shard->gateway, e->gateway_shard->shard);
+	note_down(e, deployment, &note);
 }

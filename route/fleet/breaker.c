@@ -26,15 +26,16 @@ static uint64_t bucket_ns(const struct breaker_rules *rules)
 	return rules->window_ns >= BREAKER_BUCKETS ? rules->window_ns / BREAKER_BUCKETS : 1;
 }
 
-static void count(struct breaker *b, const struct breaker_rules *rules, bool failed, uint64_t now_ns)
+static void count(
+	struct breaker *b, const struct breaker_rules *rules, uint32_t samples, uint32_t failures, uint64_t now_ns)
 {
 	uint64_t turn = now_ns / bucket_ns(rules);
 	struct breaker_bucket *bucket = &b->buckets[turn % BREAKER_BUCKETS];
 
 	if (bucket->turn != turn)
 		*bucket = (struct breaker_bucket){.turn = turn};
-	bucket->samples++;
-	bucket->failures += failed;
+	bucket->samples += samples;
+	bucket->failures += failures;
 }
 
 static bool rate_is_reached(const struct breaker *b, const struct breaker_rules *rules, uint64_t now_ns)
@@ -93,7 +94,7 @@ enum breaker_change breaker_success(struct breaker *b, const struct breaker_rule
 {
 	if (b->state == BREAKER_CLOSED) {
 		b->in_a_row = 0;
-		count(b, rules, false, now_ns);
+		count(b, rules, 1, 0, now_ns);
 		return BREAKER_SAME;
 	}
 	if (!probe || b->state != BREAKER_HALF_OPEN)
@@ -111,7 +112,7 @@ enum breaker_change breaker_failure(
 {
 	if (b->state == BREAKER_CLOSED) {
 		b->in_a_row++;
-		count(b, rules, true, now_ns);
+		count(b, rules, 1, 1, now_ns);
 		if (b->in_a_row >= rules->consecutive_failures)
 			return open_now(b, rules, rand, false, now_ns);
 		return rate_is_reached(b, rules, now_ns) ? open_now(b, rules, rand, true, now_ns) : BREAKER_SAME;
@@ -126,6 +127,15 @@ enum breaker_change breaker_abandon(struct breaker *b, bool probe, uint64_t now_
 	b->probing = false;
 	b->until_ns = now_ns;
 	return BREAKER_PROBED;
+}
+
+enum breaker_change breaker_heard_outcomes(struct breaker *b, const struct breaker_rules *rules, uint32_t samples,
+	uint32_t failures, struct rand *rand, uint64_t now_ns)
+{
+	if (b->state != BREAKER_CLOSED)
+		return BREAKER_SAME;
+	count(b, rules, samples, failures, now_ns);
+	return failures && rate_is_reached(b, rules, now_ns) ? open_now(b, rules, rand, true, now_ns) : BREAKER_SAME;
 }
 
 void breaker_heard_open(struct breaker *b, uint64_t until_ns, uint32_t doublings, bool by_rate)

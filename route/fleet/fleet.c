@@ -12,7 +12,7 @@
 
 struct fleet {
 	pthread_mutex_t making; /* of views: by the control thread, and by the tenancy's */
-	unsigned shard_count;
+	unsigned shard_count, deployment_count;
 	struct fleet_provider *providers;
 	struct fleet_credential *credentials;
 	struct fleet_deployment *deployments;
@@ -112,6 +112,7 @@ static struct fleet_deployment *deployment_named(struct fleet *fleet, struct sli
 		return NULL;
 	}
 	memcpy(d->name, name.data, name.size);
+	d->owner = fleet->deployment_count++ % fleet->shard_count;
 	d->next = fleet->deployments;
 	fleet->deployments = d;
 	return d;
@@ -314,6 +315,8 @@ struct fleet_view *fleet_view_make(struct fleet *fleet, const struct settings *s
 		.window_ns = settings->routing.more.breaker.window_ns,
 		.open_ns = settings->routing.more.breaker.open_ns,
 	};
+	view->rules_apart = view->rules;
+	view->rules_apart.min_requests = UINT32_MAX;
 	view->options = calloc(most, sizeof(*view->options));
 	view->deployments = calloc(most, sizeof(struct fleet_deployment *));
 	view->first_option = calloc(settings->model_count + 1, sizeof(*view->first_option));

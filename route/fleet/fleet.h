@@ -1,7 +1,8 @@
 /*
  * What the gateway knows of the deployments that it calls: a deployment is one provider, credential and upstream model,
  * a name of three parts. Each shard has a state of its own for each: its breaker, its times, its calls; what concerns
- * all (a breaker that opened, a credential that has to cool) is told to the other shards by letters. A deployment is
+ * all (a breaker that opened, a credential that has to cool) is told to the other shards by letters. Outcomes are told
+ * to one shard, the deployment's owner, which decides on the share of failures for all. A deployment is
  * kept until the gateway ends, over reloads: counts stay, and whoever reads them finds them.
  *
  * Views are made by the control thread and by the tenancy's, under the fleet's lock; a view belongs to a configuration
@@ -41,8 +42,21 @@ struct fleet_credential {
 	char name[];                     /* provider/credential */
 };
 
+/* Outcomes on one shard, on their way to the deployment's owner: fleet_report.c. */
+struct fleet_report {
+	struct letter letter;
+	struct fleet_report *next; /* of those that the shard has to send */
+	bool listed;
+	atomic_bool away; /* the letter is; what it says is the owner's until it has read it */
+	struct fleet_deployment *deployment;
+	struct gateway *gateway;
+	uint32_t samples, failures;         /* in the letter */
+	uint32_t new_samples, new_failures; /* since */
+};
+
 struct deployment_state {
 	struct breaker breaker;
+	struct fleet_report report;
 	struct rate_room room;
 	struct peak_ewma ewma[BALANCE_KINDS];
 	uint64_t forbidden_until_ns; /* its credential may not use this model */
@@ -57,6 +71,7 @@ struct fleet_deployment {
 	struct fleet_credential *credential;
 	struct deployment_state *states; /* by the shard's index */
 	atomic_bool disabled;            /* by an operator */
+	unsigned owner;                  /* the shard that hears of all outcomes */
 	char name[];                     /* provider/credential/model */
 };
 
@@ -74,7 +89,8 @@ struct fleet_option {
 /* The deployments of one configuration. */
 struct fleet_view {
 	const struct settings *settings;
-	struct breaker_rules rules;
+	struct breaker_rules rules;       /* of a deployment's owner */
+	struct breaker_rules rules_apart; /* of other shards: failures in a row alone */
 	unsigned option_count, deployment_count;
 	struct fleet_option *options;          /* model by model, as declared */
 	unsigned *first_option;                /* by the model's index, and one behind the last */
@@ -144,6 +160,25 @@ enum fleet_change { FLEET_SAME, FLEET_BREAKER_OPENED, FLEET_BREAKER_CLOSED, FLEE
 /* Ends the call, which is none afterwards, and tells the other shards what they have to know. */
 enum fleet_change fleet_call_end(
 	struct fleet_call *call, const struct fleet_end *end, struct gateway *gateway, struct shard *shard);
+
+/* What another shard counted, in the owner's thread: it decides, and tells all. */
+void fleet_hear_outcomes(
+	const struct fleet_report *report, const struct breaker_rules *rules, struct shard *shard);
+
+/* ---- outcomes to the owners, every 50 ms while there are any: fleet_report.c ---- */
+
+struct fleet_reporter { /* of one shard */
+	struct timer timer;
+	struct fleet_report *first;
+	struct shard *shard;
+};
+
+void fleet_reporter_init(struct fleet_reporter *reporter, struct shard *shard);
+void fleet_reporter_close(struct fleet_reporter *reporter);
+
+/* A call ended here, in success or by the provider's fault. Nothing to do on the owner. */
+void fleet_report_outcome(
+	struct fleet_deployment *deployment, bool failed, struct gateway *gateway, struct shard *shard);
 
 /* An operator puts it back into use: on every shard with nothing held against it. */
 void fleet_reset(struct fleet_deployment *deployment, struct gateway *gateway, struct shard *shard);

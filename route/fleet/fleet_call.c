@@ -58,6 +58,7 @@ static void reset(struct fleet_deployment *d, const struct shard *shard)
 	struct credential_state *c = credential_of(d, shard);
 
 	breaker_reset(&s->breaker);
+	s->report.new_samples = s->report.new_failures = 0;
 	s->room = (struct rate_room){0};
 	s->forbidden_until_ns = 0;
 	s->forbidden = 0;
@@ -74,6 +75,7 @@ static void hear(struct news *news)
 	switch (news->kind) {
 	case NEWS_OPENED:
 		breaker_heard_open(&s->breaker, news->until_ns, news->number, news->by_rate);
+		s->report.new_samples = s->report.new_failures = 0;
 		break;
 	case NEWS_PROBE:
 		breaker_heard_probe(&s->breaker, news->until_ns, news->number);
@@ -245,7 +247,8 @@ static void forgive(struct fleet_deployment *d, const struct shard *shard)
 static enum breaker_change judge(
 	struct deployment_state *s, const struct fleet_call *call, const struct fleet_end *end, struct shard *shard)
 {
-	const struct breaker_rules *rules = &call->view->rules;
+	bool owned = call->deployment->owner == shard->index;
+	const struct breaker_rules *rules = owned ? &call->view->rules : &call->view->rules_apart;
 	uint64_t now_ns = shard_now_ns(shard);
 
 	switch (end->outcome) {
@@ -275,6 +278,8 @@ enum fleet_change fleet_call_end(
 	s->in_flight--;
 	if (call->counted)
 		atomic_fetch_sub_explicit(&d->provider->in_flight, 1, memory_order_relaxed);
+	if (end->outcome == FLEET_SERVED || end->outcome == FLEET_ANSWERED || end->outcome == FLEET_FAULT)
+		fleet_report_outcome(d, end->outcome == FLEET_FAULT, gateway, shard);
 	change = judge(s, call, end, shard);
 	tell_breaker(d, change, shard_now_ns(shard), gateway, shard);
 	if (change == BREAKER_OPENED) {
@@ -295,6 +300,20 @@ enum fleet_change fleet_call_end(
 	show(d, shard);
 	*call = (struct fleet_call){0};
 	return result;
+}
+
+void fleet_hear_outcomes(
+	const struct fleet_report *report, const struct breaker_rules *rules, struct shard *shard)
+{
+	struct fleet_deployment *d = report->deployment;
+	struct deployment_state *s = state_of(d, shard);
+	enum breaker_change change = breaker_heard_outcomes(
+		&s->breaker, rules, report->samples, report->failures, &shard->rand, shard_now_ns(shard));
+
+	if (change == BREAKER_OPENED)
+		metric_add(&s->openings, 1);
+	tell_breaker(d, change, shard_now_ns(shard), report->gateway, shard);
+	show(d, shard);
 }
 
 void fleet_reset(struct fleet_deployment *deployment, struct gateway *gateway, struct shard *shard)

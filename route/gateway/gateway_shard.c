@@ -542,6 +542,7 @@ int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gat
 	timer_init(&gs->second, second_expired);
 	webhook_shard_init(&gs->webhooks, gs);
 	limit_shard_init(&gs->limits, gs);
+	fleet_reporter_init(&gs->reporter, shard);
 	err = open_parts(gs, config->settings, why, why_bytes);
 	if (err)
 		return err;
@@ -557,6 +558,7 @@ int gateway_shard_open(struct gateway_shard **gateway_shard, struct gateway *gat
 void gateway_shard_close(struct gateway_shard *gs)
 {
 	assert(atomic_load(&gs->drained));
+	fleet_reporter_close(&gs->reporter);
 	atomic_store(&gs->gateway->shards[gs->shard->index], NULL);
 	http_server_close(gs->server);
 	http_server_close(gs->admin_server);

@@ -89,6 +89,7 @@ struct gateway_shard {
 	struct refusal_slot refusals[REFUSAL_SLOTS];
 	struct limit_shard limits;
 	struct webhook_shard webhooks;
+	struct fleet_reporter reporter;
 	struct timer second; /* copies counts, watches the drain */
 	uint32_t turn_listeners;
 	bool draining, closing, client_closed; /* in this order */

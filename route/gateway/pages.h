@@ -26,6 +26,7 @@ void admin_spend(struct exchange *exchange);
 void admin_deployments(struct exchange *exchange);
 void admin_deployment_disable(struct exchange *exchange);
 void admin_deployment_enable(struct exchange *exchange);
+void admin_deployment_reset(struct exchange *exchange);
 void admin_tenancy(struct exchange *exchange); /* as its route says */
 
 /*

@@ -119,6 +119,7 @@ static const struct service_route routes[] = {
 	ADMIN_PAGE("/admin/deployments", false, admin_deployments),
 	ADMIN_ACTION("/admin/deployments/disable", admin_deployment_disable),
 	ADMIN_ACTION("/admin/deployments/enable", admin_deployment_enable),
+	ADMIN_ACTION("/admin/deployments/reset", admin_deployment_reset),
 	TENANCY_ONE("/admin/keys/", "/rotate", TENANT_KEY, HTTP_POST, TENANCY_ROTATE, ACTION_CHANGE_KEYS),
 	TENANCY_PAGES("/admin/keys", TENANT_KEY, ACTION_VIEW_TENANTS, ACTION_CHANGE_KEYS),
 	TENANCY_UPDATES("/admin/keys", TENANT_KEY, ACTION_CHANGE_KEYS),

@@ -210,9 +210,37 @@ static void lives(void **state)
 	}
 }
 
+/* What other shards saw counts where the share is decided, and alone there. */
+static void shares_are_decided_in_one_place(void **state)
+{
+	const struct breaker_rules apart = {5, 500, UINT32_MAX, 10 * S, 30 * S};
+	struct breaker owner = {0}, other = {0};
+	struct rand rand;
+	uint64_t now_ns = 1000 * S;
+
+	(void)state;
+	rand_seed(&rand, 1);
+	for (unsigned i = 0; i < 100; i++) {
+		assert_int_equal(breaker_success(&other, &apart, false, now_ns), BREAKER_SAME);
+		assert_int_equal(breaker_failure(&other, &apart, false, &rand, now_ns), BREAKER_SAME);
+	}
+	assert_int_equal(breaker_heard_outcomes(&owner, &defaults, 19, 19, &rand, now_ns), BREAKER_SAME);
+	assert_int_equal(breaker_heard_outcomes(&owner, &defaults, 20, 0, &rand, now_ns), BREAKER_SAME);
+	assert_int_equal(breaker_heard_outcomes(&owner, &defaults, 1, 1, &rand, now_ns), BREAKER_OPENED);
+	assert_true(owner.by_rate);
+	/* Open, it hears what began before. */
+	assert_int_equal(breaker_heard_outcomes(&owner, &defaults, 100, 100, &rand, now_ns), BREAKER_SAME);
+	assert_int_equal(owner.doublings, 1);
+	/* Failures in a row are each shard's own. */
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(breaker_failure(&other, &apart, false, &rand, now_ns), BREAKER_SAME);
+	assert_int_equal(breaker_failure(&other, &apart, false, &rand, now_ns), BREAKER_OPENED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shares_are_decided_in_one_place),
 		cmocka_unit_test(scripts),
 		cmocka_unit_test(openings_double_up_to_the_bound),
 		cmocka_unit_test(how_it_opened_is_told),

@@ -59,6 +59,7 @@ const MODELS = `
   - { id: t/gpu, deployments: [{ provider: two, upstream_model: m, weight: 100 }, { provider: gpu, upstream_model: m }] }
   - { id: t/two, provider: two, upstream_model: m }
   - { id: t/three, provider: three, upstream_model: m }
+  - { id: t/rather-two, provider: three, upstream_model: m, fallback: [t/two] }
   - { id: t/chain, provider: timed, upstream_model: m, fallback: [t/two, t/three] }
   - { id: t/balanced, deployments: [{ provider: timed, upstream_model: m }, { provider: two, upstream_model: m }, { provider: three, upstream_model: m }] }
 `;
@@ -339,6 +340,22 @@ const operators = {
     assert.equal((await ask(world, "t/one")).status, 200);
   },
 
+  async "a reset forgets it too, leaves what is disabled disabled, and is in the audit log"(world) {
+    await fresh(world);
+    world.provider.behave = failing("one");
+    await eventually(async () => (await ask(world, "t/one")).status === 503, "a breaker that is open");
+    world.provider.behave = () => ({});
+    assert.equal((await act(world, "disable", "one/default/m")).status, 200);
+    assert.equal((await act(world, "reset", "one/default/m")).status, 200);
+    await eventually(async () => (await deployment(world, "one/default/m")).breaker === "closed", "closed on both shards");
+    assert.equal((await deployment(world, "one/default/m")).state, "disabled");
+    assert.equal((await act(world, "enable", "one/default/m")).status, 200);
+    assert.equal((await ask(world, "t/one")).status, 200);
+    const { data } = await (await fetch(`${world.base}/admin/audit?object=one/default/m`, admin)).json();
+    const { before, after } = data.find(({ action }) => action === "deployment.reset");
+    assert.deepEqual([before, after], [{ breaker: "open" }, { breaker: "closed" }]);
+  },
+
   async "the list shows models, times and counts"(world) {
     await fresh(world);
     await ask(world, "t/one");
@@ -351,7 +368,7 @@ const operators = {
   },
 
   async "names that are none, bodies that are none, callers that may not"(world) {
-    for (const action of ["disable", "enable"]) {
+    for (const action of ["disable", "enable", "reset"]) {
       assert.equal((await act(world, action, "one/default/other")).status, 404);
       for (const body of ["", "[]", "{}", "{\"deployment\":5}", "{", "\"one\""]) assert.equal((await act(world, action, "", body)).status, 400, body);
       assert.equal((await fetch(`${world.base}/admin/deployments/${action}`, { method: "POST", body: "{}" })).status, 401);
@@ -448,7 +465,23 @@ const told = {
   },
 };
 
+const shared = {
+  async "a share of failures that no shard sees enough of by itself opens the breaker on all"(world) {
+    await fresh(world);
+    let calls = 0;
+    world.provider.behave = () => (calls++ % 2 ? { status: 500 } : {});
+    // Twenty are enough, and what each shard has seen reaches the one that decides a little later.
+    await times(24, () => apart(world, "t/three"));
+    await eventually(async () => (await deployment(world, "three/default/m")).breaker === "open", "the share is known");
+    // What fails only too often is a last resort: the call after next would be a probe of either shard.
+    const { headers } = await ask(world, "t/rather-two");
+    assert.deepEqual((await receipt(world, { headers })).verdicts, ["t/rather-two breaker_open", "t/two chosen"]);
+    assert.equal((await deployment(world, "three/default/m")).breaker_openings, 1);
+  },
+};
+
 const QUICK = "{ breaker: { consecutive_failures: 3, open_ms: 300 } }";
+const RATE = "{ breaker: { consecutive_failures: 1000000, window_ms: 600000, open_ms: 600000 } }";
 const NEVER = "breaker: { consecutive_failures: 1000000, min_requests: 1000000 }";
 const SLOW = "{ breaker: { consecutive_failures: 3, open_ms: 60000 } }";
 
@@ -462,4 +495,5 @@ export const suites = [
   { name: "breakers' retry budget", open: world(`{ ${NEVER} }`), tests: storm },
   { name: "breakers without a retry budget", open: world(`{ ${NEVER}, retries: { budget_percent: 100 } }`), tests: unbound },
   { name: "breakers over shards", open: world(SLOW, 2), tests: told },
+  { name: "breakers over shards, by share", open: world(RATE, 2), tests: shared },
 ];
