@@ -18,7 +18,8 @@ enum choices {
 	CHOICE_NEW_LIMIT = 4,
 	CHOICE_USAGE = 8,
 	CHOICE_NEW_MODEL = 16,
-	CHOICE_KEPT = 32
+	CHOICE_KEPT = 32,
+	CHOICE_ANSWERS = 64, /* and twice that: how many are asked for */
 };
 
 struct room {
@@ -320,7 +321,7 @@ static struct text relay_stream(struct room *room, const struct chat_dialect *fr
 		.frame = make_frame(choices, &nothing),
 		.out = open_out(room)};
 	char *memory = malloc(2 * DOCUMENT_MAX_BYTES), *piece, *document;
-	struct chat_reader reader = {0};
+	struct chat_reader reader = {.asked = choices / CHOICE_ANSWERS % 4};
 	struct sse_parser sse;
 	struct sse_event event;
 	enum sse_result result;

@@ -266,6 +266,8 @@ void anthropic_write_event(
 {
 	const struct chat_event start = {.kind = CHAT_EVENT_START};
 
+	if (event->choice) /* this dialect has one, whatever a provider sends */
+		return;
 	if (!w->started && event->kind != CHAT_EVENT_START)
 		write_start(w, &start, frame, out);
 	switch (event->kind) {

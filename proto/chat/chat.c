@@ -64,6 +64,12 @@ struct chat_message *chat_results_message(struct chat *chat)
 	return chat_add_message(chat, CHAT_USER);
 }
 
+struct chat_answer *chat_add_choice(struct chat *chat, struct chat_answer *last)
+{
+	last->next = add(chat, sizeof(*last));
+	return last->next;
+}
+
 int chat_add_text(struct chat *chat, struct chat_answer *answer, enum chat_part_kind kind, struct slice text)
 {
 	struct chat_part *part;
@@ -151,6 +157,92 @@ int chat_check(const struct chat *chat, uint32_t has, struct openai_problem *pro
 		return 0;
 	return chat_refuse(problem, SLICE("unsupported_feature"), needs[bit_of(missing)].message,
 		chat->need_params[bit_of(missing)]);
+}
+
+int chat_check_choices(const struct chat *chat, struct openai_problem *problem)
+{
+	if (chat->n <= CHAT_CHOICES_MAX)
+		return 0;
+	return chat_refuse(problem, SLICE("unsupported_feature"),
+		SLICE("This model gives no more than 16 answers a call. Ask for fewer, in several calls."), SLICE("n"));
+}
+
+/* CHAT_CHOICES_MAX: more than can be asked for; -1: it says none. */
+static int own_number(const struct json_parser *p, json_ref choice)
+{
+	json_ref index = json_member(p, choice, SLICE("index"));
+	int64_t number;
+
+	if (!chat_given(p, index) || !json_integer(p, index, &number) || number < 0)
+		return -1;
+	return number < CHAT_CHOICES_MAX ? (int)number : CHAT_CHOICES_MAX;
+}
+
+struct chat_choices chat_choices_of(const struct json_parser *p, json_ref list)
+{
+	struct chat_choices choices = {.at = JSON_NONE};
+
+	if (list == JSON_NONE || json_type(p, list) != JSON_ARRAY)
+		return choices;
+	choices.at = json_first(p, list);
+	for (json_ref c = choices.at; c != JSON_NONE; c = json_next(p, c)) {
+		int number = own_number(p, c);
+
+		if (number >= 0)
+			choices.taken |= 1u << number;
+	}
+	return choices;
+}
+
+json_ref chat_next_choice(const struct json_parser *p, struct chat_choices *choices)
+{
+	json_ref choice;
+	int number;
+
+	do {
+		choice = choices->at;
+		if (choice == JSON_NONE)
+			return JSON_NONE;
+		choices->at = json_next(p, choice);
+		number = own_number(p, choice);
+		if (number < 0) {
+			number = __builtin_ctz(~choices->taken);
+			if (number < CHAT_CHOICES_MAX)
+				choices->taken |= 1u << number;
+		}
+	} while (number >= CHAT_CHOICES_MAX);
+	choices->number = (uint32_t)number;
+	return choice;
+}
+
+int chat_read_choices(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref list,
+	int (*read)(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref choice))
+{
+	struct chat_choices choices = chat_choices_of(p, list);
+	struct chat_answer *last = NULL;
+	int err = 0;
+
+	for (json_ref c = chat_next_choice(p, &choices); c != JSON_NONE && !err; c = chat_next_choice(p, &choices)) {
+		last = last ? chat_add_choice(chat, last) : answer;
+		if (!last)
+			return chat->err;
+		last->choice = choices.number;
+		err = read(p, chat, last, c);
+		if (last != answer)
+			answer->output_bytes += last->output_bytes;
+	}
+	return last ? err : -EPROTO;
+}
+
+bool chat_all_ended(const struct chat_reader *reader, unsigned at_least)
+{
+	unsigned started = 0, ended = 0;
+
+	for (unsigned i = 0; i < CHAT_CHOICES_MAX; i++) {
+		started += reader->choices[i].started;
+		ended += reader->choices[i].ended;
+	}
+	return started >= at_least && ended == started;
 }
 
 uint32_t chat_capability(struct slice name)

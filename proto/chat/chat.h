@@ -21,6 +21,7 @@
 enum {
 	CHAT_PARTS_MAX = 65536, /* messages, parts and tools together */
 	CHAT_STOPS_MAX = 64,
+	CHAT_CHOICES_MAX = 16, /* answers of one call */
 	CHAT_DROPPED_MAX = 32,
 };
 
@@ -116,6 +117,7 @@ struct chat {
 	struct slice stops[CHAT_STOPS_MAX];
 	unsigned stop_count;
 	int64_t max_tokens;              /* 0: not said */
+	unsigned n;                      /* answers asked for, as far as they can be counted; 0: not said */
 	struct slice temperature, top_p; /* JSON numbers; NULL data: not said */
 	double temperature_number;
 	struct slice knobs[CHAT_KNOBS]; /* JSON numbers; NULL data: not said */
@@ -157,14 +159,19 @@ enum chat_finish { CHAT_FINISH_NONE, CHAT_FINISH_STOP, CHAT_FINISH_LENGTH, CHAT_
 struct slice chat_finish_name(enum chat_finish finish);
 enum chat_finish chat_finish_of(struct slice name); /* any that is unknown is a stop */
 
-/* A whole answer. */
+/* A whole answer. Where several were asked for, `next` is another of them: its choice, parts and reason alone count. */
 struct chat_answer {
+	struct chat_answer *next;
+	uint32_t choice; /* its number */
 	struct slice id;
 	struct chat_parts parts;
 	enum chat_finish finish;
 	struct openai_usage usage;
 	uint64_t output_bytes;
 };
+
+/* The answer of the next choice, behind `last` and zeroed; NULL: chat->err is set. */
+struct chat_answer *chat_add_choice(struct chat *chat, struct chat_answer *last);
 
 /* An answer's next part of that kind, and its bytes; nothing of an empty text. 0; -ENOMEM, -E2BIG. */
 int chat_add_text(struct chat *chat, struct chat_answer *answer, enum chat_part_kind kind, struct slice text);
@@ -184,7 +191,7 @@ struct chat_frame {
 
 /* Streams: a reader takes a provider's events apart, a writer puts the client's together. */
 enum chat_event_kind {
-	CHAT_EVENT_START, /* once, with the answer's id */
+	CHAT_EVENT_START, /* once for each choice, with the answer's id */
 	CHAT_EVENT_TEXT,
 	CHAT_EVENT_REFUSAL,
 	CHAT_EVENT_THINKING,
@@ -199,6 +206,7 @@ enum chat_event_kind {
 
 struct chat_event {
 	enum chat_event_kind kind;
+	uint32_t choice; /* whose it is; below CHAT_CHOICES_MAX */
 	struct slice id, name, text;
 	struct slice signature; /* of the thought that led to a call, where the provider tells it */
 	enum chat_finish finish;
@@ -209,16 +217,28 @@ struct chat_sink {
 	void (*event)(struct chat_sink *sink, const struct chat_event *event);
 };
 
+/* What is known of one of several choices that come in one stream. */
+struct chat_reader_choice {
+	bool started, ended;
+	bool said; /* text or a call */
+	uint32_t tool_count; /* begun */
+	uint32_t tool_index; /* the provider's number of the last one */
+	uint64_t tool_hash;  /* of its id, where the number does not tell calls apart */
+};
+
 struct chat_reader {
 	struct openai_usage usage; /* present: as far as it is known */
 	uint64_t raw[5];           /* the provider's own figures, cumulative */
 	bool started, in_tool, arguments_seen;
-	bool said; /* text or a call */
 	uint32_t tool_count; /* begun */
-	uint32_t tool_index; /* the provider's number of the last one, or of its block */
+	uint32_t tool_index; /* of the last one's block */
 	uint64_t sequence;   /* behind the last event's number, where events are numbered */
-	uint64_t tool_hash;  /* of its id, where the number does not tell calls apart */
+	unsigned asked;      /* how many choices; the caller's, 0: one */
+	struct chat_reader_choice choices[CHAT_CHOICES_MAX]; /* where the dialect has several */
 };
+
+/* Whether at least so many choices began, and each that began has said why it ended. */
+bool chat_all_ended(const struct chat_reader *reader, unsigned at_least);
 
 enum { CHAT_ID_BYTES = 128 };
 
@@ -238,7 +258,9 @@ struct chat_writer {
 	unsigned id_size;
 	bool started, finished;
 	int open; /* the kind of the block that is open; -1: none */
-	uint32_t block_count, tool_count;
+	uint32_t block_count;
+	uint32_t ended; /* choices whose reason is told, a bit for each */
+	uint32_t tool_counts[CHAT_CHOICES_MAX];
 	enum chat_finish finish;
 	size_t last_bytes; /* of what the end wrote: the dialect's last event, which the receipt goes before; 0: none */
 	struct chat_kept kept;
@@ -313,6 +335,29 @@ void chat_write_text(struct text *t, struct slice key, struct slice text);
 
 /* A tool's schema, which has to say that it is of type object. */
 void chat_write_object_schema(const struct chat_tool *tool, struct text *t);
+
+/* Whether so many choices as are asked for can be held. 0; -EINVAL with *problem. */
+int chat_check_choices(const struct chat *chat, struct openai_problem *problem);
+
+/*
+ * Reads a provider's list of choices, each by `read` (0, or what to return), into the answer and those behind it; their
+ * bytes are the answer's. -EPROTO when there is none.
+ */
+int chat_read_choices(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref list,
+	int (*read)(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref choice));
+
+/*
+ * Goes through a provider's list of choices, which number themselves in `index`; what says no number has the first one
+ * that nobody has: a lone one, and one whose 0 was left out, is 0. Numbers that nobody can have asked for are passed
+ * over. JSON_NONE: behind the last one.
+ */
+struct chat_choices {
+	json_ref at;     /* the next one */
+	uint32_t taken;  /* numbers, a bit for each */
+	uint32_t number; /* of the one returned last */
+};
+struct chat_choices chat_choices_of(const struct json_parser *p, json_ref list); /* JSON_NONE, no array: of none */
+json_ref chat_next_choice(const struct json_parser *p, struct chat_choices *choices);
 
 /* White space alone, or nothing. */
 bool chat_is_blank(struct slice s);

@@ -102,14 +102,11 @@ enum gemini_end gemini_read_end(
 	return GEMINI_ENDED;
 }
 
-json_ref gemini_candidate(const struct json_parser *p)
+json_ref gemini_candidates(const struct json_parser *p)
 {
-	json_ref candidates = json_member(p, 0, SLICE("candidates")), first;
+	json_ref candidates = json_member(p, 0, SLICE("candidates")), first = chat_first(p, candidates);
 
-	if (candidates == JSON_NONE || json_type(p, candidates) != JSON_ARRAY)
-		return JSON_NONE;
-	first = json_first(p, candidates);
-	return first != JSON_NONE && json_type(p, first) == JSON_OBJECT ? first : JSON_NONE;
+	return first != JSON_NONE && json_type(p, first) == JSON_OBJECT ? candidates : JSON_NONE;
 }
 
 json_ref gemini_parts(const struct json_parser *p, json_ref candidate)
@@ -124,22 +121,27 @@ bool gemini_is_blocked(const struct json_parser *p)
 	return chat_member_text(p, json_member(p, 0, SLICE("promptFeedback")), SLICE("blockReason")).size > 0;
 }
 
-struct slice gemini_call_id(const struct json_parser *p, json_ref call, uint32_t number, char *memory)
+struct slice gemini_call_id(
+	const struct json_parser *p, json_ref call, uint32_t choice, uint32_t number, char *memory)
 {
-	enum { NUMBER_BYTES = 12 };
+	enum { NUMBERS_BYTES = 24 };
 	struct slice id = chat_member_text(p, call, SLICE("id")), answer = chat_member_text(p, 0, SLICE("responseId"));
 	struct text t = text_over(memory, CHAT_ID_BYTES);
 
 	if (id.size && id.size <= CHAT_ID_BYTES)
 		return id;
 	text_literal(&t, "call_");
-	for (size_t i = 0; i < answer.size && t.size < CHAT_ID_BYTES - NUMBER_BYTES; i++) {
+	for (size_t i = 0; i < answer.size && t.size < CHAT_ID_BYTES - NUMBERS_BYTES; i++) {
 		char c = answer.data[i];
 		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
 
 		text_char(&t, plain ? c : '_');
 	}
 	text_char(&t, '_');
+	if (choice) {
+		text_u64(&t, choice);
+		text_char(&t, '_');
+	}
 	text_u64(&t, number);
 	return text_slice(&t);
 }
@@ -147,7 +149,7 @@ struct slice gemini_call_id(const struct json_parser *p, json_ref call, uint32_t
 const struct chat_dialect chat_gemini = {
 	.name = "gemini",
 	.has = CHAT_TOOLS | CHAT_FORCED_TOOLS | CHAT_VISION | CHAT_AUDIO_INPUT | CHAT_FILES | CHAT_JSON_OBJECT |
-	       CHAT_JSON_SCHEMA,
+	       CHAT_JSON_SCHEMA | CHAT_N,
 	.write_request = gemini_write_request,
 	.read_answer = gemini_read_answer,
 	.read_event = gemini_read_event,

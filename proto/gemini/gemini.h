@@ -38,14 +38,16 @@ enum gemini_end gemini_read_end(
 /* Whether the prompt was refused, for which there is no candidate. */
 bool gemini_is_blocked(const struct json_parser *p);
 
-/* The first candidate's parts; JSON_NONE: none. */
-json_ref gemini_candidate(const struct json_parser *p);
+/* The list of candidates, and a candidate's first part; JSON_NONE: none. */
+json_ref gemini_candidates(const struct json_parser *p);
 json_ref gemini_parts(const struct json_parser *p, json_ref candidate);
 
 /*
- * The id of a call, which clients need and the provider may leave out: made of the answer's id and the call's number.
+ * The id of a call, which clients need and the provider may leave out: made of the answer's id, the choice
+ * and the call's number in it.
  * `memory` has CHAT_ID_BYTES and is the id's.
  */
-struct slice gemini_call_id(const struct json_parser *p, json_ref call, uint32_t number, char *memory);
+struct slice gemini_call_id(
+	const struct json_parser *p, json_ref call, uint32_t choice, uint32_t number, char *memory);
 
 #endif

@@ -19,7 +19,7 @@ static int add_call(
 
 	if (!part || !memory)
 		return part ? -ENOMEM : chat->err;
-	part->id = gemini_call_id(p, call, number, memory);
+	part->id = gemini_call_id(p, call, answer->choice, number, memory);
 	part->name = chat_member_text(p, call, SLICE("name"));
 	part->arguments = arguments_of(p, call);
 	part->signature = chat_member_text(p, value, SLICE("thoughtSignature"));
@@ -53,94 +53,140 @@ static int read_candidate(
 
 int gemini_read_answer(const struct json_parser *p, struct chat *chat, struct chat_answer *answer)
 {
-	json_ref candidate = gemini_candidate(p);
+	json_ref candidates = gemini_candidates(p);
 
 	*answer = (struct chat_answer){0};
 	if (json_type(p, 0) != JSON_OBJECT || chat_given(p, json_member(p, 0, SLICE("error"))))
 		return -EPROTO;
 	answer->id = chat_member_text(p, 0, SLICE("responseId"));
 	gemini_read_usage(p, &answer->usage);
-	if (candidate != JSON_NONE)
-		return read_candidate(p, chat, answer, candidate);
+	if (candidates != JSON_NONE)
+		return chat_read_choices(p, chat, answer, candidates, read_candidate);
 	answer->finish = CHAT_FINISH_FILTER;
 	return gemini_is_blocked(p) ? 0 : -EPROTO;
 }
 
 /* ---- streams ------------------------------------------------------------------------------------------------ */
 
-static void tell(struct chat_sink *sink, enum chat_event_kind kind, struct slice text)
+/* One candidate of an event, as it is read. */
+struct telling {
+	const struct json_parser *p;
+	struct chat_sink *sink;
+	struct chat_reader_choice *state;
+	uint32_t choice;
+};
+
+static void tell(const struct telling *t, enum chat_event_kind kind, struct slice text)
 {
-	struct chat_event event = {.kind = kind, .text = text, .error = JSON_NONE};
+	struct chat_event event = {.kind = kind, .choice = t->choice, .text = text, .error = JSON_NONE};
 
 	if (text.size)
-		sink->event(sink, &event);
+		t->sink->event(t->sink, &event);
 }
 
 /* A call comes whole. */
-static int tell_call(struct chat_reader *reader, const struct json_parser *p, json_ref value, struct chat_sink *sink)
+static int tell_call(const struct telling *t, json_ref value)
 {
-	json_ref call = json_member(p, value, SLICE("functionCall"));
+	json_ref call = json_member(t->p, value, SLICE("functionCall"));
 	char memory[CHAT_ID_BYTES];
 	struct chat_event event = {.kind = CHAT_EVENT_TOOL,
-		.id = gemini_call_id(p, call, reader->tool_count, memory),
-		.name = chat_member_text(p, call, SLICE("name")),
-		.signature = chat_member_text(p, value, SLICE("thoughtSignature")),
+		.choice = t->choice,
+		.id = gemini_call_id(t->p, call, t->choice, t->state->tool_count, memory),
+		.name = chat_member_text(t->p, call, SLICE("name")),
+		.signature = chat_member_text(t->p, value, SLICE("thoughtSignature")),
 		.error = JSON_NONE};
 
 	if (!event.name.size)
 		return -EPROTO;
-	reader->tool_count++;
-	sink->event(sink, &event);
-	tell(sink, CHAT_EVENT_ARGUMENTS, arguments_of(p, call));
+	t->state->tool_count++;
+	t->sink->event(t->sink, &event);
+	tell(t, CHAT_EVENT_ARGUMENTS, arguments_of(t->p, call));
 	return 0;
 }
 
-static int tell_part(struct chat_reader *reader, const struct json_parser *p, json_ref value, struct chat_sink *sink)
+static int tell_part(const struct telling *t, json_ref value)
 {
-	struct slice text = chat_member_text(p, value, SLICE("text"));
+	struct slice text = chat_member_text(t->p, value, SLICE("text"));
 
-	if (chat_given(p, json_member(p, value, SLICE("functionCall")))) {
-		reader->said = true;
-		return tell_call(reader, p, value, sink);
+	if (chat_given(t->p, json_member(t->p, value, SLICE("functionCall")))) {
+		t->state->said = true;
+		return tell_call(t, value);
 	}
-	reader->said |= text.size > 0;
-	tell(sink, text_kind(p, value) == CHAT_THINKING ? CHAT_EVENT_THINKING : CHAT_EVENT_TEXT, text);
+	t->state->said |= text.size > 0;
+	tell(t, text_kind(t->p, value) == CHAT_THINKING ? CHAT_EVENT_THINKING : CHAT_EVENT_TEXT, text);
 	return 0;
 }
 
-/* A stream has no end marker: the event with the reason is its last one. */
-static void tell_end(struct chat_sink *sink, enum chat_finish finish)
+static void tell_start(const struct telling *t)
 {
-	struct chat_event event = {.kind = CHAT_EVENT_FINISH, .finish = finish, .error = JSON_NONE};
+	struct chat_event event = {.kind = CHAT_EVENT_START,
+		.choice = t->choice,
+		.id = chat_member_text(t->p, 0, SLICE("responseId")),
+		.error = JSON_NONE};
 
-	sink->event(sink, &event);
-	event = (struct chat_event){.kind = CHAT_EVENT_END, .error = JSON_NONE};
-	sink->event(sink, &event);
+	if (!t->state->started)
+		t->sink->event(t->sink, &event);
+	t->state->started = true;
 }
 
-static int tell_candidate(
-	struct chat_reader *reader, const struct json_parser *p, json_ref candidate, struct chat_sink *sink)
+static void tell_finish(const struct telling *t, enum chat_finish finish)
+{
+	struct chat_event event = {
+		.kind = CHAT_EVENT_FINISH, .choice = t->choice, .finish = finish, .error = JSON_NONE};
+
+	if (!t->state->ended)
+		t->sink->event(t->sink, &event);
+	t->state->ended = true;
+}
+
+static int tell_candidate(const struct telling *t, json_ref candidate)
 {
 	enum chat_finish finish;
 	enum gemini_end end;
 	int err = 0;
 
-	for (json_ref v = gemini_parts(p, candidate); v != JSON_NONE && !err; v = json_next(p, v))
-		err = tell_part(reader, p, v, sink);
+	tell_start(t);
+	for (json_ref v = gemini_parts(t->p, candidate); v != JSON_NONE && !err; v = json_next(t->p, v))
+		err = tell_part(t, v);
 	if (err)
 		return err;
-	end = gemini_read_end(p, candidate, reader->tool_count > 0, &finish);
-	if (end == GEMINI_FAILED && !reader->said)
+	end = gemini_read_end(t->p, candidate, t->state->tool_count > 0, &finish);
+	if (end == GEMINI_FAILED && !t->state->said)
 		return -EPROTO;
 	if (end != GEMINI_GOES_ON)
-		tell_end(sink, finish);
+		tell_finish(t, finish);
 	return 0;
+}
+
+static int tell_candidates(
+	struct chat_reader *reader, const struct json_parser *p, json_ref candidates, struct chat_sink *sink)
+{
+	struct chat_choices choices = chat_choices_of(p, candidates);
+	int err = 0;
+
+	for (json_ref c = chat_next_choice(p, &choices); c != JSON_NONE && !err; c = chat_next_choice(p, &choices)) {
+		const struct telling t = {p, sink, &reader->choices[choices.number], choices.number};
+
+		err = tell_candidate(&t, c);
+	}
+	return err;
+}
+
+/* A stream has no end marker: the event with the last reason of as many choices as were asked for is its last one. */
+static void tell_end(const struct chat_reader *reader, struct chat_sink *sink)
+{
+	struct chat_event event = {.kind = CHAT_EVENT_END, .error = JSON_NONE};
+
+	if (chat_all_ended(reader, reader->asked ? reader->asked : 1))
+		sink->event(sink, &event);
 }
 
 int gemini_read_event(struct chat_reader *reader, const struct json_parser *p, struct chat_sink *sink)
 {
-	json_ref candidate = gemini_candidate(p), error = json_member(p, 0, SLICE("error"));
+	json_ref candidates = gemini_candidates(p), error = json_member(p, 0, SLICE("error"));
+	struct telling first = {.p = p, .sink = sink, .state = &reader->choices[0]};
 	struct chat_event event = {.kind = CHAT_EVENT_ERROR, .error = error};
+	int err = 0;
 
 	if (json_type(p, 0) != JSON_OBJECT)
 		return -EPROTO;
@@ -149,16 +195,14 @@ int gemini_read_event(struct chat_reader *reader, const struct json_parser *p, s
 		return 0;
 	}
 	gemini_read_usage(p, &reader->usage); /* cumulative: the last one counts */
-	if (!reader->started && (candidate != JSON_NONE || gemini_is_blocked(p))) {
-		reader->started = true;
-		event = (struct chat_event){.kind = CHAT_EVENT_START,
-			.id = chat_member_text(p, 0, SLICE("responseId")),
-			.error = JSON_NONE};
-		sink->event(sink, &event);
+	if (candidates != JSON_NONE) {
+		err = tell_candidates(reader, p, candidates, sink);
+	} else if (gemini_is_blocked(p)) { /* whatever was asked for: there is one answer, which is none */
+		tell_start(&first);
+		tell_finish(&first, CHAT_FINISH_FILTER);
+		reader->asked = 1;
 	}
-	if (candidate != JSON_NONE)
-		return tell_candidate(reader, p, candidate, sink);
-	if (gemini_is_blocked(p))
-		tell_end(sink, CHAT_FINISH_FILTER);
-	return 0;
+	if (!err)
+		tell_end(reader, sink);
+	return err;
 }

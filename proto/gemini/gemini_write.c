@@ -155,6 +155,10 @@ static void write_options(struct chat *chat, const struct chat_target *target, s
 		open_option(t, &open, SLICE("maxOutputTokens"));
 		text_i64(t, chat->max_tokens);
 	}
+	if (chat->n > 1) {
+		open_option(t, &open, SLICE("candidateCount"));
+		text_u64(t, chat->n);
+	}
 	write_sampling(chat, target, t, &open);
 	write_stops(chat, t, &open);
 	write_format(chat, t, &open);
@@ -172,6 +176,8 @@ int gemini_write_request(
 	if (chat->stop_count > STOPS_MAX)
 		return chat_refuse(problem, SLICE("unsupported_feature"),
 			SLICE("This model stops at no more than 5 strings. Send fewer."), SLICE("stop"));
+	if (chat_check_choices(chat, problem) < 0)
+		return -EINVAL;
 	text_char(body, '{');
 	err = gemini_write_contents(chat, target, body, problem);
 	if (err)

@@ -88,24 +88,28 @@ static int read_message(const struct json_parser *p, struct chat *chat, struct c
 	return err;
 }
 
-int chat_openai_read_answer(const struct json_parser *p, struct chat *chat, struct chat_answer *answer)
+static int read_choice(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref choice)
 {
-	json_ref choices = json_member(p, 0, SLICE("choices")), choice, message;
-	struct openai_answer figures;
+	json_ref message = json_member(p, choice, SLICE("message"));
 
-	*answer = (struct chat_answer){0};
-	if (openai_read_answer(p, &figures) < 0 || choices == JSON_NONE || json_type(p, choices) != JSON_ARRAY)
-		return -EPROTO;
-	choice = json_first(p, choices);
-	message = choice == JSON_NONE ? JSON_NONE : json_member(p, choice, SLICE("message"));
 	if (message == JSON_NONE || json_type(p, message) != JSON_OBJECT)
 		return -EPROTO;
-	answer->id = chat_member_text(p, 0, SLICE("id"));
-	answer->usage = figures.usage;
 	if (slice_equal(chat_member_text(p, choice, SLICE("finish_reason")), SLICE("error")))
 		return -EPROTO; /* the provider broke off */
 	answer->finish = chat_finish_of(chat_member_text(p, choice, SLICE("finish_reason")));
 	return read_message(p, chat, answer, message);
+}
+
+int chat_openai_read_answer(const struct json_parser *p, struct chat *chat, struct chat_answer *answer)
+{
+	struct openai_answer figures;
+
+	*answer = (struct chat_answer){0};
+	if (openai_read_answer(p, &figures) < 0)
+		return -EPROTO;
+	answer->id = chat_member_text(p, 0, SLICE("id"));
+	answer->usage = figures.usage;
+	return chat_read_choices(p, chat, answer, json_member(p, 0, SLICE("choices")), read_choice);
 }
 
 void chat_openai_write_usage(const struct openai_usage *usage, struct text *t)
@@ -173,17 +177,13 @@ static void write_thinking_blocks(struct text *t, const struct chat_parts *parts
 		text_char(t, ']');
 }
 
-int chat_openai_write_answer(const struct chat_answer *answer, const struct chat_frame *frame, struct text *body)
+static void write_choice(struct text *body, const struct chat_answer *answer)
 {
 	enum chat_finish finish = answer->finish == CHAT_FINISH_NONE ? CHAT_FINISH_STOP : answer->finish;
 
-	text_literal(body, "{\"id\":");
-	text_json(body, answer->id);
-	text_literal(body, ",\"object\":\"chat.completion\",\"created\":");
-	text_u64(body, frame->created_s);
-	text_literal(body, ",\"model\":");
-	text_add(body, frame->model_json);
-	text_literal(body, ",\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\"");
+	text_literal(body, "{\"index\":");
+	text_u64(body, answer->choice);
+	text_literal(body, ",\"message\":{\"role\":\"assistant\"");
 	if (!write_joined(body, &answer->parts, CHAT_TEXT, ",\"content\":"))
 		text_literal(body, ",\"content\":null");
 	if (!write_joined(body, &answer->parts, CHAT_REFUSAL, ",\"refusal\":"))
@@ -193,7 +193,24 @@ int chat_openai_write_answer(const struct chat_answer *answer, const struct chat
 	chat_openai_write_calls(body, &answer->parts);
 	text_literal(body, "},\"logprobs\":null,\"finish_reason\":");
 	text_json(body, chat_finish_name(finish));
-	text_literal(body, "}],");
+	text_char(body, '}');
+}
+
+int chat_openai_write_answer(const struct chat_answer *answer, const struct chat_frame *frame, struct text *body)
+{
+	text_literal(body, "{\"id\":");
+	text_json(body, answer->id);
+	text_literal(body, ",\"object\":\"chat.completion\",\"created\":");
+	text_u64(body, frame->created_s);
+	text_literal(body, ",\"model\":");
+	text_add(body, frame->model_json);
+	text_literal(body, ",\"choices\":[");
+	for (const struct chat_answer *choice = answer; choice; choice = choice->next) {
+		if (choice != answer)
+			text_char(body, ',');
+		write_choice(body, choice);
+	}
+	text_literal(body, "],");
 	chat_openai_write_usage(&frame->usage, body);
 	if (frame->members.size) {
 		text_char(body, ',');

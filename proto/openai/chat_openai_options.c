@@ -144,11 +144,17 @@ static void write_options(
 		chat_write_text(t, SLICE("user"), chat->user);
 	else if (chat->user.data)
 		chat_drop(chat, SLICE("user"));
+	if (chat->n > 1) {
+		text_literal(t, ",\"n\":");
+		text_u64(t, chat->n);
+	}
 }
 
 int chat_openai_write_as(const struct chat_openai_flavour *flavour, struct chat *chat, const struct chat_target *target,
 	struct text *body, struct openai_problem *problem)
 {
+	if (chat_check_choices(chat, problem) < 0)
+		return -EINVAL;
 	text_literal(body, "{\"model\":");
 	text_json(body, target->model);
 	if (!chat_openai_write_messages(flavour, chat, body))

@@ -1,6 +1,8 @@
 /* Reads a request in OpenAI's dialect (chat completions) into the form of a chat. */
 #include "proto/openai/chat_openai.h"
 
+#include <limits.h>
+
 #define INVALID SLICE("invalid_value")
 #define MISTYPED SLICE("invalid_type")
 
@@ -226,6 +228,7 @@ static int read_n(struct chat_reading *r, json_ref value)
 
 	if (!json_integer(r->p, value, &n) || n < 1)
 		return refuse(r, INVALID, SLICE("'n' has to be a positive integer."), SLICE("n"));
+	r->chat->n = n < UINT_MAX ? (unsigned)n : UINT_MAX;
 	if (n > 1)
 		chat_need(r->chat, CHAT_N, SLICE("n"));
 	return 0;

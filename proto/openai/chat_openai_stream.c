@@ -1,36 +1,51 @@
 /* Streams in OpenAI's dialect (chat completions), event by event: chunks taken apart, and put together. */
 #include "proto/openai/chat_openai.h"
 
+#include <assert.h>
+
 /* ---- reading ------------------------------------------------------------------------------------------------ */
 
-static void tell(struct chat_sink *sink, enum chat_event_kind kind, struct slice text)
+/* One choice of a chunk, as it is read. */
+struct telling {
+	const struct json_parser *p;
+	struct chat_sink *sink;
+	struct chat_reader_choice *state;
+	uint32_t choice;
+};
+
+static void tell(const struct telling *t, enum chat_event_kind kind, struct slice text)
 {
-	struct chat_event event = {.kind = kind, .text = text};
+	struct chat_event event = {.kind = kind, .choice = t->choice, .text = text};
 
 	if (text.size)
-		sink->event(sink, &event);
+		t->sink->event(t->sink, &event);
 }
 
 /*
  * Whether this piece begins a call. Calls are told apart by their index; servers that leave it out, or always say 0, tell
  * them by a new id, which others repeat in every piece.
  */
-static bool is_new_call(const struct chat_reader *reader, int64_t index, const struct chat_event *event)
+static bool is_new_call(const struct chat_reader_choice *state, int64_t index, const struct chat_event *event)
 {
-	if (reader->tool_count == 0 || index > (int64_t)reader->tool_index)
+	if (state->tool_count == 0 || index > (int64_t)state->tool_index)
 		return true;
-	return index == (int64_t)reader->tool_index && event->id.size && event->name.size &&
-	       chat_hash(event->id) != reader->tool_hash;
+	return index == (int64_t)state->tool_index && event->id.size && event->name.size &&
+	       chat_hash(event->id) != state->tool_hash;
 }
 
-/* A call that has no id gets one: of the answer's and its number, so that no two of a conversation are alike. */
-static struct slice make_id(const struct chat_reader *reader, const struct json_parser *p, struct text *memory)
+/* A call that has no id gets one: of the answer's, its choice and its number, so that no two of a conversation are
+ * alike. */
+static struct slice make_id(const struct telling *t, struct text *memory)
 {
-	uint64_t hash = chat_hash(chat_member_text(p, 0, SLICE("id")));
+	uint64_t hash = chat_hash(chat_member_text(t->p, 0, SLICE("id")));
 
 	text_literal(memory, "call_");
 	text_hex(memory, &hash, sizeof(hash));
-	text_u64(memory, reader->tool_count);
+	if (t->choice) {
+		text_u64(memory, t->choice);
+		text_char(memory, '_');
+	}
+	text_u64(memory, t->state->tool_count);
 	return text_slice(memory);
 }
 
@@ -38,31 +53,34 @@ static struct slice make_id(const struct chat_reader *reader, const struct json_
  * A call's id and name come with its first piece. Pieces of a call behind the beginning of the next one would have to be
  * held back to the end, so that a stream which mixes them is not translated.
  */
-static int read_call(struct chat_reader *reader, const struct json_parser *p, json_ref value, struct chat_sink *sink)
+static int read_call(const struct telling *t, json_ref value)
 {
+	const struct json_parser *p = t->p;
+	struct chat_reader_choice *state = t->state;
 	json_ref function = json_member(p, value, SLICE("function")), number = json_member(p, value, SLICE("index"));
 	struct chat_event event = {.kind = CHAT_EVENT_TOOL,
+		.choice = t->choice,
 		.id = chat_member_text(p, value, SLICE("id")),
 		.name = chat_member_text(p, function, SLICE("name"))};
-	int64_t index = reader->tool_count ? (int64_t)reader->tool_index : 0;
+	int64_t index = state->tool_count ? (int64_t)state->tool_index : 0;
 	char made[48];
 	struct text memory = text_over(made, sizeof(made));
 
 	if (chat_given(p, number) && !json_integer(p, number, &index))
 		return -EPROTO;
-	if (is_new_call(reader, index, &event)) {
+	if (is_new_call(state, index, &event)) {
 		if (!event.name.size || index < 0 || index > UINT32_MAX)
 			return -EPROTO;
 		if (!event.id.size)
-			event.id = make_id(reader, p, &memory);
-		reader->tool_index = (uint32_t)index;
-		reader->tool_hash = chat_hash(event.id);
-		reader->tool_count++;
-		sink->event(sink, &event);
-	} else if (index < (int64_t)reader->tool_index) {
+			event.id = make_id(t, &memory);
+		state->tool_index = (uint32_t)index;
+		state->tool_hash = chat_hash(event.id);
+		state->tool_count++;
+		t->sink->event(t->sink, &event);
+	} else if (index < (int64_t)state->tool_index) {
 		return -EPROTO;
 	}
-	tell(sink, CHAT_EVENT_ARGUMENTS, chat_openai_arguments(p, function));
+	tell(t, CHAT_EVENT_ARGUMENTS, chat_openai_arguments(p, function));
 	return 0;
 }
 
@@ -72,62 +90,73 @@ static int tell_piece(void *context, enum chat_part_kind kind, struct slice text
 	return 0;
 }
 
-static int read_delta(struct chat_reader *reader, const struct json_parser *p, json_ref delta, struct chat_sink *sink)
+static int read_delta(struct telling *t, json_ref delta)
 {
+	const struct json_parser *p = t->p;
 	struct slice thinking = chat_member_text(p, delta, SLICE("reasoning_content"));
 	json_ref calls = json_member(p, delta, SLICE("tool_calls"));
 	int err = 0;
 
-	tell(sink, CHAT_EVENT_THINKING, thinking.data ? thinking : chat_member_text(p, delta, SLICE("reasoning")));
-	chat_openai_each_text(p, json_member(p, delta, SLICE("content")), tell_piece, sink);
-	tell(sink, CHAT_EVENT_REFUSAL, chat_member_text(p, delta, SLICE("refusal")));
+	tell(t, CHAT_EVENT_THINKING, thinking.data ? thinking : chat_member_text(p, delta, SLICE("reasoning")));
+	chat_openai_each_text(p, json_member(p, delta, SLICE("content")), tell_piece, t);
+	tell(t, CHAT_EVENT_REFUSAL, chat_member_text(p, delta, SLICE("refusal")));
 	if (calls == JSON_NONE || json_type(p, calls) != JSON_ARRAY)
 		return 0;
 	for (json_ref v = json_first(p, calls); v != JSON_NONE && !err; v = json_next(p, v))
-		err = read_call(reader, p, v, sink);
+		err = read_call(t, v);
 	return err;
+}
+
+static void tell_plain(const struct telling *t, struct chat_event event)
+{
+	event.choice = t->choice;
+	t->sink->event(t->sink, &event);
+}
+
+static int read_choice(struct telling *t, json_ref choice)
+{
+	const struct json_parser *p = t->p;
+	json_ref delta = json_member(p, choice, SLICE("delta"));
+	enum chat_finish finish;
+
+	if (!t->state->started) {
+		t->state->started = true;
+		tell_plain(t, (struct chat_event){.kind = CHAT_EVENT_START, .id = chat_member_text(p, 0, SLICE("id"))});
+	}
+	if (slice_equal(chat_member_text(p, choice, SLICE("finish_reason")), SLICE("error"))) {
+		tell_plain(t, (struct chat_event){.kind = CHAT_EVENT_ERROR, .error = choice});
+		return 0;
+	}
+	if (delta != JSON_NONE && json_type(p, delta) == JSON_OBJECT && read_delta(t, delta) < 0)
+		return -EPROTO;
+	finish = chat_finish_of(chat_member_text(p, choice, SLICE("finish_reason")));
+	if (finish != CHAT_FINISH_NONE)
+		tell_plain(t, (struct chat_event){.kind = CHAT_EVENT_FINISH, .finish = finish});
+	return 0;
 }
 
 int chat_openai_read_event(struct chat_reader *reader, const struct json_parser *p, struct chat_sink *sink)
 {
-	json_ref choices = json_member(p, 0, SLICE("choices")), choice = JSON_NONE, delta;
-	struct chat_event event = {.error = JSON_NONE};
+	struct chat_choices choices = chat_choices_of(p, json_member(p, 0, SLICE("choices")));
+	struct chat_event event = {.kind = CHAT_EVENT_ERROR};
 	struct openai_chunk chunk;
+	int err = 0;
 
 	if (openai_read_chunk(p, &chunk) < 0)
 		return -EPROTO;
 	if (chunk.error != JSON_NONE) {
-		event.kind = CHAT_EVENT_ERROR;
 		event.error = chunk.error;
 		sink->event(sink, &event);
 		return 0;
 	}
 	if (chunk.usage.present)
 		reader->usage = chunk.usage;
-	if (choices != JSON_NONE && json_type(p, choices) == JSON_ARRAY)
-		choice = json_first(p, choices);
-	if (choice == JSON_NONE)
-		return 0;
-	if (!reader->started) {
-		reader->started = true;
-		event.kind = CHAT_EVENT_START;
-		event.id = chat_member_text(p, 0, SLICE("id"));
-		sink->event(sink, &event);
+	for (json_ref c = chat_next_choice(p, &choices); c != JSON_NONE && !err; c = chat_next_choice(p, &choices)) {
+		struct telling t = {p, sink, &reader->choices[choices.number], choices.number};
+
+		err = read_choice(&t, c);
 	}
-	if (slice_equal(chat_member_text(p, choice, SLICE("finish_reason")), SLICE("error"))) {
-		event.kind = CHAT_EVENT_ERROR;
-		event.error = choice;
-		sink->event(sink, &event);
-		return 0;
-	}
-	delta = json_member(p, choice, SLICE("delta"));
-	if (delta != JSON_NONE && json_type(p, delta) == JSON_OBJECT && read_delta(reader, p, delta, sink) < 0)
-		return -EPROTO;
-	event = (struct chat_event){.kind = CHAT_EVENT_FINISH,
-		.finish = chat_finish_of(chat_member_text(p, choice, SLICE("finish_reason")))};
-	if (event.finish != CHAT_FINISH_NONE)
-		sink->event(sink, &event);
-	return 0;
+	return err;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------ */
@@ -143,10 +172,13 @@ static void open_chunk(const struct chat_writer *w, const struct chat_frame *fra
 	text_literal(out, ",\"choices\":[");
 }
 
-static void open_delta(const struct chat_writer *w, const struct chat_frame *frame, struct text *out)
+static void open_delta(
+	const struct chat_writer *w, const struct chat_frame *frame, const struct chat_event *event, struct text *out)
 {
 	open_chunk(w, frame, out);
-	text_literal(out, "{\"index\":0,\"delta\":{");
+	text_literal(out, "{\"index\":");
+	text_u64(out, event->choice);
+	text_literal(out, ",\"delta\":{");
 }
 
 static void close_delta(const struct chat_frame *frame, enum chat_finish finish, struct text *out)
@@ -156,14 +188,14 @@ static void close_delta(const struct chat_frame *frame, enum chat_finish finish,
 	text_string(out, frame->include_usage ? "}],\"usage\":null}\n\n" : "}]}\n\n");
 }
 
-static void write_text(const struct chat_writer *w, const struct chat_frame *frame, struct slice key, struct slice text,
-	struct text *out)
+static void write_text(const struct chat_writer *w, const struct chat_frame *frame, struct slice key,
+	const struct chat_event *event, struct text *out)
 {
-	open_delta(w, frame, out);
+	open_delta(w, frame, event, out);
 	text_char(out, '"');
 	text_add(out, key);
 	text_literal(out, "\":");
-	text_json(out, text);
+	text_json(out, event->text);
 	close_delta(frame, CHAT_FINISH_NONE, out);
 }
 
@@ -171,7 +203,7 @@ static void write_text(const struct chat_writer *w, const struct chat_frame *fra
 static void write_thinking_block(
 	const struct chat_writer *w, const struct chat_frame *frame, const struct chat_event *event, struct text *out)
 {
-	open_delta(w, frame, out);
+	open_delta(w, frame, event, out);
 	if (event->kind == CHAT_EVENT_REDACTED)
 		text_literal(out, "\"thinking_blocks\":[{\"type\":\"redacted_thinking\",\"data\":");
 	else
@@ -184,10 +216,12 @@ static void write_thinking_block(
 static void write_call(
 	struct chat_writer *w, const struct chat_frame *frame, const struct chat_event *event, struct text *out)
 {
-	open_delta(w, frame, out);
+	uint32_t *count = &w->tool_counts[event->choice];
+
+	open_delta(w, frame, event, out);
 	text_literal(out, "\"tool_calls\":[{\"index\":");
 	if (event->kind == CHAT_EVENT_TOOL) {
-		text_u64(out, w->tool_count++);
+		text_u64(out, (*count)++);
 		text_literal(out, ",\"id\":");
 		text_json(out, event->id);
 		text_literal(out, ",\"type\":\"function\",\"function\":{\"name\":");
@@ -196,7 +230,7 @@ static void write_call(
 		chat_openai_write_signature(out, event->signature);
 		text_literal(out, "}]");
 	} else {
-		text_u64(out, w->tool_count ? w->tool_count - 1 : 0);
+		text_u64(out, *count ? *count - 1 : 0);
 		text_literal(out, ",\"function\":{\"arguments\":");
 		text_json(out, event->text);
 		text_literal(out, "}}]");
@@ -228,21 +262,22 @@ void chat_openai_take_id(struct chat_writer *w, struct slice id)
 void chat_openai_write_event(
 	struct chat_writer *w, const struct chat_event *event, const struct chat_frame *frame, struct text *out)
 {
+	assert(event->choice < CHAT_CHOICES_MAX);
 	switch (event->kind) {
 	case CHAT_EVENT_START:
 		chat_openai_take_id(w, event->id);
-		open_delta(w, frame, out);
+		open_delta(w, frame, event, out);
 		text_literal(out, "\"role\":\"assistant\",\"content\":\"\",\"refusal\":null");
 		close_delta(frame, CHAT_FINISH_NONE, out);
 		break;
 	case CHAT_EVENT_TEXT:
-		write_text(w, frame, SLICE("content"), event->text, out);
+		write_text(w, frame, SLICE("content"), event, out);
 		break;
 	case CHAT_EVENT_REFUSAL:
-		write_text(w, frame, SLICE("refusal"), event->text, out);
+		write_text(w, frame, SLICE("refusal"), event, out);
 		break;
 	case CHAT_EVENT_THINKING:
-		write_text(w, frame, SLICE("reasoning_content"), event->text, out);
+		write_text(w, frame, SLICE("reasoning_content"), event, out);
 		break;
 	case CHAT_EVENT_SIGNATURE:
 	case CHAT_EVENT_REDACTED:
@@ -253,7 +288,8 @@ void chat_openai_write_event(
 		write_call(w, frame, event, out);
 		break;
 	case CHAT_EVENT_FINISH:
-		open_delta(w, frame, out);
+		w->ended |= 1u << event->choice;
+		open_delta(w, frame, event, out);
 		close_delta(frame, event->finish, out);
 		break;
 	case CHAT_EVENT_END:

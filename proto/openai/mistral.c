@@ -70,7 +70,7 @@ static int write_request(
 
 const struct chat_dialect chat_mistral = {
 	.name = "mistral",
-	.has = CHAT_TOOLS | CHAT_FORCED_TOOLS | CHAT_VISION | CHAT_JSON_OBJECT | CHAT_JSON_SCHEMA,
+	.has = CHAT_TOOLS | CHAT_FORCED_TOOLS | CHAT_VISION | CHAT_JSON_OBJECT | CHAT_JSON_SCHEMA | CHAT_N,
 	.read_request = chat_openai_read_request,
 	.write_request = write_request,
 	.read_answer = chat_openai_read_answer,

@@ -425,6 +425,8 @@ size_t responses_event_room(const struct chat_writer *w, const struct chat_event
 void responses_write_event(
 	struct chat_writer *w, const struct chat_event *event, const struct chat_frame *frame, struct text *out)
 {
+	if (event->choice) /* this dialect has one, whatever a provider sends */
+		return;
 	out->full |= w->finished;
 	if (out->full)
 		return;

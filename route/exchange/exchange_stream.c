@@ -54,6 +54,7 @@ int exchange_stream_begin(struct exchange *e)
 {
 	sse_init_growing(&e->sse, &e->arena, e->gateway_shard->event_joined, GATEWAY_STREAM_EVENT_BYTES);
 	event_stream_init(&e->messages, &e->arena, GATEWAY_STREAM_EVENT_BYTES / 2);
+	e->reader.asked = e->translates && e->chat ? e->chat->n : 1;
 	e->state = EXCHANGE_STREAMING;
 	return 0;
 }
@@ -369,7 +370,12 @@ void exchange_stream_data(struct exchange *e, struct slice data)
 	wait_for_money(e);
 }
 
+/* A provider without an end marker may give fewer choices than were asked for: then its end is the end. */
 void exchange_stream_ended(struct exchange *e)
 {
+	if (!e->candidate->dialect->end_marker.data && chat_all_ended(&e->reader, 1)) {
+		relay_end_marker(e);
+		return;
+	}
 	relay_fail(e, ATTEMPT_BROKEN_STREAM, SLICE("The provider's stream ended before its end marker."));
 }

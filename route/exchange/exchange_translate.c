@@ -281,6 +281,8 @@ static void watch_event(struct chat_sink *sink, const struct chat_event *event)
 		break;
 	case CHAT_EVENT_FINISH:
 		watch->event->content = true;
+		if (event->choice) /* the receipt has the first one's */
+			break;
 		if (name.size)
 			memcpy(e->finish_reason, name.data, name.size);
 		e->finish_reason_size = (unsigned)name.size;
@@ -361,11 +363,20 @@ static void write_completion_length(const struct exchange *e, struct text *out)
 	text_literal(out, ",\"choices\":[{\"index\":0,\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\"}]}\n\n");
 }
 
+/* Of each choice that goes on, as far as is known: of those that pass as they are, the ends are not followed. */
+static void write_choices_length(struct exchange *e, struct text *out)
+{
+	struct chat_event finish = {.kind = CHAT_EVENT_FINISH, .finish = CHAT_FINISH_LENGTH, .error = JSON_NONE};
+	struct chat_frame frame = exchange_frame(e, slice_of(NULL, 0));
+
+	do {
+		if (!(e->writer.ended >> finish.choice & 1))
+			e->dialect->chat->write_event(&e->writer, &finish, &frame, out);
+	} while (++finish.choice < e->budget.answers && finish.choice < CHAT_CHOICES_MAX);
+}
+
 int exchange_write_length(struct exchange *e, struct slice *written)
 {
-	const struct chat_event finish = {
-		.kind = CHAT_EVENT_FINISH, .finish = CHAT_FINISH_LENGTH, .error = JSON_NONE};
-	struct chat_frame frame = exchange_frame(e, slice_of(NULL, 0));
 	struct text out = scratch(e);
 
 	if (!e->writer.id_size) { /* it was not needed so far */
@@ -375,7 +386,7 @@ int exchange_write_length(struct exchange *e, struct slice *written)
 	if (e->api == API_COMPLETIONS)
 		write_completion_length(e, &out);
 	else
-		e->dialect->chat->write_event(&e->writer, &finish, &frame, &out);
+		write_choices_length(e, &out);
 	*written = text_slice(&out);
 	return out.full ? -E2BIG : 0;
 }

@@ -21,9 +21,9 @@ struct slice mock_word(uint64_t hash, uint32_t index)
 	return slice_of(words + ((hash + index * 7u) & 15) * MOCK_WORD_BYTES, MOCK_WORD_BYTES);
 }
 
-struct slice mock_say(const struct mock_request *r, uint32_t index)
+struct slice mock_say(const struct mock_request *r, unsigned choice, uint32_t index)
 {
-	return r->plan.json ? SLICE(MOCK_JSON) : mock_word(r->content_hash, index);
+	return r->plan.json ? SLICE(MOCK_JSON) : mock_word(r->content_hash + choice, index);
 }
 
 uint32_t mock_words(const struct mock_request *r, bool *cut)

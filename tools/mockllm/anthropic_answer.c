@@ -84,7 +84,7 @@ static void write_content(struct text *t, const struct mock_request *r)
 	text_literal(t, "{\"type\":\"text\",\"text\":\"");
 	words = mock_words(r, &cut);
 	for (uint32_t i = 0; i < words; i++)
-		text_add(t, mock_say(r, i));
+		text_add(t, mock_say(r, 0, i));
 	text_literal(t, "\",\"citations\":null}");
 }
 
@@ -249,7 +249,7 @@ static void add_token(struct mock_connection *c)
 	struct text t = text_over(memory, sizeof(memory));
 
 	text_literal(&t, ",\"delta\":{\"type\":\"text_delta\",\"text\":\"");
-	text_add(&t, mock_say(&c->request, c->events.next++));
+	text_add(&t, mock_say(&c->request, 0, c->events.next++));
 	text_literal(&t, "\"}");
 	add_block_event(c, "content_block_delta", text_index(&c->request), text_slice(&t));
 }

@@ -68,7 +68,7 @@ static void write_message(struct text *t, const struct mock_request *r, uint32_t
 		text_literal(t, "{\"type\":\"thinking\",\"thinking\":\"I have to name lanes.\"},");
 	text_literal(t, "{\"type\":\"text\",\"text\":\"");
 	for (uint32_t i = 0; i < words; i++)
-		text_add(t, mock_say(r, i));
+		text_add(t, mock_say(r, 0, i));
 	text_literal(t, "\"}]}");
 }
 
@@ -223,7 +223,7 @@ static void add_token(struct mock_connection *c)
 	struct text t = text_over(memory, sizeof(memory) - 1);
 
 	text_literal(&t, "\"text\":\"");
-	text_add(&t, mock_say(&c->request, c->events.next++));
+	text_add(&t, mock_say(&c->request, 0, c->events.next++));
 	text_char(&t, '"');
 	memory[t.size] = 0;
 	add_content(c, "content-delta", text_index(&c->request), memory);

@@ -9,7 +9,8 @@
 
 #include <assert.h>
 
-enum { BYTES_PER_TOKEN = 4, STOPS_MAX = 5, EMBEDS_MAX = 100, DIMENSIONS_DEFAULT = 64, DIMENSIONS_MAX = 4096 };
+enum { BYTES_PER_TOKEN = 4, CANDIDATES_MAX = 8, STOPS_MAX = 5 };
+enum { EMBEDS_MAX = 100, DIMENSIONS_DEFAULT = 64, DIMENSIONS_MAX = 4096 };
 
 /* ---- errors ------------------------------------------------------------------------------------------------- */
 
@@ -344,7 +345,8 @@ static bool check_options(struct mock_connection *c, const struct json_parser *p
 		"responseMimeType", "responseSchema", "responseJsonSchema", "thinkingConfig", NULL};
 	json_ref config = member(p, 0, "generationConfig"), limit = member(p, config, "maxOutputTokens");
 	json_ref heat = member(p, config, "temperature"), stops = member(p, config, "stopSequences");
-	int64_t tokens = INT32_MAX;
+	json_ref count = member(p, config, "candidateCount");
+	int64_t tokens = INT32_MAX, candidates = 1;
 	double degrees = 0;
 
 	if (!check_names(c, p, config, known) || !check_thinking(c, p, member(p, config, "thinkingConfig")) ||
@@ -352,6 +354,8 @@ static bool check_options(struct mock_connection *c, const struct json_parser *p
 		return false;
 	if (limit != JSON_NONE && (!json_integer(p, limit, &tokens) || tokens < 1 || tokens > INT32_MAX))
 		return refuse(c, "max_output_tokens must be positive.");
+	if (count != JSON_NONE && (!json_integer(p, count, &candidates) || candidates < 1 || candidates > CANDIDATES_MAX))
+		return refuse(c, "candidate_count must be in the range [1, 8].");
 	if (heat != JSON_NONE && (!json_number(p, heat, &degrees) || degrees < 0 || degrees > 2))
 		return refuse(c, "temperature must be in the range [0.0, 2.0].");
 	if (stops != JSON_NONE && json_count(p, stops) > STOPS_MAX)
@@ -360,6 +364,7 @@ static bool check_options(struct mock_connection *c, const struct json_parser *p
 		!slice_equal(string_at(p, config, "responseMimeType"), SLICE("application/json")))
 		return refuse(c, "response_json_schema needs the response_mime_type application/json.");
 	c->request.max_words = (uint32_t)tokens;
+	c->request.choices = (unsigned)candidates;
 	return true;
 }
 
@@ -410,7 +415,6 @@ static bool check(struct mock_connection *c, const struct json_parser *p)
 	contents = json_raw(p, member(p, 0, "contents"));
 	r->content_hash = XXH3_64bits(contents.data, contents.size);
 	r->prompt_tokens = (uint32_t)(contents.size / BYTES_PER_TOKEN) + 1;
-	r->choices = 1;
 	return true;
 }
 

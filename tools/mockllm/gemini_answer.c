@@ -83,11 +83,11 @@ static void write_calls(struct text *t, const struct mock_request *r)
 
 static void open_candidate(struct text *t)
 {
-	text_literal(t, "{\"candidates\":[{\"content\":{\"parts\":[");
+	text_literal(t, "{\"content\":{\"parts\":[");
 }
 
 /* `finish`: NULL for none. */
-static void close_candidate(struct text *t, const char *finish)
+static void close_candidate(struct text *t, unsigned index, const char *finish)
 {
 	text_literal(t, "],\"role\":\"model\"}");
 	if (finish) {
@@ -95,7 +95,9 @@ static void close_candidate(struct text *t, const char *finish)
 		text_string(t, finish);
 		text_char(t, '"');
 	}
-	text_literal(t, ",\"index\":0,\"safetyRatings\":[]}]");
+	text_literal(t, ",\"index\":");
+	text_u64(t, index);
+	text_literal(t, ",\"safetyRatings\":[]}");
 }
 
 static void write_blocked(struct text *t, const struct mock_request *r)
@@ -112,7 +114,7 @@ static void write_withheld(struct text *t, const struct mock_request *r)
 
 /* ---- whole answers ------------------------------------------------------------------------------------------ */
 
-static void write_parts(struct text *t, const struct mock_request *r, uint32_t words)
+static void write_parts(struct text *t, const struct mock_request *r, unsigned index, uint32_t words)
 {
 	if (r->plan.thinking)
 		text_literal(t, "{\"text\":\"I have to name lanes.\",\"thought\":true},");
@@ -123,7 +125,7 @@ static void write_parts(struct text *t, const struct mock_request *r, uint32_t w
 	}
 	text_literal(t, "{\"text\":\"");
 	for (uint32_t i = 0; i < words; i++)
-		text_add(t, mock_say(r, i));
+		text_add(t, mock_say(r, index, i));
 	text_literal(t, "\"}");
 }
 
@@ -132,17 +134,22 @@ void mock_gemini_write(struct mock_connection *c)
 	const struct mock_request *r = &c->request;
 	bool cut;
 	uint32_t words = words_of(r, &cut);
-	struct text t = mock_body_open(c, FRAME_BYTES + (size_t)words * MOCK_WORD_BYTES);
+	struct text t = mock_body_open(c, FRAME_BYTES + r->choices * (FRAME_BYTES + (size_t)words * MOCK_WORD_BYTES));
 
 	if (r->plan.blocked) {
 		write_blocked(&t, r);
 	} else if (r->plan.safety) {
 		write_withheld(&t, r);
 	} else {
-		open_candidate(&t);
-		write_parts(&t, r, words);
-		close_candidate(&t, finish_reason(r));
-		write_tail(&t, r, words);
+		text_literal(&t, "{\"candidates\":[");
+		for (unsigned i = 0; i < r->choices; i++) {
+			text_string(&t, i ? "," : "");
+			open_candidate(&t);
+			write_parts(&t, r, i, words);
+			close_candidate(&t, i, finish_reason(r));
+		}
+		text_char(&t, ']');
+		write_tail(&t, r, words * r->choices);
 	}
 	mock_body_finish(c, 200, slice_of(NULL, 0), &t);
 }
@@ -180,15 +187,17 @@ static void send_event(struct mock_connection *c, struct text *t)
 	mock_stream_chunk(c, text_slice(t));
 }
 
-static void add_parts(struct mock_connection *c, struct slice parts, const char *finish)
+static void add_parts(struct mock_connection *c, unsigned index, struct slice parts)
 {
 	char memory[MOCK_EVENT_BYTES];
 	struct text t = open_event(memory);
 
+	text_literal(&t, "{\"candidates\":[");
 	open_candidate(&t);
 	text_add(&t, parts);
-	close_candidate(&t, finish);
-	write_tail(&t, &c->request, c->events.next);
+	close_candidate(&t, index, NULL);
+	text_char(&t, ']');
+	write_tail(&t, &c->request, c->events.next * c->request.choices);
 	send_event(c, &t);
 }
 
@@ -221,10 +230,12 @@ static void add_calls(struct mock_connection *c)
 	char memory[512];
 	struct text t = text_over(memory, sizeof(memory));
 
-	add_parts(c, SLICE("{\"text\":\"Let me look.\"}"), NULL);
 	write_calls(&t, &c->request);
 	assert(!t.full);
-	add_parts(c, text_slice(&t), NULL);
+	for (unsigned i = 0; i < c->request.choices; i++) {
+		add_parts(c, i, SLICE("{\"text\":\"Let me look.\"}"));
+		add_parts(c, i, text_slice(&t));
+	}
 }
 
 void mock_gemini_begin(struct mock_connection *c)
@@ -245,9 +256,9 @@ void mock_gemini_begin(struct mock_connection *c)
 		add_only(c, r->plan.blocked ? write_blocked : write_withheld);
 		return;
 	}
-	if (r->plan.thinking) {
-		add_parts(c, SLICE("{\"text\":\"I have to \",\"thought\":true}"), NULL);
-		add_parts(c, SLICE("{\"text\":\"name lanes.\",\"thought\":true}"), NULL);
+	for (unsigned i = 0; r->plan.thinking && i < r->choices; i++) {
+		add_parts(c, i, SLICE("{\"text\":\"I have to \",\"thought\":true}"));
+		add_parts(c, i, SLICE("{\"text\":\"name lanes.\",\"thought\":true}"));
 	}
 	if (r->plan.tool)
 		add_calls(c);
@@ -256,20 +267,42 @@ void mock_gemini_begin(struct mock_connection *c)
 
 static void add_token(struct mock_connection *c)
 {
+	uint32_t word = c->events.next++;
 	char memory[64];
+
+	for (unsigned i = 0; i < c->request.choices; i++) {
+		struct text t = text_over(memory, sizeof(memory));
+
+		text_literal(&t, "{\"text\":\"");
+		text_add(&t, mock_say(&c->request, i, word));
+		text_literal(&t, "\"}");
+		add_parts(c, i, text_slice(&t));
+	}
+}
+
+/* The reasons of all come in one event. */
+static void add_reasons(struct mock_connection *c)
+{
+	const struct mock_request *r = &c->request;
+	char memory[2 * MOCK_EVENT_BYTES];
 	struct text t = text_over(memory, sizeof(memory));
 
-	text_literal(&t, "{\"text\":\"");
-	text_add(&t, mock_say(&c->request, c->events.next));
-	text_literal(&t, "\"}");
-	c->events.next++;
-	add_parts(c, text_slice(&t), NULL);
+	text_literal(&t, "data: {\"candidates\":[");
+	for (unsigned i = 0; i < r->choices; i++) {
+		text_string(&t, i ? "," : "");
+		open_candidate(&t);
+		text_literal(&t, "{\"text\":\"\"}");
+		close_candidate(&t, i, finish_reason(r));
+	}
+	text_char(&t, ']');
+	write_tail(&t, r, c->events.next * r->choices);
+	send_event(c, &t);
 }
 
 static void add_tail(struct mock_connection *c)
 {
 	if (c->request.plan.fault != MOCK_NO_DONE)
-		add_parts(c, SLICE("{\"text\":\"\"}"), finish_reason(&c->request));
+		add_reasons(c);
 	add_end(c);
 }
 

@@ -13,7 +13,7 @@
 
 #include <assert.h>
 
-enum { BYTES_PER_TOKEN = 4, CALL_ID_BYTES = 9 };
+enum { BYTES_PER_TOKEN = 4, CALL_ID_BYTES = 9, CHOICES_MAX = 8 };
 
 #define AZURE_DEPLOYMENTS SLICE("/openai/deployments/")
 
@@ -134,7 +134,8 @@ static bool read_common(struct mock_connection *c, const struct json_parser *p)
 	json_ref messages = json_member(p, 0, SLICE("messages"));
 	json_ref options = json_member(p, 0, SLICE("stream_options")), usage;
 	json_ref limit = json_member(p, 0, SLICE("max_tokens")), stream = json_member(p, 0, SLICE("stream"));
-	int64_t most = INT32_MAX;
+	json_ref n = json_member(p, 0, SLICE("n"));
+	int64_t most = INT32_MAX, choices = 1;
 	struct slice raw;
 
 	if (messages == JSON_NONE || json_type(p, messages) != JSON_ARRAY || json_count(p, messages) == 0)
@@ -143,11 +144,13 @@ static bool read_common(struct mock_connection *c, const struct json_parser *p)
 		limit = json_member(p, 0, SLICE("max_completion_tokens"));
 	if (limit != JSON_NONE && (!json_integer(p, limit, &most) || most < 1 || most > INT32_MAX))
 		return refuse(c, "max_tokens: expected a positive integer");
+	if (n != JSON_NONE && (!json_integer(p, n, &choices) || choices < 1 || choices > CHOICES_MAX))
+		return refuse(c, "n: expected an integer from 1 to 8");
 	raw = json_raw(p, messages);
 	r->content_hash = XXH3_64bits(raw.data, raw.size);
 	r->prompt_tokens = (uint32_t)(raw.size / BYTES_PER_TOKEN) + 1;
 	r->max_words = (uint32_t)most;
-	r->choices = 1;
+	r->choices = (unsigned)choices;
 	r->stream = stream != JSON_NONE && json_type(p, stream) == JSON_TRUE;
 	usage = options == JSON_NONE ? JSON_NONE : json_member(p, options, SLICE("include_usage"));
 	r->include_usage = usage != JSON_NONE && json_type(p, usage) == JSON_TRUE;

@@ -71,7 +71,7 @@ static uint32_t output_tokens(const struct mock_request *r)
 {
 	bool cut;
 
-	return mock_words(r, &cut) + (r->plan.tool ? 9 : 0) + (r->plan.thinking ? 2 : 0);
+	return r->choices * (mock_words(r, &cut) + (r->plan.tool ? 9 : 0) + (r->plan.thinking ? 2 : 0));
 }
 
 static void open_answer(struct text *t, const struct mock_request *r, bool chunk)
@@ -106,7 +106,7 @@ static void write_calls(struct text *t, const struct mock_request *r)
 /* Mistral's, in the only way that it says it: as parts of a content. */
 #define THOUGHT_PART "{\"type\":\"thinking\",\"thinking\":[{\"type\":\"text\",\"text\":\"I have to name lanes.\"}]}"
 
-static void write_message(struct text *t, const struct mock_request *r, uint32_t words)
+static void write_message(struct text *t, const struct mock_request *r, unsigned index, uint32_t words)
 {
 	const struct manner *manner = manner_of(r);
 	bool parts = r->plan.thinking && !manner->reasoning;
@@ -124,7 +124,7 @@ static void write_message(struct text *t, const struct mock_request *r, uint32_t
 		text_string(
 			t, parts ? "\"content\":[" THOUGHT_PART ",{\"type\":\"text\",\"text\":\"" : "\"content\":\"");
 		for (uint32_t i = 0; i < words; i++)
-			text_add(t, mock_say(r, i));
+			text_add(t, mock_say(r, index, i));
 		text_string(t, parts ? "\"}]" : "\"");
 	}
 	text_char(t, '}');
@@ -135,14 +135,19 @@ void mock_kind_write(struct mock_connection *c)
 	const struct mock_request *r = &c->request;
 	bool cut;
 	uint32_t words = mock_words(r, &cut);
-	struct text t = mock_body_open(c, FRAME_BYTES + (size_t)words * MOCK_WORD_BYTES);
+	struct text t = mock_body_open(c, FRAME_BYTES + r->choices * (FRAME_BYTES + (size_t)words * MOCK_WORD_BYTES));
 
 	open_answer(&t, r, false);
-	text_literal(&t, "{\"index\":0,");
-	write_message(&t, r, words);
-	text_literal(&t, ",\"finish_reason\":\"");
-	text_string(&t, finish_of(r));
-	text_literal(&t, "\"}]");
+	for (unsigned i = 0; i < r->choices; i++) {
+		text_string(&t, i ? ",{\"index\":" : "{\"index\":");
+		text_u64(&t, i);
+		text_char(&t, ',');
+		write_message(&t, r, i, words);
+		text_literal(&t, ",\"finish_reason\":\"");
+		text_string(&t, finish_of(r));
+		text_literal(&t, "\"}");
+	}
+	text_char(&t, ']');
 	if (!r->plan.no_usage) {
 		text_char(&t, ',');
 		mock_usage(&t, r, output_tokens(r));
@@ -154,7 +159,8 @@ void mock_kind_write(struct mock_connection *c)
 /* ---- streams ------------------------------------------------------------------------------------------------ */
 
 /* `rest` goes behind the choices. */
-static void add_event(struct mock_connection *c, struct slice delta, const char *finish, struct slice rest)
+static void add_event(
+	struct mock_connection *c, unsigned choice, struct slice delta, const char *finish, struct slice rest)
 {
 	const struct mock_request *r = &c->request;
 	char memory[MOCK_EVENT_BYTES];
@@ -162,7 +168,9 @@ static void add_event(struct mock_connection *c, struct slice delta, const char 
 
 	text_literal(&t, "data: ");
 	open_answer(&t, r, true);
-	text_literal(&t, "{\"index\":0,\"delta\":");
+	text_literal(&t, "{\"index\":");
+	text_u64(&t, choice);
+	text_literal(&t, ",\"delta\":");
 	text_add(&t, delta);
 	text_literal(&t, ",\"finish_reason\":");
 	text_json_or_null(&t, slice_of_string(finish));
@@ -173,7 +181,8 @@ static void add_event(struct mock_connection *c, struct slice delta, const char 
 	mock_stream_chunk(c, text_slice(&t));
 }
 
-static void add_delta(struct mock_connection *c, const char *before, struct slice text, const char *after)
+static void add_delta(
+	struct mock_connection *c, unsigned choice, const char *before, struct slice text, const char *after)
 {
 	char memory[512];
 	struct text t = text_over(memory, sizeof(memory));
@@ -184,7 +193,7 @@ static void add_delta(struct mock_connection *c, const char *before, struct slic
 	text_string(&t, after);
 	text_char(&t, '}');
 	assert(!t.full);
-	add_event(c, text_slice(&t), NULL, slice_of(NULL, 0));
+	add_event(c, choice, text_slice(&t), NULL, slice_of(NULL, 0));
 }
 
 static void add_end(struct mock_connection *c)
@@ -196,7 +205,7 @@ static void add_end(struct mock_connection *c)
 static void add_error(struct mock_connection *c)
 {
 	if (c->request.path == MOCK_GROQ)
-		add_event(c, SLICE("{}"), NULL,
+		add_event(c, 0, SLICE("{}"), NULL,
 			SLICE(",\"x_groq\":{\"id\":\"req_1\",\"error\":\"The server had an error\"}"));
 	else
 		mock_stream_chunk(c, SLICE("data: {\"error\":{\"message\":\"The server had an error\","
@@ -205,25 +214,25 @@ static void add_error(struct mock_connection *c)
 	c->close_after = true;
 }
 
-static void add_thinking(struct mock_connection *c)
+static void add_thinking(struct mock_connection *c, unsigned choice)
 {
 	const char *member = manner_of(&c->request)->reasoning;
 	char memory[64];
 	struct text t = text_over(memory, sizeof(memory) - 1);
 
 	if (!member) {
-		add_delta(c, "\"content\":[" THOUGHT_PART "]", slice_of(NULL, 0), "");
+		add_delta(c, choice, "\"content\":[" THOUGHT_PART "]", slice_of(NULL, 0), "");
 		return;
 	}
 	text_char(&t, '"');
 	text_string(&t, member);
 	text_literal(&t, "\":\"");
 	memory[t.size] = 0;
-	add_delta(c, memory, SLICE("I have to "), "\"");
-	add_delta(c, memory, SLICE("name lanes."), "\"");
+	add_delta(c, choice, memory, SLICE("I have to "), "\"");
+	add_delta(c, choice, memory, SLICE("name lanes."), "\"");
 }
 
-static void add_calls(struct mock_connection *c)
+static void add_calls(struct mock_connection *c, unsigned choice)
 {
 	const struct mock_request *r = &c->request;
 	char memory[512];
@@ -231,7 +240,7 @@ static void add_calls(struct mock_connection *c)
 
 	if (manner_of(r)->whole_calls) {
 		write_calls(&t, r);
-		add_delta(c, "", text_slice(&t), "");
+		add_delta(c, choice, "", text_slice(&t), "");
 		return;
 	}
 	for (unsigned i = 0; i < (r->plan.parallel ? 2u : 1u); i++) {
@@ -244,14 +253,14 @@ static void add_calls(struct mock_connection *c)
 		text_literal(&t, "\",\"type\":\"function\",\"function\":{\"name\":\"");
 		text_string(&t, i ? "get_time" : "get_weather");
 		text_literal(&t, "\",\"arguments\":\"\"}}]");
-		add_delta(c, "", text_slice(&t), "");
+		add_delta(c, choice, "", text_slice(&t), "");
 		t.size = 0;
 		text_literal(&t, "\"tool_calls\":[{\"index\":");
 		text_u64(&t, i);
 		text_string(&t, r->plan.empty_input
 					? ",\"function\":{\"arguments\":\"{}\"}}]"
 					: ",\"function\":{\"arguments\":\"{\\\"city\\\":\\\"Bern\\\"}\"}}]");
-		add_delta(c, "", text_slice(&t), "");
+		add_delta(c, choice, "", text_slice(&t), "");
 	}
 }
 
@@ -279,18 +288,23 @@ void mock_kind_begin(struct mock_connection *c)
 	}
 	if (manner_of(r)->filters)
 		add_filters(c);
-	add_event(c, SLICE("{\"role\":\"assistant\",\"content\":\"\"}"), NULL,
-		manner_of(r)->usage == USAGE_GROQ ? SLICE(",\"x_groq\":{\"id\":\"req_1\"}") : slice_of(NULL, 0));
-	if (r->plan.thinking)
-		add_thinking(c);
-	if (r->plan.tool)
-		add_calls(c);
+	for (unsigned i = 0; i < r->choices; i++) {
+		add_event(c, i, SLICE("{\"role\":\"assistant\",\"content\":\"\"}"), NULL,
+			manner_of(r)->usage == USAGE_GROQ ? SLICE(",\"x_groq\":{\"id\":\"req_1\"}")
+							  : slice_of(NULL, 0));
+		if (r->plan.thinking)
+			add_thinking(c, i);
+		if (r->plan.tool)
+			add_calls(c, i);
+	}
 	mock_stream_fill(c);
 }
 
 static void add_token(struct mock_connection *c)
 {
-	add_delta(c, "\"content\":\"", mock_say(&c->request, c->events.next++), "\"");
+	for (unsigned i = 0; i < c->request.choices; i++)
+		add_delta(c, i, "\"content\":\"", mock_say(&c->request, i, c->events.next), "\"");
+	c->events.next++;
 	if (!manner_of(&c->request)->filters || c->events.next != 1)
 		return;
 	/* A filter that works beside the text reports without a delta. */
@@ -313,7 +327,9 @@ static void add_tail(struct mock_connection *c)
 		text_string(&t, place == USAGE_GROQ ? "}" : "");
 	}
 	assert(!t.full);
-	add_event(c, slice_of_string(manner_of(r)->last_delta), finish_of(r), text_slice(&t));
+	for (unsigned i = 0; i < r->choices; i++)
+		add_event(c, i, slice_of_string(manner_of(r)->last_delta), finish_of(r),
+			i + 1 < r->choices ? slice_of(NULL, 0) : text_slice(&t));
 	if (!r->plan.no_usage && place == USAGE_EXTRA && r->include_usage) {
 		char extra[MOCK_EVENT_BYTES];
 		struct text e = text_over(extra, sizeof(extra));

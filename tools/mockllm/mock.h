@@ -166,7 +166,7 @@ void mock_answer_planned_error(struct mock_connection *c);
 struct slice mock_word(uint64_t hash, uint32_t index);
 #define MOCK_JSON "{\\\"city\\\":\\\"Bern\\\"}" /* what "json" in a model's name makes it say, as in a JSON string */
 /* What an answer says, piece by piece: words, or with "json" that text alone; and how many, none beside a call. */
-struct slice mock_say(const struct mock_request *r, uint32_t index);
+struct slice mock_say(const struct mock_request *r, unsigned choice, uint32_t index);
 uint32_t mock_words(const struct mock_request *r, bool *cut);
 void mock_usage(struct text *t, const struct mock_request *r, uint32_t completion_tokens);
 

@@ -27,7 +27,7 @@ static void write_words(struct text *t, const struct mock_request *r)
 	uint32_t words = mock_words(r, &cut);
 
 	for (uint32_t i = 0; i < words; i++)
-		text_add(t, mock_say(r, i));
+		text_add(t, mock_say(r, 0, i));
 }
 
 static void write_part(struct text *t, const struct mock_request *r)
@@ -284,7 +284,7 @@ static void add_token(struct mock_connection *c)
 	struct text t = text_over(memory, sizeof(memory));
 
 	text_literal(&t, IN_MESSAGE ",\"logprobs\":[],\"obfuscation\":\"x7\",\"delta\":\"");
-	text_add(&t, mock_say(&c->request, c->events.next++));
+	text_add(&t, mock_say(&c->request, 0, c->events.next++));
 	text_char(&t, '"');
 	add(c, "response.output_text.delta", message_index(&c->request), text_slice(&t));
 }

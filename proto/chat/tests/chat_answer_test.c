@@ -171,6 +171,37 @@ static void no_answers(void **state)
 	}
 }
 
+/* Numbers that are left out, twice there, nonsense or beyond what can be asked for. */
+static void numbers_of_choices(void **state)
+{
+	static const struct {
+		const char *list, *numbers;
+	} table[] = {
+		{"[{}]", "0 "},
+		{"[{},{},{}]", "0 1 2 "},
+		{"[{\"index\":1},{}]", "1 0 "},
+		{"[{},{\"index\":0},{\"index\":null},{\"index\":1}]", "2 0 3 1 "},
+		{"[{\"index\":2},{\"index\":2}]", "2 2 "},
+		{"[{\"index\":-1},{\"index\":\"7\"},7]", "0 1 2 "},
+		{"[{\"index\":16},{\"index\":15},{\"index\":9000000000},{}]", "15 0 "},
+		{"[]", ""},
+		{"7", ""},
+	};
+	struct fixture *f = *state;
+	struct chat_choices choices;
+
+	for (size_t i = 0; i < COUNT(table); i++) {
+		parse(f, slice_of_string(table[i].list));
+		clear_out(f);
+		choices = chat_choices_of(f->parser, 0);
+		while (chat_next_choice(f->parser, &choices) != JSON_NONE) {
+			text_u64(&f->out, choices.number);
+			text_char(&f->out, ' ');
+		}
+		expect_text(i, text_slice(&f->out), table[i].numbers);
+	}
+}
+
 /* A model may write what is no JSON; Anthropic's dialect has no way to pass that on. */
 static void arguments_that_are_no_object(void **state)
 {
@@ -467,6 +498,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(from_anthropic, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(from_openai, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(no_answers, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(numbers_of_choices, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(arguments_that_are_no_object, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(streams_in_any_pieces, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(broken_streams, set_up, tear_down),

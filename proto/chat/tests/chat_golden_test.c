@@ -13,10 +13,12 @@
 #include "proto/chat/tests/golden.h"
 
 #define FOLDER "proto/chat/tests/golden/"
+#define SEVERAL "several-answers" /* the case of a client that asked for as many as it has */
 #define NO_ANSWER "\"no answer\""
 #define NO_EVENT ": an event that is not the provider's own\n\n"
 
 enum side { CLIENT = 1, PROVIDER = 2 };
+enum { SEVERAL_ANSWERS = 3 };
 
 static const struct {
 	const struct chat_dialect *dialect;
@@ -176,6 +178,7 @@ struct relay {
 	struct chat_reader reader;
 	struct chat_writer writer;
 	struct chat_frame frame;
+	unsigned asked;
 	bool over;
 };
 
@@ -220,7 +223,7 @@ static void relay_stream(struct relay *relay, const struct chat_dialect *from, s
 	int err = 0;
 
 	clear_out(relay->f);
-	relay->reader = (struct chat_reader){0};
+	relay->reader = (struct chat_reader){.asked = relay->asked};
 	relay->writer = (struct chat_writer){.open = -1, .kept.arena = &relay->f->arena};
 	relay->frame = make_frame(&relay->reader.usage);
 	relay->over = false;
@@ -258,7 +261,10 @@ static void check_stream(struct fixture *f, const char *name, const struct chat_
 	const struct chat_dialect *to, struct slice in)
 {
 	static const size_t pieces[] = {SIZE_MAX, 1, 7};
-	struct relay relay = {.sink.event = relay_event, .f = f, .to = to};
+	struct relay relay = {.sink.event = relay_event,
+		.f = f,
+		.to = to,
+		.asked = strcmp(name, SEVERAL) == 0 ? SEVERAL_ANSWERS : 1};
 	size_t size;
 	char *other = with_carriage_returns(in, &size);
 
@@ -278,13 +284,17 @@ static void streams(void **state)
 
 /* ---- what a client makes of a stream is the answer that it would have had --------------------------------------- */
 
-/* All that is said, part by part, as text to compare. */
+/* All that is said in one choice, part by part, as text to compare. */
 struct digest {
-	struct chat_sink sink;
 	enum chat_part_kind open;
 	bool any, in_string, escaped; /* of arguments */
 	char memory[FIXTURE_OUT_BYTES];
 	struct text text;
+};
+
+struct digests {
+	struct chat_sink sink;
+	struct digest choices[SEVERAL_ANSWERS];
 };
 
 static void digest_piece(struct digest *d, enum chat_part_kind kind, struct slice piece)
@@ -321,8 +331,9 @@ static void digest_arguments(struct digest *d, struct slice piece)
 
 static void digest_event(struct chat_sink *sink, const struct chat_event *event)
 {
-	struct digest *d = (struct digest *)sink;
+	struct digest *d = &((struct digests *)sink)->choices[event->choice];
 
+	assert_true(event->choice < SEVERAL_ANSWERS);
 	switch (event->kind) {
 	case CHAT_EVENT_TEXT:
 		digest_piece(d, CHAT_TEXT, event->text);
@@ -386,18 +397,20 @@ static void digest_usage(struct digest *d, const struct openai_usage *usage)
 	text_u64(&d->text, usage->cached_tokens);
 }
 
-static struct digest *make_digest(void)
+static struct digests *make_digests(void)
 {
-	struct digest *d = calloc(1, sizeof(*d));
+	struct digests *all = calloc(1, sizeof(*all));
 
-	assert_non_null(d);
-	d->sink.event = digest_event;
-	d->text = text_over(d->memory, sizeof(d->memory));
-	return d;
+	assert_non_null(all);
+	all->sink.event = digest_event;
+	for (unsigned i = 0; i < SEVERAL_ANSWERS; i++)
+		all->choices[i].text = text_over(all->choices[i].memory, sizeof(all->choices[i].memory));
+	return all;
 }
 
 /* The client's own view of bytes that the gateway wrote for it. */
-static void digest_stream(struct fixture *f, const struct chat_dialect *client, struct slice stream, struct digest *d)
+static void digest_stream(
+	struct fixture *f, const struct chat_dialect *client, struct slice stream, struct digests *all)
 {
 	static char memory[2 * FIXTURE_DOCUMENT_BYTES];
 	struct chat_reader reader = {0};
@@ -409,40 +422,49 @@ static void digest_stream(struct fixture *f, const struct chat_dialect *client, 
 		if (event.comment || !event.data.size)
 			continue;
 		parse(f, event.data);
-		assert_int_equal(client->read_event(&reader, f->parser, &d->sink), 0);
+		assert_int_equal(client->read_event(&reader, f->parser, &all->sink), 0);
 	}
-	digest_usage(d, &reader.usage);
+	digest_usage(&all->choices[0], &reader.usage);
 }
 
-static struct digest *digest_of_answer(struct fixture *f, const struct chat_dialect *client, struct slice text)
+static struct digests *digest_of_answer(struct fixture *f, const struct chat_dialect *client, struct slice text)
 {
-	struct digest *d = make_digest();
+	struct digests *all = make_digests();
 	struct chat_answer answer;
 	struct chat chat;
 
 	parse(f, text);
 	start(f, &chat);
 	assert_int_equal(client->read_answer(f->parser, &chat, &answer), 0);
-	digest_answer(d, &answer);
-	digest_usage(d, &answer.usage);
-	return d;
+	for (const struct chat_answer *choice = &answer; choice; choice = choice->next) {
+		assert_true(choice->choice < SEVERAL_ANSWERS);
+		digest_answer(&all->choices[choice->choice], choice);
+	}
+	digest_usage(&all->choices[0], &answer.usage);
+	return all;
 }
 
-static struct digest *digest_of_stream(struct fixture *f, const struct chat_dialect *client, struct slice text)
+static struct digests *digest_of_stream(struct fixture *f, const struct chat_dialect *client, struct slice text)
 {
-	struct digest *d = make_digest();
+	struct digests *all = make_digests();
 
-	digest_stream(f, client, text, d);
-	return d;
+	digest_stream(f, client, text, all);
+	return all;
 }
 
-static bool same_digests(struct digest *streamed, struct digest *whole)
+static bool same_digests(struct digests *streamed, struct digests *whole)
 {
-	bool same = slice_equal(text_slice(&streamed->text), text_slice(&whole->text));
+	bool same = true;
 
-	if (!same)
-		print_error("streamed%.*s\n\nwhole%.*s\n", (int)streamed->text.size, streamed->text.data,
-			(int)whole->text.size, whole->text.data);
+	for (unsigned i = 0; i < SEVERAL_ANSWERS; i++) {
+		const struct text *one = &streamed->choices[i].text, *other = &whole->choices[i].text;
+
+		if (slice_equal(text_slice(one), text_slice(other)))
+			continue;
+		print_error("choice %u streamed%.*s\n\nwhole%.*s\n", i, (int)one->size, one->data, (int)other->size,
+			other->data);
+		same = false;
+	}
 	free(streamed);
 	free(whole);
 	return same;

@@ -338,6 +338,9 @@ static void refused(void **state)
 		const char *in, *code, *param;
 	} table[] = {
 		{&chat_openai, &chat_anthropic, OPENAI "\"n\":2," USER "}", "unsupported_feature", "n"},
+		{&chat_openai, &chat_mistral, OPENAI "\"n\":17," USER "}", "unsupported_feature", "n"},
+		{&chat_openai, &chat_gemini, OPENAI "\"n\":9000000000," USER "}", "unsupported_feature", "n"},
+		{&chat_openai, &chat_mistral, OPENAI "\"n\":0," USER "}", "invalid_value", "n"},
 		{&chat_openai, &chat_anthropic, OPENAI "\"logprobs\":true," USER "}", "unsupported_feature",
 			"logprobs"},
 		{&chat_openai, &chat_anthropic, OPENAI "\"response_format\":{\"type\":\"json_object\"}," USER "}",

@@ -180,7 +180,7 @@ const tests = {
 
   async "what it cannot do is refused by name before it is called"(world) {
     const before = (await world.mock.stats()).requests;
-    for (const [param, more] of [["n", { n: 2 }], ["logprobs", { logprobs: true }], ["stop", { stop: ["1", "2", "3", "4", "5", "6"] }],
+    for (const [param, more] of [["n", { n: 17 }], ["logprobs", { logprobs: true }], ["stop", { stop: ["1", "2", "3", "4", "5", "6"] }],
       ["messages", { messages: [...messages, { role: "assistant", content: "Hel" }] }], ["tools", { tools: [{ type: "custom", custom: { name: "c" } }] }]]) {
       const error = await refusal(openai(world).chat.completions.create({ model: "gemini/mock", messages, ...more }));
       assert.equal(error.status, 400);
@@ -188,6 +188,46 @@ const tests = {
       assert.equal(error.param, param);
     }
     assert.equal((await world.mock.stats()).requests, before);
+  },
+
+  async "several answers: each has its number, its calls and its end, whole and in a stream; what they used is counted once"(world) {
+    for (const name of ["gemini/mock", "gemini/gemini-3-mock-tool-parallel", "gemini/mock-thinking", "gemini/mock-blocked"]) {
+      const n = name === "gemini/mock-blocked" ? 1 : 3; // a refused prompt has one answer, which says so
+      const whole = await openai(world).chat.completions.create({ model: name, messages, n: 3 });
+      assert.deepEqual(whole.choices.map((choice) => choice.index), [...Array(n).keys()]);
+      if (n > 1 && !whole.choices[0].message.tool_calls)
+        assert.equal(new Set(whole.choices.map((choice) => choice.message.content)).size, n);
+      const calls = whole.choices.flatMap((choice) => choice.message.tool_calls ?? []);
+      assert.equal(new Set(calls.map((call) => call.id)).size, calls.length);
+      const pieces = whole.choices.map(() => ({ content: "", calls: [], finish: [], roles: 0 }));
+      const usages = [];
+      for await (const chunk of await openai(world).chat.completions.create({ model: name, messages, n: 3, stream: true, stream_options: { include_usage: true } })) {
+        if (chunk.usage)
+          usages.push(chunk.usage);
+        for (const { index, delta, finish_reason } of chunk.choices) {
+          const piece = pieces[index];
+          piece.content += delta.content ?? "";
+          piece.roles += delta.role === "assistant" ? 1 : 0;
+          for (const call of delta.tool_calls ?? []) {
+            piece.calls[call.index] ??= { id: call.id, name: call.function.name, arguments: "" };
+            piece.calls[call.index].arguments += call.function.arguments ?? "";
+          }
+          if (finish_reason)
+            piece.finish.push(finish_reason);
+        }
+      }
+      const own = (id) => id.replace(/^call_r[0-9a-f]+/, "call"); // made of the answer's id, which differs
+      whole.choices.forEach((choice, i) => {
+        assert.equal(pieces[i].roles, 1);
+        assert.equal(pieces[i].content || null, choice.message.content);
+        assert.deepEqual(pieces[i].finish, [choice.finish_reason]);
+        assert.deepEqual(pieces[i].calls.map((call) => [own(call.id), call.name, call.arguments]),
+          (choice.message.tool_calls ?? []).map((call) => [own(call.id), call.function.name, call.function.arguments]));
+      });
+      assert.equal(usages.length, 1);
+      assert.equal(usages[0].completion_tokens, whole.usage.completion_tokens);
+    }
+    assert.equal((await openai(world).chat.completions.create({ model: "gemini/mock", messages, n: 2 }).then(() => lastSent(world))).generationConfig.candidateCount, 2);
   },
 
   async "what was withheld is said"(world) {

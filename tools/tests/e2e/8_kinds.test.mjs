@@ -173,6 +173,25 @@ const tests = {
     }
   },
 
+  async "several answers, whole and in a stream"(world) {
+    for (const name of ["mistral", "azure", "together"]) {
+      const ask = { model: `${name}/mock`, messages, n: 3 };
+      const whole = await openai(world).chat.completions.create(ask);
+      const texts = whole.choices.map((choice) => choice.message.content);
+      assert.deepEqual(whole.choices.map((choice) => [choice.index, choice.finish_reason]), [[0, "stop"], [1, "stop"], [2, "stop"]]);
+      assert.equal(new Set(texts).size, 3);
+      const stream = openai(world).chat.completions.stream({ ...ask, stream_options: { include_usage: true } });
+      const streamed = await stream.finalChatCompletion();
+      assert.deepEqual(streamed.choices.map((choice) => choice.message.content), texts);
+      assert.deepEqual(streamed.choices.map((choice) => choice.finish_reason), ["stop", "stop", "stop"]);
+      assert.equal(streamed.usage.completion_tokens, whole.usage.completion_tokens);
+      assert.equal((await lastTo(world, name)).n, 3);
+    }
+    const error = await refusal(openai(world).chat.completions.create({ model: "mistral/mock", messages, n: 17 }));
+    assert.equal(error.code, "unsupported_feature");
+    assert.equal(error.param, "n");
+  },
+
   async "names in more messages than edits hold are left out as well"(world) {
     const many = Array.from({ length: 60 }, (_, i) => ({ role: "user", name: "bo", content: `line ${i}` }));
     const { response } = await openai(world).chat.completions.create({ model: "groq/mock", messages: many, logit_bias: { 5: 1 } }).withResponse();
