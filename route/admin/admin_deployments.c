@@ -83,6 +83,15 @@ static const char *state_name(const struct deployment_figures *f, uint64_t now_n
 	return f->breaker == BREAKER_CLOSED ? "in_use" : "breaker_open";
 }
 
+/* What its provider is given at once; 0: no bound, or no model has it. */
+static uint32_t calls_max(const struct fleet_view *view, const struct fleet_deployment *d)
+{
+	for (unsigned i = 0; i < view->option_count; i++)
+		if (view->options[i].of == d)
+			return fleet_calls_max(&view->options[i]);
+	return 0;
+}
+
 static void print_deployment(const struct exchange *e, const struct fleet_deployment *d, struct text *text)
 {
 	uint64_t now_ns = exchange_now_ns(e);
@@ -101,6 +110,7 @@ static void print_deployment(const struct exchange *e, const struct fleet_deploy
 	add_milliseconds(
 		text, SLICE(",\"cooling_ms\":"), f.cooling_until_ns > now_ns ? f.cooling_until_ns - now_ns : 0);
 	add_number(text, SLICE(",\"in_flight\":"), f.in_flight);
+	add_number(text, SLICE(",\"provider_calls_max\":"), calls_max(e->config->config->fleet, d));
 	add_milliseconds(text, SLICE(",\"ewma_ms\":{\"unary\":"), f.ewma_ns[BALANCE_UNARY]);
 	add_milliseconds(text, SLICE(",\"first_token\":"), f.ewma_ns[BALANCE_STREAM]);
 	add_number(text, SLICE("},\"attempts\":"), f.attempts);

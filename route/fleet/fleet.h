@@ -16,6 +16,7 @@
 #include "route/fleet/balance.h"
 #include "route/fleet/breaker.h"
 #include "route/dialects/dialect.h"
+#include "route/fleet/pool_limit.h"
 #include "route/fleet/rate_room.h"
 #include "route/fleet/retry_budget.h"
 #include "route/settings/settings.h"
@@ -23,9 +24,20 @@
 struct gateway;
 struct fleet;
 
+/* One's own servers find their own limit: each shard adds what it sees, one of them takes a step a second. */
+struct fleet_pool {
+	_Atomic uint64_t took_ns[BALANCE_KINDS]; /* since the last step */
+	_Atomic uint32_t count[BALANCE_KINDS];
+	_Atomic uint64_t step_at_ns;
+	atomic_bool stepping; /* who has set it owns `limit` */
+	struct pool_limit limit;
+	_Atomic uint32_t calls_max; /* in force; 0: the configured bound */
+};
+
 struct fleet_provider {
 	struct fleet_provider *next;
 	_Atomic uint32_t in_flight; /* of all shards; counted where the provider has a bound */
+	struct fleet_pool pool;
 	char name[];
 };
 
@@ -86,6 +98,15 @@ struct fleet_option {
 	bool filled_first;  /* of one's own hardware, which is paid for anyway */
 };
 
+/* Calls that the option's provider is given at once, as far as it is known to serve them; 0: no bound. */
+static inline uint32_t fleet_calls_max(const struct fleet_option *option)
+{
+	const _Atomic uint32_t *learnt = &option->of->provider->pool.calls_max;
+	uint32_t calls = option->filled_first ? atomic_load_explicit(learnt, memory_order_relaxed) : 0;
+
+	return calls && calls < option->calls_max ? calls : option->calls_max;
+}
+
 /* The deployments of one configuration. */
 struct fleet_view {
 	const struct settings *settings;
@@ -131,6 +152,7 @@ static inline struct retry_budget *fleet_budget(
 struct fleet_call { /* zeroed: none */
 	struct fleet_deployment *deployment;
 	const struct fleet_view *view;
+	uint32_t pool_max; /* the bound of one's own server; 0: it is none, or has none */
 	bool probe, counted;
 };
 

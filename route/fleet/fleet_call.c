@@ -174,10 +174,13 @@ bool fleet_call_begin(struct fleet_call *call, const struct fleet_view *view, co
 	*full = false;
 	if (!allowed && !last_resort)
 		return false;
-	*full = option->calls_max && !take_place(d->provider, option->calls_max);
+	*full = option->calls_max && !take_place(d->provider, fleet_calls_max(option));
 	if (*full)
 		return false;
-	*call = (struct fleet_call){.deployment = d, .view = view, .counted = option->calls_max > 0};
+	*call = (struct fleet_call){.deployment = d,
+		.view = view,
+		.pool_max = option->filled_first ? option->calls_max : 0,
+		.counted = option->calls_max > 0};
 	call->probe = allowed && breaker_begin(&s->breaker);
 	if (call->probe)
 		tell_breaker(d, BREAKER_PROBED, now_ns + PROBE_MAX_NS, gateway, shard);
@@ -186,6 +189,39 @@ bool fleet_call_begin(struct fleet_call *call, const struct fleet_view *view, co
 	metric_add(&s->attempts, 1);
 	show(d, shard);
 	return true;
+}
+
+/* What a second saw goes into one step of the limit; of shards that come at once one does it. */
+static void step_pool(struct fleet_provider *provider, uint32_t most, uint64_t now_ns)
+{
+	struct fleet_pool *pool = &provider->pool;
+	struct pool_seen seen;
+	uint32_t in_flight = atomic_load_explicit(&provider->in_flight, memory_order_relaxed);
+
+	if (atomic_exchange_explicit(&pool->stepping, true, memory_order_acquire))
+		return;
+	for (unsigned kind = 0; kind < BALANCE_KINDS; kind++) {
+		seen.count[kind] = atomic_exchange_explicit(&pool->count[kind], 0, memory_order_relaxed);
+		seen.took_ns[kind] = atomic_exchange_explicit(&pool->took_ns[kind], 0, memory_order_relaxed);
+	}
+	atomic_store_explicit(
+		&pool->calls_max, pool_limit_step(&pool->limit, &seen, in_flight, most), memory_order_relaxed);
+	atomic_store_explicit(&pool->step_at_ns, now_ns + NS_OF_S, memory_order_relaxed);
+	atomic_store_explicit(&pool->stepping, false, memory_order_release);
+}
+
+/* A step that comes between time and count misjudges one answer of its second, no more. */
+static void learn_pool(const struct fleet_call *call, const struct fleet_end *end, uint64_t now_ns)
+{
+	struct fleet_provider *provider = call->deployment->provider;
+	struct fleet_pool *pool = &provider->pool;
+
+	if (end->outcome == FLEET_SERVED) {
+		atomic_fetch_add_explicit(&pool->took_ns[end->kind], end->took_ns, memory_order_relaxed);
+		atomic_fetch_add_explicit(&pool->count[end->kind], 1, memory_order_relaxed);
+	}
+	if (now_ns >= atomic_load_explicit(&pool->step_at_ns, memory_order_relaxed))
+		step_pool(provider, call->pool_max, now_ns);
 }
 
 static uint64_t doubled_ns(uint64_t first_ns, uint32_t times, uint64_t most_ns)
@@ -276,6 +312,8 @@ enum fleet_change fleet_call_end(
 	enum breaker_change change;
 
 	s->in_flight--;
+	if (call->pool_max)
+		learn_pool(call, end, shard_now_ns(shard));
 	if (call->counted)
 		atomic_fetch_sub_explicit(&d->provider->in_flight, 1, memory_order_relaxed);
 	if (end->outcome == FLEET_SERVED || end->outcome == FLEET_ANSWERED || end->outcome == FLEET_FAULT)

@@ -98,7 +98,7 @@ static enum receipt_verdict judge_state(
 		return VERDICT_BREAKER_OPEN;
 	*until_ns = 0;
 	if (option->calls_max &&
-		atomic_load_explicit(&d->provider->in_flight, memory_order_relaxed) >= option->calls_max)
+		atomic_load_explicit(&d->provider->in_flight, memory_order_relaxed) >= fleet_calls_max(option))
 		return VERDICT_LIMITED;
 	return VERDICT_CHOSEN;
 }

@@ -18,9 +18,11 @@ static const char yaml[] =
 	"providers:\n"
 	"  - { name: a, kind: openai_compatible, base_url: 'http://127.0.0.1:1/v1', max_concurrency: 2, "
 	"credentials: [{ name: one, api_key: k }] }\n"
+	"  - { name: own, kind: openai_compatible, base_url: 'http://127.0.0.1:1/v1', gpu: { max_concurrency: 8 } }\n"
 	"models:\n"
 	"  - { id: x, provider: a, upstream_model: x, price: { input: 1, output: 1 } }\n"
 	"  - { id: y, provider: a, upstream_model: y, price: { input: 1, output: 1 } }\n"
+	"  - { id: z, provider: own, upstream_model: z, price: { input: 1, output: 1 } }\n"
 	"routing: { breaker: { consecutive_failures: 2, open_ms: 30000 } }\n";
 
 struct world {
@@ -216,6 +218,40 @@ static void a_provider_has_its_bound(void **state)
 	assert_int_equal(atomic_load(&w->x->provider->in_flight), 0);
 }
 
+/* As many as it has places for, each of which takes so long; a second passes. */
+static unsigned fill_own_server(struct world *w, uint64_t took_ns)
+{
+	struct fleet_call calls[9];
+	struct fleet_end ended = {.outcome = FLEET_SERVED, .kind = BALANCE_STREAM, .took_ns = took_ns};
+	unsigned count = 0;
+	bool full = false;
+
+	while (count < COUNT(calls) && begin(w, &calls[count], 2, &full))
+		count++;
+	assert_true(full);
+	w->shard.now_ns += S;
+	for (unsigned i = 0; i < count; i++)
+		fleet_call_end(&calls[i], &ended, &w->gateway, &w->shard);
+	return count;
+}
+
+static void own_servers_get_what_they_serve(void **state)
+{
+	struct world *w = *state;
+	unsigned count = 0;
+
+	for (unsigned second = 0; second < 20; second++)
+		assert_int_equal(fill_own_server(w, 100 * MS), 8);
+	for (unsigned second = 0; second < 20; second++) /* they wait for each other there */
+		count = fill_own_server(w, 800 * MS);
+	assert_in_range(count, 4, 5);
+	assert_in_range(fleet_calls_max(&w->view->options[2]), 4, 5);
+	for (unsigned second = 0; second < 60; second++)
+		count = fill_own_server(w, 100 * MS);
+	assert_int_equal(count, 8);
+	assert_int_equal(atomic_load(&w->view->options[2].of->provider->in_flight), 0);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
@@ -225,6 +261,7 @@ int main(void)
 		TEST(rejections_double),
 		TEST(a_breaker_opens_and_closes),
 		TEST(a_provider_has_its_bound),
+		TEST(own_servers_get_what_they_serve),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
