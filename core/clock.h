@@ -10,6 +10,7 @@
 #define NS_PER_US 1000ull
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
+#define NS_PER_DAY (86400 * NS_PER_S)
 
 /* Monotonic, for intervals. */
 uint64_t clock_monotonic_ns(void);

@@ -57,3 +57,12 @@ bool ulid_parse(struct slice text, struct ulid *ulid)
 		ulid->bytes[i] = (uint8_t)value;
 	return true;
 }
+
+uint64_t ulid_wall_ns(const struct ulid *ulid)
+{
+	uint64_t ms = 0;
+
+	for (unsigned i = 0; i < TIME_BYTES; i++)
+		ms = ms << 8 | ulid->bytes[i];
+	return ms * NS_PER_MS;
+}

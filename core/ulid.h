@@ -15,5 +15,6 @@ struct ulid {
 struct ulid ulid_make(struct rand *rand, uint64_t wall_ns);
 void ulid_print(const struct ulid *ulid, char text[static ULID_TEXT_BYTES]); /* no NUL */
 bool ulid_parse(struct slice text, struct ulid *ulid);
+uint64_t ulid_wall_ns(const struct ulid *ulid); /* when it was made, to the millisecond */
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * The offline check: walks all blocks in order and holds against each other what must agree. Findings are named with the first
  * receipt or block they concern. A receipt that was altered has another hash than its block holds; a hash that was altered with
- * it breaks the chain; the chain's end is in a row of its own, so that blocks missing at the end are missed.
+ * it breaks the chain; the chain's end is in a row of its own, so that blocks missing at the end are missed. A receipt that
+ * expired is no finding where retention has been, and nowhere else; what the expired ones came to is in a row of its own too.
  */
 #include "store/store.h"
 
@@ -16,6 +17,7 @@
 #include "store/pack.h"
 #include "store/receipt_index.h"
 #include "store/recovery.h"
+#include "store/retention.h"
 
 enum { FINDINGS_MAX = 50, LINE_BYTES = 400 };
 
@@ -28,11 +30,12 @@ struct check {
 	int64_t spend_nusd;        /* of all */
 	struct chain_end end;      /* as walked so far */
 	uint64_t receipts, expired, findings;
+	struct retention_sum gone; /* what the expired ones came to */
 	size_t id_count, id_capacity;
 	struct ulid *ids;
 	struct receipt receipt;
 	struct index_builder index;
-	uint64_t counter_rows;
+	uint64_t missing_rows; /* of counters */
 };
 
 static __attribute__((format(printf, 2, 3))) void say(struct check *check, const char *format, ...)
@@ -76,6 +79,8 @@ static int check_record(struct check *check, const struct block_view *view, uint
 
 	if (record.size == 0) {
 		check->expired++;
+		if (block > check->gone.last_block)
+			find(check, "block %" PRIu64 " receipt %" PRIu32 ": was removed, and had not expired", block, index);
 		return 0;
 	}
 	check->receipts++;
@@ -98,7 +103,6 @@ static int check_record(struct check *check, const struct block_view *view, uint
 struct index_check {
 	struct check *check;
 	uint64_t block;
-	bool expired; /* some of the block's receipts are gone: the row may hold more than follows from the rest */
 };
 
 static void check_index_row(void *context, struct slice key, struct slice value)
@@ -111,24 +115,37 @@ static void check_index_row(void *context, struct slice key, struct slice value)
 		find(row_check->check, "block %" PRIu64 ": an index row of kind %c is missing", row_check->block, key.data[0]);
 		return;
 	}
-	if (!row_check->expired && !slice_equal(row.value, value))
+	if (!slice_equal(row.value, value))
 		find(row_check->check, "block %" PRIu64 ": an index row of kind %c is wrong", row_check->block, key.data[0]);
 	kv_row_fini(&row);
 }
 
+/* All of its receipts expired; the chain goes on from what the gap says. */
+static void check_gap(struct check *check, uint64_t block, const struct block_view *gap)
+{
+	if (block > check->gone.last_block)
+		find(check, "block %" PRIu64 ": was removed, and had not expired", block);
+	check->expired += gap->gap_receipts;
+	check->end.chain = gap->chain;
+}
+
 static int check_block(struct check *check, uint64_t block, struct slice value)
 {
-	struct index_check row_check = { check, block, false };
-	uint64_t expired_before = check->expired;
+	struct index_check row_check = { check, block };
 	struct block_view view;
 	struct hash chain;
-	int rc = 0;
+	int rc = block_view_open(&view, value);
+	uint64_t first = rc == 0 && view.gap_first ? view.gap_first : block;
 
-	if (block != check->end.block + 1)
-		find(check, "block %" PRIu64 ": missing (the next one there is %" PRIu64 ")", check->end.block + 1, block);
+	if (first != check->end.block + 1)
+		find(check, "block %" PRIu64 ": missing (the next one there is %" PRIu64 ")", check->end.block + 1, first);
 	check->end.block = block;
-	if (block_view_open(&view, value) < 0 || view.count > BLOCK_RECEIPTS_MAX) {
+	if (rc < 0 || view.count > BLOCK_RECEIPTS_MAX) {
 		find(check, "block %" PRIu64 ": was altered, and cannot be read any more", block);
+		return 0;
+	}
+	if (view.gap_first) {
+		check_gap(check, block, &view);
 		return 0;
 	}
 	index_builder_clear(&check->index);
@@ -138,7 +155,6 @@ static int check_block(struct check *check, uint64_t block, struct slice value)
 	if (memcmp(&chain, &view.chain, sizeof(chain)) != 0)
 		find(check, "block %" PRIu64 ": the chain breaks: its hashes or those before it were altered", block);
 	check->end.chain = view.chain;
-	row_check.expired = check->expired != expired_before;
 	index_builder_rows(&check->index, block, check_index_row, &row_check);
 	return rc;
 }
@@ -221,41 +237,55 @@ static void name_of(struct slice key, char name[static 96])
 	name[at] = '\0';
 }
 
+/* Whether a row says what the receipts add up to; of expired ones only the sum of all is known. */
+static bool counter_fits(const struct check *check, bool total, const struct counter *says, const struct counter *sum)
+{
+	if (total && (says->receipts != sum->receipts + check->gone.receipts ||
+		      says->spend_nusd != add_nusd(sum->spend_nusd, check->gone.spend_nusd)))
+		return false;
+	if (check->gone.receipts)
+		return says->receipts >= sum->receipts && says->spend_nusd >= sum->spend_nusd &&
+		       says->prompt_tokens >= sum->prompt_tokens && says->completion_tokens >= sum->completion_tokens;
+	return says->receipts == sum->receipts && says->spend_nusd == sum->spend_nusd &&
+	       says->prompt_tokens == sum->prompt_tokens && says->completion_tokens == sum->completion_tokens;
+}
+
 static void check_counter(struct check *check, struct slice key, struct slice value)
 {
-	struct unpacker u = { value.data, value.data + value.size, false };
-	const struct counter *sum = counters_find(check->counters, key);
-	uint64_t receipts;
-	int64_t spend_nusd;
+	const struct counter none = { 0 }, *found = counters_find(check->counters, key), *sum = found ? found : &none;
+	bool total = key.data[0] == COUNTER_TOTAL;
+	struct counter says = { 0 };
 	char name[96];
 
-	unpack_u8(&u);
-	receipts = unpack_u64(&u);
-	spend_nusd = (int64_t)unpack_u64(&u);
-	check->counter_rows++;
-	if (sum && !u.bad && sum->receipts == receipts && sum->spend_nusd == spend_nusd &&
-	    sum->prompt_tokens == unpack_u64(&u) && sum->completion_tokens == unpack_u64(&u))
-		return;
 	name_of(key, name);
-	find(check, "counter %s: says %" PRIu64 " receipts and %" PRId64 " nano-USD, the receipts add up to %" PRIu64 " and %" PRId64,
-	     name, receipts, spend_nusd, sum ? sum->receipts : 0, sum ? sum->spend_nusd : 0);
+	if (counters_read_row(value, &says) < 0) {
+		find(check, "counter %s: cannot be read", name);
+		return;
+	}
+	if ((!found && !check->gone.receipts) || !counter_fits(check, total, &says, sum))
+		find(check, "counter %s: says %" PRIu64 " receipts and %" PRId64 " nano-USD, the receipts add up to %" PRIu64
+		     " and %" PRId64, name, says.receipts, says.spend_nusd,
+		     sum->receipts + (total ? check->gone.receipts : 0),
+		     add_nusd(sum->spend_nusd, total ? check->gone.spend_nusd : 0));
 }
 
-static void count_row(void *context, struct slice key, struct slice value)
+static void note_missing_row(void *context, struct slice key, struct slice value)
 {
-	uint64_t *rows = context;
+	struct check *check = context;
+	struct kv_row row;
 
-	(void)key;
 	(void)value;
-	(*rows)++;
+	if (kv_get(check->kv, KV_COUNTERS, key, &row) < 0)
+		check->missing_rows++;
+	else
+		kv_row_fini(&row);
 }
 
-/* Totals alone can be held against the receipts while all are there, and by name while no name was put to a rest. */
+/* Totals alone can be held against the receipts once a name was put to a rest. */
 static int check_counters(struct check *check)
 {
 	struct kv_walk *walk = kv_walk_open(check->kv, KV_COUNTERS);
 	bool by_name = !counters_has_rest(check->counters);
-	uint64_t expected = 0;
 	int rc;
 
 	if (!walk)
@@ -270,10 +300,20 @@ static int check_counters(struct check *check)
 	}
 	rc = kv_walk_error(walk);
 	kv_walk_close(walk);
-	counters_each(check->counters, count_row, &expected);
-	if (rc == 0 && by_name && check->counter_rows < expected)
-		find(check, "counters: %" PRIu64 " are missing", expected - check->counter_rows);
+	if (by_name)
+		counters_each(check->counters, note_missing_row, check);
+	if (check->missing_rows)
+		find(check, "counters: %" PRIu64 " are missing", check->missing_rows);
 	return rc;
+}
+
+static void check_expired(struct check *check)
+{
+	if (check->expired != check->gone.receipts)
+		find(check, "%" PRIu64 " receipts are blank, %" PRIu64 " are known to have expired", check->expired,
+		     check->gone.receipts);
+	if (check->expired)
+		say(check, "%" PRIu64 " receipts have expired, of %" PRId64 " nano-USD", check->expired, check->gone.spend_nusd);
 }
 
 static int run(struct check *check, const char *data_dir)
@@ -282,16 +322,16 @@ static int run(struct check *check, const char *data_dir)
 	int rc = commit_read_counted(check->kv, &check->counted);
 
 	if (rc == 0)
+		rc = retention_read_sum(check->kv, &check->gone);
+	if (rc == 0)
 		rc = check_blocks(check);
 	if (rc == 0)
 		rc = check_end(check);
 	if (rc < 0)
 		return rc;
 	check_ids(check);
-	if (check->expired)
-		say(check, "%" PRIu64 " receipts have expired: counters are not held against the rest", check->expired);
-	else
-		rc = check_counters(check);
+	check_expired(check);
+	rc = check_counters(check);
 	if (rc < 0)
 		return rc;
 	waiting = recovery_count_pending(check->kv, data_dir);

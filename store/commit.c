@@ -6,6 +6,7 @@
  *   "chain"                  u64 last block, 32 bytes of chain
  *   "counted"                u64 block: the counters' rows add up the receipts of all blocks up to it
  *   "journal/" generation    u64 position: all before it is committed
+ *   "retained/" days, "expired"   of retention.c
  */
 #include "store/commit.h"
 
@@ -425,6 +426,11 @@ int commit_write_counters(struct commit *commit, bool sync)
 	rc = kv_write(commit->kv, commit->batch, sync);
 	commit->pending = commit->pending_rows = rc < 0;
 	return rc;
+}
+
+uint64_t commit_counted(const struct commit *commit)
+{
+	return commit->counted;
 }
 
 bool commit_pending(const struct commit *commit)

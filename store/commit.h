@@ -37,6 +37,7 @@ int commit_group(struct commit *commit, struct journal *const *journals, unsigne
 /* Writes what the counters' rows lack; nothing is pending. 0, or -EIO: then they are, and commit_group() tries them again. */
 int commit_write_counters(struct commit *commit, bool sync);
 
+uint64_t commit_counted(const struct commit *commit); /* the block up to which the counters' rows add up */
 bool commit_pending(const struct commit *commit); /* a group waits for its second try */
 struct counter commit_total(const struct commit *commit); /* of all receipts, committed ones and the pending group */
 int commit_copy_recents(const struct commit *commit, struct recents *recents); /* 0, -ENOMEM */

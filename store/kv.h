@@ -34,6 +34,12 @@ void kv_batch_delete(struct kv *kv, struct kv_batch *batch, enum kv_family famil
 /* All of the batch, or nothing: 0 or -EIO. With `sync` it survives a power cut. The batch keeps its rows either way. */
 int kv_write(struct kv *kv, struct kv_batch *batch, bool sync);
 
+/*
+ * Rows of that range were removed or replaced by shorter ones: their space is to come back without waiting for later writes.
+ * Begins it and does not wait; what was written last may need a second call, some time later.
+ */
+void kv_give_back(struct kv *kv, enum kv_family family, struct slice from, struct slice to);
+
 /* A row found; its value lives until kv_row_fini(). */
 struct kv_row {
 	struct slice value;

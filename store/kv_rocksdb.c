@@ -210,6 +210,23 @@ int kv_write(struct kv *kv, struct kv_batch *batch, bool sync)
 	return -EIO;
 }
 
+/* Compaction takes files, so what is still in memory goes into one; if either fails, the space comes back later. */
+void kv_give_back(struct kv *kv, enum kv_family family, struct slice from, struct slice to)
+{
+	rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
+	char *error = NULL;
+
+	rocksdb_flushoptions_set_wait(options, 0);
+	if (kv->db)
+		rocksdb_suggest_compact_range_cf(kv->db, kv->families[family], from.data, from.size, to.data, to.size, &error);
+	rocksdb_free(error);
+	error = NULL;
+	if (kv->db)
+		rocksdb_flush_cf(kv->db, options, kv->families[family], &error);
+	rocksdb_free(error);
+	rocksdb_flushoptions_destroy(options);
+}
+
 int kv_get(struct kv *kv, enum kv_family family, struct slice key, struct kv_row *row)
 {
 	rocksdb_pinnableslice_t *pinned = NULL;

@@ -216,6 +216,11 @@ static struct sim_view *view_of(struct kv *kv, enum kv_family family)
 	return kv->read_only ? sim_view_share(kv->views[family]) : sim_view_open(kv->rows, family);
 }
 
+void kv_give_back(struct kv *kv, enum kv_family family, struct slice from, struct slice to)
+{
+	assert(kv->rows && !kv->read_only && family < KV_FAMILY_COUNT && from.size && to.size);
+}
+
 int kv_get(struct kv *kv, enum kv_family family, struct slice key, struct kv_row *row)
 {
 	struct sim_view *view;

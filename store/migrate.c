@@ -12,6 +12,7 @@
 enum {
 	OLD_KEY_KEY_BYTES = 17, /* 'k', u64 key, u64 block */
 	ROWS_A_WRITE = 1000,
+	COUNTED_BY_DAY = 6, /* the first version whose counters need not be counted anew */
 };
 
 struct migration {
@@ -166,7 +167,7 @@ int migrate(struct kv *kv, char *why, size_t why_bytes)
 		rc = read_version(kv, &version);
 		if (rc == 0 && version == 1)
 			rc = from_first(m);
-		if (rc == 0)
+		if (rc == 0 && version < COUNTED_BY_DAY)
 			rc = count_anew(m);
 		if (rc == 0)
 			rc = finish(m);

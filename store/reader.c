@@ -209,7 +209,7 @@ static int list_row(struct page *page, struct kv_walk *walk, bool by_key)
 		return list_block(page, block, kv_walk_value(walk));
 	rc = get_block(page->kv, block, &row);
 	if (rc < 0)
-		return rc;
+		return rc == -ENOENT ? 0 : rc; /* it expired since the walk began */
 	rc = list_block(page, block, row.value);
 	kv_row_fini(&row);
 	return rc;

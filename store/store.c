@@ -12,6 +12,7 @@
 #include "store/reader.h"
 #include "store/ledger.h"
 #include "store/recovery.h"
+#include "store/retention.h"
 #include "store/spend.h"
 #include "store/store_internal.h"
 
@@ -40,6 +41,11 @@ static int open_database(struct store *store, const struct store_options *option
 	rc = commit_open(&store->commit, store->kv, options->node, why, why_bytes);
 	if (rc < 0)
 		return rc;
+	rc = retention_open(&store->retention, store->kv, store->commit);
+	if (rc < 0) {
+		snprintf(why, why_bytes, "out of memory");
+		return rc;
+	}
 	return sealed_open(&store->sealed, store->kv, options->data_dir, options->secret, options->previous_secret, why,
 		why_bytes);
 }
@@ -186,6 +192,8 @@ void store_close(struct store *store)
 		recents_close(store->recents);
 	if (store->sealed)
 		sealed_close(store->sealed);
+	if (store->retention)
+		retention_close(store->retention);
 	if (store->commit)
 		commit_close(store->commit);
 	if (store->kv)
@@ -267,6 +275,7 @@ struct store_counts store_counts(const struct store *store)
 		.failed_commits = atomic_load_explicit(&writer->failed_commits, memory_order_relaxed),
 		.spend_nusd = atomic_load_explicit(&writer->spend_nusd, memory_order_relaxed),
 		.replayed = store->replayed,
+		.expired = atomic_load_explicit(&store->expired, memory_order_relaxed),
 	};
 
 	for (unsigned i = 0; i < store->journal_count; i++)

@@ -130,6 +130,7 @@ int64_t store_spend_nusd(const struct store *store, enum counter_dimension dimen
 
 struct store_counts {
 	uint64_t receipts, groups, bytes, replayed, failed_commits;
+	uint64_t expired;          /* receipts, since the start */
 	int64_t spend_nusd;        /* sum over all receipts, from the counters */
 	uint64_t journal_used_bytes;
 };

@@ -11,6 +11,8 @@ struct store {
 	struct kv *kv;
 	struct commit *commit;
 	struct sealed *sealed;
+	struct retention *retention;
+	_Atomic uint64_t expired; /* receipts; for store_counts() */
 	struct timer expiry; /* of what is sealed; on the writer's thread */
 	unsigned journal_count;
 	struct journal **journals;

@@ -206,6 +206,8 @@ static void print_store(const struct gateway *gateway, struct text *text)
 
 	head(text, "tollgate_store_receipts_total", "counter", "Receipts committed.");
 	sample(text, "tollgate_store_receipts_total", counts.receipts);
+	head(text, "tollgate_store_receipts_expired_total", "counter", "Receipts blanked since the start, their retention over.");
+	sample(text, "tollgate_store_receipts_expired_total", counts.expired);
 	head(text, "tollgate_store_groups_total", "counter", "Groups committed.");
 	sample(text, "tollgate_store_groups_total", counts.groups);
 	head(text, "tollgate_store_failed_commits_total", "counter", "Commits that failed.");

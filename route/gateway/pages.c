@@ -1,9 +1,11 @@
 /* What the gateway answers itself: health, models, and a key's own receipts. */
 #include "route/gateway/pages.h"
 
+#include "core/clock.h"
+
 #include <errno.h>
 
-enum { PAGE_FIRST_BYTES = 16384, PAGE_BYTES_MAX = 16 * 1024 * 1024, PAGE_HEADERS_BYTES = 512 };
+enum { PAGE_FIRST_BYTES = 16384, PAGE_BYTES_MAX = 16 * 1024 * 1024, PAGE_HEADERS_BYTES = 512, ERROR_BYTES = 256 };
 
 void page_answer(struct exchange *e, unsigned status, struct slice type, struct slice body)
 {
@@ -137,6 +139,41 @@ bool page_next_parameter(struct exchange *e, struct slice *rest, struct slice *n
 	return false;
 }
 
+/* How long receipts are kept at the most, where this one may be. */
+static uint32_t receipts_days(const struct exchange *e)
+{
+	const struct settings *settings = e->config->config->settings;
+	uint32_t days = 0;
+
+	if (!e->admin && e->workspace)
+		return e->workspace->receipts_days;
+	for (unsigned i = 0; i < settings->workspace_count; i++)
+		if (settings->workspaces[i].receipts_days > days)
+			days = settings->workspaces[i].receipts_days;
+	return days;
+}
+
+static bool parse_id(struct slice argument, struct ulid *id)
+{
+	struct slice prefix = SLICE("req_");
+
+	return slice_starts_with(argument, prefix) && ulid_parse(slice_after(argument, prefix.size), id);
+}
+
+static void refuse_expired_receipt(struct exchange *e, uint32_t days)
+{
+	struct text message = text_over(arena_alloc(&e->arena, ERROR_BYTES), ERROR_BYTES);
+	struct api_error error = {.status = 404, .type = SLICE("not_found_error"), .code = SLICE("receipt_expired")};
+
+	if (message.data) {
+		text_literal(&message, "This receipt has expired: receipts are kept for ");
+		text_u64(&message, days);
+		text_literal(&message, " days here ('retention.receipts_days' of the workspace), and its request is older.");
+		error.message = text_slice(&message);
+	}
+	exchange_refuse(e, &error, slice_of(NULL, 0));
+}
+
 static void refuse_receipt(struct exchange *e)
 {
 	struct api_error error = {.status = 404,
@@ -144,8 +181,13 @@ static void refuse_receipt(struct exchange *e)
 		.code = SLICE("receipt_not_found"),
 		.message = SLICE(
 			"There is no receipt of this id. An id looks like req_01J... and comes in x-request-id.")};
+	uint32_t days = receipts_days(e);
+	struct ulid id;
 
-	exchange_refuse(e, &error, slice_of(NULL, 0));
+	if (parse_id(e->route_argument, &id) && ulid_wall_ns(&id) + days * NS_PER_DAY <= e->received_wall_ns)
+		refuse_expired_receipt(e, days);
+	else
+		exchange_refuse(e, &error, slice_of(NULL, 0));
 }
 
 static void print_list(const struct exchange *e, struct text *text)
@@ -199,13 +241,6 @@ void page_ask_store(struct exchange *e)
 	e->state = EXCHANGE_ASKING;
 	e->holds |= HOLD_QUERY;
 	store_query_start(e->gateway_shard->gateway->store, &e->query);
-}
-
-static bool parse_id(struct slice argument, struct ulid *id)
-{
-	struct slice prefix = SLICE("req_");
-
-	return slice_starts_with(argument, prefix) && ulid_parse(slice_after(argument, prefix.size), id);
 }
 
 static void ask_by_id(struct exchange *e, struct slice workspace)

@@ -64,7 +64,7 @@ static const struct schema alert_schema = SCHEMA(alert_fields);
 #define ROW_KEPT_NUMBER(n, m, hi, d)                                                                                   \
 	{                                                                                                              \
 		.name = (n), .type = SCHEMA_INTEGER, MEMBER(struct workspace_settings, m), .min = 1, .max = (hi),      \
-		.fallback = (d), .build = SCHEMA_IGNORES                                                               \
+		.fallback = (d)                                                                                        \
 	}
 #define ROW_KEPT(n, d)                                                                                                 \
 	{                                                                                                              \

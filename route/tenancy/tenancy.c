@@ -356,6 +356,7 @@ static void on_prune_timer(struct timer *timer)
 	struct tenancy *tenancy = container_of(timer, struct tenancy, prune_timer);
 
 	tenancy_prune(tenancy);
+	tenancy_expire_receipts(tenancy);
 	timer_arm(&tenancy->shard.timers, timer, shard_now_ns(&tenancy->shard) + PRUNE_NS);
 }
 
@@ -439,6 +440,8 @@ void tenancy_close(struct tenancy *tenancy)
 	free(tenancy->spreads);
 	free(tenancy->pruned);
 	free(tenancy->pruned_ids);
+	free(tenancy->retention_rules.list);
+	gateway_config_give(&tenancy->retention_config);
 	tenant_tables_fini(&tenancy->tables);
 	gateway_config_give(&tenancy->config);
 	gateway_config_give(&tenancy->base);

@@ -19,7 +19,6 @@ enum {
 	AUDIT_DAYS_MOST = 365,
 	PRUNED_A_WRITE = 512
 };
-#define NS_PER_DAY (86400 * NS_PER_S)
 
 static void print_actor(const struct tenancy_actor *actor, struct text *json)
 {
@@ -307,15 +306,13 @@ static bool tell_old(void *context, struct slice id, struct slice row)
 	struct pruning *pruning = context;
 	struct tenancy *tenancy = pruning->tenancy;
 	struct ulid ulid;
-	uint64_t made_ns = 0;
+	uint64_t made_ns;
 	char *copy = NULL;
 	bool over;
 
 	if (!ulid_parse(id, &ulid))
 		return true;
-	for (unsigned i = 0; i < 6; i++)
-		made_ns = made_ns << 8 | ulid.bytes[i];
-	made_ns *= NS_PER_MS;
+	made_ns = ulid_wall_ns(&ulid);
 	if (made_ns + AUDIT_DAYS_LEAST * NS_PER_DAY > pruning->now_ns)
 		return false; /* nor are those behind it */
 	over = parse_row(tenancy->json, row, &copy) &&

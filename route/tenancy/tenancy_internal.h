@@ -5,6 +5,7 @@
 #include "core/shard.h"
 #include "route/gateway/gateway_shard.h"
 #include "route/tenancy/tenancy.h"
+#include "store/retention.h"
 
 /* What an operator said of a declared key: stored, and stronger than the configuration. */
 struct tenant_override {
@@ -75,6 +76,12 @@ struct tenancy {
 	char (*pruned_ids)[RECORD_ID_BYTES_MAX];
 	unsigned pruned_count;
 	bool pruning;
+	struct store_retention retention;
+	struct {
+		struct retention_rule *list;
+		struct retention_rules all;
+	} retention_rules;
+	struct gateway_config *retention_config; /* whose workspaces they are; NULL: nothing goes on */
 	atomic_uint unsettled; /* reloads that were begun; the control thread counts up */
 	atomic_uint shards_started;
 	bool running;
@@ -134,5 +141,6 @@ bool tenancy_audit_add(struct tenancy *tenancy, const char *verb, const char *ki
 void tenancy_audit_note(struct tenancy *tenancy, struct tenancy_ask *ask);
 void tenancy_audit_list(struct tenancy *tenancy, struct tenancy_ask *ask);
 void tenancy_prune(struct tenancy *tenancy);
+void tenancy_expire_receipts(struct tenancy *tenancy); /* tenancy_retention.c */
 
 #endif
