@@ -54,6 +54,64 @@ static bool parse_body(struct exchange *e)
 	return err == 0 || refuse_json(e, err, &error);
 }
 
+/* NULL: this API's requests have to name their model. `auto` chooses among chats: of other APIs' models each is for
+ * something of its own. */
+static const char *default_model(const struct exchange *e)
+{
+	const char *model = e->config->config->settings->routing.default_model;
+
+	if (e->form || e->api == API_MODERATIONS)
+		return NULL;
+	return exchange_is_chat(e) || strcmp(model, "auto") != 0 ? model : NULL;
+}
+
+static int write_named(struct exchange *e, json_ref absent, const char *model)
+{
+	const struct json_parser *json = e->gateway_shard->json;
+	size_t size, capacity = 16 + 6 * strlen(model);
+	struct text member = text_over(arena_alloc(&e->arena, capacity), capacity), body;
+	struct iovec iov[2 * JSON_EDITS_MAX + 1];
+	struct json_edits edits;
+	unsigned count;
+
+	if (!member.data)
+		return -ENOMEM;
+	text_literal(&member, "\"model\":");
+	text_json(&member, slice_of_string(model));
+	json_edits_init(&edits);
+	if (absent != JSON_NONE)
+		json_remove(&edits, json, 0, absent);
+	json_insert(&edits, json, 0, text_slice(&member));
+	count = json_edited(&edits, e->request->body, iov, &size);
+	body = text_over(arena_alloc(&e->arena, size + BUFFER_PADDING_BYTES), size + BUFFER_PADDING_BYTES);
+	if (!body.data)
+		return -ENOMEM;
+	for (unsigned i = 0; i < count; i++)
+		text_add(&body, slice_of(iov[i].iov_base, iov[i].iov_len));
+	memset(body.data + size, 0, BUFFER_PADDING_BYTES);
+	e->request->body = text_slice(&body);
+	return 0;
+}
+
+/* A body that names no model names the default one from here on: nothing behind knows that it did not. */
+static bool name_model(struct exchange *e)
+{
+	struct json_parser *json = e->gateway_shard->json;
+	const char *model = default_model(e);
+	json_ref there;
+
+	if (!model || json_type(json, 0) != JSON_OBJECT)
+		return true;
+	there = json_member(json, 0, SLICE("model"));
+	if (there != JSON_NONE && json_type(json, there) != JSON_NULL)
+		return true;
+	if (write_named(e, there, model) == 0)
+		return parse_body(e);
+	exchange_refuse_overloaded(
+		e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+	return false;
+}
+
 static bool read_body(struct exchange *e)
 {
 	struct json_parser *json = e->gateway_shard->json;
@@ -62,7 +120,7 @@ static bool read_body(struct exchange *e)
 
 	if (e->api == API_TRANSCRIPTIONS && !exchange_read_form(e))
 		return false;
-	if (!parse_body(e))
+	if (!parse_body(e) || !name_model(e))
 		return false;
 	if (e->dialect->read_request(json, e->api, &e->asked, &problem) == 0 &&
 		(!exchange_is_media(e) || exchange_read_media(e, &problem)))

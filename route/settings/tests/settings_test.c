@@ -177,7 +177,6 @@ static const struct wrong wrong_parts[] = {
 	 "0000000000000000000000000000000000000000000000000000000000000001 }]",
 		"1:45: secret and secret_sha256 are both given"},
 	/* Routing and the rest. */
-	{"routing: { default_model: m }", "1:27: default_model is not in this build"},
 	{"routing: { default_model: n }", "1:27: there is no model \"n\" (did you mean \"m\"?)"},
 	{"routing: { fallback_chain: [m, nn] }", "1:32: there is no model \"nn\""},
 	{"routing: { allowed_providers: [p, pq] }", "1:35: there is no provider \"pq\" (did you mean \"p\"?)"},

@@ -129,6 +129,48 @@ const matrix = Object.fromEntries(Object.entries(PLACES).map(([place, mask]) => 
   await forgive(world);
 }]));
 
+// A call that names no model.
+const messages = [{ role: "user", content: "Say hello." }];
+const UNNAMED = [
+  ["/v1/chat/completions", { messages }], ["/v1/chat/completions", { model: null, messages }], ["/v1/chat/completions", { messages, stream: true }],
+  ["/v1/messages", { messages, max_tokens: 10 }], ["/v1/responses", { input: "Say hello." }],
+  ["/v1/completions", { prompt: "Say" }], ["/v1/embeddings", { input: "hello" }],
+];
+
+const unnamed = {
+  async "a call without a model is one for the default model, in each dialect"(world) {
+    for (const [target, body] of UNNAMED) {
+      const answer = await post(world, target, body), text = await answer.text();
+      assert.equal(answer.status, 200, `${target}: ${text}`);
+      assert.equal(answer.headers.get("x-gateway-decision"), "test/mock", target);
+      assert.equal(JSON.parse(await world.mock.last()).model, "mock", target);
+    }
+  },
+
+  async "moderations have a default of their own, and an empty name is none"(world) {
+    assert.equal((await post(world, "/v1/moderations", { input: "x" })).status, 404);
+    assert.equal((await post(world, "/v1/chat/completions", { model: "", messages })).status, 400);
+  },
+};
+
+const unnamedAuto = {
+  async "without a word of the configuration it is auto, for chats"(world) {
+    for (const [target, body] of UNNAMED.slice(0, -2)) {
+      const answer = await post(world, target, body), text = await answer.text();
+      assert.equal(answer.status, 200, `${target}: ${text}`);
+      assert.notEqual(answer.headers.get("x-gateway-route-bucket"), "direct", target);
+    }
+    assert.equal((await post(world, "/v1/embeddings", { input: "hello" })).status, 400);
+  },
+};
+
 export const suites = [
   { name: "fault matrix", open: openMatrix, tests: matrix },
+  { name: "default model", open: (build) => openWorld(build, { extra: `routing: { default_model: test/mock, ${PATIENT} }\n` }), tests: unnamed },
+  {
+    name: "default model, auto",
+    open: (build) => openWorld(build, { extraModels: `  - { id: fit, provider: mock, upstream_model: mock, ${PRICE}, quality: 0.99, context_window: 128000 }\n`,
+      extra: `routing: { allowed_models: [fit], ${PATIENT} }\n` }),
+    tests: unnamedAuto,
+  },
 ];
