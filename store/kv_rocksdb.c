@@ -210,7 +210,10 @@ int kv_write(struct kv *kv, struct kv_batch *batch, bool sync)
 	return -EIO;
 }
 
-/* Compaction takes files, so what is still in memory goes into one; if either fails, the space comes back later. */
+/*
+ * Compaction takes files, so what is still in memory goes into one; if either fails, the space comes back later. So it does
+ * where all lies in the first level, which is small then.
+ */
 void kv_give_back(struct kv *kv, enum kv_family family, struct slice from, struct slice to)
 {
 	rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();

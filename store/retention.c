@@ -58,6 +58,7 @@ int retention_open(struct retention **retention, struct kv *kv, struct commit *c
 		return -ENOMEM;
 	made->kv = kv;
 	made->commit = commit;
+	made->give_back = GIVE_BACK_SWEEPS; /* of what a run before this one removed */
 	made->batch = kv_batch_open();
 	if (made->batch)
 		return 0;
