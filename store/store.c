@@ -8,11 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "store/disk.h"
 #include "store/reader.h"
 #include "store/ledger.h"
 #include "store/recovery.h"
 #include "store/retention.h"
+#include "store/reservations.h"
 #include "store/spend.h"
 #include "store/store_internal.h"
 
@@ -22,6 +24,8 @@ enum store_sizes {
 	RING_BUFFERS = 2,
 	RING_BUFFER_BYTES = 256,
 };
+
+#define DAY_NS (86400 * NS_PER_S)
 
 static int open_database(struct store *store, const struct store_options *options, char *why, size_t why_bytes)
 {
@@ -46,6 +50,10 @@ static int open_database(struct store *store, const struct store_options *option
 		snprintf(why, why_bytes, "out of memory");
 		return rc;
 	}
+	rc = reservations_open(&store->reservations, options->data_dir, (uint32_t)(clock_wall_ns() / DAY_NS), why,
+			       why_bytes);
+	if (rc < 0)
+		return rc;
 	return sealed_open(&store->sealed, store->kv, options->data_dir, options->secret, options->previous_secret, why,
 		why_bytes);
 }
@@ -110,6 +118,11 @@ int64_t store_total_nusd(const struct store *store, enum counter_dimension dimen
 	size_t size = counters_key(key, dimension, first, second);
 
 	return size ? commit_total_nusd(store->commit, slice_of(key, size)) : 0;
+}
+
+struct reservation *store_reservation(const struct store *store, uint64_t name, uint32_t day)
+{
+	return reservations_slot(store->reservations, name, day);
 }
 
 static int open_threads(struct store *store, const struct store_options *options, char *why, size_t why_bytes)
@@ -190,6 +203,7 @@ void store_close(struct store *store)
 	free(store->journals);
 	if (store->recents)
 		recents_close(store->recents);
+	reservations_close(store->reservations);
 	if (store->sealed)
 		sealed_close(store->sealed);
 	if (store->retention)

@@ -128,6 +128,9 @@ int64_t store_total_nusd(const struct store *store, enum counter_dimension dimen
 int64_t store_spend_nusd(const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second,
 			 uint32_t from_day, uint32_t to_day);
 
+/* Where a scope's reservations are kept (reservations.h); NULL: there is no room. The control thread's, before shards see it. */
+struct reservation *store_reservation(const struct store *store, uint64_t name, uint32_t day);
+
 struct store_counts {
 	uint64_t receipts, groups, bytes, replayed, failed_commits;
 	uint64_t expired;          /* receipts, since the start */

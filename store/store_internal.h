@@ -17,6 +17,7 @@ struct store {
 	unsigned journal_count;
 	struct journal **journals;
 	struct recents *recents;
+	struct reservations *reservations;
 	uint64_t replayed;
 	bool writer_made, reader_made;
 };

@@ -161,7 +161,7 @@ void race_note_arrival(struct scenario *s, struct call *call, const struct attem
 		call->asked_ns = sim_now_ns(s->sim);
 	call->used_tokens = (unsigned)tokens_of(&attempt->figures);
 	s->race.spent_nusd += scenario_cost_nusd(s, attempt->model, &attempt->figures);
-	if (s->race.spent_nusd > s->terms.budget_nusd && s->gates[0]->life_count == 1)
+	if (s->race.spent_nusd > s->terms.budget_nusd)
 		scenario_break(s, "spend stays within the budget", "call %u takes it to %lld nano-USD, of %lld",
 			call->id, (long long)s->race.spent_nusd, (long long)s->terms.budget_nusd);
 }

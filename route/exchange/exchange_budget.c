@@ -188,7 +188,13 @@ void exchange_budget_refuse(struct exchange *e)
 		print_usd(&message, refusal->used_nusd);
 		text_literal(&message, " are spent and ");
 		print_usd(&message, refusal->reserved_nusd);
-		text_literal(&message, " are reserved for calls under way. Allow fewer output tokens, or raise the budget.");
+		text_literal(&message, " are reserved for calls under way");
+		if (refusal->lost_nusd) {
+			text_literal(&message, ", and ");
+			print_usd(&message, refusal->lost_nusd);
+			text_literal(&message, " are unaccounted, of calls that the gateway's end cut off");
+		}
+		text_literal(&message, ". Allow fewer output tokens, or raise the budget.");
 	}
 	refuse_over_budget(e, slice_of_string(budget_window_name(refusal->window)), &message);
 }

@@ -202,7 +202,6 @@ int exchange_append_receipt(struct exchange *e, void (*settled)(struct exchange 
 
 	assert(!e->receipt_done);
 	e->receipt_done = true;
-	exchange_limit_settle(e);
 	exchange_call_done(e);
 	fill(e);
 	e->ticket.shard = gs->shard;
@@ -210,6 +209,8 @@ int exchange_append_receipt(struct exchange *e, void (*settled)(struct exchange 
 	e->settled = settled;
 	e->holds |= HOLD_TICKET;
 	result = store_append(gs->gateway->store, gs->shard, &e->receipt, &e->ticket);
+	/* Then: a death in between leaves the receipt and the reservation, rather than neither. */
+	exchange_limit_settle(e);
 	if (result == 0)
 		return 0;
 	if (settled)

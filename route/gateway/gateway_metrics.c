@@ -113,6 +113,22 @@ static void print_limits(const struct gateway *gateway, struct text *text)
 			gateway_sum(gateway, offsetof(struct gateway_metrics, budget_refusals) + i * sizeof(metric)));
 }
 
+/* What calls had reserved when a process died: no receipt says what became of it. */
+static void print_unaccounted(const struct gateway *gateway, struct text *text)
+{
+	static const char *const scopes[BUDGET_BALANCE] = {"key", "team", "workspace"};
+
+	head(text, "tollgate_budget_unaccounted_usd", "gauge",
+		"Held back in this month's budgets for calls that were under way when the gateway died.");
+	for (enum budget_place place = 0; place < BUDGET_BALANCE; place++) {
+		text_literal(text, "tollgate_budget_unaccounted_usd{scope=\"");
+		text_string(text, scopes[place]);
+		text_literal(text, "\"} ");
+		text_usd(text, limit_book_lost_nusd(gateway->limits, place));
+		text_char(text, '\n');
+	}
+}
+
 static void print_plain(const struct gateway *gateway, struct text *text)
 {
 	static const struct {
@@ -225,6 +241,7 @@ void gateway_metrics_print(const struct gateway *gateway, struct text *text)
 	print_requests(gateway, text);
 	print_upstream(gateway, text);
 	print_limits(gateway, text);
+	print_unaccounted(gateway, text);
 	print_plain(gateway, text);
 	print_histogram(gateway, text, "tollgate_request_duration_seconds",
 		"From a call's head to the end of its answer.", offsetof(struct gateway_metrics, latency_ns));

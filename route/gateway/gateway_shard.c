@@ -385,8 +385,10 @@ static void look_at_drain(struct gateway_shard *gs)
 		gs->client_closed = true;
 		http_client_close(gs->client);
 	}
-	if (http_client_idle(gs->client))
+	if (http_client_idle(gs->client)) {
+		fleet_reporter_close(&gs->reporter); /* what it would tell concerns nobody any more */
 		atomic_store(&gs->drained, true);
+	}
 }
 
 static void second_expired(struct timer *timer)

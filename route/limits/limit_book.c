@@ -27,6 +27,7 @@ struct entry {
 
 struct limit_book {
 	unsigned shard_count;
+	_Atomic int64_t lost_nusd[BUDGET_PLACES]; /* of this month, as the start found it */
 	struct entry *buckets[BUCKETS];
 };
 
@@ -64,6 +65,11 @@ int64_t limit_book_reserved_nusd(const struct limit_book *book)
 			reserved_nusd += (entry->budget ? budget_meter_reserved(entry->budget) : 0) +
 					 (entry->balance ? entry->balance->reserved_nusd : 0);
 	return reserved_nusd;
+}
+
+int64_t limit_book_lost_nusd(const struct limit_book *book, enum budget_place place)
+{
+	return atomic_load_explicit(&book->lost_nusd[place], memory_order_relaxed);
 }
 
 uint64_t limit_book_in_flight(const struct limit_book *book)
@@ -262,7 +268,19 @@ static int64_t spend_nusd(const struct binding *b, enum budget_place place, cons
 	}
 }
 
-static struct budget_meter *make_budget(const struct binding *b, enum budget_place place, const char *id)
+/* What calls had reserved that an earlier process did not bring to an end. */
+static void bring_back_lost(
+	const struct binding *b, enum budget_place place, struct budget_meter *meter, uint64_t name, uint32_t day)
+{
+	struct reservation *kept = b->store ? store_reservation(b->store, name, day) : NULL;
+
+	if (kept)
+		atomic_fetch_add_explicit(
+			&b->book->lost_nusd[place], budget_keep(meter, kept, day), memory_order_relaxed);
+}
+
+static struct budget_meter *make_budget(
+	const struct binding *b, enum budget_place place, const char *id, uint64_t name)
 {
 	struct budget_meter *meter = calloc(1, sizeof(*meter));
 	uint32_t day = (uint32_t)(clock_wall_ns() / LIMIT_DAY_NS);
@@ -270,6 +288,8 @@ static struct budget_meter *make_budget(const struct binding *b, enum budget_pla
 	for (enum budget_window window = 0; meter && b->store && window < BUDGET_WINDOWS; window++)
 		budget_bring_back(
 			meter, window, day, spend_nusd(b, place, id, budget_first_day(window, day), day));
+	if (meter)
+		bring_back_lost(b, place, meter, name, day);
 	return meter;
 }
 
@@ -318,7 +338,7 @@ static bool add_budget(struct binding *b, enum budget_place place, const char *i
 		return !limits;
 	is_new = limits && !entry->budget;
 	if (is_new)
-		entry->budget = make_budget(b, place, id);
+		entry->budget = make_budget(b, place, id, entry->hash);
 	if (!entry->budget)
 		return !limits;
 	subject->budgets[subject->budget_count] = (struct budget_scope){.meter = entry->budget,

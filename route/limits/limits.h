@@ -59,6 +59,9 @@ void limit_book_close(struct limit_book *book);           /* after the last shar
 uint64_t limit_book_in_flight(const struct limit_book *book);
 int64_t limit_book_reserved_nusd(const struct limit_book *book);
 
+/* Any thread: what the budgets of keys, teams or workspaces hold back this month for calls that a death cut off. */
+int64_t limit_book_lost_nusd(const struct limit_book *book, enum budget_place place);
+
 /* The table of a configuration, to be freed with it. What `store` counted before the start is brought back (NULL:
  * nothing). */
 struct limit_table *limit_book_bind(

@@ -68,6 +68,8 @@ static void print_body(const struct gateway_shard *gs, const struct report *r, s
 	text_usd(json, r->account->used_nusd);
 	text_literal(json, ",\"reserved_usd\":");
 	text_usd(json, r->account->reserved_nusd);
+	text_literal(json, ",\"unaccounted_usd\":");
+	text_usd(json, r->account->lost_nusd);
 	text_literal(json, "}");
 }
 

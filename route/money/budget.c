@@ -87,7 +87,7 @@ static struct budget_account *account_of(struct budget_meter *meter, enum budget
 
 static int64_t left_in(const struct budget_account *account, int64_t limit_nusd)
 {
-	int64_t taken = add_nusd(account->used_nusd, account->reserved_nusd);
+	int64_t taken = add_nusd(add_nusd(account->used_nusd, account->lost_nusd), account->reserved_nusd);
 
 	return taken < limit_nusd ? limit_nusd - taken : 0;
 }
@@ -147,10 +147,11 @@ bool budget_fits(const struct budget_scope *scopes, unsigned count, uint32_t day
 			if (limit < 0)
 				continue;
 			account = account_of(scopes[i].meter, window, day);
-			if (left_in(account, limit) >= nusd && (nusd > 0 || account->used_nusd <= limit))
+			if (left_in(account, limit) >= nusd && (nusd > 0 || add_nusd(account->used_nusd, account->lost_nusd) <= limit))
 				continue;
 			*refusal = (struct budget_refusal){
-				scopes[i].place, window, limit, account->used_nusd, account->reserved_nusd};
+				scopes[i].place, window, limit, account->used_nusd, account->reserved_nusd,
+				account->lost_nusd};
 			return false;
 		}
 	}
@@ -176,6 +177,49 @@ int64_t budget_left(const struct budget_scope *scopes, unsigned count, uint32_t 
 	return left;
 }
 
+/* The day's accounts say what is under way. A day that begins takes the place of the one before last, of which nothing is. */
+static void keep(const struct budget_meter *meter, uint32_t day)
+{
+	struct reservation *kept = meter->kept;
+	const struct budget_account *account = &meter->accounts[BUDGET_DAILY][day & 1];
+
+	if (!kept || account->period != day)
+		return;
+	if (atomic_load_explicit(&kept->under_way[day & 1].day, memory_order_relaxed) != day) {
+		atomic_store_explicit(&kept->under_way[day & 1].nusd, 0, memory_order_relaxed);
+		atomic_store_explicit(&kept->under_way[day & 1].day, day, memory_order_relaxed);
+	}
+	atomic_store_explicit(&kept->under_way[day & 1].nusd, account->reserved_nusd, memory_order_relaxed);
+}
+
+static void lose(struct reservation *kept, enum budget_window window, uint32_t period, int64_t nusd)
+{
+	if (kept->lost[window].period < period) {
+		kept->lost[window].nusd = 0;
+		kept->lost[window].period = period;
+	}
+	if (kept->lost[window].period == period)
+		kept->lost[window].nusd = add_nusd(kept->lost[window].nusd, nusd);
+}
+
+int64_t budget_keep(struct budget_meter *meter, struct reservation *kept, uint32_t day)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		uint32_t of_day = atomic_load_explicit(&kept->under_way[i].day, memory_order_relaxed);
+		int64_t nusd = atomic_load_explicit(&kept->under_way[i].nusd, memory_order_relaxed);
+
+		/* A death in between counts it once more rather than not at all. */
+		for (enum budget_window window = 0; nusd > 0 && window < BUDGET_WINDOWS; window++)
+			lose(kept, window, budget_period(window, of_day), nusd);
+		atomic_store_explicit(&kept->under_way[i].nusd, 0, memory_order_relaxed);
+	}
+	for (enum budget_window window = 0; window < BUDGET_WINDOWS; window++)
+		if (kept->lost[window].period == budget_period(window, day))
+			account_of(meter, window, day)->lost_nusd = kept->lost[window].nusd;
+	meter->kept = kept;
+	return meter->accounts[BUDGET_MONTHLY][budget_period(BUDGET_MONTHLY, day) & 1].lost_nusd;
+}
+
 void budget_reserve(const struct budget_scope *scopes, unsigned count, uint32_t day, int64_t nusd)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -186,6 +230,8 @@ void budget_reserve(const struct budget_scope *scopes, unsigned count, uint32_t 
 
 			account->reserved_nusd = add_nusd(account->reserved_nusd, nusd);
 		}
+		if (!scopes[i].balance)
+			keep(scopes[i].meter, day);
 	}
 }
 
@@ -209,6 +255,8 @@ void budget_settle(
 
 			book(&account->reserved_nusd, &account->used_nusd, reserved_nusd, used_nusd);
 		}
+		if (!balance)
+			keep(scopes[i].meter, day);
 		if (!balance)
 			publish_month(scopes[i].meter);
 	}

@@ -11,6 +11,7 @@
 #define ROUTE_BUDGET_H
 
 #include "route/settings/settings.h"
+#include "store/reservations.h"
 
 #include <stdatomic.h>
 
@@ -24,6 +25,7 @@ struct budget_account {
 	uint32_t period; /* number of the day, week or month */
 	uint8_t told;    /* enum budget_mark: reached before */
 	int64_t used_nusd, reserved_nusd;
+	int64_t lost_nusd; /* reserved when a process died: perhaps spent, and in no receipt */
 };
 
 enum budget_mark { BUDGET_NEAR = 1, BUDGET_FULL = 2 };
@@ -31,6 +33,7 @@ enum budget_mark { BUDGET_NEAR = 1, BUDGET_FULL = 2 };
 /* Two of each window: around midnight requests of both days are under way. */
 struct budget_meter { /* zeroed: nothing was spent */
 	struct budget_account accounts[BUDGET_WINDOWS][2];
+	struct reservation *kept; /* what is reserved, where a death does not lose it; NULL: nowhere */
 	/* What the latest month's account says, for all shards to read. */
 	_Atomic uint32_t month;
 	_Atomic int64_t month_used_nusd;
@@ -63,7 +66,7 @@ uint32_t budget_first_day(enum budget_window window, uint32_t day);
 struct budget_refusal {
 	enum budget_place place;
 	enum budget_window window;
-	int64_t limit_nusd, used_nusd, reserved_nusd;
+	int64_t limit_nusd, used_nusd, reserved_nusd, lost_nusd;
 };
 
 /* Whether so much more fits into every account; else *refusal. Changes nothing. */
@@ -94,6 +97,12 @@ int64_t budget_month_percent(const struct budget_scope *scopes, unsigned count, 
 
 /* What was spent before the start, in the window of `day`. */
 void budget_bring_back(struct budget_meter *meter, enum budget_window window, uint32_t day, int64_t used_nusd);
+
+/*
+ * Keeps what is reserved from now on there as well, and counts what an earlier process left there as lost, in the windows
+ * that it belongs to. Returns how much of it is in the month of `day`.
+ */
+int64_t budget_keep(struct budget_meter *meter, struct reservation *kept, uint32_t day);
 
 /* Over both periods of the daily accounts; 0 when nothing is under way. */
 int64_t budget_meter_reserved(const struct budget_meter *meter);

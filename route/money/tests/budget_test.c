@@ -154,6 +154,38 @@ static void test_bring_back(void **state)
 }
 
 /* A balance has no windows, and only what is paid in makes it larger: each transaction once, in whatever order they come. */
+/* What is under way when a process dies counts as spent in the windows of its day, through further starts, and no longer. */
+static void test_lost(void **state)
+{
+	struct reservation kept = {.name = 1};
+	struct budget_meter first = {0}, second = {0}, third = {0}, fourth = {0};
+	struct budget_scope scope = scope_of(&first, 100, -1, 300);
+	struct budget_refusal refusal;
+
+	(void)state;
+	assert_int_equal(budget_keep(&first, &kept, DAY), 0);
+	budget_reserve(&scope, 1, DAY, 40);
+	budget_reserve(&scope, 1, DAY, 20);
+	budget_settle(&scope, 1, DAY, 20, 15);
+	budget_reserve(&scope, 1, DAY + 1, 7); /* around midnight */
+
+	scope = scope_of(&second, 100, -1, 300);
+	assert_int_equal(budget_keep(&second, &kept, DAY + 1), 47);
+	budget_bring_back(&second, BUDGET_MONTHLY, DAY + 1, 15);
+	assert_true(budget_fits(&scope, 1, DAY + 1, 93, &refusal));
+	assert_false(budget_fits(&scope, 1, DAY + 1, 94, &refusal));
+	assert_int_equal(refusal.lost_nusd, 7);
+	assert_int_equal(budget_left(&scope, 1, DAY + 1), 93);
+	budget_settle(&scope, 1, DAY + 1, 0, 0);
+
+	scope = scope_of(&third, 100, -1, 300);
+	assert_int_equal(budget_keep(&third, &kept, DAY + 2), 47); /* counted once, and not forgotten */
+	assert_int_equal(budget_left(&scope, 1, DAY + 2), 100);
+	scope = scope_of(&fourth, -1, -1, 300);
+	assert_int_equal(budget_keep(&fourth, &kept, DAY + 31), 0); /* another month */
+	assert_int_equal(budget_left(&scope, 1, DAY + 31), 300);
+}
+
 static void test_balance(void **state)
 {
 	struct balance_meter balance = {0};
@@ -230,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_overrun),
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_bring_back),
+		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_balance),
 		cmocka_unit_test(test_never_over),
 	};
