@@ -53,6 +53,26 @@ static void check_lists(const struct receipt *before, const struct receipt *afte
 	}
 }
 
+static void check_decision(const struct receipt *before, const struct receipt *after)
+{
+	const struct receipt_decision *b = &before->decision, *a = &after->decision;
+
+	assert(b->made == a->made);
+	if (!b->made)
+		return;
+	assert(b->automatic == a->automatic && b->quality_asked == a->quality_asked && b->unsure == a->unsure &&
+	       b->priority == a->priority && b->bucket == a->bucket && b->rule == a->rule &&
+	       b->quality_milli == a->quality_milli && b->latency_ns == a->latency_ns && b->tokens == a->tokens);
+	for (unsigned i = 0; i < before->candidate_count; i++) {
+		const struct receipt_figures *f = &before->figures[i], *g = &after->figures[i];
+
+		assert(f->known == g->known);
+		assert(!f->known || (f->place == g->place && f->priced == g->priced && f->declared == g->declared &&
+				     f->quality_milli == g->quality_milli && f->cost_nusd == g->cost_nusd &&
+				     f->latency_ns == g->latency_ns && f->context_tokens == g->context_tokens));
+	}
+}
+
 static void check_same(const struct receipt *before, const struct receipt *after)
 {
 	assert(memcmp(&before->request_id, &after->request_id, sizeof(before->request_id)) == 0);
@@ -71,6 +91,7 @@ static void check_same(const struct receipt *before, const struct receipt *after
 	check_text(before->cache_status, after->cache_status);
 	check_text(before->client_certificate, after->client_certificate);
 	check_lists(before, after);
+	check_decision(before, after);
 }
 
 /* To its record and back, and that once more: nothing is lost that the first time did not cut. */
@@ -126,6 +147,34 @@ static void draw_lists(struct input *input, struct receipt *r)
 	}
 }
 
+static void draw_decision(struct input *input, struct receipt *r)
+{
+	unsigned flags = input_byte(input);
+
+	r->decision = (struct receipt_decision){.made = flags & 1,
+		.automatic = flags & 2,
+		.quality_asked = flags & 4,
+		.unsure = flags & 8,
+		.priority = (uint8_t)((flags >> 4 & 3) % 3),
+		.bucket = (uint8_t)((flags >> 6) % 3),
+		.rule = input_byte(input),
+		.quality_milli = (uint32_t)input_u64(input),
+		.latency_ns = input_u64(input),
+		.tokens = input_u64(input)};
+	for (unsigned i = 0; i < r->candidate_count; i++) {
+		unsigned own = input_byte(input);
+
+		r->figures[i] = (struct receipt_figures){.known = own & 1,
+			.priced = own & 2,
+			.place = (uint8_t)(own >> 2 & 15),
+			.declared = input_byte(input),
+			.quality_milli = (uint32_t)input_u64(input),
+			.cost_nusd = (int64_t)input_u64(input),
+			.latency_ns = input_u64(input),
+			.context_tokens = input_byte(input)};
+	}
+}
+
 static void draw_receipt(struct input *input, struct receipt *r)
 {
 	unsigned flags = input_byte(input);
@@ -154,6 +203,7 @@ static void draw_receipt(struct input *input, struct receipt *r)
 	r->reason = draw_text(input);
 	r->credential = draw_text(input);
 	r->cache_status = draw_text(input);
+	draw_decision(input, r);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

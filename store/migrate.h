@@ -8,13 +8,14 @@
  *   4 -> 5   a family of records (records.h), made empty as the database is opened: nothing to change
  *   5 -> 6   counters of each day: all are counted anew from the receipts, of which none had expired before
  *   6 -> 7   blocks may be gaps (receipt_block.h), which older programs do not read: nothing to change
+ *   7 -> 8   receipts' records may have version 3, which older programs do not read: nothing to change
  */
 #ifndef STORE_MIGRATE_H
 #define STORE_MIGRATE_H
 
 #include "store/kv.h"
 
-enum { SCHEMA_VERSION = 7 };
+enum { SCHEMA_VERSION = 8 };
 
 /* From an older version. 0 or -errno, and `why`. */
 int migrate(struct kv *kv, char *why, size_t why_bytes);

@@ -66,7 +66,7 @@ static int add_receipt(struct page *page)
 		if (rc < 0)
 			return rc;
 		json = text_over(query->json + query->json_size, page->capacity - query->json_size);
-		receipt_print(&page->receipt, &json);
+		(query->print ? query->print : receipt_print)(&page->receipt, &json);
 		if (json.full)
 			continue;
 		query->json_size += json.size;

@@ -1,9 +1,9 @@
 /*
- * The binary record of a receipt, version 2:
+ * The binary record of a receipt, version 3:
  *
  *   u8 version, 16 bytes request id, u64 wall time, u8 flags, u8 api, then varints and texts in the order of the walk below.
  *
- * Version 1 has no client_certificate, which comes last. A text is a varint of its size + 1 and its bytes; 0 is null. Reading and writing are two walks over the same fields, so
+ * Version 1 has no client_certificate, versions 1 and 2 no decision, which come last. A text is a varint of its size + 1 and its bytes; 0 is null. Reading and writing are two walks over the same fields, so
  * they sit side by side. A record needs no escape for growth: a new field is a new version, and both are read.
  */
 #include "store/receipt.h"
@@ -13,7 +13,7 @@
 
 #include "store/pack.h"
 
-enum { RECORD_VERSION = 2, RECORD_VERSION_WITHOUT_CERTIFICATE = 1 };
+enum { RECORD_VERSION = 3, RECORD_VERSION_WITH_CERTIFICATE = 2, RECORD_VERSION_WITH_DECISION = 3 };
 
 enum record_flags {
 	RECORD_STREAM = 1,
@@ -24,16 +24,32 @@ enum record_flags {
 	RECORD_FLAGS_ALL = 31,
 };
 
+/* A decision's first byte: priority and bucket stand in its upper half. 0: none was made. */
+enum decision_flags {
+	DECISION_MADE = 1,
+	DECISION_AUTOMATIC = 2,
+	DECISION_QUALITY_ASKED = 4,
+	DECISION_UNSURE = 8,
+	DECISION_PRIORITY_SHIFT = 4,
+	DECISION_BUCKET_SHIFT = 6,
+	DECISION_CHOICES = 3 /* priorities, and buckets */
+};
+
+/* The first byte of a candidate's figures; 0: they are not known. */
+enum figures_flags { FIGURES_PLACE = 31, FIGURES_PRICED = 32, FIGURES_KNOWN = 64 };
+
 /*
  * Longer texts are cut. 16 texts and 3 long ones, 16 candidates (verdict, text), 8 attempts (3 texts, a long one, 13 bytes
- * of numbers) and 16 tags (2 texts), each text with up to 2 bytes of size, beside 27 bytes of head and 15 varints.
+ * of numbers) and 16 tags (2 texts), each text with up to 2 bytes of size, beside 27 bytes of head, 15 varints, and a
+ * decision with its figures.
  */
 enum { TEXT_BYTES_MAX = 140, LONG_TEXT_BYTES_MAX = 256 };
 
 static_assert(27 + 15 * 10 + 16 * (TEXT_BYTES_MAX + 2) + 3 * (LONG_TEXT_BYTES_MAX + 2) +
 		      RECEIPT_CANDIDATES_MAX * (TEXT_BYTES_MAX + 3) +
 		      RECEIPT_ATTEMPTS_MAX * (3 * (TEXT_BYTES_MAX + 2) + LONG_TEXT_BYTES_MAX + 2 + 13) +
-		      RECEIPT_TAGS_MAX * 2 * (TEXT_BYTES_MAX + 2) <= RECEIPT_BYTES_MAX, "the longest receipt fits");
+		      RECEIPT_TAGS_MAX * 2 * (TEXT_BYTES_MAX + 2) + (1 + 2 * 5 + 2 * 10) +
+		      RECEIPT_CANDIDATES_MAX * (1 + 3 * 5 + 2 * 10) <= RECEIPT_BYTES_MAX, "the longest receipt fits");
 
 /* The size of `s` cut to `max`, not within a UTF-8 character. */
 static size_t cut(struct slice s, size_t max)
@@ -218,6 +234,91 @@ static void unpack_lists(struct unpacker *u, struct receipt *r)
 	}
 }
 
+static void pack_figures(struct packer *p, const struct receipt_figures *f)
+{
+	if (!f->known) {
+		pack_u8(p, 0);
+		return;
+	}
+	assert(f->place <= FIGURES_PLACE);
+	pack_u8(p, (uint8_t)(f->place | (f->priced ? FIGURES_PRICED : 0) | FIGURES_KNOWN));
+	pack_varint(p, f->declared);
+	pack_varint(p, f->quality_milli);
+	pack_signed(p, f->cost_nusd);
+	pack_varint(p, f->latency_ns);
+	pack_varint(p, f->context_tokens);
+}
+
+static uint32_t unpack_u32_varint(struct unpacker *u)
+{
+	uint64_t value = unpack_varint(u);
+
+	u->bad |= value > UINT32_MAX;
+	return (uint32_t)value;
+}
+
+static void unpack_figures(struct unpacker *u, struct receipt_figures *f)
+{
+	unsigned flags = unpack_u8(u);
+
+	*f = (struct receipt_figures){.known = flags != 0};
+	if (!flags)
+		return;
+	u->bad |= !(flags & FIGURES_KNOWN) || flags > (FIGURES_PLACE | FIGURES_PRICED | FIGURES_KNOWN);
+	f->place = flags & FIGURES_PLACE;
+	f->priced = flags & FIGURES_PRICED;
+	f->declared = unpack_u32_varint(u);
+	f->quality_milli = unpack_u32_varint(u);
+	f->cost_nusd = unpack_signed(u);
+	f->latency_ns = unpack_varint(u);
+	f->context_tokens = unpack_u32_varint(u);
+}
+
+static void pack_decision(struct packer *p, const struct receipt *r)
+{
+	const struct receipt_decision *d = &r->decision;
+	unsigned flags = DECISION_MADE;
+
+	if (!d->made) {
+		pack_u8(p, 0);
+		return;
+	}
+	assert(d->priority < DECISION_CHOICES && d->bucket < DECISION_CHOICES);
+	flags |= d->automatic ? DECISION_AUTOMATIC : 0;
+	flags |= d->quality_asked ? DECISION_QUALITY_ASKED : 0;
+	flags |= d->unsure ? DECISION_UNSURE : 0;
+	flags |= (unsigned)d->priority << DECISION_PRIORITY_SHIFT | (unsigned)d->bucket << DECISION_BUCKET_SHIFT;
+	pack_u8(p, (uint8_t)flags);
+	pack_varint(p, d->rule);
+	pack_varint(p, d->quality_milli);
+	pack_varint(p, d->latency_ns);
+	pack_varint(p, d->tokens);
+	for (unsigned i = 0; i < r->candidate_count; i++)
+		pack_figures(p, &r->figures[i]);
+}
+
+static void unpack_decision(struct unpacker *u, struct receipt *r)
+{
+	struct receipt_decision *d = &r->decision;
+	unsigned flags = unpack_u8(u);
+
+	if (!flags)
+		return;
+	d->made = true;
+	d->automatic = flags & DECISION_AUTOMATIC;
+	d->quality_asked = flags & DECISION_QUALITY_ASKED;
+	d->unsure = flags & DECISION_UNSURE;
+	d->priority = flags >> DECISION_PRIORITY_SHIFT & 3;
+	d->bucket = (uint8_t)(flags >> DECISION_BUCKET_SHIFT);
+	u->bad |= !(flags & DECISION_MADE) || d->priority >= DECISION_CHOICES || d->bucket >= DECISION_CHOICES;
+	d->rule = unpack_u32_varint(u);
+	d->quality_milli = unpack_u32_varint(u);
+	d->latency_ns = unpack_varint(u);
+	d->tokens = unpack_varint(u);
+	for (unsigned i = 0; i < r->candidate_count; i++)
+		unpack_figures(u, &r->figures[i]);
+}
+
 int receipt_encode(const struct receipt *receipt, char *record, size_t capacity)
 {
 	struct packer p = { record, record + capacity, false };
@@ -239,6 +340,7 @@ int receipt_encode(const struct receipt *receipt, char *record, size_t capacity)
 	pack_texts(&p, receipt);
 	pack_lists(&p, receipt);
 	pack_cut(&p, receipt->client_certificate, LONG_TEXT_BYTES_MAX);
+	pack_decision(&p, receipt);
 	return p.full ? -ENOSPC : (int)(p.at - record);
 }
 
@@ -250,7 +352,7 @@ int receipt_decode(struct slice record, struct receipt *receipt)
 
 	receipt->candidate_count = receipt->attempt_count = receipt->tag_count = 0;
 	version = unpack_u8(&u);
-	if (version != RECORD_VERSION && version != RECORD_VERSION_WITHOUT_CERTIFICATE)
+	if (version == 0 || version > RECORD_VERSION)
 		return -EBADMSG;
 	id = unpack_bytes(&u, sizeof(receipt->request_id.bytes));
 	if (!id)
@@ -269,6 +371,10 @@ int receipt_decode(struct slice record, struct receipt *receipt)
 	unpack_numbers(&u, receipt);
 	unpack_texts(&u, receipt);
 	unpack_lists(&u, receipt);
-	receipt->client_certificate = version == RECORD_VERSION ? unpack_text(&u) : slice_of(NULL, 0);
+	receipt->client_certificate =
+		version >= RECORD_VERSION_WITH_CERTIFICATE ? unpack_text(&u) : slice_of(NULL, 0);
+	receipt->decision = (struct receipt_decision){.made = false};
+	if (version >= RECORD_VERSION_WITH_DECISION)
+		unpack_decision(&u, receipt);
 	return u.bad || u.at != u.end ? -EBADMSG : 0;
 }

@@ -25,6 +25,28 @@ struct receipt_candidate {
 	enum receipt_verdict verdict;
 };
 
+/* What ranked a candidate, so that the ranking can be done again (route/auto/decision.h). */
+struct receipt_figures {
+	uint8_t place; /* in the order to be tried, 1 the first; 0: left aside */
+	bool priced;
+	bool known; /* the rest is */
+	uint32_t declared; /* its number in the configuration */
+	uint32_t quality_milli, context_tokens; /* context_tokens 0: no bound */
+	int64_t cost_nusd;                      /* of this request, about */
+	uint64_t latency_ns;                    /* to the first token; 0: not known */
+};
+
+/* What the ranking was asked for; the score and the bucket stand beside it. */
+struct receipt_decision {
+	bool made; /* by a rule or for `auto`; else nothing of this is told */
+	bool automatic, quality_asked, unsure;
+	uint8_t priority, bucket; /* enum route_priority, enum route_bucket */
+	uint32_t rule;            /* its number; 0: none applied */
+	uint32_t quality_milli;   /* at least */
+	uint64_t latency_ns;      /* at most; 0: no bound */
+	uint64_t tokens;          /* prompt and answer */
+};
+
 struct receipt_attempt {
 	struct slice provider, model, credential, error;
 	uint16_t status;
@@ -58,8 +80,10 @@ struct receipt {
 	bool hosted;               /* paid from the workspace's balance */
 	bool client_gone;          /* the client left before the end */
 	struct slice client_certificate; /* who the client proved to be (tls/identity.h); NULL data: none was asked for */
+	struct receipt_decision decision;
 	unsigned candidate_count, attempt_count, tag_count;
 	struct receipt_candidate candidates[RECEIPT_CANDIDATES_MAX];
+	struct receipt_figures figures[RECEIPT_CANDIDATES_MAX]; /* of each candidate, where a decision was made */
 	struct receipt_attempt attempts[RECEIPT_ATTEMPTS_MAX];
 	struct receipt_tag tags[RECEIPT_TAGS_MAX];
 };
@@ -86,8 +110,9 @@ static inline int64_t receipt_total_nusd(const struct receipt *receipt)
 	return add_nusd(receipt->provider_cost_nusd, receipt->platform_fee_nusd);
 }
 
-/* The JSON of the contract, section 6. */
-void receipt_print(const struct receipt *receipt, struct text *json);
+/* The JSON of the contract, section 6; others tell a part of it, or more. */
+typedef void receipt_printer(const struct receipt *receipt, struct text *json);
+receipt_printer receipt_print;
 
 /* A fallback was used when something was tried after an attempt that failed; the list may or may not name the last one. */
 bool receipt_fallback_used(const struct receipt *receipt);

@@ -77,6 +77,7 @@ struct store_query {
 	/* Of spend: by what, in which days (UTC, since 1970, both included; 0 and UINT32_MAX: all time). */
 	enum counter_dimension dimension;
 	uint32_t from_day, to_day;
+	receipt_printer *print; /* how a receipt is told; NULL: receipt_print() */
 	/* Out: `result` 0, -ENOENT, -EIO, of spend -E2BIG: too many rows; `json` is malloc'ed by the reader and freed by
 	 * store_query_fini(): a receipt, an array, or the whole answer about spend. */
 	int result;

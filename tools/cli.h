@@ -10,6 +10,7 @@ enum cli_status { CLI_DONE, CLI_FAILED, CLI_USAGE };
 int cli_run(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_receipts(int argc, char **argv);
+int cli_explain(int argc, char **argv);
 int cli_keys(int argc, char **argv);
 int cli_spend(int argc, char **argv);
 int cli_status(int argc, char **argv);

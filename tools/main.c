@@ -12,6 +12,7 @@ static const struct command {
 	{"run", cli_run, "serve in the foreground"},
 	{"check", cli_check, "validate a configuration, or the receipts of a data directory"},
 	{"receipts", cli_receipts, "print receipts, and follow new ones"},
+	{"explain", cli_explain, "explain from a receipt why a request went where it went"},
 	{"keys", cli_keys, "create, list, show, update, rotate and revoke keys"},
 	{"spend", cli_spend, "print what was spent, by key, team, model ..."},
 	{"status", cli_status, "print the state of a running gateway"},

@@ -91,6 +91,15 @@ struct route_choice {
 	uint32_t quality_milli;
 	bool quality_asked;
 	struct slice reason; /* of `auto` */
+	uint64_t tokens;     /* prompt and answer, that a model's context has to hold */
+	unsigned ranked_count;
+	struct ranked_figures *ranked; /* what the receipt may tell of; in the arena */
+};
+
+/* Of a model that was ranked, for the receipt. */
+struct ranked_figures {
+	const struct model_settings *model;
+	struct receipt_figures figures;
 };
 
 /* What is reserved for a request whose key has a budget; all 0 for others. */
@@ -265,6 +274,7 @@ int64_t exchange_cost_about(const struct exchange *exchange, const struct model_
 struct slice exchange_strategy(const struct exchange *exchange);
 struct slice exchange_bucket(const struct exchange *exchange); /* "direct": it is not told */
 void exchange_tell_route(struct exchange *exchange);           /* to the receipt, once there is a candidate */
+void exchange_tell_decision(struct exchange *exchange);        /* the figures, once the receipt's candidates are told */
 
 /* exchange_plan.c: the candidates of a model. False: refused. */
 bool exchange_plan(struct exchange *exchange);

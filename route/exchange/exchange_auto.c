@@ -4,6 +4,7 @@
  */
 #include "route/exchange/exchange.h"
 
+#include "route/auto/decision.h"
 #include "route/auto/rank.h"
 #include "route/auto/rules.h"
 #include "route/auto/score.h"
@@ -15,6 +16,8 @@
 enum {
 	REASON_BYTES = 320,
 	OUTPUT_TOKENS_USUAL = 500, /* of an answer whose length is not bounded, for what it will cost */
+	TOLD_MAX = RECEIPT_CANDIDATES_MAX / 2, /* of those that are left aside */
+	RANKED_MAX = RECEIPT_CANDIDATES_MAX + TOLD_MAX,
 	MODELS_MAX = 4096 /* the first so many that are declared are looked at: a plan has a bound */
 };
 
@@ -285,15 +288,25 @@ static void print_reason(struct exchange *e, unsigned count)
 	e->route_choice.reason = text_slice(&reason);
 }
 
+static void keep_figures(struct exchange *e, const struct rank_model *model, unsigned place)
+{
+	struct route_choice *choice = &e->route_choice;
+	unsigned declared = (unsigned)(model->model - e->config->config->settings->models);
+
+	if (choice->ranked && choice->ranked_count < RANKED_MAX)
+		choice->ranked[choice->ranked_count++] =
+			(struct ranked_figures){model->model, decision_figures(model, declared, place)};
+}
+
 /* Of what is left aside at most that many, so that a receipt has room for what is tried. What may not be used at all is
  * not worth a word. */
 static void tell_left_aside(struct exchange *e, const struct rank_model *models, unsigned from, unsigned count)
 {
-	enum { TOLD_MAX = RECEIPT_CANDIDATES_MAX / 2 };
-
 	for (unsigned i = from; i < count && e->plan.verdict_count < TOLD_MAX; i++)
-		if (models[i].verdict != VERDICT_NOT_ALLOWED)
+		if (models[i].verdict != VERDICT_NOT_ALLOWED) {
 			plan_verdict(&e->plan, models[i].model, models[i].verdict);
+			keep_figures(e, &models[i], 0);
+		}
 }
 
 bool exchange_plan_auto(struct exchange *e, const struct plan_request *request)
@@ -309,11 +322,15 @@ bool exchange_plan_auto(struct exchange *e, const struct plan_request *request)
 
 	if (!models)
 		return false;
+	e->route_choice.tokens = rules.tokens;
+	e->route_choice.ranked = arena_alloc(&e->arena, RANKED_MAX * sizeof(*e->route_choice.ranked));
 	for (unsigned i = 0; i < count; i++)
 		add_model(e, request, &models[i], i);
 	fit = rank_models(models, count, &rules);
 	for (unsigned i = 0; i < fit; i++)
 		plan_model(&e->plan, request, models[i].model);
+	for (unsigned i = 0; i < fit && i < RECEIPT_CANDIDATES_MAX; i++)
+		keep_figures(e, &models[i], i + 1);
 	print_reason(e, fit);
 	tell_left_aside(e, models, fit, count);
 	return true;
@@ -358,6 +375,54 @@ static void tell_behind(struct exchange *e)
 	}
 }
 
+/* Of a candidate that is told several times, since several of its deployments are, the figures are told once. */
+static struct receipt_figures figures_of(struct route_choice *choice, struct slice model)
+{
+	for (unsigned i = 0; i < choice->ranked_count; i++)
+		if (choice->ranked[i].model && choice->ranked[i].model->id == model.data) {
+			choice->ranked[i].model = NULL;
+			return choice->ranked[i].figures;
+		}
+	return (struct receipt_figures){.known = false};
+}
+
+void exchange_tell_decision(struct exchange *e)
+{
+	struct route_choice *choice = &e->route_choice;
+	struct receipt *receipt = &e->receipt;
+
+	receipt->decision = (struct receipt_decision){.made = choice->automatic || choice->rule,
+		.automatic = choice->automatic,
+		.quality_asked = choice->quality_asked,
+		.unsure = choice->score.unsure,
+		.priority = (uint8_t)choice->priority,
+		.bucket = (uint8_t)choice->score.bucket,
+		.rule = choice->rule,
+		.quality_milli = choice->quality_milli,
+		.latency_ns = choice->latency_ns,
+		.tokens = choice->tokens};
+	for (unsigned i = 0; receipt->decision.made && i < receipt->candidate_count; i++)
+		receipt->figures[i] = figures_of(choice, receipt->candidates[i].model);
+}
+
+static struct slice reason_of(struct exchange *e)
+{
+	const struct route_choice *choice = &e->route_choice;
+	struct text text = text_over(NULL, 0);
+
+	if (e->receipt.attempt_count == 0 || e->status != 200)
+		return choice->automatic ? choice->reason
+		       : choice->rule    ? SLICE("a rule named the model")
+					 : SLICE("the request named the model");
+	if (choice->automatic)
+		text = text_over(arena_alloc(&e->arena, REASON_BYTES), REASON_BYTES);
+	if (!text.data)
+		return SLICE("fallback after a failure");
+	text_literal(&text, "fallback after a failure; ");
+	text_add(&text, choice->reason);
+	return text_slice(&text);
+}
+
 void exchange_tell_route(struct exchange *e)
 {
 	const struct route_choice *choice = &e->route_choice;
@@ -367,12 +432,8 @@ void exchange_tell_route(struct exchange *e)
 	receipt->bucket = exchange_bucket(e);
 	receipt->has_score = !slice_equal(receipt->bucket, SLICE("direct"));
 	receipt->score_milli = choice->score.permille;
-	if (!receipt->reason.data && receipt->attempt_count && e->status == 200)
-		receipt->reason = SLICE("fallback after a failure");
-	else if (!receipt->reason.data)
-		receipt->reason = choice->automatic ? choice->reason
-				  : choice->rule    ? SLICE("a rule named the model")
-						    : SLICE("the request named the model");
+	if (!receipt->reason.data)
+		receipt->reason = reason_of(e);
 	if (choice->automatic && e->status == 200)
 		tell_behind(e);
 }

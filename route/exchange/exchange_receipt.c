@@ -182,6 +182,7 @@ static void fill(struct exchange *e)
 	fill_execution(e, receipt);
 	if (e->candidate)
 		exchange_tell_route(e);
+	exchange_tell_decision(e);
 	add_tags(e);
 }
 

@@ -2,6 +2,7 @@
 #include "route/gateway/pages.h"
 
 #include "core/clock.h"
+#include "route/auto/decision.h"
 
 #include <errno.h>
 
@@ -260,5 +261,11 @@ void page_receipt(struct exchange *e)
 
 void admin_receipt(struct exchange *e)
 {
+	ask_by_id(e, slice_of(NULL, 0));
+}
+
+void admin_receipt_explain(struct exchange *e)
+{
+	e->query.print = decision_print;
 	ask_by_id(e, slice_of(NULL, 0));
 }

@@ -16,6 +16,7 @@ void page_receipt(struct exchange *exchange);
 void admin_status(struct exchange *exchange);
 void admin_receipts(struct exchange *exchange);
 void admin_receipt(struct exchange *exchange);
+void admin_receipt_explain(struct exchange *exchange);
 void page_balance(struct exchange *exchange);
 void admin_balance(struct exchange *exchange);
 void admin_transactions(struct exchange *exchange);

@@ -111,6 +111,8 @@ static const struct service_route routes[] = {
 	PAGE("/metrics", page_metrics),
 	ADMIN_PAGE("/admin/status", false, admin_status),
 	ADMIN_PAGE("/admin/receipts", false, admin_receipts),
+	{.path = PATH("/admin/receipts/"), .prefix = true, .suffix = PATH("/explain"), .method = HTTP_GET,
+		.access = ACCESS_ADMIN, .action = ACTION_VIEW, .handle = admin_receipt_explain},
 	ADMIN_PAGE("/admin/receipts/", true, admin_receipt),
 	{.path = PATH("/admin/spend"), .method = HTTP_GET, .access = ACCESS_ADMIN, .action = ACTION_VIEW_SPEND,
 		.handle = admin_spend},

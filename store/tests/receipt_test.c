@@ -49,12 +49,28 @@ static void fill_longest(struct receipt *r)
 	r->tag_count = RECEIPT_TAGS_MAX;
 	for (unsigned i = 0; i < RECEIPT_TAGS_MAX; i++)
 		r->tags[i] = (struct receipt_tag){ text, text };
+	r->decision = (struct receipt_decision){ true, true, true, true, 2, 2, UINT32_MAX, UINT32_MAX, UINT64_MAX, UINT64_MAX };
+	for (unsigned i = 0; i < RECEIPT_CANDIDATES_MAX; i++)
+		r->figures[i] = (struct receipt_figures){ (uint8_t)i, true, true, UINT32_MAX, UINT32_MAX, UINT32_MAX, INT64_MIN,
+							  UINT64_MAX };
+}
+
+/* A decision of which some candidates have figures. */
+static void fill_decided(struct receipt *r)
+{
+	test_receipt(r, 12);
+	r->decision = (struct receipt_decision){ .made = true, .rule = 3, .priority = 1, .tokens = 700 };
+	r->candidate_count = 3;
+	for (unsigned i = 0; i < 3; i++)
+		r->candidates[i] = (struct receipt_candidate){ SLICE("m"), VERDICT_DEARER };
+	r->figures[1] = (struct receipt_figures){ .known = true, .place = 1, .cost_nusd = 12345, .latency_ns = 80000000 };
 }
 
 static const struct {
 	const char *name;
 	void (*fill)(struct receipt *r);
-} cases[] = { { "empty", fill_empty }, { "usual", fill_usual }, { "longest", fill_longest } };
+} cases[] = { { "empty", fill_empty }, { "usual", fill_usual }, { "longest", fill_longest },
+	      { "decided", fill_decided } };
 
 static int encode_case(size_t which, char record[static RECEIPT_BYTES_MAX])
 {
@@ -121,19 +137,24 @@ static int decode_exact(const char *record, size_t size)
 	return rc;
 }
 
-/* As the first version wrote it: without what the second adds at the end. */
-static void reads_the_first_version(void **state)
+/* As earlier versions wrote it: without what later ones add at the end. */
+static void reads_earlier_versions(void **state)
 {
 	static char record[RECEIPT_BYTES_MAX];
-	struct receipt receipt = {.client_certificate = SLICE("not there")};
 	int size = encode_case(1, record);
 
 	(void)state;
-	record[0] = 1;
-	assert_int_equal(decode_exact(record, (size_t)size), -EBADMSG);
-	assert_int_equal(receipt_decode(slice_of(record, (size_t)size - 1), &receipt), 0);
-	assert_true(slice_equal(receipt.key_id, test_key(4711)));
-	assert_null(receipt.client_certificate.data);
+	for (char version = 1; version < 3; version++) {
+		struct receipt receipt = { .client_certificate = SLICE("not there"), .decision.made = true };
+		size_t without = 3 - (size_t)version;
+
+		record[0] = version;
+		assert_int_equal(decode_exact(record, (size_t)size), -EBADMSG);
+		assert_int_equal(receipt_decode(slice_of(record, (size_t)size - without), &receipt), 0);
+		assert_true(slice_equal(receipt.key_id, test_key(4711)));
+		assert_null(receipt.client_certificate.data);
+		assert_false(receipt.decision.made);
+	}
 }
 
 static void cuts_between_characters(void **state)
@@ -272,7 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(comes_back_as_it_went),
 		cmocka_unit_test(keeps_every_field),
-		cmocka_unit_test(reads_the_first_version),
+		cmocka_unit_test(reads_earlier_versions),
 		cmocka_unit_test(cuts_between_characters),
 		cmocka_unit_test(refuses_what_is_cut_or_longer),
 		cmocka_unit_test(survives_flipped_bytes),
