@@ -26,7 +26,7 @@ struct entry {
 	uint64_t hash;
 	struct entry *next; /* of all, in no order */
 	struct entry *touched_next;
-	struct recent *recent; /* NULL: no calls, or not of a key, team or workspace */
+	struct recent *recent; /* NULL: no calls, or not of a key, team, workspace or endpoint */
 	bool touched;
 	uint16_t key_bytes;
 	char key[];
@@ -312,7 +312,8 @@ int counters_load(struct counters *counters, struct slice key, struct slice valu
 
 static bool has_recent(unsigned dimension)
 {
-	return dimension == COUNTER_KEY || dimension == COUNTER_TEAM || dimension == COUNTER_WORKSPACE;
+	return dimension == COUNTER_KEY || dimension == COUNTER_TEAM || dimension == COUNTER_WORKSPACE ||
+	       dimension == COUNTER_ENDPOINT;
 }
 
 /* Without memory a limit of a day begins anew at the next start: calls go on. */

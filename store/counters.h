@@ -8,7 +8,7 @@
  *   key:   u8 dimension, u8 0 and the name; or u8 1 and nothing: the rest
  *          u8 dimension | COUNTER_OF_DAY, u8 0, be32 day since 1970 and the name; or u8 1 and nothing: the rest
  *   value: u8 version, u64 receipts, u64 spend (nano-USD, two's complement), u64 prompt tokens, u64 completion tokens;
- *          from version 2 on, of keys, teams and workspaces: the calls of the current day and hour (recent.h)
+ *          from version 2 on, of keys, teams, workspaces and endpoints: the calls of the current day and hour (recent.h)
  *
  * Names that come from clients must not make memory grow: when a bound is reached, new names add to their dimension's rest. Days
  * that are over leave memory once their rows are written; a call that ends late fetches its row again.
@@ -59,7 +59,7 @@ void counters_each(const struct counters *counters, counters_emit *emit, void *c
 const struct counter *counters_find(const struct counters *counters, struct slice key);
 bool counters_has_rest(const struct counters *counters);
 
-/* The calls of each key, team and workspace in its current day and hour. */
+/* The calls of each key, team, workspace and endpoint in its current day and hour. */
 int counters_copy_recents(const struct counters *counters, struct recents *recents); /* 0, -ENOMEM */
 
 /* The key of a name of one or two parts; at most COUNTER_KEY_BYTES_MAX, 0: longer. */

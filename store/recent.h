@@ -1,5 +1,5 @@
 /*
- * Calls of one key, team or workspace in the current day and hour: what limits of a day and of an hour need after a start. Part
+ * Calls of one key, team, workspace or endpoint in the current day and hour: what limits of a day and of an hour need after a start. Part
  * of the running total's row (counters.h), so that it is as exact: what has a receipt counts, once. A refusal that reached no
  * provider does not count.
  */

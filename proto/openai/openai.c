@@ -259,7 +259,7 @@ static void ask_for_usage(const struct json_parser *p, const struct openai_reque
 		json_replace(edits, p, request->include_usage_value, SLICE("true"));
 }
 
-/* Only where the request names a model and is no stream, so that nothing else is inserted. */
+/* Only where the request names a model, and nothing else is inserted: a stream has its options, be they null. */
 static void cap_output(const struct json_parser *p, const struct openai_request *request, char *added,
 	struct json_edits *edits)
 {
@@ -294,7 +294,8 @@ void openai_edit_request(const struct json_parser *p, const struct openai_reques
 		json_remove(edits, p, 0, request->chain);
 	if (request->stream)
 		ask_for_usage(p, request, edits);
-	else if (request->output_cap && request->model_value != JSON_NONE)
+	if (request->output_cap && request->model_value != JSON_NONE &&
+		(!request->stream || request->stream_options != JSON_NONE))
 		cap_output(p, request, added, edits);
 }
 

@@ -150,8 +150,11 @@ static bool add_user(const struct endpoint *endpoint, const struct json_parser *
 	return filled;
 }
 
-static void add_rest(const struct json_parser *json, struct text *text)
+/* A stream has its options, so that what is added on the way to a provider finds its place. */
+static void add_rest(const struct json_parser *json, const struct endpoint_call *call, struct text *text)
 {
+	if (call->stream && json_member(json, 0, SLICE("stream_options")) == JSON_NONE)
+		text_literal(text, ",\"stream_options\":null");
 	for (json_ref m = json_first(json, 0); m != JSON_NONE; m = json_next(json, m)) {
 		struct slice key = json_key(json, m);
 
@@ -182,7 +185,7 @@ int endpoint_write_request(const struct endpoint *endpoint, const struct json_pa
 	if (!add_system(endpoint, json, call, &text, &missing) || !add_user(endpoint, json, call, &text, &missing))
 		return refuse_missing(missing, arena, problem);
 	text_char(&text, ']');
-	add_rest(json, &text);
+	add_rest(json, call, &text);
 	text_char(&text, '}');
 	if (text.full)
 		return -E2BIG;

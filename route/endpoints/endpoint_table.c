@@ -40,7 +40,7 @@ static int compare(const void *left, const void *right)
 static struct slice join(struct config_memory *memory, const char *project, const char *slug)
 {
 	size_t capacity = strlen(project) + 1 + strlen(slug);
-	struct text text = text_over(config_alloc(memory, capacity, 1), capacity);
+	struct text text = text_over(config_alloc(memory, capacity + 1, 1), capacity);
 
 	if (!text.data)
 		return slice_of(NULL, 0);

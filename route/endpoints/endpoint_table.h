@@ -11,7 +11,7 @@
 struct endpoint {
 	const struct project_settings *project;
 	const struct endpoint_settings *settings;
-	struct slice name; /* project/slug */
+	struct slice name; /* project/slug, with a NUL behind it */
 	unsigned number;   /* its place among all endpoints of the settings */
 	struct template system, user;
 };

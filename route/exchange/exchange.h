@@ -148,6 +148,7 @@ struct exchange {
 	bool stream;
 	bool view_lost;    /* since it was read, the shard's JSON view has gone to other documents */
 	bool limit_guessed, limit_letter_out;
+	uint64_t output_most; /* tokens of an answer that the endpoint leaves for it; 0: no bound */
 	struct exchange_budget budget;
 	struct chat *chat; /* of the body, once it was looked at; its texts are good while the view holds the body */
 	bool chat_read;
@@ -239,6 +240,12 @@ bool exchange_read_request(struct exchange *exchange); /* the body's alone, of e
 
 /* exchange_endpoint.c: calls of defined endpoints. False: refused. */
 bool exchange_find_endpoint(struct exchange *exchange);  /* the path's, once it is known who calls */
+bool exchange_bound_endpoint(struct exchange *exchange); /* its tokens; the view holds the request */
+void exchange_order_failover(struct exchange *exchange); /* its plan's candidates */
+static inline bool exchange_has_failover(const struct exchange *e)
+{
+	return e->endpoint && e->endpoint->settings->failover.count;
+}
 bool exchange_enter_endpoint(struct exchange *exchange); /* the view holds the call, whose place a chat request takes */
 
 /* exchange_refuse.c: errors to the client. */
@@ -261,6 +268,9 @@ int64_t exchange_month_percent(const struct exchange *exchange); /* spent of its
 
 /* exchange_budget.c: the most that the call costs, once it is known whose subject exchange->limit has. False: refused. */
 bool exchange_budget_reserve(struct exchange *exchange, int64_t *nusd);
+uint64_t exchange_output_cap(const struct exchange *exchange, const struct model_settings *model); /* to be sent; 0: none */
+uint64_t exchange_asked_output(const struct exchange *exchange);  /* tokens of an answer, as the request says; 0: it does not */
+uint64_t exchange_asked_answers(const struct exchange *exchange); /* how many are written at once */
 void exchange_budget_refuse(struct exchange *exchange); /* the answer says which budget has no room */
 void exchange_budget_extend(struct exchange *exchange); /* of a stream that has used up most of what is reserved */
 

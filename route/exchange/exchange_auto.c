@@ -109,10 +109,39 @@ static bool has_images(const struct chat *chat)
 	return false;
 }
 
-static void apply_rules(struct exchange *e)
+/* The endpoint's own come first. */
+static const struct rule_settings *match(struct exchange *e, const struct rule_facts *facts)
 {
 	const struct routing_features *routing = &e->config->config->settings->routing.more;
-	const struct chat *chat = routing->rule_count ? exchange_chat(e) : NULL;
+	const struct endpoint_settings *endpoint = e->endpoint ? e->endpoint->settings : NULL;
+	const struct rule_settings *rule = endpoint ? rules_match(endpoint->rules, endpoint->rule_count, facts) : NULL;
+
+	if (rule) {
+		e->route_choice.rule = (unsigned)(rule - endpoint->rules) + 1;
+		return rule;
+	}
+	rule = rules_match(routing->rules, routing->rule_count, facts);
+	if (rule)
+		e->route_choice.rule = (unsigned)(rule - routing->rules) + 1;
+	return rule;
+}
+
+static bool has_rules(const struct exchange *e)
+{
+	return e->config->config->settings->routing.more.rule_count || (e->endpoint && e->endpoint->settings->rule_count);
+}
+
+static bool rules_score(const struct exchange *e)
+{
+	const struct routing_features *routing = &e->config->config->settings->routing.more;
+
+	return rules_need_score(routing->rules, routing->rule_count) ||
+	       (e->endpoint && rules_need_score(e->endpoint->settings->rules, e->endpoint->settings->rule_count));
+}
+
+static void apply_rules(struct exchange *e)
+{
+	const struct chat *chat = has_rules(e) ? exchange_chat(e) : NULL;
 	const struct rule_settings *rule;
 	struct rule_facts facts = {.model = e->model_name,
 		.region = slice_of_string(e->config->config->settings->region),
@@ -121,16 +150,15 @@ static void apply_rules(struct exchange *e)
 		.wall_ns = e->received_wall_ns,
 		.key = e->key};
 
-	if (routing->rule_count == 0)
+	if (!has_rules(e))
 		return;
 	facts.monthly_spend_percent = exchange_month_percent(e);
 	facts.has_tools = chat && chat->tools;
 	facts.has_images = chat && has_images(chat);
 	facts.has_schema = chat && chat->format == CHAT_FORMAT_JSON_SCHEMA;
-	rule = rules_match(routing->rules, routing->rule_count, &facts);
+	rule = match(e, &facts);
 	if (!rule)
 		return;
-	e->route_choice.rule = (unsigned)(rule - routing->rules) + 1;
 	if (rule->use_priority >= 0)
 		e->route_choice.priority = (enum route_priority)rule->use_priority;
 	if (rule->use_model)
@@ -213,7 +241,7 @@ bool exchange_route(struct exchange *e)
 	if (!exchange_is_chat(e))
 		return true;
 	if (slice_equal(e->model_name, SLICE("auto")) || settings->routing.score_always ||
-		rules_need_score(routing->rules, routing->rule_count))
+		rules_score(e))
 		score_request(e);
 	apply_rules(e);
 	if (!read_hints(e)) /* the request's own word is the last */

@@ -41,14 +41,14 @@ static bool has_output(const struct exchange *e)
 }
 
 /* How many answers are written at once. */
-static uint64_t asked_answers(const struct exchange *e)
+uint64_t exchange_asked_answers(const struct exchange *e)
 {
 	uint64_t n = asked_count(e, SLICE("n")), best_of = asked_count(e, SLICE("best_of"));
 
 	return n > best_of ? n : best_of ? best_of : 1;
 }
 
-static uint64_t asked_output(const struct exchange *e)
+uint64_t exchange_asked_output(const struct exchange *e)
 {
 	static const struct slice names[] = {
 		{"max_completion_tokens", 21}, {"max_tokens", 10}, {"max_output_tokens", 17}};
@@ -64,20 +64,32 @@ static uint64_t asked_output(const struct exchange *e)
 static void choose_output(struct exchange *e)
 {
 	struct exchange_budget *budget = &e->budget;
-	uint64_t asked = asked_output(e), answers = asked_answers(e);
+	uint64_t asked = exchange_asked_output(e), answers = exchange_asked_answers(e);
+	uint64_t reserve = subject_of(e)->reserve_output_tokens;
 
 	*budget = (struct exchange_budget){.answers = (uint32_t)answers};
 	if (exchange_is_media(e))
 		exchange_reserve_media(e);
 	if (!has_output(e))
 		return;
-	budget->output_tokens = (asked ? asked : subject_of(e)->reserve_output_tokens) * answers;
+	if (e->output_most && e->output_most < reserve)
+		reserve = e->output_most;
+	budget->output_tokens = (asked ? asked : reserve) * answers;
+	budget->output_cap = asked ? 0 : e->output_most;
 	if (asked)
 		return;
 	if (e->stream && e->dialect == &dialect_openai)
 		budget->extend_at_bytes = budget->output_tokens > STEP_TOKENS ? budget->output_tokens - STEP_TOKENS : 1;
 	else
-		budget->output_cap = subject_of(e)->reserve_output_tokens;
+		budget->output_cap = reserve;
+}
+
+/* No more than the model writes, which its provider might refuse. */
+uint64_t exchange_output_cap(const struct exchange *e, const struct model_settings *model)
+{
+	uint64_t cap = e->budget.output_cap, most = model->max_output_tokens;
+
+	return most && cap > most ? most : cap;
 }
 
 static uint32_t fee_ppm(const struct exchange *e)
@@ -137,12 +149,12 @@ static void refuse_for_balance(struct exchange *e, const struct budget_refusal *
 	exchange_refuse(e, &error, SLICE("x-should-retry: false\r\n"));
 }
 
-static void refuse_over_budget(struct exchange *e, struct slice kind, struct text *message)
+static void refuse_over_budget(struct exchange *e, enum budget_place place, struct slice kind, struct text *message)
 {
-	struct api_error error = {.status = 402,
+	struct api_error error = {.status = place == BUDGET_ENDPOINT ? 422 : 402,
 		.type = SLICE("budget_exceeded"),
 		.code = SLICE("budget_exceeded"),
-		.message = SLICE("A budget of this API key has no room for this request."),
+		.message = SLICE("A budget has no room for this request."),
 		.kind = kind};
 
 	if (message->data && !message->full)
@@ -163,7 +175,7 @@ static void refuse_per_request(struct exchange *e, int64_t least_nusd)
 		print_usd(&message, subject_of(e)->per_request_nusd);
 		text_literal(&message, ". Send less, allow fewer output tokens, or use a cheaper model.");
 	}
-	refuse_over_budget(e, SLICE("per_request"), &message);
+	refuse_over_budget(e, subject_of(e)->per_request_place, SLICE("per_request"), &message);
 }
 
 void exchange_budget_refuse(struct exchange *e)
@@ -196,7 +208,7 @@ void exchange_budget_refuse(struct exchange *e)
 		}
 		text_literal(&message, ". Allow fewer output tokens, or raise the budget.");
 	}
-	refuse_over_budget(e, slice_of_string(budget_window_name(refusal->window)), &message);
+	refuse_over_budget(e, refusal->place, slice_of_string(budget_window_name(refusal->window)), &message);
 }
 
 /* ---- the candidates ---- */

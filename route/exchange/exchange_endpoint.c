@@ -76,3 +76,92 @@ bool exchange_enter_endpoint(struct exchange *e)
 	}
 	return err == 0;
 }
+
+static bool refuse_tokens(struct exchange *e, uint64_t prompt, uint64_t output)
+{
+	struct text message = text_over(arena_alloc(&e->arena, MESSAGE_BYTES), MESSAGE_BYTES);
+	struct api_error error = {.status = 422,
+		.type = SLICE("budget_exceeded"),
+		.code = SLICE("budget_exceeded"),
+		.message = SLICE("This request needs more tokens than one of this endpoint may."),
+		.kind = SLICE("max_tokens_per_request")};
+
+	if (message.data) {
+		text_literal(&message, "A request of this endpoint may use ");
+		text_u64(&message, e->endpoint->settings->request_tokens_max);
+		text_literal(&message, " tokens, and this one needs about ");
+		text_u64(&message, prompt);
+		text_literal(&message, " for its prompt");
+		if (output) {
+			text_literal(&message, " and ");
+			text_u64(&message, output);
+			text_literal(&message, " for its answer");
+		}
+		text_literal(&message, ". Send less, or allow fewer output tokens.");
+		error.message = text_slice(&message);
+	}
+	exchange_refuse(e, &error, SLICE("x-should-retry: false\r\n"));
+	return false;
+}
+
+/* Of what the endpoint allows for a request, the answer may have what the prompt leaves: it is sent as a cap where the request
+ * has none. */
+bool exchange_bound_endpoint(struct exchange *e)
+{
+	uint64_t most = e->endpoint->settings->request_tokens_max, answers = exchange_asked_answers(e);
+	uint64_t prompt, asked, output;
+
+	if (!most)
+		return true;
+	prompt = exchange_prompt_tokens(e);
+	asked = exchange_asked_output(e);
+	output = asked ? asked * answers : 0;
+	if (prompt + (output ? output : answers) > most)
+		return refuse_tokens(e, prompt, output);
+	if (!asked)
+		e->budget.output_cap = e->output_most = (most - prompt) / answers;
+	return true;
+}
+
+/* ---- failover ---- */
+
+static bool is_named(const struct exchange_candidate *candidate, const char *name)
+{
+	const char *provider = candidate->provider->name;
+	size_t bytes = strlen(provider);
+
+	return candidate->credential && strncmp(name, provider, bytes) == 0 && name[bytes] == '/' &&
+	       strcmp(name + bytes + 1, candidate->credential->name) == 0;
+}
+
+/* What the list does not name and has the first one's model, what it names in its order, the rest. */
+static unsigned rank(const struct exchange *e, const struct exchange_candidate *candidate)
+{
+	const struct strings *failover = &e->endpoint->settings->failover;
+
+	for (unsigned i = 0; i < failover->count; i++)
+		if (is_named(candidate, failover->list[i]))
+			return 1 + i;
+	return candidate->model == e->plan.candidates[0].model ? 0 : failover->count + 1;
+}
+
+/* Stable: what ranks alike stays in the plan's order. */
+void exchange_order_failover(struct exchange *e)
+{
+	struct exchange_candidate *list = e->plan.candidates;
+	unsigned ranks[PLAN_CANDIDATES_MAX];
+
+	for (unsigned i = 0; i < e->plan.candidate_count; i++)
+		ranks[i] = rank(e, &list[i]);
+	for (unsigned i = 1; i < e->plan.candidate_count; i++) {
+		struct exchange_candidate moved = list[i];
+		unsigned own = ranks[i], at = i;
+
+		for (; at > 0 && ranks[at - 1] > own; at--) {
+			list[at] = list[at - 1];
+			ranks[at] = ranks[at - 1];
+		}
+		list[at] = moved;
+		ranks[at] = own;
+	}
+}

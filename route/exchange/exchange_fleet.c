@@ -146,7 +146,7 @@ void exchange_call_failed(struct exchange *e)
 	enum fleet_outcome outcome = outcome_of(e);
 
 	end_call(e, outcome, e->failure.retry_after_s * NS_PER_S);
-	if (outcome == FLEET_FAULT && e->candidate)
+	if (outcome == FLEET_FAULT && e->candidate && !exchange_has_failover(e))
 		plan_other_provider_first(&e->plan, (unsigned)(e->candidate - e->plan.candidates), e->candidate_next);
 }
 

@@ -226,12 +226,31 @@ int64_t exchange_month_percent(const struct exchange *e)
 		       : -1;
 }
 
+/* With what the endpoint has of its own, if one is called. NULL and an error to the client: no memory. */
+static const struct limit_subject *whole_subject_of(struct exchange *e, const struct limit_subject *key)
+{
+	const struct limit_subject *endpoints = e->config->config->limits->endpoints;
+	struct limit_subject *joined;
+
+	if (!e->endpoint || !endpoints)
+		return key;
+	joined = arena_alloc(&e->arena, sizeof(*joined));
+	if (!joined)
+		exchange_refuse_overloaded(
+			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+	else if (!limit_subject_join(joined, key, &endpoints[e->endpoint->number], e->endpoint->name.data))
+		return key;
+	return joined;
+}
+
 void exchange_limit(struct exchange *e)
 {
 	const struct limit_subject *subject = subject_of(e);
 	struct limit_ask ask = {.day = (uint32_t)(e->received_wall_ns / LIMIT_DAY_NS)};
 	int result;
 
+	if (subject && !(subject = whole_subject_of(e, subject)))
+		return;
 	ask.hosted = subject && subject->has_balance && may_be_hosted(e);
 	if (!subject ||
 		(subject->scope_count == 0 && subject->budget_count == 0 && !subject->has_budget && !ask.hosted)) {

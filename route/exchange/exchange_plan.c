@@ -357,6 +357,8 @@ bool exchange_candidates(struct exchange *e)
 	if (!e->route_choice.automatic && !plan_named(e, &request))
 		return false;
 	plan_end(&e->plan);
+	if (exchange_has_failover(e))
+		exchange_order_failover(e);
 	return true;
 }
 

@@ -162,7 +162,7 @@ static void run_body(struct exchange *e)
 	e->view_lost = false;
 	if (e->api == API_RESPONSES && exchange_converse(e, run_body) != CONVERSATION_READY)
 		return;
-	if (note_request(e) && exchange_plan(e))
+	if (note_request(e) && (!e->endpoint || exchange_bound_endpoint(e)) && exchange_plan(e))
 		exchange_limit(e);
 }
 

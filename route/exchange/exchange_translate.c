@@ -127,7 +127,7 @@ int exchange_translate_request(struct exchange *e, const struct exchange_candida
 		err = read_chat(e);
 	e->chat_read = true;
 	if (!err && !e->chat->max_tokens)
-		e->chat->max_tokens = (int64_t)e->budget.output_cap;
+		e->chat->max_tokens = (int64_t)exchange_output_cap(e, candidate->model);
 	if (!err)
 		err = write_request(e, candidate, &body);
 	if (err)

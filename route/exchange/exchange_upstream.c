@@ -130,7 +130,7 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 		return -ENOMEM;
 	if (e->translates)
 		return exchange_translate_request(e, candidate, size);
-	e->asked.output_cap = e->budget.output_cap;
+	e->asked.output_cap = exchange_output_cap(e, candidate->model);
 	e->asked.output_cap_name = candidate->provider->kind == PROVIDER_OPENAI && e->api == API_CHAT_COMPLETIONS
 					   ? SLICE("max_completion_tokens")
 					   : SLICE("max_tokens");

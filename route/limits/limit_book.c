@@ -2,6 +2,7 @@
 #include "route/limits/limit_book.h"
 
 #include "core/text.h"
+#include "route/endpoints/endpoint_table.h"
 #include "store/ledger.h"
 #include "store/recent.h"
 #include "store/store.h"
@@ -142,6 +143,8 @@ static const struct recent *recent_of(
 	switch (place) {
 	case LIMIT_KEY:
 		return store_recent(store, COUNTER_KEY, slice_of_string(id), SLICE(""));
+	case LIMIT_ENDPOINT:
+		return store_recent(store, COUNTER_ENDPOINT, slice_of_string(id), SLICE(""));
 	case LIMIT_TEAM:
 		return store_recent(store, COUNTER_TEAM, slice_of_string(workspace), slice_of_string(id));
 	default:
@@ -261,6 +264,8 @@ static int64_t spend_nusd(const struct binding *b, enum budget_place place, cons
 	switch (place) {
 	case BUDGET_KEY:
 		return store_spend_nusd(b->store, COUNTER_KEY, slice_of_string(id), SLICE(""), from_day, day);
+	case BUDGET_ENDPOINT:
+		return store_spend_nusd(b->store, COUNTER_ENDPOINT, slice_of_string(id), SLICE(""), from_day, day);
 	case BUDGET_TEAM:
 		return store_spend_nusd(b->store, COUNTER_TEAM, workspace, slice_of_string(id), from_day, day);
 	default:
@@ -323,7 +328,7 @@ static void note_budget(struct limit_subject *subject, enum budget_place place, 
 
 static bool add_budget(struct binding *b, enum budget_place place, const char *id, const struct budget_settings *budget)
 {
-	static const enum limit_place places[BUDGET_PLACES] = {LIMIT_KEY, LIMIT_TEAM, LIMIT_PLAN};
+	static const enum limit_place places[BUDGET_PLACES] = {LIMIT_KEY, LIMIT_TEAM, LIMIT_PLAN, LIMIT_ENDPOINT};
 	struct limit_subject *subject = b->subject;
 	bool limits = budget && budget_limits(budget), is_new;
 	struct entry *entry;
@@ -443,7 +448,7 @@ static bool bind_key(struct binding *b, const struct limit_table *table)
 		!add_scope(b, LIMIT_PLAN, "", plan_limits(b)) || !add_budgets(b))
 		return false;
 	add_balance(b, table);
-	if (!subject->scope_count && !subject->budget_count && !subject->has_balance)
+	if (!subject->scope_count && !subject->budget_count && !subject->has_balance && !table->endpoints)
 		return true;
 	own = entry_of(b->book, b->store, LIMIT_KEY, b->key->workspace, b->key->id);
 	if (!own)
@@ -455,15 +460,64 @@ static bool bind_key(struct binding *b, const struct limit_table *table)
 	return true;
 }
 
+/* ---- endpoints ---- */
+
+static bool bind_endpoint(struct binding *b, const char *project, const struct endpoint_settings *endpoint)
+{
+	const struct limit_settings limits = {.rpm = endpoint->rpm, .rph = endpoint->rph};
+	const struct budget_settings budget = {.daily_nusd = endpoint->daily_nusd,
+		.weekly_nusd = endpoint->weekly_nusd,
+		.monthly_nusd = endpoint->monthly_nusd,
+		.per_request_nusd = endpoint->per_request_nusd,
+		.reserve_output_tokens = endpoint->reserve_output_tokens};
+	char memory[NAME_BYTES_MAX] = {0};
+	struct text name = text_over(memory, sizeof(memory) - 1);
+
+	text_string(&name, project);
+	text_char(&name, '/');
+	text_string(&name, endpoint->slug);
+	b->subject->per_request_nusd = -1;
+	return add_scope(b, LIMIT_ENDPOINT, memory, &limits) && add_budget(b, BUDGET_ENDPOINT, memory, &budget);
+}
+
+static bool is_limited(const struct limit_subject *subject)
+{
+	return subject->scope_count || subject->budget_count || subject->has_budget;
+}
+
+/* An endpoint is met before its key is known: only the workspace counts. */
+static bool bind_endpoints(
+	struct limit_book *book, const struct settings *settings, const struct store *store, struct limit_table *table)
+{
+	struct limit_subject *first = (struct limit_subject *)(void *)(table->balances + settings->workspace_count);
+	struct limit_subject *own = first;
+
+	for (unsigned i = 0; i < settings->project_count; i++) {
+		const struct project_settings *project = &settings->projects[i];
+		const struct key_settings anybody = {.workspace = project->workspace};
+
+		for (unsigned k = 0; k < project->endpoint_count; k++, own++) {
+			struct binding b = {book, settings, store, own, &anybody};
+
+			if (!bind_endpoint(&b, project->id, &project->endpoints[k]))
+				return false;
+			if (is_limited(own))
+				table->endpoints = first;
+		}
+	}
+	return true;
+}
+
 struct limit_table *limit_book_bind(struct limit_book *book, const struct settings *settings, const struct store *store)
 {
 	struct limit_table *table = calloc(1, sizeof(*table) + settings->key_count * sizeof(struct limit_subject) +
-						      settings->workspace_count * sizeof(struct limit_balance));
+						      settings->workspace_count * sizeof(struct limit_balance) +
+						      endpoint_count(settings) * sizeof(struct limit_subject));
 
 	if (!table)
 		return NULL;
 	table->count = settings->key_count;
-	if (!bind_balances(book, settings, store, table)) {
+	if (!bind_balances(book, settings, store, table) || !bind_endpoints(book, settings, store, table)) {
 		free(table);
 		return NULL;
 	}

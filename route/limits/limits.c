@@ -129,7 +129,8 @@ static unsigned budget_count(const struct limit_subject *subject, bool hosted)
 static void look_at_budgets(struct gateway_shard *owner, const struct limit_subject *subject, uint32_t day,
 	const struct budget_refusal *refusal)
 {
-	const struct alert_subject whose = {subject->workspace, subject->key->id, subject->key->team};
+	const struct alert_subject whose = {
+		subject->workspace, subject->key->id, subject->key->team, subject->endpoint};
 
 	for (unsigned i = 0; subject->workspace && i < subject->budget_count; i++)
 		alert_budget(&owner->webhooks, &whose, &subject->budgets[i], day, refusal);
@@ -200,8 +201,8 @@ static bool take_from_lease(struct limit_request *request)
 	struct shard *shard = request->gateway_shard->shard;
 
 	request->ask.lease = 0;
-	if (request->subject->counts_concurrency || request->ask.hosted)
-		return false; /* a balance is never lent */
+	if (request->subject->counts_concurrency || request->ask.hosted || request->subject->endpoint)
+		return false; /* a balance is never lent, nor what more than the key has a part in */
 	if (debtor->subject != request->subject && limit_lease_holds(&debtor->lease))
 		end_lease(debtor); /* another configuration's, which may count other things */
 	if (limit_lease_take(&debtor->lease, shard_now_ns(shard), &request->ask, &request->answer))

@@ -37,6 +37,7 @@ struct limit_subject {
 	uint64_t tokens_least; /* the tightest limit of tokens; 0: none */
 	struct limit_scope scopes[LIMIT_PLACES];
 	struct limit_debtor *debtors; /* one for each shard */
+	const char *endpoint;         /* what is called, with limits of its own; NULL: none */
 };
 
 /* A workspace's balance, and whose it is. */
@@ -49,6 +50,7 @@ struct limit_balance {
 struct limit_table {
 	unsigned count, balance_count;
 	struct limit_balance *balances; /* behind the subjects, in the same memory */
+	struct limit_subject *endpoints; /* behind those: by their number, what each has of its own; NULL: none has */
 	struct limit_subject subjects[]; /* by the key's index in the settings */
 };
 
@@ -66,6 +68,13 @@ int64_t limit_book_lost_nusd(const struct limit_book *book, enum budget_place pl
  * nothing). */
 struct limit_table *limit_book_bind(
 	struct limit_book *book, const struct settings *settings, const struct store *store);
+
+/*
+ * Calls of an endpoint that has limits or a budget are held against those besides the key's own: what both come to, or false
+ * when it has none. The owner is asked for each, in one letter. `name` is the endpoint's, and outlives the subject.
+ */
+bool limit_subject_join(
+	struct limit_subject *joined, const struct limit_subject *key, const struct limit_subject *endpoint, const char *name);
 
 /* What a shard has for its leases. */
 struct limit_shard {

@@ -15,16 +15,17 @@ struct report {
 
 static const char *scope_name(enum budget_place place)
 {
-	static const char *const names[BUDGET_PLACES] = {"key", "team", "workspace", "balance"};
+	static const char *const names[BUDGET_PLACES] = {"key", "team", "workspace", "endpoint", "balance"};
 
 	return names[place];
 }
 
 static const char *scope_id(const struct report *r)
 {
-	return r->scope->place == BUDGET_KEY    ? r->subject->key_id
-	       : r->scope->place == BUDGET_TEAM ? r->subject->team
-						: r->subject->workspace->id;
+	return r->scope->place == BUDGET_KEY        ? r->subject->key_id
+	       : r->scope->place == BUDGET_TEAM     ? r->subject->team
+	       : r->scope->place == BUDGET_ENDPOINT ? r->subject->endpoint
+						    : r->subject->workspace->id;
 }
 
 static void print_day(struct text *json, uint32_t day)

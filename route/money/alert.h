@@ -11,7 +11,7 @@
 /* Whose budget it is. */
 struct alert_subject {
 	const struct workspace_settings *workspace;
-	const char *key_id, *team; /* of the call that got it there */
+	const char *key_id, *team, *endpoint; /* of the call that got it there; the last two may be NULL */
 };
 
 /* After something was booked, or refused for want of room: tells what was reached just now. */

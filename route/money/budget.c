@@ -22,7 +22,7 @@ const char *budget_window_name(enum budget_window window)
 const char *budget_place_name(enum budget_place place)
 {
 	static const char *const names[BUDGET_PLACES] = {"this API key", "this API key's team", "this workspace",
-		"this workspace's balance"};
+		"this endpoint", "this workspace's balance"};
 
 	assert(place < BUDGET_PLACES);
 	return names[place];

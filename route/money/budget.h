@@ -15,7 +15,7 @@
 
 #include <stdatomic.h>
 
-enum budget_place { BUDGET_KEY, BUDGET_TEAM, BUDGET_WORKSPACE, BUDGET_BALANCE, BUDGET_PLACES };
+enum budget_place { BUDGET_KEY, BUDGET_TEAM, BUDGET_WORKSPACE, BUDGET_ENDPOINT, BUDGET_BALANCE, BUDGET_PLACES };
 enum budget_window { BUDGET_DAILY, BUDGET_WEEKLY, BUDGET_MONTHLY, BUDGET_WINDOWS };
 
 /* More than any call costs; sums of many stay within 64 bits. */

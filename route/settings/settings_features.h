@@ -104,7 +104,8 @@ struct endpoint_settings {
 	struct strings failover;     /* provider/credential */
 	uint64_t rpm, rph;           /* 0: none */
 	uint64_t request_tokens_max; /* 0: none */
-	int64_t monthly_nusd;        /* -1: none */
+	int64_t daily_nusd, weekly_nusd, monthly_nusd, per_request_nusd; /* -1: none */
+	uint32_t reserve_output_tokens;
 	unsigned rule_count;
 	struct rule_settings *rules;
 };

@@ -354,7 +354,11 @@ static const struct schema endpoint_limit_schema = SCHEMA(endpoint_limit_fields)
 
 static const struct schema_field endpoint_budget_fields[] = {
 	ROW_INT("max_tokens_per_request", struct endpoint_settings, request_tokens_max, 1, INT32_MAX, NULL),
+	ROW_USD("daily_usd", struct endpoint_settings, daily_nusd),
+	ROW_USD("weekly_usd", struct endpoint_settings, weekly_nusd),
 	ROW_USD("monthly_usd", struct endpoint_settings, monthly_nusd),
+	ROW_USD("per_request_usd", struct endpoint_settings, per_request_nusd),
+	ROW_INT("reserve_output_tokens", struct endpoint_settings, reserve_output_tokens, 1, 10000000, "1024"),
 };
 static const struct schema endpoint_budget_schema = SCHEMA(endpoint_budget_fields);
 
@@ -383,21 +387,10 @@ static const struct schema_field endpoint_fields[] = {
 	{.name = "output_schema", .type = SCHEMA_ANY, .build = SCHEMA_IGNORES},
 	ROW_BOOL("streaming_enabled", struct endpoint_settings, streaming, "true"),
 	{.name = "sessions", .type = SCHEMA_OBJECT, .object = &session_schema, .build = SCHEMA_IGNORES},
-	{.name = "failover",
-		.type = SCHEMA_STRINGS,
-		MEMBER(struct endpoint_settings, failover),
-		.min = 1,
-		.max = 256,
-		.build = SCHEMA_IGNORES},
-	{.name = "limits", .type = SCHEMA_OBJECT, .object = &endpoint_limit_schema, .build = SCHEMA_IGNORES},
-	{.name = "budget", .type = SCHEMA_OBJECT, .object = &endpoint_budget_schema, .build = SCHEMA_IGNORES},
-	{.name = "rules",
-		.type = SCHEMA_LIST,
-		MEMBER(struct endpoint_settings, rules),
-		.count_offset = offsetof(struct endpoint_settings, rule_count),
-		.item_size = sizeof(struct rule_settings),
-		.object = &rule_schema,
-		.build = SCHEMA_IGNORES},
+	ROW_NAMES("failover", struct endpoint_settings, failover),
+	ROW_PART("limits", endpoint_limit_schema),
+	ROW_PART("budget", endpoint_budget_schema),
+	ROW_ITEMS("rules", SCHEMA_LIST, struct endpoint_settings, rules, rule_count, rule_schema),
 };
 static const struct schema endpoint_schema = SCHEMA(endpoint_fields);
 

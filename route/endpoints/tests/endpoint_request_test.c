@@ -65,7 +65,7 @@ static const struct {
 	{"", "", "{\"input\":\"hi\"}", "{\"model\":\"a/m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}", NULL},
 	{"S", "T {{input.x}}", "{\"input\":{\"x\":[1]},\"stream\":true, \"n\" : 1}",
 		"{\"model\":\"a/m\",\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"T "
-		"[1]\"}],\"stream\":true,\"n\":1}",
+		"[1]\"}],\"stream_options\":null,\"stream\":true,\"n\":1}",
 		NULL},
 	{"S", "T {{input}}", "{\"messages\":[ {\"role\":\"user\"} ],\"input\":null}",
 		"{\"model\":\"a/m\",\"messages\":[{\"role\":\"system\",\"content\":\"S\"}, {\"role\":\"user\"} ]}", NULL},

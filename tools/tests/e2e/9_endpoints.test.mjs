@@ -1,6 +1,10 @@
 // Defined endpoints: what a call of one becomes, who may call it, what its receipt says.
 import assert from "node:assert/strict";
-import { KEY, MASTER_KEY, OTHER_KEY, PATIENT, openWorld, post, sse } from "./harness.mjs";
+import fs from "node:fs";
+import path from "node:path";
+import {
+  KEY, MASTER_KEY, OTHER_KEY, PATIENT, configuration, freePort, openWorld, post, sse, startGateway, startMock, temporaryFolder,
+} from "./harness.mjs";
 
 const admin = { headers: { authorization: `Bearer ${MASTER_KEY}` } };
 const PROJECT = "7d0f2f7e-8a53-4e0c-9a6e-1f7b7f5a2c11";
@@ -217,9 +221,193 @@ const access = {
   },
 };
 
+const bounded = `workspaces: [{ id: default, budget: { monthly_usd: 1000 } }]
+routing: { ${PATIENT}, rules: [{ when: { model: "test/dear" }, use: { model: test/mock } }] }
+projects:
+  - id: p
+    endpoints:
+      - { slug: minute, model: test/mock, limits: { rpm: 30 } }
+      - { slug: hour, model: test/mock, limits: { rph: 5 } }
+      - { slug: poor, model: test/mock, budget: { monthly_usd: 0.001 } }
+      - { slug: day, model: test/mock, budget: { daily_usd: 0.001 } }
+      - { slug: careful, model: test/mock, budget: { per_request_usd: 0.0001 } }
+      - { slug: brief, model: test/mock, budget: { max_tokens_per_request: 50 } }
+      - { slug: short, model: test/short, budget: { max_tokens_per_request: 5000 } }
+      - { slug: free, model: test/mock }
+      - { slug: unpriced, model: test/unpriced, budget: { monthly_usd: 1 } }
+      - { slug: ruled, model: auto, rules: [{ when: { has_tools: true }, use: { model: test/dear } }, { when: { model: auto }, use: { model: test/mock } }] }
+      - { slug: outer, model: test/dear, rules: [{ when: { has_tools: true }, use: { model: test/short } }] }
+      - { slug: backed, model: test/backed, failover: [mock/primary, other/second, other/first] }
+`;
+const boundedKeys = `  - { name: app, secret: pg_live_app, scopes: [endpoints] }
+  - { name: second, secret: pg_live_second, scopes: [endpoints], limits: { rpm: 3 } }
+  - { name: poor, secret: pg_live_poor, scopes: [endpoints], budget: { monthly_usd: 0.001 } }
+`;
+const boundedModels = `  - { id: test/dear, provider: mock, upstream_model: mock, price: { input: 10, output: 20 } }
+  - { id: test/short, provider: mock, upstream_model: mock, max_output_tokens: 9, price: { input: 1, output: 1 } }
+  - id: test/backed
+    deployments:
+      - { provider: other, credential: first, upstream_model: mock }
+      - { provider: mock, credential: primary, upstream_model: mock }
+      - { provider: other, credential: second, upstream_model: mock-status-500 }
+      - { provider: other, credential: main, upstream_model: mock-refuse }
+    price: { input: 1, output: 1 }
+`;
+const other = `  - name: other
+    kind: openai_compatible
+    base_url: http://127.0.0.1:MOCK/v1
+    credentials: [{ name: first, api_key: a }, { name: second, api_key: b }, { name: main, api_key: c }]
+`;
+
+const inProject = (world, slug, more = {}, key = "pg_live_app") => call(world, slug, { input: "Say hello.", ...more }, { project: "p", key });
+
+// As many at once as there are connections, over both shards.
+async function race(world, slug, count, more) {
+  const answers = [];
+  let left = count;
+  await Promise.all(Array.from({ length: 16 }, async () => {
+    while (left-- > 0) answers.push(await inProject(world, slug, more));
+  }));
+  return answers;
+}
+
+const limits = {
+  async "an endpoint's limits hold for all keys and shards together"(world) {
+    const before = (await world.mock.stats()).requests;
+    const answers = await race(world, "minute", 60, { max_tokens: 2 });
+    const good = answers.filter(({ status }) => status === 200).length;
+    assert.equal((await world.mock.stats()).requests - before, good);
+    assert.equal(good, 30);
+    const [refused] = answers.filter(({ status }) => status !== 200);
+    assert.equal(refused.status, 429, refused.text);
+    assert.match(refused.error.message, /^The limit of this endpoint is reached: 30 requests a minute/);
+    assert.equal(refused.headers.get("x-gateway-limit-kind"), "rpm");
+    assert.equal(refused.headers.get("x-ratelimit-limit"), "30");
+    assert.equal((await inProject(world, "free")).status, 200);
+  },
+
+  async "the tightest of the key's and the endpoint's answers, and a refusal leaves no trace in the others"(world) {
+    const statuses = [];
+    for (let i = 0; i < 5; i++) statuses.push((await inProject(world, "hour", {}, "pg_live_second")).status);
+    assert.deepEqual(statuses, [200, 200, 200, 429, 429]);
+    assert.equal((await inProject(world, "hour")).status, 200);
+    assert.equal((await inProject(world, "hour")).status, 200);
+    const last = await inProject(world, "hour");
+    assert.equal(last.status, 429);
+    assert.equal(last.error.kind, "rph");
+  },
+};
+
+function expectOver(answer, kind, message, status = 422) {
+  assert.equal(answer.status, status, answer.text);
+  assert.equal(answer.error.type, "budget_exceeded");
+  assert.equal(answer.error.kind, kind);
+  assert.match(answer.error.message, message);
+}
+
+const budgets = {
+  async "an endpoint's budget is never overspent"(world) {
+    const answers = await race(world, "day", 200, { max_tokens: 500 });
+    const spent = () => answers.reduce((sum, answer) => sum + Math.round(1e9 * Number(answer.headers.get("x-gateway-cost-usd") ?? 0)), 0);
+    const good = answers.filter(({ status }) => status === 200);
+    assert.ok(good.length > 20 && good.length < 200, `${good.length}`);
+    assert.ok(spent() <= 1000000 && spent() > 500000, `${spent()}`);
+    expectOver(answers.find(({ status }) => status !== 200), "daily", /^The daily budget of this endpoint has no room/);
+    for (;;) {
+      const answer = await inProject(world, "poor", { max_tokens: 500 });
+      if (answer.status === 200) continue;
+      expectOver(answer, "monthly", /^The monthly budget of this endpoint has no room for this request, which may cost up to 0\.000\d+ USD: of 0\.001 USD/);
+      break;
+    }
+  },
+
+  async "one request's price and tokens have bounds"(world) {
+    assert.equal((await inProject(world, "careful", { max_tokens: 50 })).status, 200);
+    expectOver(await inProject(world, "careful", { max_tokens: 500 }), "per_request", /one request of this endpoint may cost 0\.0001 USD/);
+    const capped = await inProject(world, "brief");
+    assert.equal(capped.status, 200, capped.text);
+    assert.ok((await sent(world)).max_tokens > 10);
+    assert.ok(capped.body.usage.completion_tokens < 50);
+    assert.equal((await inProject(world, "brief", { max_tokens: 5 })).status, 200);
+    expectOver(await inProject(world, "brief", { max_tokens: 50 }), "max_tokens_per_request", /may use 50 tokens, and this one needs about \d+ for its prompt and 50 for its answer/);
+    expectOver(await inProject(world, "brief", { input: "long ".repeat(100) }), "max_tokens_per_request", /for its prompt\. Send less/);
+    assert.equal((await inProject(world, "short")).status, 200);
+    assert.equal((await sent(world)).max_tokens, 9);
+    const streamed = await post(world, "/api/p/brief", { input: "Say hello.", stream: true }, { key: "pg_live_app" });
+    assert.match(await streamed.text(), /data: \[DONE\]/);
+    assert.ok((await sent(world)).max_tokens > 10);
+  },
+
+  async "a key's own budget is 402 here as everywhere, and without a price nothing is called"(world) {
+    let answer;
+    do answer = await inProject(world, "free", { max_tokens: 500 }, "pg_live_poor"); while (answer.status === 200);
+    expectOver(answer, "monthly", /budget of this API key/, 402);
+    answer = await inProject(world, "unpriced");
+    assert.deepEqual([answer.status, answer.error.code], [400, "price_unknown"]);
+  },
+};
+
+const tools = [{ type: "function", function: { name: "look", parameters: { type: "object", properties: {} } } }];
+
+const routes = {
+  async "an endpoint's rules come before those of routing, the first that matches"(world) {
+    const served = async (slug, more) => (await inProject(world, slug, { max_tokens: 3, ...more })).headers.get("x-gateway-decision");
+    assert.equal(await served("ruled"), "test/mock");
+    assert.equal(await served("ruled", { tools }), "test/dear");
+    assert.equal(await served("outer", { tools }), "test/short");
+    assert.equal(await served("outer"), "test/mock");
+  },
+
+  async "failover says which credentials are tried, and in what order, when the others fail"(world) {
+    const answer = await inProject(world, "backed");
+    assert.equal(answer.status, 200, answer.text);
+    const { fallback, execution } = await receiptOf(world, answer.id);
+    assert.deepEqual(fallback.attempts.map(({ provider, credential }) => `${provider}/${credential}`), ["other/main"]);
+    assert.equal(`${execution.provider}/${execution.credential}`, "mock/primary");
+  },
+};
+
+const crashed = {
+  async "what an hour and a month have used is not forgotten by a crash"(world) {
+    while ((await inProject(world, "hour")).status === 200);
+    while ((await inProject(world, "poor", { max_tokens: 500 })).status === 200);
+    await world.restart();
+    assert.equal((await inProject(world, "hour")).error.kind, "rph");
+    expectOver(await inProject(world, "poor", { max_tokens: 500 }), "monthly", /of this endpoint/);
+    assert.equal((await inProject(world, "free")).status, 200);
+  },
+};
+
+// One that may be killed, and goes on with what it left.
+async function openCrashing(build) {
+  const dataDir = temporaryFolder(), mock = await startMock(build), port = await freePort();
+  const config = configuration({ port, mockPort: mock.port, dataDir: path.join(dataDir, "data"), shards: 2,
+    extraProviders: other, extraModels: boundedModels, extra: boundedKeys + bounded });
+  let gateway = await startGateway(build, { dataDir, config });
+  return {
+    mock, base: `http://127.0.0.1:${port}`,
+    restart: async () => {
+      await gateway.kill();
+      gateway = await startGateway(build, { dataDir, config });
+    },
+    close: async () => {
+      await gateway.stop();
+      await mock.stop();
+      fs.rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+const openBounded = (build) =>
+  openWorld(build, { shards: 2, extraProviders: other, extraModels: boundedModels, extra: boundedKeys + bounded });
+
 const open = (build) => openWorld(build, { shards: 2, extraProviders, extraModels, extra: keys + setup });
 
 export const suites = [
   { name: "endpoints", open, tests: calls },
   { name: "endpoints, who may call", open, tests: access },
+  { name: "endpoints, limits", open: openBounded, tests: limits },
+  { name: "endpoints, budgets", open: openBounded, tests: budgets },
+  { name: "endpoints, after a crash", open: openCrashing, tests: crashed },
+  { name: "endpoints, routes", open: openBounded, tests: routes },
 ];
