@@ -40,6 +40,8 @@ static void fuzz_request(struct room *room, const struct embeddings_dialect *dia
 	if (json_type(room->json, 0) != JSON_OBJECT || !dialect->write_request)
 		return;
 	err = embeddings_read_request(room->json, &request, dropped, &problem);
+	if (dialect->inputs_max && request.count > dialect->inputs_max)
+		request.count = dialect->inputs_max;
 	if (!err)
 		err = dialect->write_request(room->json, &request, SLICE("m"), &out, &problem);
 	if (err) {
@@ -53,7 +55,7 @@ static void fuzz_request(struct room *room, const struct embeddings_dialect *dia
 static void fuzz_answer(struct room *room, const struct embeddings_dialect *dialect, uint32_t count, bool base64)
 {
 	const struct chat_frame frame = {.model_json = SLICE("\"m\""), .members = SLICE("\"x-llm-gateway\":{}")};
-	const struct embeddings request = {.input_count = count, .base64 = base64};
+	const struct embeddings request = {.count = count, .base64 = base64};
 	struct text out = text_over(room->out, sizeof(room->out));
 	struct openai_usage usage = {0};
 	json_ref data;
@@ -61,8 +63,10 @@ static void fuzz_answer(struct room *room, const struct embeddings_dialect *dial
 	if (dialect->read_usage)
 		(void)dialect->read_usage(room->json, &usage);
 	assert(usage.cached_tokens <= usage.prompt_tokens);
-	if (embeddings_write_answer(room->json, dialect, &request, &frame, &out) < 0)
+	embeddings_open_answer(&out);
+	if (embeddings_write_vectors(room->json, dialect, &request, &out) < 0)
 		return;
+	embeddings_close_answer(&frame, &out);
 	expect_json(room, &out);
 	data = json_member(room->again, 0, SLICE("data"));
 	assert(data != JSON_NONE && json_count(room->again, data) == count);
@@ -71,7 +75,7 @@ static void fuzz_answer(struct room *room, const struct embeddings_dialect *dial
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct embeddings_dialect *const dialects[] = {
-		&embeddings_gemini, &embeddings_cohere, &embeddings_numbers};
+		&embeddings_gemini, &embeddings_cohere, &embeddings_numbers, &embeddings_titan, &embeddings_bedrock_cohere};
 	struct input input = {data, data + size};
 	unsigned choices = input_byte(&input);
 	uint32_t count = input_byte(&input);

@@ -7,13 +7,15 @@
 
 /* ---- requests ----------------------------------------------------------------------------------------------- */
 
-json_ref embeddings_next(const struct json_parser *p, json_ref input)
+json_ref embeddings_input(const struct json_parser *p, uint32_t number)
 {
-	json_ref inputs = json_member(p, 0, SLICE("input"));
+	json_ref inputs = json_member(p, 0, SLICE("input")), input = inputs;
 
-	if (json_type(p, inputs) != JSON_ARRAY)
-		return input == JSON_NONE ? inputs : JSON_NONE;
-	return input == JSON_NONE ? json_first(p, inputs) : json_next(p, input);
+	if (json_type(p, inputs) == JSON_ARRAY)
+		input = json_first(p, inputs);
+	for (uint32_t i = 0; i < number; i++)
+		input = json_next(p, input);
+	return input;
 }
 
 static int read_input(const struct json_parser *p, struct embeddings *request, struct openai_problem *problem)
@@ -23,16 +25,17 @@ static int read_input(const struct json_parser *p, struct embeddings *request, s
 	if (!chat_given(p, value) || (json_type(p, value) != JSON_STRING && json_type(p, value) != JSON_ARRAY))
 		return chat_refuse(problem, SLICE("invalid_type"),
 			SLICE("'input' has to be a string or an array of strings."), SLICE("input"));
-	for (json_ref v = embeddings_next(p, JSON_NONE); v != JSON_NONE; v = embeddings_next(p, v)) {
-		if (json_type(p, v) != JSON_STRING)
-			return chat_refuse(problem, SLICE("unsupported_feature"),
-				SLICE("This model's provider takes texts alone, no tokens: send strings in 'input'."),
-				SLICE("input"));
-		request->input_count++;
-	}
+	request->input_count = json_type(p, value) == JSON_ARRAY ? json_count(p, value) : 1;
 	if (!request->input_count)
 		return chat_refuse(
 			problem, INVALID, SLICE("'input' is empty. Send at least one text."), SLICE("input"));
+	value = embeddings_input(p, 0);
+	for (uint32_t i = 0; i < request->input_count; i++, value = json_next(p, value))
+		if (json_type(p, value) != JSON_STRING)
+			return chat_refuse(problem, SLICE("unsupported_feature"),
+				SLICE("This model's provider takes texts alone, no tokens: send strings in 'input'."),
+				SLICE("input"));
+	request->count = request->input_count;
 	return 0;
 }
 
@@ -181,8 +184,8 @@ static int write_vector(const struct json_parser *p, json_ref numbers, uint32_t 
 	return good ? 0 : -EPROTO;
 }
 
-int embeddings_write_answer(const struct json_parser *p, const struct embeddings_dialect *dialect,
-	const struct embeddings *request, const struct chat_frame *frame, struct text *body)
+int embeddings_write_vectors(const struct json_parser *p, const struct embeddings_dialect *dialect,
+	const struct embeddings *request, struct text *t)
 {
 	json_ref vectors = dialect->vectors(p);
 	uint32_t count = 0;
@@ -190,11 +193,20 @@ int embeddings_write_answer(const struct json_parser *p, const struct embeddings
 
 	if (vectors == JSON_NONE || json_type(p, vectors) != JSON_ARRAY)
 		return -EPROTO;
-	text_literal(body, "{\"object\":\"list\",\"data\":[");
+	if (!dialect->numbers)
+		return request->count == 1 ? write_vector(p, vectors, request->first, request->base64, t) : -EPROTO;
 	for (json_ref v = json_first(p, vectors); v != JSON_NONE && !err; v = json_next(p, v))
-		err = write_vector(p, dialect->numbers(p, v), count++, request->base64, body);
-	if (err || count != request->input_count)
-		return -EPROTO;
+		err = write_vector(p, dialect->numbers(p, v), request->first + count++, request->base64, t);
+	return err || count != request->count ? -EPROTO : 0;
+}
+
+void embeddings_open_answer(struct text *body)
+{
+	text_literal(body, "{\"object\":\"list\",\"data\":[");
+}
+
+void embeddings_close_answer(const struct chat_frame *frame, struct text *body)
+{
 	text_literal(body, "],\"model\":");
 	text_add(body, frame->model_json);
 	text_literal(body, ",\"usage\":{\"prompt_tokens\":");
@@ -207,7 +219,6 @@ int embeddings_write_answer(const struct json_parser *p, const struct embeddings
 		text_add(body, frame->members);
 	}
 	text_char(body, '}');
-	return 0;
 }
 
 /* ---- OpenAI's own, of servers that know no base64 -------------------------------------------------------------- */

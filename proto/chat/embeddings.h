@@ -11,25 +11,30 @@
 /* What of a request its answer depends on, and what every dialect writes. */
 struct embeddings {
 	uint32_t input_count;
+	uint32_t first, count; /* those of them that one call asks for: all, unless the caller says otherwise */
 	bool base64;
 	int64_t dimensions;      /* 0: not said */
 	struct slice input_type; /* what they are for, in the words of providers that ask; NULL data: not said */
 };
 
 struct embeddings_dialect {
-	/* `input` is a string or an array of them: see embeddings_next(). 0; -EINVAL with *problem. */
+	/* Of the inputs of one call: see embeddings_input(). 0; -EINVAL with *problem. */
 	int (*write_request)(const struct json_parser *p, const struct embeddings *request, struct slice model,
 		struct text *body, struct openai_problem *problem);
-	/* The array of an answer that holds its vectors, and the array of numbers in one of them; JSON_NONE: none. */
+	/* The array of an answer that holds its vectors, and the array of numbers in one of them; JSON_NONE: none. Without
+	 * the second, an answer has one vector, and the first finds its numbers. */
 	json_ref (*vectors)(const struct json_parser *p);
 	json_ref (*numbers)(const struct json_parser *p, json_ref vector);
 	/* False: it does not say. */
 	bool (*read_usage)(const struct json_parser *p, struct openai_usage *usage);
+	struct slice tokens_header; /* of an answer whose body does not say it; NULL data: none */
+	uint32_t inputs_max;        /* of one call; 0: as many as there are */
 	bool takes_input_type;
 };
 
 /* embeddings_numbers: answers alone, of servers that speak OpenAI and know no base64. */
-extern const struct embeddings_dialect embeddings_gemini, embeddings_cohere, embeddings_numbers;
+extern const struct embeddings_dialect embeddings_gemini, embeddings_cohere, embeddings_titan, embeddings_bedrock_cohere,
+	embeddings_numbers;
 
 /* Of a request that passes as it is. */
 bool embeddings_want_base64(const struct json_parser *p);
@@ -41,11 +46,15 @@ uint32_t embeddings_count_numbers(const struct json_parser *p);
 int embeddings_read_request(
 	const struct json_parser *p, struct embeddings *request, struct chat *dropped, struct openai_problem *problem);
 
-/* Walks the inputs of a request that was read: JSON_NONE first, and at the end. */
-json_ref embeddings_next(const struct json_parser *p, json_ref input);
+/* The input of that number of a request that was read; json_next() goes on to the others. */
+json_ref embeddings_input(const struct json_parser *p, uint32_t number);
 
-/* 0; -EPROTO: not as many vectors as inputs, or something else than numbers. The caller looks at body->full. */
-int embeddings_write_answer(const struct json_parser *p, const struct embeddings_dialect *dialect,
-	const struct embeddings *request, const struct chat_frame *frame, struct text *body);
+/* The vectors of one call's answer, as the client's answer lists them. 0; -EPROTO: not as many as inputs, or something
+ * else than numbers. The caller looks at t->full. */
+int embeddings_write_vectors(const struct json_parser *p, const struct embeddings_dialect *dialect,
+	const struct embeddings *request, struct text *t);
+/* What stands before and behind them. */
+void embeddings_open_answer(struct text *body);
+void embeddings_close_answer(const struct chat_frame *frame, struct text *body);
 
 #endif

@@ -17,13 +17,12 @@ static void write_model(struct text *body, struct slice model)
 static int write_request(const struct json_parser *p, const struct embeddings *request, struct slice model,
 	struct text *body, struct openai_problem *problem)
 {
-	bool first = true;
+	json_ref v = embeddings_input(p, request->first);
 
 	(void)problem;
 	text_literal(body, "{\"requests\":[");
-	for (json_ref v = embeddings_next(p, JSON_NONE); v != JSON_NONE; v = embeddings_next(p, v)) {
-		text_string(body, first ? "{\"model\":" : ",{\"model\":");
-		first = false;
+	for (uint32_t i = 0; i < request->count; i++, v = json_next(p, v)) {
+		text_string(body, i ? ",{\"model\":" : "{\"model\":");
 		write_model(body, model);
 		text_literal(body, ",\"content\":{\"parts\":[{\"text\":");
 		text_json(body, json_string(p, v));
@@ -53,4 +52,5 @@ const struct embeddings_dialect embeddings_gemini = {
 	.vectors = vectors,
 	.numbers = numbers,
 	.read_usage = gemini_read_usage,
+	.inputs_max = 100,
 };

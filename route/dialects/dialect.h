@@ -47,7 +47,8 @@ struct dialect_finish {
 struct dialect {
 	const char *name;
 	const struct chat_dialect *chat;
-	const struct embeddings_dialect *embeddings; /* NULL: OpenAI's */
+	const struct embeddings_dialect *embeddings; /* NULL: OpenAI's, or by the model: */
+	const struct embeddings_dialect *(*embeddings_of)(struct slice model);
 	/* To providers. */
 	const char *paths[API_COUNT]; /* behind base_url; NULL: the provider lacks this API */
 	void (*write_path)(const struct upstream_request *request, struct text *head); /* NULL: just that */
@@ -104,6 +105,12 @@ const struct dialect *dialect_of_api(enum receipt_api api);
 static inline const char *dialect_path(const struct dialect *provider, enum receipt_api api)
 {
 	return provider->paths[api == API_RESPONSES && !provider->paths[api] ? API_CHAT_COMPLETIONS : api];
+}
+
+/* That of the provider's model of this name; NULL: OpenAI's. */
+static inline const struct embeddings_dialect *dialect_embeddings(const struct dialect *provider, struct slice model)
+{
+	return provider->embeddings_of ? provider->embeddings_of(model) : provider->embeddings;
 }
 
 /* Whether what passes between them is another chat, and not the same one edited. */

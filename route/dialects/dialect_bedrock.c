@@ -1,6 +1,6 @@
 /*
  * Bedrock's row of the table of dialects, which providers alone speak: the model is one segment of the path, each
- * request is signed as it is sent, and streams are AWS's own.
+ * request is signed as it is sent, or carries a key, and streams are AWS's own.
  */
 #include "proto/bedrock/sigv4.h"
 #include "route/dialects/dialect_errors.h"
@@ -12,7 +12,18 @@ static void write_path(const struct upstream_request *request, struct text *head
 {
 	text_literal(head, "/model/");
 	upstream_add_segment(head, request->model);
-	text_string(head, request->stream ? "/converse-stream" : "/converse");
+	if (request->api == API_EMBEDDINGS)
+		text_literal(head, "/invoke");
+	else
+		text_string(head, request->stream ? "/converse-stream" : "/converse");
+}
+
+/* The body of such a call is its model's own: Cohere's, or Amazon's. */
+static const struct embeddings_dialect *embeddings_of(struct slice model)
+{
+	static const struct slice cohere = {"cohere.", 7};
+
+	return memmem(model.data, model.size, cohere.data, cohere.size) ? &embeddings_bedrock_cohere : &embeddings_titan;
 }
 
 static void add_header(struct text *head, const struct sigv4_header *header)
@@ -76,6 +87,10 @@ static void authorize(const struct upstream_request *request, struct text *head)
 {
 	if (!request->credential || head->full)
 		return;
+	if (!request->credential->access_key_id) {
+		dialect_authorize_bearer(request, head);
+		return;
+	}
 	if (sign(request, head) < 0)
 		head->full = true; /* what is not signed is not sent */
 }
@@ -113,7 +128,8 @@ static const struct dialect_error errors[] = {
 const struct dialect dialect_bedrock = {
 	.name = "bedrock",
 	.chat = &chat_bedrock,
-	.paths = {[API_CHAT_COMPLETIONS] = "/model/", [API_MESSAGES] = "/model/"},
+	.embeddings_of = embeddings_of,
+	.paths = {[API_CHAT_COMPLETIONS] = "/model/", [API_MESSAGES] = "/model/", [API_EMBEDDINGS] = "/model/"},
 	.write_path = write_path,
 	.authorize = authorize,
 	.errors = errors,

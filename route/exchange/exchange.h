@@ -115,6 +115,14 @@ struct exchange_budget {
 	bool waiting;          /* and until the answer is there, nothing more is read of the stream */
 };
 
+/* Embeddings that came so far, of a provider that takes no more texts at once than some. */
+struct exchange_vectors {
+	uint32_t count;
+	struct text text; /* as the client's answer lists them, in the arena */
+	uint64_t prompt_tokens;
+	bool untold; /* a call did not say how many these were */
+};
+
 struct exchange {
 	struct gateway_shard *gateway_shard;
 	struct shard_config *config;
@@ -153,6 +161,7 @@ struct exchange {
 	struct chat *chat; /* of the body, once it was looked at; its texts are good while the view holds the body */
 	bool chat_read;
 	struct embeddings embeddings; /* asked for, where its provider speaks of them in its own way */
+	struct exchange_vectors vectors; /* of calls before, where it takes several */
 	int chat_error;
 	struct exchange_form *form; /* NULL: the body is a document */
 	struct openai_media media; /* asked for, then made */
@@ -299,6 +308,7 @@ bool exchange_call_take(struct exchange *exchange, const struct exchange_candida
 void exchange_read_room(struct exchange *exchange);   /* what the answer's head says of the provider's limits */
 void exchange_call_failed(struct exchange *exchange); /* as exchange->failure says */
 void exchange_call_done(struct exchange *exchange);   /* by exchange->status; nothing when no call is under way */
+void exchange_call_served(struct exchange *exchange); /* and another one follows */
 
 bool exchange_is_unsampled(const struct exchange *exchange); /* the deployment that is called, as was learnt */
 bool exchange_learn_unsampled(struct exchange *exchange);    /* false: known already */
@@ -306,6 +316,8 @@ bool exchange_learn_unsampled(struct exchange *exchange);    /* false: known alr
 /* exchange_upstream.c: attempts. */
 struct chat_target exchange_target(const struct exchange *exchange, const struct exchange_candidate *candidate);
 void exchange_attempt(struct exchange *exchange); /* the next candidate, or fail */
+int exchange_start_call(struct exchange *exchange, const struct exchange_candidate *candidate); /* that was taken */
+uint64_t exchange_time_left_ns(const struct exchange *exchange, const struct provider_settings *provider);
 void exchange_attempt_failed(struct exchange *exchange);
 void exchange_set_failure(struct exchange *exchange, enum attempt_failure kind, unsigned status, struct slice message);
 void exchange_cancel_call(struct exchange *exchange);
@@ -340,6 +352,15 @@ void exchange_binary_begin(struct exchange *exchange); /* the provider's head is
 void exchange_binary_data(struct exchange *exchange, struct slice data);
 void exchange_binary_ended(struct exchange *exchange);
 void exchange_binary_break(struct exchange *exchange, const struct api_error *error); /* its head is out */
+
+/* exchange_embeddings.c: of providers that speak of them in their own way. */
+const struct embeddings_dialect *exchange_embeddings_dialect(const struct exchange_candidate *candidate); /* NULL: OpenAI's */
+int exchange_write_embeddings(
+	struct exchange *exchange, const struct exchange_candidate *candidate, struct text *body); /* the call's body */
+void exchange_read_embeddings(struct exchange *exchange, struct openai_usage *usage); /* of all calls so far */
+/* 1: there are more texts, so that another call is under way or the attempt has failed; 0; -EPROTO, -ENOMEM. */
+int exchange_next_embeddings(struct exchange *exchange, const struct openai_usage *usage);
+int exchange_write_vectors(struct exchange *exchange, const struct chat_frame *frame, struct text *body);
 
 /* exchange_translate.c: between dialects. */
 struct exchange_event {

@@ -150,6 +150,11 @@ void exchange_call_failed(struct exchange *e)
 		plan_other_provider_first(&e->plan, (unsigned)(e->candidate - e->plan.candidates), e->candidate_next);
 }
 
+void exchange_call_served(struct exchange *e)
+{
+	end_call(e, FLEET_SERVED, 0);
+}
+
 void exchange_call_done(struct exchange *e)
 {
 	end_call(e, e->status == 200 ? FLEET_SERVED : FLEET_ABANDONED, 0);

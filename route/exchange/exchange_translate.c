@@ -54,28 +54,12 @@ bool exchange_can_serve(struct exchange *e, const struct exchange_candidate *can
 	return chat_check(e->chat, dialect_has(candidate->dialect, candidate->model, translated), &e->problem) == 0;
 }
 
-/* What the answer depends on is kept for it. */
-static int write_embeddings(struct exchange *e, const struct exchange_candidate *candidate, struct text *body)
-{
-	const struct json_parser *json = e->gateway_shard->json;
-	struct slice model = slice_of_string(candidate->deployment->upstream_model);
-	int err;
-
-	chat_init(e->chat, &e->arena); /* holds the names of what is dropped */
-	err = embeddings_read_request(json, &e->embeddings, e->chat, &e->problem);
-	if (err)
-		return err;
-	if (e->embeddings.input_type.data && !candidate->dialect->embeddings->takes_input_type)
-		chat_drop(e->chat, SLICE("input_type"));
-	return candidate->dialect->embeddings->write_request(json, &e->embeddings, model, body, &e->problem);
-}
-
 static int write_body(struct exchange *e, const struct exchange_candidate *candidate, struct text *body)
 {
 	struct chat_target target = exchange_target(e, candidate);
 
 	if (e->api == API_EMBEDDINGS)
-		return write_embeddings(e, candidate, body);
+		return exchange_write_embeddings(e, candidate, body);
 	return candidate->dialect->chat->write_request(e->chat, &target, body, &e->problem);
 }
 
@@ -174,7 +158,7 @@ int exchange_read_translated(struct exchange *e, struct chat_answer *whole, stru
 		return -ENOMEM;
 	if (e->api == API_EMBEDDINGS) {
 		*figures = (struct openai_answer){.model = JSON_NONE, .gateway = JSON_NONE};
-		e->candidate->dialect->embeddings->read_usage(e->gateway_shard->json, &figures->usage);
+		exchange_read_embeddings(e, &figures->usage);
 		return 0;
 	}
 	chat_init(chat, &e->arena);
@@ -189,19 +173,10 @@ int exchange_read_translated(struct exchange *e, struct chat_answer *whole, stru
 	return err;
 }
 
-/* In OpenAI's shape it is here for its numbers alone: the client wants them in base64. */
-static int write_vectors(struct exchange *e, const struct chat_frame *frame, struct text *body)
-{
-	const struct embeddings_dialect *dialect = e->candidate->dialect->embeddings;
-
-	return embeddings_write_answer(
-		e->gateway_shard->json, dialect ? dialect : &embeddings_numbers, &e->embeddings, frame, body);
-}
-
 int exchange_write_translated(struct exchange *e, const struct chat_answer *whole, struct slice members)
 {
 	struct chat_frame frame = exchange_frame(e, members);
-	size_t capacity = e->answer.size + e->answer.size / 4 + members.size + 2048;
+	size_t capacity = e->answer.size + e->answer.size / 4 + e->vectors.text.size + members.size + 2048;
 	struct text body;
 	int err;
 
@@ -209,7 +184,7 @@ int exchange_write_translated(struct exchange *e, const struct chat_answer *whol
 		body = text_over(arena_alloc(&e->arena, capacity), capacity);
 		if (!body.data)
 			return -ENOMEM;
-		err = e->api == API_EMBEDDINGS ? write_vectors(e, &frame, &body)
+		err = e->api == API_EMBEDDINGS ? exchange_write_vectors(e, &frame, &body)
 					       : e->dialect->chat->write_answer(whole, &frame, &body);
 		if (err)
 			return err;

@@ -315,8 +315,8 @@ static bool is_to_encode(struct exchange *e)
 {
 	if (e->api != API_EMBEDDINGS || e->translates || !e->embeddings.base64)
 		return false;
-	e->embeddings.input_count = embeddings_count_numbers(e->gateway_shard->json);
-	return e->embeddings.input_count > 0;
+	e->embeddings.count = embeddings_count_numbers(e->gateway_shard->json);
+	return e->embeddings.count > 0;
 }
 
 /* Text was asked for: a document or a page is something else. */
@@ -357,10 +357,12 @@ void exchange_collected(struct exchange *e)
 		return;
 	}
 	err = read_answer(e, &whole, &answer);
-	if (err) {
+	if (!err && e->api == API_EMBEDDINGS && e->translates)
+		err = exchange_next_embeddings(e, &answer.usage);
+	if (err < 0)
 		fail_answer(e, err);
+	if (err)
 		return;
-	}
 	e->translates |= is_to_encode(e);
 	e->status = 200;
 	take_usage(e, &answer);

@@ -212,7 +212,7 @@ static int write_head(struct exchange *e, const struct exchange_candidate *candi
 static const struct http_call_handler call_handler;
 
 /* A provider's total_ms counts from when the request was whole, over all attempts: 0 when nothing of it is left. */
-static uint64_t time_left_ns(const struct exchange *e, const struct provider_settings *provider)
+uint64_t exchange_time_left_ns(const struct exchange *e, const struct provider_settings *provider)
 {
 	uint64_t spent_ns = exchange_now_ns(e) - e->body_begun_ns;
 
@@ -221,7 +221,7 @@ static uint64_t time_left_ns(const struct exchange *e, const struct provider_set
 
 static void start_timers(struct exchange *e, const struct provider_settings *provider)
 {
-	uint64_t left_ns = time_left_ns(e, provider);
+	uint64_t left_ns = exchange_time_left_ns(e, provider);
 
 	e->call.timeouts = (struct http_timeouts){
 		.connect_ns = provider->connect_ns,
@@ -236,7 +236,7 @@ static void start_timers(struct exchange *e, const struct provider_settings *pro
 			exchange_now_ns(e) + provider->first_token_ns);
 }
 
-static int start_call(struct exchange *e, const struct exchange_candidate *candidate)
+int exchange_start_call(struct exchange *e, const struct exchange_candidate *candidate)
 {
 	const struct gateway_origin *origin = &e->config->origins[candidate->deployment->provider];
 	const struct settings *settings = e->config->config->settings;
@@ -247,7 +247,7 @@ static int start_call(struct exchange *e, const struct exchange_candidate *candi
 	memset(&e->call, 0, sizeof(e->call));
 	e->candidate = candidate;
 	e->translates = exchange_is_chat(e) ? dialect_translates(e->dialect, candidate->dialect)
-					    : e->api == API_EMBEDDINGS && candidate->dialect->embeddings;
+					    : e->api == API_EMBEDDINGS && exchange_embeddings_dialect(candidate);
 	e->call_started_ns = exchange_now_ns(e);
 	e->model_json = quote(e, candidate->model->id);
 	err = e->model_json.data ? edit_body(e, candidate, &body_bytes) : -ENOMEM;
@@ -266,7 +266,7 @@ static int start_call(struct exchange *e, const struct exchange_candidate *candi
 	e->state = EXCHANGE_CALLING;
 	metric_add(&e->gateway_shard->metrics.attempts, 1);
 	http_call_start(e->gateway_shard->client, &e->call);
-	begun_ns = e->receipt.attempt_count == 0 ? e->body_begun_ns : e->call_started_ns;
+	begun_ns = e->receipt.attempt_count + e->vectors.count == 0 ? e->body_begun_ns : e->call_started_ns;
 	e->overhead_ns += clock_monotonic_ns() - begun_ns;
 	return 0;
 }
@@ -279,14 +279,15 @@ void exchange_attempt(struct exchange *e)
 	while (e->candidate_next < e->plan.candidate_count && e->attempt_count < attempts_max) {
 		const struct exchange_candidate *candidate = &e->plan.candidates[e->candidate_next++];
 
-		if (time_left_ns(e, candidate->provider) == 0)
+		if (exchange_time_left_ns(e, candidate->provider) == 0)
 			continue;
 		if (!exchange_may_call(e))
 			break;
 		if (!exchange_call_take(e, candidate))
 			continue;
 		e->attempt_count++;
-		err = start_call(e, candidate);
+		e->vectors = (struct exchange_vectors){0};
+		err = exchange_start_call(e, candidate);
 		if (err == 0)
 			return;
 		if (err != -EINVAL) /* else the failure is told */

@@ -118,13 +118,19 @@ static void check_unique(struct settings_load *load, struct names *names, bool s
 static void check_credential(struct settings_load *load, const struct provider_settings *provider,
 	const struct credential_settings *credential, const struct config_node *node)
 {
-	if (provider->kind != PROVIDER_BEDROCK && config_is_null(config_member(node, "api_key")))
+	bool has_key = !config_is_null(config_member(node, "api_key"));
+
+	if (provider->kind != PROVIDER_BEDROCK && !has_key)
 		settings_error(load, node, NULL, "\"api_key\" is missing (it is required)");
-	if (provider->kind == PROVIDER_BEDROCK && config_is_null(config_member(node, "access_key_id")))
-		settings_error(load, node, NULL, "\"access_key_id\" is missing (it is required for bedrock)");
-	if (provider->kind == PROVIDER_BEDROCK && config_is_null(config_member(node, "secret_access_key")))
+	if (provider->kind == PROVIDER_BEDROCK && !has_key && config_is_null(config_member(node, "access_key_id")))
+		settings_error(load, node, NULL,
+			"\"access_key_id\" is missing (it, or an api_key, is required for bedrock)");
+	if (provider->kind == PROVIDER_BEDROCK && !has_key && config_is_null(config_member(node, "secret_access_key")))
 		settings_error(load, node, NULL, "\"secret_access_key\" is missing (it is required for bedrock)");
-	if (provider->kind != PROVIDER_BEDROCK && credential->access_key_id)
+	if (has_key && credential->access_key_id)
+		settings_error(load, node, "access_key_id",
+			"access_key_id stands beside api_key (expected one of them)");
+	else if (provider->kind != PROVIDER_BEDROCK && credential->access_key_id)
 		settings_error(load, node, "access_key_id", "access_key_id belongs to bedrock (expected api_key)");
 }
 

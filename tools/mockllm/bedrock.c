@@ -19,6 +19,7 @@ enum { BYTES_PER_TOKEN = 4, HEADERS_MAX = 16, SKEW_MAX_S = 300 };
 
 #define ACCESS_KEY_ID "AKIDEXAMPLE"
 #define SECRET_ACCESS_KEY "mock-secret/key+1"
+#define API_KEY "bedrock-api-key-mock"
 
 /* ---- errors ------------------------------------------------------------------------------------------------- */
 
@@ -60,7 +61,7 @@ static void write_typed(struct mock_connection *c, unsigned status, const char *
 }
 
 /* When to come again is not said. "quota" in a name makes a refusal one of a quota. */
-static void write_error(struct mock_connection *c, unsigned status, struct slice headers, struct slice message)
+void mock_bedrock_error(struct mock_connection *c, unsigned status, struct slice headers, struct slice message)
 {
 	const struct slice model = c->request.model;
 	bool quota = status == 400 && model.size && memmem(model.data, model.size, "quota", 5);
@@ -69,7 +70,7 @@ static void write_error(struct mock_connection *c, unsigned status, struct slice
 	write_typed(c, status, quota ? "ServiceQuotaExceededException" : error_type(status), message);
 }
 
-static bool refuse(struct mock_connection *c, const char *message)
+bool mock_bedrock_refuse(struct mock_connection *c, const char *message)
 {
 	write_typed(c, 400, "ValidationException", slice_of_string(message));
 	return false;
@@ -173,6 +174,12 @@ static bool check_signature(struct mock_connection *c)
 	return true;
 }
 
+/* Instead of a signature. */
+static bool has_key(const struct mock_connection *c)
+{
+	return slice_equal(http_header(&c->head, SLICE("authorization")), SLICE("Bearer " API_KEY));
+}
+
 /* ---- the model ---------------------------------------------------------------------------------------------- */
 
 static int digit_of(char c)
@@ -195,18 +202,19 @@ static bool decode(struct slice segment, struct text *name)
 	return !name->full;
 }
 
-static bool read_model(struct mock_connection *c)
+bool mock_bedrock_read_model(struct mock_connection *c)
 {
 	struct slice rest = slice_after(c->head.path, SLICE("/model/").size), segment = take_word(&rest, '/');
 	char memory[MOCK_MODEL_MAX_BYTES];
 	struct text name = text_over(memory, sizeof(memory));
 
 	c->request.stream = slice_equal(rest, SLICE("converse-stream"));
-	if (!decode(segment, &name) || (!c->request.stream && !slice_equal(rest, SLICE("converse")))) {
+	if (!decode(segment, &name) || (!c->request.stream && !slice_equal(rest, SLICE("converse")) &&
+					       c->request.path != MOCK_BEDROCK_EMBED)) {
 		write_typed(c, 404, "UnknownOperationException", SLICE("The operation is not known."));
 		return false;
 	}
-	return mock_take_model(c, text_slice(&name)) && check_signature(c);
+	return mock_take_model(c, text_slice(&name)) && (has_key(c) || check_signature(c));
 }
 
 /* ---- the conversation --------------------------------------------------------------------------------------- */
@@ -223,7 +231,7 @@ static json_ref first_of(const struct json_parser *p, json_ref container)
 	return container == JSON_NONE ? JSON_NONE : json_first(p, container);
 }
 
-static bool check_names(
+bool mock_bedrock_check_names(
 	struct mock_connection *c, const struct json_parser *p, json_ref object, const char *const *known)
 {
 	for (json_ref m = first_of(p, object); m != JSON_NONE; m = json_next(p, m)) {
@@ -232,7 +240,7 @@ static bool check_names(
 		while (known[i] && !slice_equal(json_key(p, m), slice_of_string(known[i])))
 			i++;
 		if (!known[i])
-			return refuse(c, "The request has a member that is not known: extraneous key is not permitted");
+			return mock_bedrock_refuse(c, "The request has a member that is not known: extraneous key is not permitted");
 	}
 	return true;
 }
@@ -256,9 +264,9 @@ static bool check_result(struct mock_connection *c, const struct json_parser *p,
 
 	for (json_ref v = first_of(p, json_member(p, result, SLICE("content"))); v != JSON_NONE; v = json_next(p, v))
 		if (json_member(p, v, SLICE("text")) != JSON_NONE && is_blank(string_at(p, v, "text")))
-			return refuse(c, "The text field in the ContentBlock object at toolResult is blank.");
-	return check_names(c, p, result, known) &&
-	       (string_at(p, result, "toolUseId").size > 0 || refuse(c, "toolResult.toolUseId is missing"));
+			return mock_bedrock_refuse(c, "The text field in the ContentBlock object at toolResult is blank.");
+	return mock_bedrock_check_names(c, p, result, known) &&
+	       (string_at(p, result, "toolUseId").size > 0 || mock_bedrock_refuse(c, "toolResult.toolUseId is missing"));
 }
 
 /* A block is a union: it has one member. */
@@ -270,20 +278,20 @@ static bool check_block(struct mock_connection *c, const struct json_parser *p, 
 	json_ref image = json_member(p, block, SLICE("image")), input;
 
 	if (json_type(p, block) != JSON_OBJECT || json_count(p, block) != 1)
-		return refuse(c, "A content block has to have exactly one member.");
-	if (!check_names(c, p, block, known))
+		return mock_bedrock_refuse(c, "A content block has to have exactly one member.");
+	if (!mock_bedrock_check_names(c, p, block, known))
 		return false;
 	if (json_member(p, block, SLICE("text")) != JSON_NONE && is_blank(string_at(p, block, "text")))
-		return refuse(c, "The text field in the ContentBlock object is blank. Add text to the text field.");
+		return mock_bedrock_refuse(c, "The text field in the ContentBlock object is blank. Add text to the text field.");
 	if (image != JSON_NONE && !string_at(p, json_member(p, image, SLICE("source")), "bytes").size)
-		return refuse(c, "image.source.bytes is missing");
+		return mock_bedrock_refuse(c, "image.source.bytes is missing");
 	turn->has_tools |= call != JSON_NONE || result != JSON_NONE;
 	turn->calls += call != JSON_NONE;
 	turn->results += result != JSON_NONE;
 	input = call == JSON_NONE ? JSON_NONE : json_member(p, call, SLICE("input"));
 	if (call != JSON_NONE && (!string_at(p, call, "toolUseId").size || !string_at(p, call, "name").size ||
 					 input == JSON_NONE || json_type(p, input) != JSON_OBJECT))
-		return refuse(c, "toolUse needs toolUseId, name and input.");
+		return mock_bedrock_refuse(c, "toolUse needs toolUseId, name and input.");
 	return result == JSON_NONE || check_result(c, p, result);
 }
 
@@ -295,22 +303,22 @@ static bool check_messages(struct mock_connection *c, const struct json_parser *
 	unsigned owed = 0;
 
 	if (messages == JSON_NONE || json_type(p, messages) != JSON_ARRAY || json_count(p, messages) == 0)
-		return refuse(c, "messages: at least one is required");
+		return mock_bedrock_refuse(c, "messages: at least one is required");
 	for (json_ref m = json_first(p, messages); m != JSON_NONE; m = json_next(p, m)) {
 		struct turn turn = {0};
 
-		if (!check_names(c, p, m, known))
+		if (!mock_bedrock_check_names(c, p, m, known))
 			return false;
 		if (!slice_equal(string_at(p, m, "role"), wanted))
-			return refuse(c, "A conversation must alternate between user and assistant roles, beginning with user.");
+			return mock_bedrock_refuse(c, "A conversation must alternate between user and assistant roles, beginning with user.");
 		wanted = slice_equal(wanted, SLICE("user")) ? SLICE("assistant") : SLICE("user");
 		if (first_of(p, json_member(p, m, SLICE("content"))) == JSON_NONE)
-			return refuse(c, "The content field in the Message object is empty.");
+			return mock_bedrock_refuse(c, "The content field in the Message object is empty.");
 		for (json_ref b = json_first(p, json_member(p, m, SLICE("content"))); b != JSON_NONE; b = json_next(p, b))
 			if (!check_block(c, p, b, &turn))
 				return false;
 		if (turn.results != owed)
-			return refuse(c, "Expected toolResult blocks for the toolUse blocks of the turn before, and no others.");
+			return mock_bedrock_refuse(c, "Expected toolResult blocks for the toolUse blocks of the turn before, and no others.");
 		owed = turn.calls;
 		*has_tools |= turn.has_tools;
 	}
@@ -327,11 +335,11 @@ static bool check_tools(struct mock_connection *c, const struct json_parser *p, 
 	json_ref config = json_member(p, 0, SLICE("toolConfig")), tools, choice;
 
 	if (config == JSON_NONE)
-		return !needed || refuse(c, "The toolConfig field must be defined when using toolUse and toolResult content blocks.");
+		return !needed || mock_bedrock_refuse(c, "The toolConfig field must be defined when using toolUse and toolResult content blocks.");
 	tools = json_member(p, config, SLICE("tools"));
 	choice = json_member(p, config, SLICE("toolChoice"));
 	if (first_of(p, tools) == JSON_NONE)
-		return refuse(c, "toolConfig.tools: at least one is required");
+		return mock_bedrock_refuse(c, "toolConfig.tools: at least one is required");
 	for (json_ref v = json_first(p, tools); v != JSON_NONE; v = json_next(p, v)) {
 		json_ref spec = json_member(p, v, SLICE("toolSpec"));
 		json_ref schema = spec == JSON_NONE ? JSON_NONE : json_member(p, spec, SLICE("inputSchema"));
@@ -341,13 +349,13 @@ static bool check_tools(struct mock_connection *c, const struct json_parser *p, 
 			continue;
 		if (json == JSON_NONE || !string_at(p, spec, "name").size ||
 			!slice_equal(string_at(p, json, "type"), SLICE("object")))
-			return refuse(c, "toolSpec needs a name and an inputSchema.json of type object.");
-		if (!check_names(c, p, spec, spec_names))
+			return mock_bedrock_refuse(c, "toolSpec needs a name and an inputSchema.json of type object.");
+		if (!mock_bedrock_check_names(c, p, spec, spec_names))
 			return false;
 	}
-	if (choice != JSON_NONE && (!check_names(c, p, choice, choices) || json_count(p, choice) != 1))
+	if (choice != JSON_NONE && (!mock_bedrock_check_names(c, p, choice, choices) || json_count(p, choice) != 1))
 		return false;
-	return check_names(c, p, config, known);
+	return mock_bedrock_check_names(c, p, config, known);
 }
 
 static bool check_inference(struct mock_connection *c, const struct json_parser *p)
@@ -360,12 +368,12 @@ static bool check_inference(struct mock_connection *c, const struct json_parser 
 	if (config != JSON_NONE) {
 		limit = json_member(p, config, SLICE("maxTokens"));
 		heat = json_member(p, config, SLICE("temperature"));
-		if (!check_names(c, p, config, known))
+		if (!mock_bedrock_check_names(c, p, config, known))
 			return false;
 		if (limit != JSON_NONE && (!json_integer(p, limit, &tokens) || tokens < 1 || tokens > INT32_MAX))
-			return refuse(c, "inferenceConfig.maxTokens: must be at least 1");
+			return mock_bedrock_refuse(c, "inferenceConfig.maxTokens: must be at least 1");
 		if (heat != JSON_NONE && (!json_number(p, heat, &degrees) || degrees < 0 || degrees > 1))
-			return refuse(c, "inferenceConfig.temperature: must be within 0 and 1");
+			return mock_bedrock_refuse(c, "inferenceConfig.temperature: must be within 0 and 1");
 	}
 	c->request.max_words = (uint32_t)tokens;
 	return true;
@@ -380,7 +388,7 @@ static bool check(struct mock_connection *c, const struct json_parser *p)
 	bool has_tools = false;
 	struct slice raw;
 
-	if (!check_names(c, p, 0, known) || !check_messages(c, p, &has_tools) || !check_tools(c, p, has_tools) ||
+	if (!mock_bedrock_check_names(c, p, 0, known) || !check_messages(c, p, &has_tools) || !check_tools(c, p, has_tools) ||
 		!check_inference(c, p))
 		return false;
 	raw = json_raw(p, json_member(p, 0, SLICE("messages")));
@@ -392,9 +400,9 @@ static bool check(struct mock_connection *c, const struct json_parser *p)
 
 const struct mock_format mock_bedrock = {
 	.key_header = "authorization",
-	.read_model = read_model,
+	.read_model = mock_bedrock_read_model,
 	.check = check,
-	.error = write_error,
+	.error = mock_bedrock_error,
 	.write = mock_bedrock_write,
 	.begin = mock_bedrock_begin,
 	.steps = &mock_bedrock_steps,

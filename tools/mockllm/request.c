@@ -41,7 +41,7 @@ static enum mock_path find_path(struct slice path)
 	if (slice_starts_with(path, SLICE("/v1beta/models/")))
 		return slice_ends_with(path, SLICE(":batchEmbedContents")) ? MOCK_GEMINI_EMBED : MOCK_GEMINI;
 	if (slice_starts_with(path, SLICE("/model/")))
-		return MOCK_BEDROCK;
+		return slice_ends_with(path, SLICE("/invoke")) ? MOCK_BEDROCK_EMBED : MOCK_BEDROCK;
 	return slice_starts_with(path, SLICE("/v1/models/")) ? MOCK_MODELS : mock_kind_path(path);
 }
 
@@ -54,6 +54,7 @@ const struct mock_format *mock_format_of(enum mock_path path)
 		[MOCK_GEMINI] = &mock_gemini,
 		[MOCK_GEMINI_EMBED] = &mock_gemini_embed,
 		[MOCK_BEDROCK] = &mock_bedrock,
+		[MOCK_BEDROCK_EMBED] = &mock_bedrock_embed,
 		[MOCK_MISTRAL] = &mock_mistral,
 		[MOCK_GROQ] = &mock_groq,
 		[MOCK_TOGETHER] = &mock_together,

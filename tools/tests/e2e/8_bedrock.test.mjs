@@ -128,6 +128,67 @@ const tests = {
     }
   },
 
+  async "pitfall 28: embeddings of Titan and of Cohere, as numbers and in base64, of as many dimensions as asked for"(world) {
+    for (const [name, dimensions, own] of [["titan", 256, 1024], ["cohere", 512, 64]]) {
+      const ask = (more) => openai(world).embeddings.create({ model: `bedrock/${name}`, input: ["one", "two", "three"], ...more }).withResponse();
+      const { data, response } = await ask({ encoding_format: "float", user: "u", input_type: "search_query" });
+      assert.deepEqual(data.data.map((vector) => [vector.index, vector.embedding.length]), [[0, own], [1, own], [2, own]]);
+      assert.equal(new Set(data.data.map((vector) => String(vector.embedding))).size, 3);
+      assert.ok(data.usage.prompt_tokens >= 3);
+      assert.equal(data.model, `bedrock/${name}`);
+      assert.equal(response.headers.get("x-gateway-dropped"), name === "titan" ? "user,input_type" : "user");
+      const encoded = await post(world, "/v1/embeddings", { model: `bedrock/${name}`, input: ["one", "two", "three"], encoding_format: "base64" });
+      const vectors = (await encoded.json()).data.map(({ embedding }) => new Float32Array(Uint8Array.from(Buffer.from(embedding, "base64")).buffer));
+      assert.deepEqual(vectors.map((vector) => [...vector]), data.data.map((vector) => vector.embedding));
+      assert.equal((await ask({ dimensions })).data.data[2].embedding.length, dimensions);
+    }
+    const sent = await (await fetch(`${world.mock.base}/mock/last?path=/model/cohere.embed-v4%3A0/invoke`)).json();
+    assert.deepEqual(sent, { texts: ["one", "two", "three"], embedding_types: ["float"], input_type: "search_document", output_dimension: 512 });
+  },
+
+  async "more texts than a call takes are sent in several, one after the other, and counted together"(world) {
+    const input = Array.from({ length: 100 }, (_, i) => `text ${i}`);
+    for (const [name, calls] of [["titan", 100], ["cohere", 2]]) {
+      const before = (await world.mock.stats()).requests;
+      const response = await post(world, "/v1/embeddings", { model: `bedrock/${name}`, input });
+      const answer = await response.json();
+      assert.equal(response.status, 200);
+      assert.equal((await world.mock.stats()).requests - before, calls);
+      assert.deepEqual(answer.data.map(({ index }) => index), [...input.keys()]);
+      assert.equal(new Set(answer.data.map(({ embedding }) => String(embedding))).size, 100);
+      const single = name === "titan" && await (await post(world, "/v1/embeddings", { model: "bedrock/titan", input: "text 7" })).json();
+      if (single) {
+        assert.deepEqual(single.data[0].embedding, answer.data[7].embedding);
+        assert.equal(answer.usage.prompt_tokens, 100 * single.usage.prompt_tokens);
+      }
+      assert.equal(response.headers.get("x-gateway-retries"), "0");
+    }
+    const many = await post(world, "/v1/embeddings", { model: "bedrock/titan", input: Array.from({ length: 257 }, () => "x") });
+    assert.equal(many.status, 400);
+    assert.equal((await many.json()).error.param, "input");
+  },
+
+  async "embeddings: what a model lacks is refused by name, and a failure has its status"(world) {
+    for (const name of ["titan-older", "cohere-older"]) {
+      const error = await refusal(openai(world).embeddings.create({ model: `bedrock/${name}`, input: "x", dimensions: 256 }));
+      assert.deepEqual([error.status, error.code, error.param], [400, "unsupported_feature", "dimensions"]);
+      assert.equal((await openai(world).embeddings.create({ model: `bedrock/${name}`, input: ["x"] })).data.length, 1);
+    }
+    const size = await refusal(openai(world).embeddings.create({ model: "bedrock/titan", input: "x", dimensions: 7 }));
+    assert.equal(size.status, 400);
+    const empty = await refusal(openai(world).embeddings.create({ model: "bedrock/titan", input: ["x", "", "y"] })); // its second call fails
+    assert.equal(empty.status, 400);
+    const late = await refusal(openai(world).embeddings.create({ model: "bedrock/titan-429", input: ["x", "y"] }));
+    assert.equal(late.status, 429);
+    await forgive(world);
+  },
+
+  async "an API key instead of a signature"(world) {
+    const answer = await openai(world).chat.completions.create({ model: "keyed/mock", messages });
+    assert.equal(answer.choices[0].finish_reason, "stop");
+    assert.equal((await openai(world).embeddings.create({ model: "keyed/titan", input: ["x", "y"] })).data.length, 2);
+  },
+
   async "errors are told in the client's own dialect; a quota, told as a bad request, is a rate limit"(world) {
     for (const [name, status] of [["mock-status-400", 400], ["mock-status-400-quota", 429], ["mock-status-429", 429], ["mock-status-403", 502], ["mock-status-424", 502], ["mock-status-408", 504]]) {
       const error = await refusal(openai(world).chat.completions.create({ model: `bedrock/${name}`, messages }));
@@ -170,8 +231,12 @@ const provider = (name, secret, more = "") => `  - name: ${name}
     timeouts: { connect_ms: 500, head_ms: 1500, first_token_ms: 1500, idle_ms: 1500, total_ms: 10000 }
 `;
 const options = {
-  extraProviders: provider("bedrock", "mock-secret/key+1") + provider("session", "mock-secret/key+1", ", session_token: tok/en+=") + provider("forged", "not-the-secret"),
+  extraProviders: provider("bedrock", "mock-secret/key+1") + provider("session", "mock-secret/key+1", ", session_token: tok/en+=") + provider("forged", "not-the-secret") +
+    provider("keyed", "").replace(/access_key_id: .*? }/, "api_key: bedrock-api-key-mock, region: eu-west-1 }"),
   extraModels: BEHAVIOURS.map((name) => model(`bedrock/${name}`, "bedrock", name)).join("") + model("forged/mock", "forged", "mock") +
+    [["titan", "amazon.titan-embed-text-v2:0"], ["titan-older", "amazon.titan-embed-text-v1"], ["titan-429", "mock-titan-embed-status-429"],
+      ["cohere", "cohere.embed-v4:0"], ["cohere-older", "cohere.embed-english-v3"]].map(([name, upstream]) => model(`bedrock/${name}`, "bedrock", upstream)).join("") +
+    model("keyed/mock", "keyed", "mock") + model("keyed/titan", "keyed", "amazon.titan-embed-text-v2:0") +
     model("bedrock/session", "session", "mock") + model("bedrock/version", "bedrock", "anthropic.mock-v1:0") +
     model("bedrock/arn", "bedrock", "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.mock-v1:0") +
     model("bedrock/rescued", "bedrock", "mock-error-first", ", fallback: [test/mock]"),
