@@ -3,6 +3,7 @@
 
 #include "core/kconfig.h"
 #include "route/endpoints/endpoint_table.h"
+#include "route/gateway/control.h"
 #include "route/gateway/gateway_shard.h"
 #include "route/gateway/gateway_tls.h"
 #include "route/tenancy/tenancy.h"
@@ -142,6 +143,8 @@ static int tell_all(struct gateway *gateway, void (*grant)(struct wish *wish))
 int gateway_drain(struct gateway *gateway)
 {
 	atomic_store(&gateway->draining, true);
+	if (gateway->control)
+		control_drain(gateway->control);
 	return tell_all(gateway, grant_drain);
 }
 
@@ -171,5 +174,5 @@ bool gateway_drained(const struct gateway *gateway)
 		if (gs && !atomic_load(&gs->drained))
 			return false;
 	}
-	return true;
+	return !gateway->control || control_drained(gateway->control);
 }

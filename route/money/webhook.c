@@ -3,6 +3,7 @@
 
 #include "core/clock.h"
 #include "core/kconfig.h"
+#include "route/gateway/control.h"
 #include "route/gateway/gateway_shard.h"
 #include "route/gateway/gateway_tls.h"
 #include "route/settings/settings_text.h"
@@ -17,11 +18,16 @@ enum {
 	PAUSES = 5,
 };
 
+/* The shard's, then the control thread's, then the shard's again. */
 struct webhook {
+	struct letter letter;
 	struct list link;
+	struct control *control;
+	struct gateway_config *config; /* that it was sent under, and whose issuers it trusts; a reference */
 	struct webhook_shard *own;
 	webhook_done *done;
 	void *context;
+	bool taken;
 	struct resolve_query query;
 	struct timer timer;
 	struct http_call call;
@@ -29,7 +35,7 @@ struct webhook {
 	struct http_origin *origin;
 	struct iovec body_iov;
 	unsigned failures, status;
-	bool asking, calling;
+	bool asking, calling, given_up;
 	size_t host_bytes, body_bytes, head_bytes;
 	uint16_t port;
 	bool tls;
@@ -76,7 +82,7 @@ bool webhook_sign(struct slice master_key, struct slice workspace, struct slice 
 
 static bool write_head(struct webhook *hook, const struct workspace_settings *workspace, struct slice path)
 {
-	const struct settings *settings = hook->own->gateway_shard->config->config->settings;
+	const struct settings *settings = hook->config->settings;
 	struct text head = text_over(hook->head, sizeof(hook->head));
 	char signature[WEBHOOK_SIGNATURE_BYTES];
 
@@ -91,7 +97,8 @@ static bool write_head(struct webhook *hook, const struct workspace_settings *wo
 		text_char(&head, ':');
 		text_u64(&head, hook->port);
 	}
-	text_literal(&head, "\r\nContent-Type: application/json\r\nUser-Agent: tollgate\r\nX-Tollgate-Signature: sha256=");
+	text_literal(
+		&head, "\r\nContent-Type: application/json\r\nUser-Agent: tollgate\r\nX-Tollgate-Signature: sha256=");
 	text_add(&head, slice_of(signature, sizeof(signature)));
 	text_literal(&head, "\r\nContent-Length: ");
 	text_u64(&head, hook->body_bytes);
@@ -104,7 +111,7 @@ static bool write_head(struct webhook *hook, const struct workspace_settings *wo
 
 static void say(const struct webhook *hook, enum log_level level, const char *what)
 {
-	struct log_writer *log = hook->own->gateway_shard->log;
+	struct log_writer *log = hook->control->log;
 	struct log_field fields[] = {LOG_TEXT("host", slice_of(hook->host, hook->host_bytes)),
 		LOG_INT("status", hook->status), LOG_INT("failures", hook->failures)};
 
@@ -112,32 +119,42 @@ static void say(const struct webhook *hook, enum log_level level, const char *wh
 		log_say(log, level, what, fields, sizeof(fields) / sizeof(fields[0]));
 }
 
-/* Its owner is told once, whatever became of it. */
-static void forget(struct webhook *hook, bool taken)
+static void on_returned(struct letter *letter)
 {
-	struct webhook_shard *own = hook->own;
+	struct webhook *hook = container_of(letter, struct webhook, letter);
+
+	hook->own->count--;
+	if (hook->done)
+		hook->done(hook->own, hook->context, hook->taken);
+	free(hook);
+}
+
+/* Its owner is told once, whatever became of it. */
+static void give_back(struct webhook *hook, bool taken)
+{
+	struct control *control = hook->control;
 
 	if (hook->calling)
 		http_call_cancel(&hook->call);
-	timer_disarm(&own->gateway_shard->shard->timers, &hook->timer);
+	timer_disarm(&control->shard.timers, &hook->timer);
 	list_remove(&hook->link);
-	own->count--;
-	if (hook->done)
-		hook->done(own, hook->context, taken);
-	free(hook);
+	gateway_config_give(&hook->config);
+	hook->taken = taken;
+	hook->letter.open = on_returned;
+	shard_post(hook->own->gateway_shard->shard, &hook->letter, &control->shard);
 }
 
 static void failed(struct webhook *hook)
 {
-	struct shard *shard = hook->own->gateway_shard->shard;
+	struct shard *shard = &hook->control->shard;
 	uint64_t pause_ns = webhook_pause_ns(++hook->failures);
 
-	if (pause_ns && !hook->own->closed) {
+	if (pause_ns && !hook->given_up) {
 		timer_arm(&shard->timers, &hook->timer, shard_now_ns(shard) + pause_ns);
 		return;
 	}
 	say(hook, LOG_WARN, "a webhook was not delivered");
-	forget(hook, false);
+	give_back(hook, false);
 }
 
 static void on_head(struct http_call *call)
@@ -160,7 +177,7 @@ static void on_end(struct http_call *call)
 
 	hook->calling = false;
 	if (hook->status / 100 == 2)
-		forget(hook, true);
+		give_back(hook, true);
 	else
 		failed(hook);
 }
@@ -192,13 +209,15 @@ static void start_call(struct webhook *hook)
 		.request_head = slice_of(hook->head, hook->head_bytes),
 		.body = &hook->body_iov,
 		.body_count = 1,
-		.timeouts = {.connect_ns = 5 * NS_PER_S, .head_ns = 10 * NS_PER_S, .idle_ns = 10 * NS_PER_S,
+		.timeouts = {.connect_ns = 5 * NS_PER_S,
+			.head_ns = 10 * NS_PER_S,
+			.idle_ns = 10 * NS_PER_S,
 			.total_ns = 20 * NS_PER_S},
 		.limits = {16384, HTTP_HEADERS_MAX, 1 << 20},
 		.head = &hook->answer_head,
 		.user = hook};
 	hook->calling = true;
-	http_call_start(hook->own->gateway_shard->client, &hook->call);
+	http_call_start(hook->control->client, &hook->call);
 }
 
 static void resolved(struct resolve_query *query)
@@ -206,8 +225,8 @@ static void resolved(struct resolve_query *query)
 	struct webhook *hook = container_of(query, struct webhook, query);
 
 	hook->asking = false;
-	if (hook->own->closed) {
-		forget(hook, false);
+	if (hook->given_up) {
+		give_back(hook, false);
 		return;
 	}
 	http_origin_set_addresses(hook->origin, query->addresses, query->result == 0 ? query->count : 0);
@@ -217,7 +236,7 @@ static void resolved(struct resolve_query *query)
 /* The name is looked up for each attempt: webhooks are rare. */
 static void attempt(struct webhook *hook)
 {
-	struct gateway_shard *gs = hook->own->gateway_shard;
+	struct resolver *resolver = hook->control->gateway->resolver;
 	struct sockaddr_storage address;
 
 	if (resolve_literal(slice_of(hook->host, hook->host_bytes), hook->port, &address)) {
@@ -225,14 +244,14 @@ static void attempt(struct webhook *hook)
 		start_call(hook);
 		return;
 	}
-	if (!gs->gateway->resolver) {
+	if (!resolver) {
 		failed(hook);
 		return;
 	}
-	hook->query = (struct resolve_query){.shard = gs->shard, .done = resolved, .port = hook->port};
+	hook->query = (struct resolve_query){.shard = &hook->control->shard, .done = resolved, .port = hook->port};
 	memcpy(hook->query.name, hook->host, hook->host_bytes + 1);
 	hook->asking = true;
-	resolve_start(gs->gateway->resolver, &hook->query);
+	resolve_start(resolver, &hook->query);
 }
 
 static void again(struct timer *timer)
@@ -242,78 +261,111 @@ static void again(struct timer *timer)
 
 static bool find_origin(struct webhook *hook)
 {
-	struct gateway_shard *gs = hook->own->gateway_shard;
 	struct slice host = slice_of(hook->host, hook->host_bytes), trust = slice_of(NULL, 0);
+	struct tls_client *client = CONFIG(TLS) ? gateway_tls_webhook(hook->config->tls) : NULL;
 
 	if (hook->tls)
 		trust = SLICE("system");
-	hook->origin = http_client_origin(gs->client, host, hook->port, trust);
+	hook->origin = http_client_origin(hook->control->client, host, hook->port, trust);
 	if (!hook->origin || !hook->tls)
 		return hook->origin;
-	return CONFIG(TLS) && gateway_tls_webhook(gs->config->config->tls) &&
-	       http_origin_set_tls(hook->origin, gs->tls, gateway_tls_webhook(gs->config->config->tls), host) == 0;
+	return CONFIG(TLS) && client && http_origin_set_tls(hook->origin, hook->control->tls, client, host) == 0;
 }
 
-static struct webhook *make(struct webhook_shard *own, const struct url_parts *url)
+/* In the control thread. */
+static void on_sent(struct letter *letter)
 {
-	struct webhook *hook = own->count < PENDING_MAX ? calloc(1, sizeof(*hook)) : NULL;
+	struct webhook *hook = container_of(letter, struct webhook, letter);
 
-	if (!hook)
-		return NULL;
-	hook->own = own;
-	list_init(&hook->link);
-	list_append(&own->pending, &hook->link);
-	own->count++;
-	timer_init(&hook->timer, again);
-	hook->port = url->port;
-	hook->tls = url->https;
-	hook->host_bytes = url->host.size;
-	memcpy(hook->host, url->host.data, url->host.size);
-	return hook;
+	list_append(&hook->control->webhooks, &hook->link);
+	if (find_origin(hook)) {
+		attempt(hook);
+		return;
+	}
+	say(hook, LOG_WARN, "a webhook could not be called");
+	give_back(hook, false);
 }
 
 bool webhook_send(struct webhook_shard *own, const struct workspace_settings *workspace, const char *address,
 	struct slice body, webhook_done *done, void *context)
 {
+	struct gateway_shard *gs = own->gateway_shard;
+	struct control *control = gs->gateway->control;
 	struct url_parts url;
 	struct webhook *hook;
 
-	if (own->closed || body.size > WEBHOOK_BODY_BYTES || !url_split(slice_of_string(address), &url) ||
-		url.host.size > RESOLVE_NAME_MAX)
+	if (!control || own->closed || own->count == PENDING_MAX || body.size > WEBHOOK_BODY_BYTES ||
+		!url_split(slice_of_string(address), &url) || url.host.size > RESOLVE_NAME_MAX)
 		return false;
-	hook = make(own, &url);
+	hook = calloc(1, sizeof(*hook));
 	if (!hook)
 		return false;
+	*hook = (struct webhook){.letter.open = on_sent,
+		.control = control,
+		.config = gateway_config_borrow(gs->config->config),
+		.own = own,
+		.done = done,
+		.context = context,
+		.host_bytes = url.host.size,
+		.body_bytes = body.size,
+		.port = url.port,
+		.tls = url.https};
+	list_init(&hook->link);
+	timer_init(&hook->timer, again);
+	memcpy(hook->host, url.host.data, url.host.size);
 	memcpy(hook->body, body.data, body.size);
-	hook->body_bytes = body.size;
-	if (!write_head(hook, workspace, url.path) || !find_origin(hook)) {
-		say(hook, LOG_WARN, "a webhook could not be called");
-		forget(hook, false);
+	if (!write_head(hook, workspace, url.path)) {
+		gateway_config_give(&hook->config);
+		free(hook);
 		return false;
 	}
-	hook->done = done;
-	hook->context = context;
-	attempt(hook);
+	own->count++;
+	shard_post(&control->shard, &hook->letter, gs->shard);
 	return true;
 }
 
 void webhook_shard_init(struct webhook_shard *own, struct gateway_shard *gs)
 {
 	*own = (struct webhook_shard){.gateway_shard = gs};
-	list_init(&own->pending);
+}
+
+/* ---- the end ---- */
+
+static void on_given_up(struct letter *letter)
+{
+	container_of(letter, struct webhook_shard, give_up)->giving_up = false;
+}
+
+/* In the control thread: those of one shard. One whose name is being looked up comes back when that is over. */
+static void on_give_up(struct letter *letter)
+{
+	struct webhook_shard *own = container_of(letter, struct webhook_shard, give_up);
+	struct control *control = own->gateway_shard->gateway->control;
+
+	for (struct list *l = control->webhooks.next, *next; l != &control->webhooks; l = next) {
+		struct webhook *hook = container_of(l, struct webhook, link);
+
+		next = l->next;
+		if (hook->own != own)
+			continue;
+		hook->given_up = true;
+		say(hook, LOG_WARN, "a webhook was not delivered");
+		if (!hook->asking)
+			give_back(hook, false);
+	}
+	letter->open = on_given_up;
+	shard_post(own->gateway_shard->shard, letter, &control->shard);
 }
 
 bool webhook_shard_close(struct webhook_shard *own)
 {
-	own->closed = true;
-	for (struct list *l = own->pending.next, *next; l != &own->pending; l = next) {
-		struct webhook *hook = container_of(l, struct webhook, link);
+	struct control *control = own->gateway_shard->gateway->control;
 
-		next = l->next;
-		if (hook->asking)
-			continue;
-		say(hook, LOG_WARN, "a webhook was not delivered");
-		forget(hook, false);
+	if (!own->closed && own->count) {
+		own->giving_up = true;
+		own->give_up.open = on_give_up;
+		shard_post(&control->shard, &own->give_up, own->gateway_shard->shard);
 	}
-	return own->count == 0 && own->storing == 0;
+	own->closed = true;
+	return own->count == 0 && own->storing == 0 && !own->giving_up;
 }
