@@ -1,6 +1,6 @@
 // Decisions explain themselves: `tollgate explain --receipt`, what it says of each candidate, and the ranking done again.
 import assert from "node:assert/strict";
-import { MASTER_KEY, PATIENT, openWorld, post, run } from "./harness.mjs";
+import { MASTER_KEY, PATIENT, eventually, openWorld, post, run } from "./harness.mjs";
 
 const model = (name, { input, quality, context = 128000, upstream = "mock" }) =>
   `  - { id: auto/${name}, provider: mock, upstream_model: ${upstream}, price: { input: ${input}, output: ${input} }, quality: ${quality}, context_window: ${context} }\n`;
@@ -98,7 +98,101 @@ const tests = {
   },
 };
 
+// ---- every verdict in a receipt ----
+
+const admin = { headers: { authorization: `Bearer ${MASTER_KEY}`, "content-type": "application/json" } };
+
+async function candidates(world, wanted, more = {}, key = undefined) {
+  const answer = await post(world, "/v1/chat/completions", { model: wanted, max_tokens: 5, messages: [{ role: "user", content: EASY }], ...more }, { key });
+  await answer.text();
+  const id = answer.headers.get("x-request-id");
+  return (await (await fetch(`${world.base}/admin/receipts/${id}`, admin)).json()).routing.candidates;
+}
+
+const hints = (own) => ({ "x-routing-hints": own });
+const tools = [{ type: "function", function: { name: "look", parameters: { type: "object", properties: {} } } }];
+const twice = async (world, wanted) => (await candidates(world, wanted), candidates(world, wanted));
+
+// What is asked, and of which model the receipt says what: each model is one row's own, so that none disturbs another.
+const verdicts = [
+  ["chosen", "test/mock", (world) => candidates(world, "test/mock")],
+  ["failed", "v/failing", (world) => candidates(world, "v/failing")],
+  ["dearer", "auto/middle", (world) => candidates(world, "auto", hints({ priority: "cost" }), "auto-key")],
+  ["slower", "auto/middle", (world) => candidates(world, "auto", hints({ priority: "latency" }), "auto-key")],
+  ["below_quality", "auto/weak", (world) => candidates(world, "auto", {}, "auto-key")],
+  ["breaker_open", "v/breaking", (world) => twice(world, "v/breaking")],
+  ["cooling", "v/cooling", (world) => twice(world, "v/cooling")],
+  ["limited", "v/narrow", async (world) => {
+    const held = new AbortController();
+    const first = post(world, "/v1/chat/completions", { model: "v/narrow", messages: [{ role: "user", content: EASY }] }, { signal: held.signal }).catch(() => {});
+    await eventually(async () => (await (await fetch(`${world.base}/admin/deployments`, admin)).json()).data
+      .some(({ deployment, in_flight }) => deployment.startsWith("narrow/") && in_flight === 1), "the first call is under way");
+    const told = await candidates(world, "v/narrow");
+    held.abort();
+    await first;
+    return told;
+  }],
+  ["over_budget", "v/dear", (world) => candidates(world, "v/dear", {}, "careful-key")],
+  ["price_unknown", "v/unpriced", (world) => candidates(world, "v/unpriced", {}, "careful-key")],
+  ["disabled", "v/disabled", async (world) => {
+    const body = JSON.stringify({ deployment: "mock/primary/mock-tool" });
+    assert.equal((await fetch(`${world.base}/admin/deployments/disable`, { ...admin, method: "POST", body })).status, 200);
+    return candidates(world, "v/disabled");
+  }],
+  ["excluded", "v/narrow", (world) => candidates(world, "v/narrow", hints({ exclude_providers: ["narrow"] }))],
+  ["not_allowed", "test/mock", (world) => candidates(world, "v/failing", {}, "narrow-key")],
+  ["no_capability", "v/plain", (world) => candidates(world, "v/plain", { tools })],
+  ["too_small_context", "auto/tiny", (world) => candidates(world, "auto", {}, "auto-key")],
+  ["no_credential", "v/rejected", (world) => twice(world, "v/rejected")],
+  ["residency", "v/narrow", (world) => candidates(world, "v/narrow", {}, "resident-key")],
+];
+
+const every = {
+  ...Object.fromEntries(verdicts.map(([verdict, model, told]) => [verdict, async (world) => {
+    const all = await told(world);
+    assert.ok(all.some((one) => one.model === model && one.verdict === verdict), JSON.stringify(all));
+  }])),
+
+  async "the table has every verdict that there is"() {
+    const named = "chosen failed dearer slower below_quality breaker_open cooling limited over_budget price_unknown disabled excluded not_allowed " +
+      "no_capability too_small_context no_credential residency";
+    assert.deepEqual(verdicts.map(([verdict]) => verdict), named.split(" "));
+  },
+};
+
+const credential = (name) => `  - name: ${name}
+    kind: openai_compatible
+    base_url: http://127.0.0.1:MOCK/v1
+    credentials: [{ name: only, api_key: upstream-secret }]
+`;
+
 export const suites = [
+  {
+    name: "verdicts",
+    open: (build) => openWorld(build, {
+      extraProviders: credential("cooled") + credential("rejecting") + credential("breaking") + credential("narrow") + "    max_concurrency: 1\n",
+      extraModels: models +
+        `  - { id: v/failing, provider: mock, upstream_model: mock-status-502, fallback: [test/mock], price: { input: 1, output: 1 } }
+  - { id: v/breaking, provider: breaking, upstream_model: mock-status-500, fallback: [test/mock], price: { input: 1, output: 1 } }
+  - { id: v/cooling, provider: cooled, upstream_model: mock-retry-after-7, fallback: [test/mock], price: { input: 1, output: 1 } }
+  - { id: v/rejected, provider: rejecting, upstream_model: mock-status-401, fallback: [test/mock], price: { input: 1, output: 1 } }
+  - { id: v/narrow, provider: narrow, upstream_model: mock-stall-head, fallback: [test/mock], price: { input: 1, output: 1 } }
+  - { id: v/dear, provider: mock, upstream_model: mock, fallback: [v/cheap], price: { input: 1000, output: 1000 } }
+  - { id: v/unpriced, provider: mock, upstream_model: mock, fallback: [v/cheap] }
+  - { id: v/cheap, provider: mock, upstream_model: mock, price: { input: 0.01, output: 0.01 } }
+  - { id: v/disabled, provider: mock, upstream_model: mock-tool, fallback: [test/mock], price: { input: 1, output: 1 } }
+  - { id: v/plain, provider: mock, upstream_model: mock, capabilities: [chat], fallback: [test/mock], price: { input: 1, output: 1 } }
+`,
+      extra: `  - { name: careful, secret: careful-key, budget: { per_request_usd: 0.001 } }
+  - { name: automatic, secret: auto-key, models: ["auto/*"] }
+  - { name: narrowed, secret: narrow-key, models: ["v/*"] }
+  - { name: resident, secret: resident-key, workspace: resident }
+workspaces: [{ id: default }, { id: resident, residency: nowhere-else }]
+routing: { breaker: { consecutive_failures: 1, min_requests: 1000000 }, retries: { budget_percent: 100 } }
+`,
+    }),
+    tests: every,
+  },
   {
     name: "explain",
     open: (build) => openWorld(build, {
