@@ -1,6 +1,6 @@
 /*
- * Content that is kept apart from receipts and nobody else may read: what conversations need, and the answers that
- * an idempotency key stands for. Rows of KV_SEALED:
+ * Content that is kept apart from receipts and nobody else may read: what conversations need, the answers that an
+ * idempotency key stands for, prompts and answers that a workspace wants kept. Rows of KV_SEALED:
  *
  *   'd' purpose, hash of the owner (16), hash of the id (16)
  *       ->  version, key id (8), expiry (8), the row's own key sealed (12 nonce, 32, 16 tag),
@@ -24,7 +24,7 @@
 
 struct sealed;
 
-enum sealed_purpose { SEALED_RESPONSE = 'r', SEALED_IDEMPOTENCY = 'i', SEALED_CONNECTION = 'c' };
+enum sealed_purpose { SEALED_RESPONSE = 'r', SEALED_IDEMPOTENCY = 'i', SEALED_CONNECTION = 'c', SEALED_CONTENT = 'p' };
 
 /* Whose what: the owner's and the id's text are hashed into the row's key, and do not stand in the database. */
 struct sealed_name {

@@ -18,6 +18,7 @@ static const char help[] =
 	"Prints receipts, newest first: the last 50, or all since a time.\n"
 	"\n"
 	"      --id ID          one receipt, whole, by its request id (req_...)\n"
+	"      --content        with --id: what was asked and answered, where the workspace keeps it\n"
 	"      --key ID         of one key (vk_...)\n"
 	"      --since TIME     since then: 2026-01-31T12:00:00Z, or 30s, 15m, 24h, 7d ago\n"
 	"      --fallback BOOL  true: those that another deployment had to serve; false: the others\n"
@@ -29,7 +30,7 @@ struct receipts {
 	struct client client;
 	const char *id, *key, *since, *fallback, *cache;
 	char since_text[CLIENT_SINCE_BYTES];
-	bool follow;
+	bool follow, content;
 	char newest[ID_BYTES_MAX + 1]; /* request id of the newest shown; "" before the first */
 };
 
@@ -173,7 +174,7 @@ static int show_one(struct receipts *r)
 {
 	char path[PATH_BYTES];
 
-	snprintf(path, sizeof(path), "/admin/receipts/%.200s", r->id);
+	snprintf(path, sizeof(path), "/admin/receipts/%.200s%s", r->id, r->content ? "/content" : "");
 	if (!client_get(&r->client, path))
 		return CLI_FAILED;
 	if (r->client.json)
@@ -193,6 +194,7 @@ static int read_options(struct receipts *r, int argc, char **argv)
 		{"fallback", required_argument, NULL, 'b'},
 		{"cache", required_argument, NULL, 'c'},
 		{"follow", no_argument, NULL, 'f'},
+		{"content", no_argument, NULL, 'o'},
 		CLIENT_OPTIONS,
 		{NULL, 0, NULL, 0},
 	};
@@ -218,10 +220,12 @@ static int read_options(struct receipts *r, int argc, char **argv)
 			good = is_one_of(cache_statuses, r->cache = optarg);
 		else if (c == 'f')
 			r->follow = true;
+		else if (c == 'o')
+			r->content = true;
 		else
 			good = client_take_option(&r->client, c, optarg);
 	}
-	if (good && optind == argc && !(r->id && (r->key || r->since || r->fallback || r->cache || r->follow)))
+	if (good && optind == argc && (r->id || !r->content) && !(r->id && (r->key || r->since || r->fallback || r->cache || r->follow)))
 		return 0;
 	fputs(help, stderr);
 	return -1;

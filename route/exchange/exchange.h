@@ -37,7 +37,7 @@ enum exchange_state {
 };
 
 enum exchange_hold { HOLD_REQUEST = 1, HOLD_CALL = 2, HOLD_TICKET = 4, HOLD_QUERY = 8, HOLD_LIMIT = 16, HOLD_BUDGET = 32,
-	HOLD_IDEMPOTENCY = 64 };
+	HOLD_IDEMPOTENCY = 64, HOLD_CONTENT = 128 };
 
 enum attempt_failure {
 	ATTEMPT_RESOLVE,
@@ -167,6 +167,7 @@ struct exchange {
 	struct openai_media media; /* asked for, then made */
 	struct conversation *conversation; /* of the Responses API; NULL: of another one */
 	struct idempotency *idempotency;   /* NULL: it has no such key */
+	struct exchange_content *content;  /* NULL: none of it is kept, so far */
 	struct openai_problem problem; /* why a candidate cannot serve it */
 	/* The plan. */
 	struct route_choice route_choice;

@@ -9,6 +9,7 @@
 
 #include "proto/http/multipart.h"
 #include "route/exchange/exchange_conversation.h"
+#include "route/exchange/exchange_stream.h"
 #include "route/gateway/pages.h"
 
 #include <errno.h>
@@ -20,8 +21,7 @@ enum {
 	KEY_BYTES_MAX = 255,
 	HASH_AT = 1 + 8,
 	HEAD_BYTES = HASH_AT + WC_SHA256_DIGEST_SIZE,
-	TTL_S = 24 * 3600,
-	NOTED_FIRST_BYTES = 4096
+	TTL_S = 24 * 3600
 };
 
 enum state { CLAIMED = 'c', ANSWERED = 'a', STREAMED = 's' };
@@ -214,26 +214,13 @@ bool idempotency_claim(struct exchange *e, void (*then)(struct exchange *e))
 void idempotency_note(struct exchange *e, struct slice bytes)
 {
 	struct idempotency *i = e->idempotency;
-	size_t wanted, capacity = NOTED_FIRST_BYTES;
-	char *memory;
 
 	if (!i || i->too_long)
 		return;
-	wanted = i->noted.size + bytes.size;
-	if (wanted > i->noted.capacity) {
-		while (capacity < wanted)
-			capacity *= 2;
-		memory = wanted > IDEMPOTENCY_STREAM_BYTES_MAX ? NULL : arena_alloc(&e->arena, capacity);
-		if (!memory) {
-			i->too_long = true;
-			return;
-		}
-		if (i->noted.size)
-			memcpy(memory, i->noted.data, i->noted.size);
-		i->noted.data = memory;
-		i->noted.capacity = capacity;
-	}
-	text_add(&i->noted, bytes);
+	i->too_long = i->noted.size + bytes.size > IDEMPOTENCY_STREAM_BYTES_MAX ||
+		      !relay_grow(e, &i->noted, i->noted.size + bytes.size);
+	if (!i->too_long)
+		text_add(&i->noted, bytes);
 }
 
 static void on_kept(struct store_sealed *op)

@@ -1,5 +1,5 @@
 /* What an exchange came to: usage and cost, the receipt, and the same told to the client in headers and summaries. */
-#include "route/exchange/exchange.h"
+#include "route/exchange/exchange_content.h"
 
 #include "proto/chat/estimate.h"
 #include "route/tenancy/client_address.h"
@@ -205,6 +205,7 @@ int exchange_append_receipt(struct exchange *e, void (*settled)(struct exchange 
 	e->receipt_done = true;
 	exchange_call_done(e);
 	fill(e);
+	content_keep(e);
 	e->ticket.shard = gs->shard;
 	e->ticket.done = ticket_done;
 	e->settled = settled;

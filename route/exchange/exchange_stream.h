@@ -16,6 +16,8 @@ int relay_let_go(struct exchange *e);
 /* `lead` goes before an event's data; empty: the bytes are whole events. What is no content may be held. -ENOMEM. */
 int relay_send_event(
 	struct exchange *e, struct slice lead, const struct iovec *iov, unsigned count, size_t size, bool content);
+/* Memory in the arena for `wanted` bytes of what was sent, that begins with what is there; false: there is none. */
+bool relay_grow(struct exchange *e, struct text *sent, size_t wanted);
 void relay_keepalive(struct timer *timer); /* of keepalive_timer */
 
 /* exchange_stream_end.c */

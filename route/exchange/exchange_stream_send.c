@@ -2,6 +2,7 @@
  * How a stream leaves: its head and opening events are held until there is content or the keep-alive is due, what one
  * read brings goes out as one chunk, and a client that reads slowly holds back its own upstream.
  */
+#include "route/exchange/exchange_content.h"
 #include "route/exchange/exchange_idempotency.h"
 #include "route/exchange/exchange_stream.h"
 
@@ -9,13 +10,33 @@
 
 #include <errno.h>
 
-enum { HELD_BYTES = 4096, HELD_BYTES_MAX = 262144 };
+enum { SENT_FIRST_BYTES = 4096, HELD_BYTES = 4096, HELD_BYTES_MAX = 262144 };
+
+bool relay_grow(struct exchange *e, struct text *sent, size_t wanted)
+{
+	size_t capacity = SENT_FIRST_BYTES;
+	char *memory;
+
+	if (wanted <= sent->capacity)
+		return true;
+	while (capacity < wanted)
+		capacity *= 2;
+	memory = arena_alloc(&e->arena, capacity);
+	if (!memory)
+		return false;
+	if (sent->size)
+		memcpy(memory, sent->data, sent->size);
+	sent->data = memory;
+	sent->capacity = capacity;
+	return true;
+}
 
 static void relay_write(struct exchange *e, struct slice bytes)
 {
 	if (e->gone || !bytes.size)
 		return;
 	idempotency_note(e, bytes);
+	content_note(e, bytes);
 	if (!http_write(e->request, bytes) && !e->paused && (e->holds & HOLD_CALL) && !e->done_seen) {
 		e->paused = true;
 		http_call_pause(&e->call);

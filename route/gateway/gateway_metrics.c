@@ -151,6 +151,8 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 		ROW("lockouts_total", "counter", "Addresses and unknown keys that were locked out.", lockouts),
 		ROW("lockout_refusals_total", "counter", "Calls refused because their address or key is locked out.",
 			lockout_refusals),
+		ROW("content_lost_total", "counter", "Prompts and answers that a workspace keeps, and that found no room.",
+			content_lost),
 		ROW("receipts_skipped_total", "counter", "Refusals beyond the bound, which left no receipt.",
 			receipts_skipped),
 		ROW("requests_in_flight", "gauge", "Requests that have begun and not ended.", in_flight),

@@ -29,6 +29,7 @@ struct gateway_metrics {
 	metric limit_letters; /* to the shard that owns a limit */
 	metric limit_leased;  /* requests admitted without one, by a shard that does not own their limits */
 	metric lockouts, lockout_refusals;
+	metric content_lost; /* prompts and answers that should have been kept */
 	metric receipts_skipped; /* refusals beyond the bound, which leave no receipt */
 	metric in_flight;
 	/* What the server, the client and the ring count, copied once a second because only their thread may read them.

@@ -86,6 +86,7 @@ struct gateway_shard {
 	char *event_written; /* GATEWAY_STREAM_WRITTEN_BYTES */
 	char gathered[GATEWAY_GATHERED_BYTES]; /* events on their way out; empty between callbacks */
 	size_t gathered_size;
+	unsigned content_waiting; /* for the store */
 	struct refusal_slot refusals[REFUSAL_SLOTS];
 	struct limit_shard limits;
 	struct webhook_shard webhooks;

@@ -213,22 +213,29 @@ static void print_receipt(const struct exchange *e, struct text *text)
 	text_add(text, slice_of(e->query.json, e->query.json_size));
 }
 
+bool page_store_refused(struct exchange *e)
+{
+	int result = e->query.result;
+
+	e->state = EXCHANGE_ENDED;
+	if (e->gone)
+		return true; /* nobody waits */
+	if (result == -ENOENT)
+		refuse_receipt(e);
+	else if (result == -E2BIG)
+		exchange_refuse_overloaded(
+			e, SLICE("range_too_large"), SLICE("These days hold too many rows. Ask for fewer days at a time."));
+	else if (result < 0)
+		exchange_refuse_overloaded(
+			e, SLICE("store_failed"), SLICE("The store could not be read. Try again in a moment."));
+	return result < 0;
+}
+
 static void store_answered(struct store_query *query)
 {
 	struct exchange *e = container_of(query, struct exchange, query);
 
-	e->state = EXCHANGE_ENDED;
-	if (e->gone)
-		; /* nobody waits */
-	else if (query->result == -ENOENT)
-		refuse_receipt(e);
-	else if (query->result == -E2BIG)
-		exchange_refuse_overloaded(
-			e, SLICE("range_too_large"), SLICE("These days hold too many rows. Ask for fewer days at a time."));
-	else if (query->result < 0)
-		exchange_refuse_overloaded(
-			e, SLICE("store_failed"), SLICE("The store could not be read. Try again in a moment."));
-	else
+	if (!page_store_refused(e))
 		page_answer_printed(e, 200, SLICE("application/json"),
 			query->kind == STORE_QUERY_LIST ? print_list : print_receipt);
 	store_query_fini(query);
@@ -237,35 +244,40 @@ static void store_answered(struct store_query *query)
 
 void page_ask_store(struct exchange *e)
 {
+	page_ask_store_then(e, store_answered);
+}
+
+void page_ask_store_then(struct exchange *e, void (*done)(struct store_query *query))
+{
 	e->query.shard = e->gateway_shard->shard;
-	e->query.done = store_answered;
+	e->query.done = done;
 	e->state = EXCHANGE_ASKING;
 	e->holds |= HOLD_QUERY;
 	store_query_start(e->gateway_shard->gateway->store, &e->query);
 }
 
-static void ask_by_id(struct exchange *e, struct slice workspace)
+void page_ask_receipt(struct exchange *e, struct slice workspace, void (*done)(struct store_query *query))
 {
 	e->query.kind = STORE_QUERY_BY_ID;
 	e->query.workspace = workspace;
 	if (parse_id(e->route_argument, &e->query.request_id))
-		page_ask_store(e);
+		page_ask_store_then(e, done);
 	else
 		refuse_receipt(e);
 }
 
 void page_receipt(struct exchange *e)
 {
-	ask_by_id(e, slice_of_string(e->key->workspace));
+	page_ask_receipt(e, slice_of_string(e->key->workspace), store_answered);
 }
 
 void admin_receipt(struct exchange *e)
 {
-	ask_by_id(e, slice_of(NULL, 0));
+	page_ask_receipt(e, slice_of(NULL, 0), store_answered);
 }
 
 void admin_receipt_explain(struct exchange *e)
 {
 	e->query.print = decision_print;
-	ask_by_id(e, slice_of(NULL, 0));
+	page_ask_receipt(e, slice_of(NULL, 0), store_answered);
 }

@@ -17,6 +17,7 @@ void admin_status(struct exchange *exchange);
 void admin_receipts(struct exchange *exchange);
 void admin_receipt(struct exchange *exchange);
 void admin_receipt_explain(struct exchange *exchange);
+void admin_content(struct exchange *exchange); /* pages_content.c */
 void page_balance(struct exchange *exchange);
 void admin_balance(struct exchange *exchange);
 void admin_transactions(struct exchange *exchange);
@@ -70,5 +71,13 @@ bool page_parse_time(struct slice text, uint64_t *wall_ns);
 /* Asks the store's reader; `query` is the exchange's, filled in but for letter and shard. The answer ends the exchange.
  */
 void page_ask_store(struct exchange *exchange);
+/*
+ * The same, but done() has the answer: it ends the exchange where page_store_refused() says that it did not, ends the query
+ * (store_query_fini), and takes HOLD_QUERY off.
+ */
+void page_ask_store_then(struct exchange *exchange, void (*done)(struct store_query *query));
+void page_ask_receipt( /* whose id is the route's argument; NULL data: of any workspace */
+	struct exchange *exchange, struct slice workspace, void (*done)(struct store_query *query));
+bool page_store_refused(struct exchange *exchange);
 
 #endif

@@ -102,7 +102,8 @@ static void ask(struct exchange *e, enum store_sealed_kind kind, struct slice id
 		page->items = items;
 		page->op.done = on_answered;
 		e->state = EXCHANGE_ASKING;
-		if (conversation_ask(e, &page->op, kind, id))
+		id = arena_copy(&e->arena, id); /* the head goes with the request */
+		if (id.data && conversation_ask(e, &page->op, kind, id))
 			return;
 	}
 	exchange_refuse_overloaded(

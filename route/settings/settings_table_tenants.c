@@ -68,8 +68,7 @@ static const struct schema alert_schema = SCHEMA(alert_fields);
 	}
 #define ROW_KEPT(n, d)                                                                                                 \
 	{                                                                                                              \
-		.name = #n, .type = SCHEMA_BOOL, MEMBER(struct workspace_settings, n), .fallback = (d),                \
-		.build = SCHEMA_IGNORES                                                                                \
+		.name = #n, .type = SCHEMA_BOOL, MEMBER(struct workspace_settings, n), .fallback = (d)                 \
 	}
 
 static const struct schema_field retention_fields[] = {

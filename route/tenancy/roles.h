@@ -8,6 +8,7 @@ enum admin_action {
 	ACTION_CHANGE_TOKENS, /* first, and its owner's alone: what a route forgets to say is the strictest */
 	ACTION_VIEW,          /* status, deployments, metrics, routing, cluster */
 	ACTION_VIEW_RECEIPTS,
+	ACTION_VIEW_CONTENT, /* prompts and answers that were kept */
 	ACTION_VIEW_TENANTS, /* keys, teams, workspaces */
 	ACTION_VIEW_SPEND,
 	ACTION_VIEW_BALANCE,

@@ -689,7 +689,6 @@ static void test_warnings(void **state)
 		const char *part, *expected;
 	} rows[] = {
 		{"workspaces: [{ id: w, residency: mars }]", "no provider has the region mars"},
-		{"workspaces: [{ id: w, retention: { store_prompts: true } }]", "store_prompts is accepted, but"},
 		{"routing: { rules: [{ when: { has_tools: true }, use: { priority: cost } }, "
 		 "{ when: { has_tools: true, bucket: simple }, use: { priority: quality } }] }",
 			"rule 2 is never reached: rule 1 matches all that it does"},

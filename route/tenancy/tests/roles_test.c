@@ -13,6 +13,7 @@ static const struct {
 	{ACTION_CHANGE_TOKENS, "y...."},
 	{ACTION_VIEW, "yyyyy"},
 	{ACTION_VIEW_RECEIPTS, "yyyyy"},
+	{ACTION_VIEW_CONTENT, "yyynn"},
 	{ACTION_VIEW_TENANTS, "yyyyy"},
 	{ACTION_VIEW_SPEND, "yyyyy"},
 	{ACTION_VIEW_BALANCE, "yy.y."},

@@ -295,7 +295,7 @@ const ROLES = ["owner", "admin", "developer", "billing", "viewer"];
 const cells = [
   ["GET", "/admin/status", "yyyyy"], ["GET", "/admin/deployments", "yyyyy"], ["GET", "/admin/receipts", "yyyyy"],
   ["GET", "/admin/keys", "yyyyy"], ["GET", "/admin/teams", "yyyyy"], ["GET", "/admin/workspaces", "yyyyy"], ["GET", "/admin/keys/vk_1", "yyyyy"],
-  ["GET", "/admin/tokens", "yy..."], ["GET", "/admin/audit", "yy..."],
+  ["GET", "/admin/tokens", "yy..."], ["GET", "/admin/audit", "yy..."], ["GET", "/admin/receipts/req_1/content", "yyy.."],
   ["POST", "/admin/keys", "yyy.."], ["PATCH", "/admin/keys/vk_1", "yyy.."], ["DELETE", "/admin/keys/vk_1", "yyy.."], ["POST", "/admin/keys/vk_1/rotate", "yyy.."],
   ["POST", "/admin/teams", "yy..."], ["PATCH", "/admin/teams/t", "yy..."], ["DELETE", "/admin/teams/t", "yy..."],
   ["POST", "/admin/workspaces", "yy..."], ["PATCH", "/admin/workspaces/w", "yy..."], ["DELETE", "/admin/workspaces/w", "yy..."],
