@@ -91,10 +91,31 @@ static void close_database(struct kv *kv)
 	kv->db = NULL;
 }
 
+/* Programs before had fewer families, one that comes may have more; 0: as many, so that is not why it cannot be opened. */
+static int say_families(struct kv *kv, char *why, size_t why_bytes)
+{
+	char *error = NULL;
+	size_t count = 0;
+	char **names = rocksdb_list_column_families(kv->options, kv->path, &count, &error);
+
+	if (error) {
+		rocksdb_free(error);
+		return 0;
+	}
+	rocksdb_list_column_families_destroy(names, count);
+	if (count < KV_FAMILY_COUNT)
+		snprintf(why, why_bytes, "the database %s has an older schema: start the gateway once, which brings it up to date",
+			 kv->path);
+	if (count > KV_FAMILY_COUNT)
+		snprintf(why, why_bytes, "the database %s has a newer schema: use the program that wrote it", kv->path);
+	return count < KV_FAMILY_COUNT ? -ESTALE : count > KV_FAMILY_COUNT ? -ENOTSUP : 0;
+}
+
 static int open_database(struct kv *kv, char *why, size_t why_bytes)
 {
 	const rocksdb_options_t *options[KV_FAMILY_COUNT];
 	char *error = NULL;
+	int rc;
 
 	for (unsigned i = 0; i < KV_FAMILY_COUNT; i++)
 		options[i] = kv->options;
@@ -106,10 +127,14 @@ static int open_database(struct kv *kv, char *why, size_t why_bytes)
 						      kv->families, &error);
 	if (!error)
 		return 0;
-	snprintf(why, why_bytes, "cannot open the database %s: %s", kv->path, error);
-	rocksdb_free(error);
 	kv->db = NULL;
-	return -EIO;
+	rc = say_families(kv, why, why_bytes);
+	if (rc == 0) {
+		snprintf(why, why_bytes, "cannot open the database %s: %s", kv->path, error);
+		rc = -EIO;
+	}
+	rocksdb_free(error);
+	return rc;
 }
 
 int kv_open(struct kv **kv, const char *path, bool read_only, char *why, size_t why_bytes)
