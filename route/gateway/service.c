@@ -111,10 +111,8 @@ static const struct service_route routes[] = {
 	PAGE("/metrics", page_metrics),
 	ADMIN_PAGE("/admin/status", false, admin_status),
 	ADMIN_PAGE("/admin/receipts", false, admin_receipts),
-<<<<<<< HEAD
 	{.path = PATH("/admin/receipts/"), .prefix = true, .suffix = PATH("/explain"), .method = HTTP_GET,
 		.access = ACCESS_ADMIN, .action = ACTION_VIEW, .handle = admin_receipt_explain},
-=======
 	{.path = PATH("/admin/receipts/"),
 		.prefix = true,
 		.suffix = PATH("/content"),
@@ -122,7 +120,6 @@ static const struct service_route routes[] = {
 		.access = ACCESS_ADMIN,
 		.action = ACTION_VIEW_CONTENT,
 		.handle = admin_content},
->>>>>>> 12480f5 (route/exchange_content: keep what was asked and answered where a workspace says so, sealed beside its receipt and for as long)
 	ADMIN_PAGE("/admin/receipts/", true, admin_receipt),
 	{.path = PATH("/admin/spend"), .method = HTTP_GET, .access = ACCESS_ADMIN, .action = ACTION_VIEW_SPEND,
 		.handle = admin_spend},
