@@ -48,7 +48,9 @@ struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *re
 	e->gateway_shard = gs;
 	e->config = gs->config;
 	e->config->exchanges++;
-	limit_request_init(&e->limit, gs, NULL);
+	limit_request_clear(&e->limit);
+	limit_request_clear(&e->address_limit);
+	limit_request_clear(&e->credential_limit);
 	e->request = request;
 	e->dialect = &dialect_openai;
 	e->holds = HOLD_REQUEST;

@@ -2,7 +2,7 @@
  * One request's life on its shard, from its head to its receipt. The parts of the machine are exchange_*.c, each one
  * subject; this header is theirs and the service's, nobody else's.
  *
- *   READING (-> LIMITING) -> CALLING <-> ANSWERING -> SETTLING -> ENDED      unary
+ *   READING (-> LIMITING) -> CALLING <-> ANSWERING -> SETTLING -> ENDED      unary (before CALLING: ADMITTING)
  *   READING (-> LIMITING) -> CALLING <-> STREAMING -> SETTLING -> ENDED      stream
  *   READING -> ASKING (a page that waits for the store) -> ENDED
  *
@@ -27,7 +27,8 @@
 
 enum exchange_state {
 	EXCHANGE_READING,
-	EXCHANGE_LIMITING, /* its limits' shard was asked */
+	EXCHANGE_LIMITING, /* its limits' shards are asked, one after the other */
+	EXCHANGE_ADMITTING, /* between attempts: a credential's shard is asked */
 	EXCHANGE_CALLING,
 	EXCHANGE_ANSWERING,
 	EXCHANGE_STREAMING,
@@ -155,8 +156,12 @@ struct exchange {
 	struct slice model_name; /* as asked for */
 	bool stream;
 	bool view_lost;    /* since it was read, the shard's JSON view has gone to other documents */
-	bool limit_guessed, limit_letter_out;
+	bool limit_guessed;
 	uint64_t output_most; /* tokens of an answer that the endpoint leaves for it; 0: no bound */
+	bool credential_letter_out;
+	uint8_t limit_letters; /* out: of its address, its key, a credential */
+	uint64_t prompt_tokens; /* about; with output_tokens, what its limits reserve */
+	uint64_t output_tokens; /* at most, as it says; limit_guessed: it does not */
 	struct exchange_budget budget;
 	struct chat *chat; /* of the body, once it was looked at; its texts are good while the view holds the body */
 	bool chat_read;
@@ -172,6 +177,7 @@ struct exchange {
 	/* The plan. */
 	struct route_choice route_choice;
 	unsigned candidate_next; /* of plan.candidates */
+	bool candidate_asked;    /* its credential, for that one */
 	unsigned attempt_count; /* all; the receipt names the first few alone */
 	const struct exchange_candidate *candidate; /* being tried, then the winner */
 	struct slice model_json;                    /* its catalog id, quoted, and its length-checked copy */
@@ -216,7 +222,8 @@ struct exchange {
 	struct http_call call;
 	struct chat_reader reader; /* of a stream */
 	struct chat_writer writer;
-	struct limit_request limit; /* exchange_open() begins it */
+	struct limit_request limit; /* of its key; exchange_open() begins all three */
+	struct limit_request address_limit, credential_limit;
 	struct limit_extension extension;
 	struct plan plan;
 	struct iovec body_iov[2 * JSON_EDITS_MAX + 1];
@@ -273,8 +280,22 @@ void exchange_go(struct exchange *exchange);  /* nothing refuses it: the first a
 void exchange_limit(struct exchange *exchange);
 void exchange_limit_settle(struct exchange *exchange); /* once it is known what it came to; later calls do nothing */
 uint64_t exchange_prompt_tokens(const struct exchange *exchange); /* about; the view holds the request */
+/* What such a limit reserves of tokens; an answer whose length nothing says is guessed from those before. */
+uint64_t exchange_limit_tokens(const struct exchange *exchange, const struct limit_request *request);
+void exchange_limit_letter_out(struct exchange *exchange);
+void exchange_limit_letter_home(struct exchange *exchange); /* it may be gone then */
+bool exchange_limit_give(struct exchange *exchange, struct limit_request *request, const struct limit_use *use); /* false: by letter */
+
+/* exchange_limit_headers.c */
 void exchange_limit_print(struct exchange *exchange, struct text *headers);
 int64_t exchange_month_percent(const struct exchange *exchange); /* spent of its tightest monthly budget; -1: none */
+
+/* exchange_credential.c: the own limits of the credential that a candidate is called with. */
+enum admission { ADMISSION_NOW, ADMISSION_LATER /* exchange_attempt() is called again */, ADMISSION_REFUSED };
+const struct limit_subject *exchange_credential_subject(
+	const struct exchange *exchange, const struct exchange_candidate *candidate); /* NULL: it has none */
+enum admission exchange_credential_admit(struct exchange *exchange, const struct exchange_candidate *candidate);
+void exchange_credential_settle(struct exchange *exchange, const struct limit_use *use); /* nothing, when nothing is held */
 
 /* exchange_budget.c: the most that the call costs, once it is known whose subject exchange->limit has. False: refused. */
 bool exchange_budget_reserve(struct exchange *exchange, int64_t *nusd);
@@ -298,6 +319,7 @@ void exchange_tell_decision(struct exchange *exchange);        /* the figures, o
 
 /* exchange_plan.c: the candidates of a model. False: refused. */
 bool exchange_plan(struct exchange *exchange);
+void exchange_refuse_for_now(struct exchange *exchange); /* what the plan's verdicts say, which pass */
 bool exchange_candidates(struct exchange *exchange); /* the same, also where none is left; false: refused for more */
 json_ref exchange_hint(const struct exchange *exchange, struct slice name); /* JSON_NONE: not given, or null */
 
@@ -305,6 +327,8 @@ json_ref exchange_hint(const struct exchange *exchange, struct slice name); /* J
 uint64_t exchange_tokens_about(const struct exchange *exchange);  /* that the call takes */
 uint32_t exchange_retry_after_s(const struct exchange *exchange); /* until a candidate may be back */
 bool exchange_may_call(struct exchange *exchange);                /* false: the retry budget is used up */
+void exchange_add_verdict(struct exchange *exchange, const struct exchange_candidate *candidate,
+	enum receipt_verdict verdict); /* of one that the plan held */
 bool exchange_call_take(struct exchange *exchange, const struct exchange_candidate *candidate); /* false: not it, now */
 void exchange_read_room(struct exchange *exchange);   /* what the answer's head says of the provider's limits */
 void exchange_call_failed(struct exchange *exchange); /* as exchange->failure says */

@@ -213,15 +213,6 @@ void exchange_budget_refuse(struct exchange *e)
 
 /* ---- the candidates ---- */
 
-static void leave_aside(struct exchange *e, const struct exchange_candidate *candidate, enum receipt_verdict verdict)
-{
-	struct receipt *receipt = &e->receipt;
-
-	if (receipt->candidate_count < RECEIPT_CANDIDATES_MAX)
-		receipt->candidates[receipt->candidate_count++] =
-			(struct receipt_candidate){slice_of_string(candidate->model->id), verdict};
-}
-
 /* What is known of the candidates that are left aside. */
 struct aside {
 	bool unbounded, unpriced;
@@ -236,19 +227,19 @@ static bool judge(struct exchange *e, const struct prompt_bound *bound, const st
 	int64_t most = subject_of(e)->per_request_nusd;
 
 	if (!model->price.known) {
-		leave_aside(e, candidate, VERDICT_PRICE_UNKNOWN);
+		exchange_add_verdict(e, candidate, VERDICT_PRICE_UNKNOWN);
 		aside->unpriced = true;
 		return false;
 	}
 	if (!prompt_bound_tokens(bound, candidate->provider->kind, model->context_window, prompt_tokens)) {
-		leave_aside(e, candidate, VERDICT_OVER_BUDGET);
+		exchange_add_verdict(e, candidate, VERDICT_OVER_BUDGET);
 		aside->unbounded = true;
 		return false;
 	}
 	*nusd = worst_nusd(e, model, *prompt_tokens, e->budget.output_tokens);
 	if (most < 0 || *nusd <= most)
 		return true;
-	leave_aside(e, candidate, VERDICT_OVER_BUDGET);
+	exchange_add_verdict(e, candidate, VERDICT_OVER_BUDGET);
 	aside->least_nusd = *nusd < aside->least_nusd ? *nusd : aside->least_nusd;
 	return false;
 }

@@ -22,10 +22,11 @@ uint32_t exchange_retry_after_s(const struct exchange *e)
 	return (uint32_t)(seconds < RETRY_AFTER_MAX_S ? seconds : RETRY_AFTER_MAX_S);
 }
 
-static void add_verdict(struct exchange *e, const struct exchange_candidate *candidate, enum receipt_verdict verdict)
+void exchange_add_verdict(struct exchange *e, const struct exchange_candidate *candidate, enum receipt_verdict verdict)
 {
 	struct receipt *receipt = &e->receipt;
 
+	e->plan.verdicts_given |= 1u << verdict;
 	if (receipt->candidate_count < RECEIPT_CANDIDATES_MAX)
 		receipt->candidates[receipt->candidate_count++] =
 			(struct receipt_candidate){slice_of_string(candidate->model->id), verdict};
@@ -61,7 +62,7 @@ bool exchange_call_take(struct exchange *e, const struct exchange_candidate *can
 	if (fleet_call_begin(&e->fleet_call, e->config->config->fleet, candidate->option, candidate->last_resort,
 		    exchange_tokens_about(e), e->gateway_shard->gateway, e->gateway_shard->shard, &full))
 		return true;
-	add_verdict(e, candidate, full ? VERDICT_LIMITED : VERDICT_BREAKER_OPEN);
+	exchange_add_verdict(e, candidate, full ? VERDICT_LIMITED : VERDICT_BREAKER_OPEN);
 	return false;
 }
 

@@ -1,12 +1,11 @@
 /*
- * An exchange and its limits: what it reserves, the refusal when a limit is reached, the headers that tell what is
- * left, and the settlement when it is known what was used.
+ * An exchange and its limits: what it reserves, the refusal when a limit is reached, and the settlement when it is
+ * known what was used. Its address is asked first, then its key with all that is counted with it.
  */
 #include "route/exchange/exchange.h"
 
 #include "core/clock.h"
-
-#include <errno.h>
+#include "route/tenancy/lockout.h"
 
 enum {
 	BYTES_PER_TOKEN = 4,  /* of English and code; settled by what the provider counted */
@@ -68,53 +67,43 @@ uint64_t exchange_prompt_tokens(const struct exchange *e)
 	return (bytes + BYTES_PER_TOKEN - 1) / BYTES_PER_TOKEN + parts * TOKENS_A_PART;
 }
 
-/* A count in the request, of which providers take no more than INT32_MAX; false: not there, or for the provider to
- * refuse. */
-static bool asked_count(const struct exchange *e, struct slice name, uint64_t *count)
+/* For all that may ask for it, since the view has gone to others by then. */
+static void note_tokens(struct exchange *e)
 {
-	const struct json_parser *json = e->gateway_shard->json;
-	json_ref value = json_member(json, 0, name);
-	int64_t number;
-
-	if (value == JSON_NONE || json_type(json, value) != JSON_INTEGER || !json_integer(json, value, &number) ||
-		number <= 0 || number > INT32_MAX)
-		return false;
-	*count = (uint64_t)number;
-	return true;
+	e->prompt_tokens = exchange_prompt_tokens(e);
+	e->output_tokens = 0;
+	if (e->api == API_EMBEDDINGS || e->api == API_MODERATIONS || e->api == API_COUNT_TOKENS || exchange_is_media(e))
+		return;
+	e->output_tokens = exchange_asked_output(e) * exchange_asked_answers(e);
+	e->limit_guessed = e->output_tokens == 0;
 }
 
-static uint64_t output_tokens(struct exchange *e)
+uint64_t exchange_limit_tokens(const struct exchange *e, const struct limit_request *request)
 {
-	uint64_t tokens, choices;
-
-	if (e->api == API_EMBEDDINGS || e->api == API_MODERATIONS || e->api == API_COUNT_TOKENS || exchange_is_media(e))
+	if (!request->subject->counts_tokens)
 		return 0;
-	if (!asked_count(e, SLICE("max_completion_tokens"), &tokens) && !asked_count(e, SLICE("max_tokens"), &tokens) &&
-		!asked_count(e, SLICE("max_output_tokens"), &tokens)) {
-		e->limit_guessed = true;
-		return limit_guess_output(&e->limit, e->key->budget.reserve_output_tokens);
-	}
-	return asked_count(e, SLICE("n"), &choices) ? tokens * choices : tokens;
+	return e->prompt_tokens + (e->limit_guessed ? limit_guess_output(request, e->key->budget.reserve_output_tokens)
+						    : e->output_tokens);
 }
 
 /* ---- the refusal ---- */
 
-static uint32_t retry_after_s(const struct exchange *e)
+static uint32_t retry_after_s(const struct limit_answer *answer)
 {
-	uint64_t now_ns = e->limit.answer.debited_ns, fits_ns = e->limit.answer.fits_ns;
+	uint64_t now_ns = answer->debited_ns, fits_ns = answer->fits_ns;
 
 	if (fits_ns == LIMIT_NEVER_NS)
 		return NEVER_RETRY_S;
 	return fits_ns > now_ns + NS_PER_S ? (uint32_t)((fits_ns - now_ns + NS_PER_S - 1) / NS_PER_S) : 1;
 }
 
-static void print_message(const struct exchange *e, uint32_t retry_s, struct text *message)
+static void print_message(const struct limit_request *request, uint32_t retry_s, struct text *message)
 {
-	const struct limit_answer *answer = &e->limit.answer;
+	const struct limit_answer *answer = &request->answer;
 
 	if (answer->fits_ns == LIMIT_NEVER_NS) {
 		text_literal(message, "This request needs about ");
-		text_u64(message, e->limit.ask.tokens);
+		text_u64(message, request->ask.tokens);
 		text_literal(message, " tokens, more than all that ");
 		text_string(message, limit_place_name(answer->place));
 		text_literal(message, " may use: ");
@@ -135,9 +124,9 @@ static void print_message(const struct exchange *e, uint32_t retry_s, struct tex
 	text_string(message, retry_s == 1 ? " second." : " seconds.");
 }
 
-static void refuse(struct exchange *e)
+static void refuse(struct exchange *e, const struct limit_request *request)
 {
-	const struct limit_answer *answer = &e->limit.answer;
+	const struct limit_answer *answer = &request->answer;
 	struct slice kind = slice_of_string(limit_kind_name(answer->kind));
 	struct text message = text_over(arena_alloc(&e->arena, MESSAGE_BYTES), MESSAGE_BYTES);
 	struct text headers = text_over(arena_alloc(&e->arena, MESSAGE_BYTES), MESSAGE_BYTES);
@@ -146,10 +135,10 @@ static void refuse(struct exchange *e)
 		.code = SLICE("rate_limit_exceeded"),
 		.message = SLICE("A rate limit is reached. Try again later."),
 		.kind = kind,
-		.retry_after_s = retry_after_s(e)};
+		.retry_after_s = retry_after_s(answer)};
 
 	if (message.data && headers.data) {
-		print_message(e, error.retry_after_s, &message);
+		print_message(request, error.retry_after_s, &message);
 		error.message = text_slice(&message);
 		text_literal(&headers, "X-Gateway-Limit-Kind: ");
 		text_add(&headers, kind);
@@ -160,45 +149,135 @@ static void refuse(struct exchange *e)
 	exchange_refuse(e, &error, text_slice(&headers));
 }
 
+/* ---- the letters ---- */
+
+void exchange_limit_letter_out(struct exchange *e)
+{
+	e->limit_letters++;
+	e->holds |= HOLD_LIMIT;
+	e->view_lost = true;
+}
+
+/* What was done since it came may have sent another. */
+static void unhold(struct exchange *e)
+{
+	if (e->limit_letters == 0)
+		exchange_unhold(e, HOLD_LIMIT);
+}
+
+void exchange_limit_letter_home(struct exchange *e)
+{
+	e->limit_letters--;
+	unhold(e);
+}
+
+bool exchange_limit_give(struct exchange *e, struct limit_request *request, const struct limit_use *use)
+{
+	if (!request->admitted || limit_request_settle(request, use) == 1)
+		return true;
+	exchange_limit_letter_out(e);
+	return false;
+}
+
+static void key_settled(struct limit_request *request)
+{
+	exchange_limit_letter_home(container_of(request, struct exchange, limit));
+}
+
+static void address_settled(struct limit_request *request)
+{
+	exchange_limit_letter_home(container_of(request, struct exchange, address_limit));
+}
+
 /* ---- the way past them ---- */
 
-static void go_on(struct exchange *e)
+static void start_key(struct exchange *e);
+
+static void key_answered(struct exchange *e)
 {
 	if (e->limit.answer.admitted)
 		exchange_go(e);
 	else if (e->limit.answer.over_budget)
 		exchange_budget_refuse(e);
 	else
-		refuse(e);
+		refuse(e, &e->limit);
 }
 
-/* A letter came home; what was done since may have sent it again. */
-static void letter_is_home(struct exchange *e)
+static void address_answered(struct exchange *e)
 {
-	if (!e->limit_letter_out)
-		exchange_unhold(e, HOLD_LIMIT);
+	if (e->address_limit.answer.admitted)
+		start_key(e);
+	else
+		refuse(e, &e->address_limit);
 }
 
-static void decided(struct limit_request *request)
+/* A letter is home. */
+static void decided(struct exchange *e, void (*answered)(struct exchange *e))
 {
-	struct exchange *e = container_of(request, struct exchange, limit);
-
-	e->limit_letter_out = false;
+	e->limit_letters--;
 	if (e->state == EXCHANGE_LIMITING) {
 		e->state = EXCHANGE_READING;
-		go_on(e);
+		answered(e);
 	} else {
 		exchange_limit_settle(e); /* its client left while it waited */
 	}
-	letter_is_home(e);
+	unhold(e);
 }
 
-static void settled(struct limit_request *request)
+static void key_decided(struct limit_request *request)
 {
-	struct exchange *e = container_of(request, struct exchange, limit);
+	decided(container_of(request, struct exchange, limit), key_answered);
+}
 
-	e->limit_letter_out = false;
-	letter_is_home(e);
+static void address_decided(struct limit_request *request)
+{
+	decided(container_of(request, struct exchange, address_limit), address_answered);
+}
+
+static void start(struct exchange *e, struct limit_request *request, struct limit_ask *ask,
+	void (*answered)(struct exchange *e))
+{
+	int result;
+
+	ask->tokens = exchange_limit_tokens(e, request);
+	result = limit_request_start(request, ask);
+	if (result == 1) {
+		answered(e);
+	} else if (result == 0) {
+		e->state = EXCHANGE_LIMITING;
+		exchange_limit_letter_out(e);
+	} else {
+		exchange_refuse_overloaded(
+			e, SLICE("starting"), SLICE("The gateway is starting. Try again in a moment."));
+	}
+}
+
+static void start_key(struct exchange *e)
+{
+	struct limit_ask ask = e->limit.ask;
+
+	if (!e->limit.subject || (e->limit.subject->scope_count == 0 && e->limit.subject->budget_count == 0 && !ask.hosted)) {
+		exchange_go(e); /* nothing is limited, or single requests alone have a budget */
+		return;
+	}
+	e->limit.decided = key_decided;
+	e->limit.settled = key_settled;
+	start(e, &e->limit, &ask, key_answered);
+}
+
+/* False: no address is limited. */
+static bool start_address(struct exchange *e, const struct limit_table *limits)
+{
+	struct limit_ask ask = {.day = (uint32_t)(e->received_wall_ns / LIMIT_DAY_NS)};
+
+	if (!limits->addresses)
+		return false;
+	limit_request_init(&e->address_limit, e->gateway_shard, limits->addresses,
+		lockout_id_of_address(e->gateway_shard->gateway->lockout, e->client));
+	e->address_limit.decided = address_decided;
+	e->address_limit.settled = address_settled;
+	start(e, &e->address_limit, &ask, address_answered);
+	return true;
 }
 
 /* Whether a model may serve that the workspace's balance pays. */
@@ -207,6 +286,20 @@ static bool may_be_hosted(const struct exchange *e)
 	for (unsigned i = 0; i < e->plan.candidate_count; i++)
 		if (e->plan.candidates[i].model->hosted)
 			return true;
+	return false;
+}
+
+/* Whether anything that the request meets on its way counts tokens. */
+static bool counts_tokens(const struct exchange *e, const struct limit_table *limits)
+{
+	if (e->limit.subject->counts_tokens || (limits->addresses && limits->addresses->counts_tokens))
+		return true;
+	for (unsigned i = 0; i < e->plan.candidate_count; i++) {
+		const struct limit_subject *subject = exchange_credential_subject(e, &e->plan.candidates[i]);
+
+		if (subject && subject->counts_tokens)
+			return true;
+	}
 	return false;
 }
 
@@ -245,40 +338,26 @@ static const struct limit_subject *whole_subject_of(struct exchange *e, const st
 
 void exchange_limit(struct exchange *e)
 {
+	const struct limit_table *limits = e->config->config->limits;
 	const struct limit_subject *subject = subject_of(e);
 	struct limit_ask ask = {.day = (uint32_t)(e->received_wall_ns / LIMIT_DAY_NS)};
-	int result;
 
-	if (subject && !(subject = whole_subject_of(e, subject)))
-		return;
-	ask.hosted = subject && subject->has_balance && may_be_hosted(e);
-	if (!subject ||
-		(subject->scope_count == 0 && subject->budget_count == 0 && !subject->has_budget && !ask.hosted)) {
+	if (!limits) {
 		exchange_go(e);
 		return;
 	}
-	limit_request_init(&e->limit, e->gateway_shard, subject);
+	subject = whole_subject_of(e, subject);
+	if (!subject)
+		return;
+	limit_request_init(&e->limit, e->gateway_shard, subject, 0);
+	ask.hosted = subject->has_balance && may_be_hosted(e);
 	if ((subject->has_budget || ask.hosted) && !exchange_budget_reserve(e, &ask.nusd))
 		return;
-	if (subject->scope_count == 0 && subject->budget_count == 0 && !ask.hosted) {
-		exchange_go(e); /* a budget of single requests alone */
-		return;
-	}
-	e->limit.decided = decided;
-	e->limit.settled = settled;
-	ask.tokens = subject->counts_tokens ? exchange_prompt_tokens(e) + output_tokens(e) : 0;
-	result = limit_request_start(&e->limit, &ask);
-	if (result == 1) {
-		go_on(e);
-	} else if (result == 0) {
-		e->state = EXCHANGE_LIMITING;
-		e->view_lost = true;
-		e->limit_letter_out = true;
-		e->holds |= HOLD_LIMIT;
-	} else {
-		exchange_refuse_overloaded(
-			e, SLICE("starting"), SLICE("The gateway is starting. Try again in a moment."));
-	}
+	if (counts_tokens(e, limits))
+		note_tokens(e);
+	e->limit.ask = ask;
+	if (!start_address(e, limits))
+		start_key(e);
 }
 
 /* More than what was reserved is booked all the same, and blocks what comes after; the operator has to hear of it. */
@@ -296,6 +375,13 @@ static void note_overrun(struct exchange *e)
 			sizeof(fields) / sizeof(fields[0]));
 }
 
+static void learn(struct exchange *e, struct limit_request *request)
+{
+	if (request->admitted && request->subject->counts_tokens && e->limit_guessed && e->status == 200 &&
+		e->usage.completion_tokens)
+		limit_learn_output(request, e->usage.completion_tokens);
+}
+
 /* A call that was not even tried leaves no trace in its limits. */
 void exchange_limit_settle(struct exchange *e)
 {
@@ -304,82 +390,12 @@ void exchange_limit_settle(struct exchange *e)
 		.undone = e->candidate == NULL,
 		.hosted = e->candidate && e->candidate->model->hosted};
 
-	if (!e->limit.admitted)
-		return;
-	note_overrun(e);
-	if (e->limit_guessed && e->status == 200 && e->usage.completion_tokens)
-		limit_learn_output(&e->limit, e->usage.completion_tokens);
-	if (limit_request_settle(&e->limit, &use) == 1)
-		return;
-	e->limit_letter_out = true;
-	e->holds |= HOLD_LIMIT;
-}
-
-/* ---- the headers ---- */
-
-static void add_number(struct text *headers, struct slice name, uint64_t value)
-{
-	text_add(headers, name);
-	text_u64(headers, value);
-	text_literal(headers, "\r\n");
-}
-
-/* As OpenAI writes them: 120ms, 1s, 6m0s, 1h0m0s; never less than it takes. */
-static void print_duration(struct text *headers, uint64_t ns)
-{
-	uint64_t s = (ns + NS_PER_S - 1) / NS_PER_S;
-
-	if (ns < NS_PER_S) {
-		text_u64(headers, (ns + NS_PER_MS - 1) / NS_PER_MS);
-		text_literal(headers, "ms");
-		return;
-	}
-	if (s >= 3600) {
-		text_u64(headers, s / 3600);
-		text_literal(headers, "h");
-	}
-	if (s >= 60) {
-		text_u64(headers, s / 60 % 60);
-		text_literal(headers, "m");
-	}
-	text_u64(headers, s % 60);
-	text_literal(headers, "s");
-}
-
-static void add_reset(const struct exchange *e, struct text *headers, struct slice name, const struct limit_view *view)
-{
-	uint64_t now_ns = exchange_now_ns(e);
-
-	text_add(headers, name);
-	print_duration(headers, view->reset_ns > now_ns ? view->reset_ns - now_ns : 0);
-	text_literal(headers, "\r\n");
-}
-
-static uint64_t reset_unix_s(const struct exchange *e, const struct limit_view *view)
-{
-	uint64_t wall_ns = view->reset_ns + e->gateway_shard->shard->wall_offset_ns;
-
-	/* Shards read the wall clock once a second each: by so little a day's end is not another second's. */
-	return (wall_ns + NS_PER_S - 1 - NS_PER_MS) / NS_PER_S;
-}
-
-void exchange_limit_print(struct exchange *e, struct text *headers)
-{
-	const struct limit_view *requests = &e->limit.answer.requests, *tokens = &e->limit.answer.tokens;
-
-	if (!e->limit.asked || e->limit.answer.over_budget)
-		return;
-	if (requests->limit) {
-		add_number(headers, SLICE("X-RateLimit-Limit: "), requests->limit);
-		add_number(headers, SLICE("X-RateLimit-Remaining: "), requests->remaining);
-		add_number(headers, SLICE("X-RateLimit-Reset: "), reset_unix_s(e, requests));
-		add_number(headers, SLICE("x-ratelimit-limit-requests: "), requests->limit);
-		add_number(headers, SLICE("x-ratelimit-remaining-requests: "), requests->remaining);
-		add_reset(e, headers, SLICE("x-ratelimit-reset-requests: "), requests);
-	}
-	if (tokens->limit) {
-		add_number(headers, SLICE("x-ratelimit-limit-tokens: "), tokens->limit);
-		add_number(headers, SLICE("x-ratelimit-remaining-tokens: "), tokens->remaining);
-		add_reset(e, headers, SLICE("x-ratelimit-reset-tokens: "), tokens);
-	}
+	if (e->limit.admitted)
+		note_overrun(e);
+	learn(e, &e->limit);
+	learn(e, &e->address_limit);
+	learn(e, &e->credential_limit);
+	exchange_limit_give(e, &e->limit, &use);
+	exchange_limit_give(e, &e->address_limit, &use);
+	exchange_credential_settle(e, &use);
 }

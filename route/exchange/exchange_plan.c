@@ -187,7 +187,7 @@ static const struct slice no_deployment = {"No deployment of this model can serv
 	(LIMITED_FOR_NOW | FOR_NOW(VERDICT_BREAKER_OPEN) | FOR_NOW(VERDICT_NO_CREDENTIAL) | FOR_NOW(VERDICT_DISABLED))
 
 /* Nobody is left for reasons that pass: what a call would have come to, had it been made. */
-static void refuse_for_now(struct exchange *e)
+void exchange_refuse_for_now(struct exchange *e)
 {
 	uint32_t given = e->plan.verdicts_given & ANY_FOR_NOW;
 	struct api_error error = {.status = 503,
@@ -277,7 +277,7 @@ static void refuse_all(struct exchange *e)
 	if (e->api == API_COUNT_TOKENS && e->plan.verdict_count && e->plan.verdicts[0].verdict == VERDICT_NO_CAPABILITY)
 		exchange_estimate_count(e);
 	else if (e->plan.verdicts_given & ANY_FOR_NOW)
-		refuse_for_now(e);
+		exchange_refuse_for_now(e);
 	else if (e->plan.verdict_count)
 		refuse_for_good(e, e->plan.verdicts[0].verdict);
 	else

@@ -273,18 +273,28 @@ int exchange_start_call(struct exchange *e, const struct exchange_candidate *can
 
 void exchange_attempt(struct exchange *e)
 {
+	const struct limit_use undone = {.undone = true};
 	uint32_t attempts_max = e->config->config->settings->routing.max_attempts;
 	int err;
 
 	while (e->candidate_next < e->plan.candidate_count && e->attempt_count < attempts_max) {
-		const struct exchange_candidate *candidate = &e->plan.candidates[e->candidate_next++];
+		const struct exchange_candidate *candidate = &e->plan.candidates[e->candidate_next];
+		enum admission admission =
+			exchange_time_left_ns(e, candidate->provider) ? exchange_credential_admit(e, candidate) : ADMISSION_REFUSED;
 
-		if (exchange_time_left_ns(e, candidate->provider) == 0)
+		if (admission == ADMISSION_LATER)
+			return;
+		e->candidate_next++;
+		if (admission == ADMISSION_REFUSED)
 			continue;
-		if (!exchange_may_call(e))
+		if (!exchange_may_call(e)) {
+			exchange_credential_settle(e, &undone);
 			break;
-		if (!exchange_call_take(e, candidate))
+		}
+		if (!exchange_call_take(e, candidate)) {
+			exchange_credential_settle(e, &undone);
 			continue;
+		}
 		e->attempt_count++;
 		e->vectors = (struct exchange_vectors){0};
 		err = exchange_start_call(e, candidate);
@@ -294,13 +304,17 @@ void exchange_attempt(struct exchange *e)
 			exchange_set_failure(
 				e, ATTEMPT_NO_MEMORY, 0, SLICE("The gateway is out of memory. Try again in a moment."));
 		exchange_call_done(e);
+		exchange_credential_settle(e, &undone);
 		exchange_note_attempt(e, 0, slice_of_string(attempt_failure_name(e->failure.kind)));
 	}
-	if (e->attempt_count)
-		exchange_give_up(e);
-	else
-		exchange_refuse_overloaded(e, SLICE("no_deployment"),
-			SLICE("No deployment of this model can serve the call at the moment."));
+	if (e->attempt_count == 0 && !e->head_sent) {
+		exchange_refuse_for_now(e);
+		return;
+	}
+	if (e->attempt_count == 0) /* a keep-alive went out while shards were asked */
+		exchange_set_failure(
+			e, ATTEMPT_RATE_LIMITED, 0, SLICE("The provider's rate limit is reached. Try again later."));
+	exchange_give_up(e);
 }
 
 /* In the arena; cut short, to the first part, when memory is out. */
@@ -321,6 +335,7 @@ static struct slice compose(struct exchange *e, const char *first, const char *s
 /* The failure is set; the call has ended or is cancelled here. */
 void exchange_attempt_failed(struct exchange *e)
 {
+	const struct limit_use nothing_used = {.tokens = 0}; /* it counts as a request; its tokens are free again */
 	struct slice name = slice_of_string(attempt_failure_name(e->failure.kind));
 
 	if (CONFIG(TLS) && e->failure.kind == ATTEMPT_TLS)
@@ -334,6 +349,7 @@ void exchange_attempt_failed(struct exchange *e)
 		exchange_give_up(e);
 		return;
 	}
+	exchange_credential_settle(e, &nothing_used);
 	exchange_stream_forget(e);
 	exchange_forget_answer(e);
 	exchange_attempt(e);

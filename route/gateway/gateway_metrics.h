@@ -28,6 +28,8 @@ struct gateway_metrics {
 	metric budget_overruns; /* calls that cost more than was reserved for them */
 	metric limit_letters; /* to the shard that owns a limit */
 	metric limit_leased;  /* requests admitted without one, by a shard that does not own their limits */
+	metric credentials_limited; /* candidates left aside since their credential's own limit was reached */
+	metric addresses_shared;    /* decisions on addresses that found no place of their own */
 	metric lockouts, lockout_refusals;
 	metric content_lost; /* prompts and answers that should have been kept */
 	metric receipts_skipped; /* refusals beyond the bound, which leave no receipt */

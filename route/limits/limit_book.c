@@ -14,11 +14,11 @@
 
 enum { BUCKETS = 4096, NAME_BYTES_MAX = 512 };
 
-/* One name that was ever limited: a key has debtors besides its meter. */
+/* One name that was ever limited. */
 struct entry {
 	struct limit_meter meter;
 	struct entry *next;
-	struct limit_debtor *debtors; /* NULL: not a key */
+	struct limit_debtor *debtors; /* NULL: nobody asks for it by itself */
 	struct balance_meter *balance; /* of a workspace, once there was a hosted model; NULL: none */
 	struct budget_meter *budget;  /* NULL: it never had one; once it did, all that it spends is counted */
 	uint64_t hash;
@@ -30,6 +30,8 @@ struct limit_book {
 	unsigned shard_count;
 	_Atomic int64_t lost_nusd[BUDGET_PLACES]; /* of this month, as the start found it */
 	struct entry *buckets[BUCKETS];
+	struct limit_addresses **addresses; /* by the owner shard; NULL: addresses were never limited */
+	struct limit_debtor *address_debtors; /* LIMIT_ADDRESS_DEBTORS of each shard */
 };
 
 struct limit_book *limit_book_open(unsigned shard_count)
@@ -41,8 +43,17 @@ struct limit_book *limit_book_open(unsigned shard_count)
 	return book;
 }
 
+static void free_addresses(struct limit_book *book)
+{
+	for (unsigned i = 0; book->addresses && i < book->shard_count; i++)
+		limit_addresses_close(book->addresses[i]);
+	free(book->addresses);
+	free(book->address_debtors);
+}
+
 void limit_book_close(struct limit_book *book)
 {
+	free_addresses(book);
 	for (unsigned i = 0; i < BUCKETS; i++) {
 		struct entry *entry;
 
@@ -80,6 +91,8 @@ uint64_t limit_book_in_flight(const struct limit_book *book)
 	for (unsigned i = 0; i < BUCKETS; i++)
 		for (const struct entry *entry = book->buckets[i]; entry; entry = entry->next)
 			in_flight += entry->meter.in_flight;
+	for (unsigned i = 0; book->addresses && i < book->shard_count; i++)
+		in_flight += limit_addresses_in_flight(book->addresses[i]);
 	return in_flight;
 }
 
@@ -95,6 +108,12 @@ static struct limit_debtor *make_debtors(unsigned count)
 	return debtors;
 }
 
+/* A request asks for a key, or for a credential; the others are counted with a key. */
+static bool asks(enum limit_place place)
+{
+	return place == LIMIT_KEY || place == LIMIT_CREDENTIAL;
+}
+
 static struct entry *make_entry(struct limit_book *book, enum limit_place place, struct slice name, uint64_t hash)
 {
 	struct entry *entry = calloc(1, sizeof(*entry) + name.size);
@@ -105,9 +124,9 @@ static struct entry *make_entry(struct limit_book *book, enum limit_place place,
 	entry->name_bytes = name.size;
 	memcpy(entry->name, name.data, name.size);
 	limit_meter_init(&entry->meter);
-	if (place == LIMIT_KEY)
+	if (asks(place))
 		entry->debtors = make_debtors(book->shard_count);
-	if (place == LIMIT_KEY && !entry->debtors) {
+	if (asks(place) && !entry->debtors) {
 		free(entry);
 		return NULL;
 	}
@@ -411,7 +430,6 @@ static bool bind_balance(
 static bool bind_balances(
 	struct limit_book *book, const struct settings *settings, const struct store *store, struct limit_table *table)
 {
-	table->balances = (struct limit_balance *)(void *)&table->subjects[table->count];
 	for (unsigned i = 0; hosts_any(settings) && i < settings->workspace_count; i++)
 		if (!bind_balance(book, store, settings->workspaces[i].id, &table->balances[table->balance_count++]))
 			return false;
@@ -440,11 +458,13 @@ static void add_balance(struct binding *b, const struct limit_table *table)
 static bool bind_key(struct binding *b, const struct limit_table *table)
 {
 	const struct team_settings *team = team_of(b);
+	const struct workspace_settings *workspace = workspace_of(b);
 	struct limit_subject *subject = b->subject;
 	struct entry *own;
 
 	if (!add_scope(b, LIMIT_KEY, b->key->id, &b->key->limits) ||
 		!add_scope(b, LIMIT_TEAM, b->key->team, team ? &team->limits : NULL) ||
+		!add_scope(b, LIMIT_WORKSPACE, "", workspace ? &workspace->limits : NULL) ||
 		!add_scope(b, LIMIT_PLAN, "", plan_limits(b)) || !add_budgets(b))
 		return false;
 	add_balance(b, table);
@@ -458,6 +478,15 @@ static bool bind_key(struct binding *b, const struct limit_table *table)
 	subject->counts_tokens = limit_counts_tokens(subject->scopes, subject->scope_count);
 	subject->counts_concurrency = limit_counts_concurrency(subject->scopes, subject->scope_count);
 	return true;
+}
+
+static unsigned credential_count(const struct settings *settings)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < settings->provider_count; i++)
+		count += settings->providers[i].credential_count;
+	return count;
 }
 
 /* ---- endpoints ---- */
@@ -489,8 +518,7 @@ static bool is_limited(const struct limit_subject *subject)
 static bool bind_endpoints(
 	struct limit_book *book, const struct settings *settings, const struct store *store, struct limit_table *table)
 {
-	struct limit_subject *first = (struct limit_subject *)(void *)(table->balances + settings->workspace_count);
-	struct limit_subject *own = first;
+	struct limit_subject *first = &table->subjects[settings->key_count + credential_count(settings)], *own = first;
 
 	for (unsigned i = 0; i < settings->project_count; i++) {
 		const struct project_settings *project = &settings->projects[i];
@@ -508,26 +536,133 @@ static bool bind_endpoints(
 	return true;
 }
 
-struct limit_table *limit_book_bind(struct limit_book *book, const struct settings *settings, const struct store *store)
-{
-	struct limit_table *table = calloc(1, sizeof(*table) + settings->key_count * sizeof(struct limit_subject) +
-						      settings->workspace_count * sizeof(struct limit_balance) +
-						      endpoint_count(settings) * sizeof(struct limit_subject));
+/* ---- credentials and addresses ---- */
 
-	if (!table)
-		return NULL;
-	table->count = settings->key_count;
-	if (!bind_balances(book, settings, store, table) || !bind_endpoints(book, settings, store, table)) {
-		free(table);
-		return NULL;
+static bool bind_credential(struct limit_book *book, const struct provider_settings *provider,
+	const struct credential_settings *credential, struct limit_subject *subject)
+{
+	struct entry *entry;
+
+	if (!limits_anything(&credential->limits))
+		return true;
+	entry = entry_of(book, NULL, LIMIT_CREDENTIAL, provider->name, credential->name);
+	if (!entry)
+		return false;
+	subject->scopes[subject->scope_count++] =
+		(struct limit_scope){&entry->meter, credential->limits, LIMIT_CREDENTIAL};
+	subject->tokens_least = credential->limits.tpm;
+	subject->counts_tokens = credential->limits.tpm > 0;
+	subject->debtors = entry->debtors;
+	subject->owner = (unsigned)(entry->hash % book->shard_count);
+	return true;
+}
+
+static bool bind_credentials(struct limit_book *book, const struct settings *settings, struct limit_table *table)
+{
+	struct limit_subject *subject = &table->subjects[settings->key_count];
+
+	table->credentials = subject;
+	table->first_credential = (unsigned *)(void *)&table->balances[settings->workspace_count];
+	for (unsigned i = 0; i < settings->provider_count; i++) {
+		const struct provider_settings *provider = &settings->providers[i];
+
+		table->first_credential[i] = (unsigned)(subject - table->credentials);
+		for (unsigned c = 0; c < provider->credential_count; c++)
+			if (!bind_credential(book, provider, &provider->credentials[c], subject++))
+				return false;
 	}
+	return true;
+}
+
+/* Kept from then on: an address is not forgotten because a configuration did not limit it for a while. */
+static bool open_addresses(struct limit_book *book)
+{
+	unsigned opened = 0;
+
+	if (book->addresses)
+		return true;
+	book->address_debtors = make_debtors(book->shard_count * LIMIT_ADDRESS_DEBTORS);
+	book->addresses = calloc(book->shard_count, sizeof(struct limit_addresses *));
+	while (book->addresses && opened < book->shard_count && (book->addresses[opened] = limit_addresses_open()))
+		opened++;
+	if (book->address_debtors && opened == book->shard_count)
+		return true;
+	free_addresses(book);
+	book->addresses = NULL;
+	book->address_debtors = NULL;
+	return false;
+}
+
+static bool bind_addresses(
+	struct limit_book *book, const struct settings *settings, struct limit_table *table, struct limit_subject *subject)
+{
+	const struct limit_settings *limits = &settings->http.limits_per_ip;
+
+	if (!limits_anything(limits))
+		return true;
+	if (!open_addresses(book))
+		return false;
+	subject->scopes[subject->scope_count++] = (struct limit_scope){NULL, *limits, LIMIT_ADDRESS};
+	subject->tokens_least = limits->tpm;
+	subject->counts_tokens = limits->tpm > 0;
+	subject->counts_concurrency = limits->concurrency > 0;
+	table->addresses = subject;
+	return true;
+}
+
+struct limit_addresses *limit_book_addresses(const struct limit_book *book, unsigned shard)
+{
+	return book->addresses[shard];
+}
+
+struct limit_debtor *limit_book_address_debtor(const struct limit_book *book, unsigned shard, uint64_t address)
+{
+	struct limit_debtor *debtor =
+		&book->address_debtors[shard * LIMIT_ADDRESS_DEBTORS + (address >> 16) % LIMIT_ADDRESS_DEBTORS];
+
+	if (debtor->address == address)
+		return debtor;
+	if (debtor->returning || debtor->lease.asked || limit_lease_holds(&debtor->lease))
+		return NULL;
+	list_remove(&debtor->link);
+	debtor->address = address;
+	debtor->lease = (struct limit_lease){0};
+	debtor->learned_output = 0;
+	return debtor;
+}
+
+/* ---- the table ---- */
+
+static bool bind_all(
+	struct limit_book *book, const struct settings *settings, const struct store *store, struct limit_table *table)
+{
+	struct limit_subject *addresses =
+		&table->subjects[settings->key_count + credential_count(settings) + endpoint_count(settings)];
+
+	table->count = settings->key_count;
+	table->balances = (struct limit_balance *)(void *)(addresses + 1);
+	if (!bind_balances(book, settings, store, table) || !bind_credentials(book, settings, table) ||
+		!bind_endpoints(book, settings, store, table) || !bind_addresses(book, settings, table, addresses))
+		return false;
 	for (unsigned i = 0; i < settings->key_count; i++) {
 		struct binding b = {book, settings, store, &table->subjects[i], &settings->keys[i]};
 
-		if (!bind_key(&b, table)) {
-			free(table);
-			return NULL;
-		}
+		if (!bind_key(&b, table))
+			return false;
+	}
+	return true;
+}
+
+struct limit_table *limit_book_bind(struct limit_book *book, const struct settings *settings, const struct store *store)
+{
+	size_t subjects = (size_t)settings->key_count + credential_count(settings) + endpoint_count(settings) + 1;
+	struct limit_table *table = calloc(1, sizeof(*table) + subjects * sizeof(struct limit_subject) +
+						      settings->workspace_count * sizeof(struct limit_balance) +
+						      settings->provider_count * sizeof(unsigned));
+
+	if (table && !bind_all(book, settings, store, table)) {
+		free(table);
+		return NULL;
 	}
 	return table;
 }

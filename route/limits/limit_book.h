@@ -1,7 +1,9 @@
-/* What the book of limits keeps for a key on one shard: of route/limits/limits.c and route/limits/limit_book.c alone. */
+/* What the book of limits keeps for a key, a credential or an address on one shard: of route/limits alone. */
 #ifndef ROUTE_LIMIT_BOOK_H
 #define ROUTE_LIMIT_BOOK_H
 
+#include "route/gateway/gateway_shard.h"
+#include "route/limits/limit_address.h"
 #include "route/limits/limits.h"
 
 struct limit_debtor { /* touched by its shard alone; no two share a cache line */
@@ -14,9 +16,37 @@ struct limit_debtor { /* touched by its shard alone; no two share a cache line *
 	struct limit_return back;
 	struct gateway_shard *gateway_shard;
 	const struct limit_subject *subject; /* to compare only */
+	uint64_t address; /* whose requests it is for, or was; 0: not an address's */
 	unsigned owner, scope_count, budget_count;
 	struct limit_scope scopes[LIMIT_PLACES];
 	struct budget_scope budgets[BUDGET_PLACES];
 };
+
+/* Of the addresses that a shard owns. */
+struct limit_addresses *limit_book_addresses(const struct limit_book *book, unsigned shard);
+
+/* What a shard keeps for an address: for so many at once, so NULL when another one's is in use there. */
+enum { LIMIT_ADDRESS_DEBTORS = 256 };
+struct limit_debtor *limit_book_address_debtor(const struct limit_book *book, unsigned shard, uint64_t address);
+
+static inline struct gateway_shard *limit_owner(const struct gateway_shard *gs, unsigned owner)
+{
+	return atomic_load_explicit(&gs->gateway->shards[owner], memory_order_acquire);
+}
+
+static inline struct limit_time limit_time_of(const struct gateway_shard *gs)
+{
+	return (struct limit_time){shard_now_ns(gs->shard), shard_wall_ns(gs->shard)};
+}
+
+/* How many of a subject's budgets hold a request. */
+static inline unsigned limit_budget_count(const struct limit_subject *subject, bool hosted)
+{
+	return subject->budget_count + (hosted && subject->has_balance);
+}
+
+/* limit_shard.c: leases as a shard holds them. */
+void limit_lease_give(struct limit_debtor *debtor); /* gives back what is left */
+void limit_lease_keep(struct limit_request *request); /* what the owner's answer brought */
 
 #endif

@@ -10,7 +10,16 @@
 #include "route/limits/limit_window.h"
 
 enum limit_kind { LIMIT_RPM, LIMIT_RPH, LIMIT_RPD, LIMIT_TPM, LIMIT_CONCURRENCY, LIMIT_KINDS };
-enum limit_place { LIMIT_KEY, LIMIT_TEAM, LIMIT_PLAN, LIMIT_ENDPOINT, LIMIT_PLACES };
+enum limit_place {
+	LIMIT_KEY,
+	LIMIT_TEAM,
+	LIMIT_WORKSPACE,
+	LIMIT_PLAN,
+	LIMIT_ENDPOINT,
+	LIMIT_ADDRESS,
+	LIMIT_CREDENTIAL, /* at a provider */
+	LIMIT_PLACES
+};
 
 const char *limit_kind_name(enum limit_kind kind);
 const char *limit_place_name(enum limit_place place); /* as a message names it */

@@ -1,9 +1,8 @@
 /* The letters between the shards that ask and the owner shards that decide: see limits.h. */
 #include "route/limits/limits.h"
 
-#include "route/money/auto_reload.h"
-#include "route/gateway/gateway_shard.h"
 #include "route/limits/limit_book.h"
+#include "route/money/auto_reload.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,100 +10,58 @@
 /* An answer of unknown length is taken for a part of its limit, until some have been seen. */
 enum { FIRST_GUESS_PART = 16, LEARN_SHIFT = 3 };
 
-static struct limit_debtor *debtor_of(const struct limit_request *request)
-{
-	return &request->subject->debtors[request->gateway_shard->shard->index];
-}
-
 static struct gateway_shard *owner_of(const struct limit_request *request)
 {
-	return atomic_load_explicit(
-		&request->gateway_shard->gateway->shards[request->subject->owner], memory_order_acquire);
+	return limit_owner(request->gateway_shard, request->owner);
 }
 
-static struct limit_time time_of(const struct gateway_shard *gs)
+/* Its own, or what is kept for a short while for an address. */
+static struct limit_debtor *find_debtor(const struct limit_request *request)
 {
-	return (struct limit_time){shard_now_ns(gs->shard), shard_wall_ns(gs->shard)};
+	const struct gateway_shard *gs = request->gateway_shard;
+
+	return request->address ? limit_book_address_debtor(gs->gateway->limits, gs->shard->index, request->address)
+				: &request->subject->debtors[gs->shard->index];
 }
 
-/* ---- a lease's end: what is left of it goes back ---- */
-
-static void lease_back_home(struct letter *letter)
+void limit_request_init(struct limit_request *request, struct gateway_shard *gs, const struct limit_subject *subject,
+	uint64_t address)
 {
-	container_of(letter, struct limit_debtor, letter)->returning = false;
+	limit_request_clear(request);
+	request->gateway_shard = gs;
+	request->subject = subject;
+	request->address = address;
+	request->meter = NULL;
+	/* Not by the bits that choose its place at the owner. */
+	request->owner = address ? (unsigned)((address >> 32) % gs->gateway->shard_count) : subject->owner;
+	request->debtor = subject->debtors || address ? find_debtor(request) : NULL;
 }
 
-static void lease_back_at_owner(struct letter *letter)
+static struct limit_addresses *addresses_of(const struct limit_request *request)
 {
-	struct limit_debtor *debtor = container_of(letter, struct limit_debtor, letter);
-	struct gateway *gateway = debtor->gateway_shard->gateway;
-	struct gateway_shard *owner = atomic_load_explicit(&gateway->shards[debtor->owner], memory_order_acquire);
-	struct limit_time time = time_of(owner);
-
-	limit_give_back(debtor->scopes, debtor->scope_count, &time, &debtor->back);
-	budget_settle(debtor->budgets, debtor->budget_count, debtor->back.budget_day, debtor->back.reserved_nusd, 0);
-	letter->open = lease_back_home;
-	shard_post(debtor->gateway_shard->shard, letter, owner->shard);
+	return limit_book_addresses(request->gateway_shard->gateway->limits, request->owner);
 }
 
-static void end_lease(struct limit_debtor *debtor)
+/* At the owner's: what it is held against. `own` is for an address, whose meter is found when it is decided. */
+static const struct limit_scope *scopes_of(const struct limit_request *request, struct limit_scope *own)
 {
-	struct gateway_shard *gs = debtor->gateway_shard;
-	struct gateway_shard *owner = atomic_load_explicit(&gs->gateway->shards[debtor->owner], memory_order_acquire);
+	if (!request->address)
+		return request->subject->scopes;
+	*own = request->subject->scopes[0];
+	own->meter = request->meter;
+	return own;
+}
 
-	list_remove(&debtor->link);
-	if (!limit_lease_end(&debtor->lease, &debtor->back))
+static void find_meter(struct limit_request *request, struct gateway_shard *owner)
+{
+	uint64_t quiet_ns = limit_addresses_quiet_ns(&request->subject->scopes[0].limits);
+
+	if (!request->address)
 		return;
-	assert(!debtor->returning); /* a lease is asked for when the one before has come home */
-	debtor->returning = true;
-	debtor->letter.open = lease_back_at_owner;
-	metric_add(&gs->metrics.limit_letters, 1);
-	shard_post(owner->shard, &debtor->letter, gs->shard);
-}
-
-static void leases_expired(struct timer *timer)
-{
-	struct limit_shard *own = container_of(timer, struct limit_shard, timer);
-	struct shard *shard = own->gateway_shard->shard;
-
-	while (!list_empty(&own->leases)) {
-		struct limit_debtor *debtor = container_of(own->leases.next, struct limit_debtor, link);
-
-		if (debtor->lease.until_ns > shard_now_ns(shard)) {
-			timer_arm(&shard->timers, timer, debtor->lease.until_ns);
-			return;
-		}
-		end_lease(debtor);
-	}
-}
-
-void limit_shard_init(struct limit_shard *own, struct gateway_shard *gs)
-{
-	own->gateway_shard = gs;
-	list_init(&own->leases);
-	timer_init(&own->timer, leases_expired);
-}
-
-static void receive_lease(struct limit_request *request)
-{
-	struct limit_debtor *debtor = debtor_of(request);
-	struct limit_shard *own = &request->gateway_shard->limits;
-	struct shard *shard = request->gateway_shard->shard;
-
-	limit_lease_receive(&debtor->lease, &request->ask, &request->answer);
-	if (!request->answer.lease_requests)
-		return;
-	debtor->gateway_shard = request->gateway_shard;
-	debtor->subject = request->subject;
-	debtor->owner = request->subject->owner;
-	debtor->scope_count = request->subject->scope_count;
-	memcpy(debtor->scopes, request->subject->scopes, sizeof(debtor->scopes));
-	debtor->budget_count = request->subject->budget_count;
-	memcpy(debtor->budgets, request->subject->budgets, sizeof(debtor->budgets));
-	list_remove(&debtor->link); /* where a lease that was used up still waits for its time */
-	list_append(&own->leases, &debtor->link);
-	if (!timer_armed(&own->timer))
-		timer_arm(&shard->timers, &own->timer, debtor->lease.until_ns);
+	request->meter = limit_addresses_take(
+		addresses_of(request), request->address, quiet_ns, shard_now_ns(owner->shard));
+	if (limit_addresses_is_shared(addresses_of(request), request->meter))
+		metric_add(&owner->metrics.addresses_shared, 1);
 }
 
 /* ---- the decision ---- */
@@ -117,12 +74,6 @@ static void bound_lease(const struct limit_subject *subject, unsigned shards, st
 
 	if (requests < (int64_t)ask->lease)
 		ask->lease = (uint32_t)requests;
-}
-
-/* How many of a subject's budgets hold a request. */
-static unsigned budget_count(const struct limit_subject *subject, bool hosted)
-{
-	return subject->budget_count + (hosted && subject->has_balance);
 }
 
 /* Here the budgets are counted: what they reach is told from here. */
@@ -145,9 +96,11 @@ static void decide(struct limit_request *request, struct gateway_shard *owner)
 	const struct limit_subject *subject = request->subject;
 	struct limit_answer *answer = &request->answer;
 	struct limit_ask ask = request->ask;
-	struct limit_time time = time_of(owner);
-	unsigned count = budget_count(subject, ask.hosted);
+	struct limit_time time = limit_time_of(owner);
+	unsigned count = limit_budget_count(subject, ask.hosted);
+	struct limit_scope own;
 
+	find_meter(request, owner);
 	if (!budget_fits(subject->budgets, count, ask.day, ask.nusd, &answer->budget)) {
 		answer->admitted = false;
 		answer->over_budget = true;
@@ -157,7 +110,7 @@ static void decide(struct limit_request *request, struct gateway_shard *owner)
 	}
 	if (ask.lease && subject->budget_count)
 		bound_lease(subject, owner->gateway->shard_count, &ask);
-	limit_decide(subject->scopes, subject->scope_count, owner->gateway->shard_count, &time, &ask, answer);
+	limit_decide(scopes_of(request, &own), subject->scope_count, owner->gateway->shard_count, &time, &ask, answer);
 	if (!answer->admitted || !count)
 		return;
 	answer->lease_nusd = subject->budget_count ? ask.nusd * (int64_t)answer->lease_requests : 0;
@@ -171,6 +124,8 @@ static void note(struct limit_request *request)
 		metric_add(&request->gateway_shard->metrics.balance_refusals, 1);
 	else if (request->answer.over_budget)
 		metric_add(&request->gateway_shard->metrics.budget_refusals[request->answer.budget.window], 1);
+	else if (!request->answer.admitted && request->answer.place == LIMIT_CREDENTIAL)
+		metric_add(&request->gateway_shard->metrics.credentials_limited, 1);
 	else if (!request->answer.admitted)
 		metric_add(&request->gateway_shard->metrics.limit_refusals[request->answer.kind], 1);
 }
@@ -180,7 +135,7 @@ static void answer_home(struct letter *letter)
 	struct limit_request *request = container_of(letter, struct limit_request, letter);
 
 	if (request->ask.lease)
-		receive_lease(request);
+		limit_lease_keep(request);
 	note(request);
 	request->decided(request);
 }
@@ -197,18 +152,18 @@ static void ask_at_owner(struct letter *letter)
 
 static bool take_from_lease(struct limit_request *request)
 {
-	struct limit_debtor *debtor = debtor_of(request);
+	struct limit_debtor *debtor = request->debtor;
 	struct shard *shard = request->gateway_shard->shard;
 
 	request->ask.lease = 0;
-	if (request->subject->counts_concurrency || request->ask.hosted || request->subject->endpoint)
+	if (!debtor || request->subject->counts_concurrency || request->ask.hosted || request->subject->endpoint)
 		return false; /* a balance is never lent, nor what more than the key has a part in */
 	if (debtor->subject != request->subject && limit_lease_holds(&debtor->lease))
-		end_lease(debtor); /* another configuration's, which may count other things */
+		limit_lease_give(debtor); /* another configuration's, which may count other things */
 	if (limit_lease_take(&debtor->lease, shard_now_ns(shard), &request->ask, &request->answer))
 		return true;
 	if (!debtor->lease.requests && limit_lease_holds(&debtor->lease))
-		end_lease(debtor);
+		limit_lease_give(debtor);
 	request->ask.lease = limit_lease_wish(&debtor->lease, shard_now_ns(shard));
 	if (debtor->returning)
 		request->ask.lease = 0;
@@ -259,9 +214,12 @@ static void settle_money(
 
 static void give_back(struct limit_request *request, struct gateway_shard *owner)
 {
-	struct limit_time time = time_of(owner);
+	struct limit_time time = limit_time_of(owner);
+	struct limit_scope own;
 
-	limit_give_back(request->subject->scopes, request->subject->scope_count, &time, &request->back);
+	if (request->address && !limit_addresses_has(addresses_of(request), request->meter, request->address))
+		return; /* it was quiet for so long that its place is another's, and its count forgotten */
+	limit_give_back(scopes_of(request, &own), request->subject->scope_count, &time, &request->back);
 	settle_money(owner, request->subject, &request->back);
 }
 
@@ -294,7 +252,7 @@ static struct limit_return return_of(const struct limit_request *request, const 
 		.tokens = reserved > used ? reserved - used : 0,
 		.excess_tokens = used > reserved ? used - reserved : 0,
 		.ended = subject->counts_concurrency,
-		.reserved_nusd = budget_count(subject, request->ask.hosted) ? request->ask.nusd : 0,
+		.reserved_nusd = limit_budget_count(subject, request->ask.hosted) ? request->ask.nusd : 0,
 		.used_nusd = subject->budget_count && !use->undone ? use->nusd : 0,
 		.budget_day = request->ask.day,
 		.hosted = request->ask.hosted,
@@ -327,141 +285,11 @@ int limit_request_settle(struct limit_request *request, const struct limit_use *
 	return 0;
 }
 
-/* ---- more money for a stream ---- */
-
-static struct gateway_shard *extension_owner(const struct limit_extension *extension)
-{
-	return atomic_load_explicit(
-		&extension->gateway_shard->gateway->shards[extension->subject->owner], memory_order_acquire);
-}
-
-static void extend(struct limit_extension *extension)
-{
-	const struct limit_subject *subject = extension->subject;
-	struct budget_refusal refusal;
-
-	unsigned count = budget_count(subject, extension->hosted);
-
-	extension->granted = budget_fits(subject->budgets, count, extension->day, extension->nusd, &refusal);
-	if (extension->granted)
-		budget_reserve(subject->budgets, count, extension->day, extension->nusd);
-}
-
-static void shrink(const struct limit_extension *extension)
-{
-	const struct limit_subject *subject = extension->subject;
-
-	budget_settle(subject->budgets, budget_count(subject, extension->hosted), extension->day, extension->nusd, 0);
-}
-
-static void extension_home(struct letter *letter)
-{
-	struct limit_extension *extension = container_of(letter, struct limit_extension, letter);
-
-	extension->decided(extension);
-}
-
-static void extend_at_owner(struct letter *letter)
-{
-	struct limit_extension *extension = container_of(letter, struct limit_extension, letter);
-
-	extend(extension);
-	letter->open = extension_home;
-	shard_post(extension->gateway_shard->shard, letter, extension_owner(extension)->shard);
-}
-
-static void extension_back_home(struct letter *letter)
-{
-	struct limit_extension *extension = container_of(letter, struct limit_extension, letter);
-
-	extension->returned(extension);
-}
-
-static void shrink_at_owner(struct letter *letter)
-{
-	struct limit_extension *extension = container_of(letter, struct limit_extension, letter);
-
-	shrink(extension);
-	letter->open = extension_back_home;
-	shard_post(extension->gateway_shard->shard, letter, extension_owner(extension)->shard);
-}
-
-/* 1: done here; 0: `open` does it at the owner's. */
-static int run_at_owner(struct limit_extension *extension, void (*open)(struct letter *letter))
-{
-	struct gateway_shard *gs = extension->gateway_shard, *owner = extension_owner(extension);
-
-	if (owner == gs)
-		return 1;
-	metric_add(&gs->metrics.limit_letters, 1);
-	extension->letter.open = open;
-	shard_post(owner->shard, &extension->letter, gs->shard);
-	return 0;
-}
-
-int limit_extension_start(struct limit_extension *extension)
-{
-	if (run_at_owner(extension, extend_at_owner) == 0)
-		return 0;
-	extend(extension);
-	return 1;
-}
-
-int limit_extension_give_back(struct limit_extension *extension)
-{
-	if (run_at_owner(extension, shrink_at_owner) == 0)
-		return 0;
-	shrink(extension);
-	return 1;
-}
-
-/* ---- what was paid in ---- */
-
-static void credit_home(struct letter *letter)
-{
-	struct limit_credit *credit = container_of(letter, struct limit_credit, letter);
-
-	credit->done(credit);
-}
-
-static void credit_at_owner(struct letter *letter)
-{
-	struct limit_credit *credit = container_of(letter, struct limit_credit, letter);
-	struct gateway *gateway = credit->gateway_shard->gateway;
-	struct gateway_shard *owner =
-		atomic_load_explicit(&gateway->shards[credit->balance->owner], memory_order_acquire);
-
-	balance_credit(credit->balance->meter, credit->state.number, credit->state.credit_nusd);
-	letter->open = credit_home;
-	shard_post(credit->gateway_shard->shard, letter, owner->shard);
-}
-
-int limit_credit_start(struct limit_credit *credit, const struct limit_table *table, struct slice workspace)
-{
-	struct gateway *gateway = credit->gateway_shard->gateway;
-	struct gateway_shard *owner;
-
-	credit->balance = NULL;
-	for (unsigned i = 0; table && i < table->balance_count; i++)
-		if (slice_equal(slice_of_string(table->balances[i].workspace), workspace))
-			credit->balance = &table->balances[i];
-	if (!credit->balance)
-		return 1;
-	owner = atomic_load_explicit(&gateway->shards[credit->balance->owner], memory_order_acquire);
-	if (!owner || owner == credit->gateway_shard) {
-		balance_credit(credit->balance->meter, credit->state.number, credit->state.credit_nusd);
-		return 1;
-	}
-	credit->letter.open = credit_at_owner;
-	shard_post(owner->shard, &credit->letter, credit->gateway_shard->shard);
-	return 0;
-}
-
 /* ---- answers of unknown length ---- */
 
 uint64_t limit_guess_output(const struct limit_request *request, uint64_t reserve)
 {
-	uint64_t learned = debtor_of(request)->learned_output,
+	uint64_t learned = request->debtor ? request->debtor->learned_output : 0,
 		 first = request->subject->tokens_least / FIRST_GUESS_PART;
 
 	if (learned)
@@ -471,7 +299,7 @@ uint64_t limit_guess_output(const struct limit_request *request, uint64_t reserv
 
 void limit_learn_output(struct limit_request *request, uint64_t tokens)
 {
-	uint64_t *learned = &debtor_of(request)->learned_output;
+	uint64_t none = 0, *learned = request->debtor ? &request->debtor->learned_output : &none;
 
 	if (*learned == 0)
 		*learned = tokens;

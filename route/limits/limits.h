@@ -1,6 +1,6 @@
 /*
  * Limits over all shards. Each workspace has an owner shard, which alone touches the meters of its keys, teams and
- * plan: a request is admitted there, by a letter and its answer, or from a lease that this shard holds (limit_lease.h),
+ * plan; each client's address has one, and each credential of a provider. A request is admitted there, by a letter and its answer, or from a lease that this shard holds (limit_lease.h),
  * without one. On the owner's own shard it is a function call. Nothing here allocates, locks or makes a system call on
  * a request's path: letters lie in their exchange, or in what a shard keeps for a key.
  *
@@ -20,7 +20,7 @@ struct limit_book;
 struct limit_debtor;
 struct store;
 
-/* What one key's requests are held against. */
+/* What the requests of one key, of any address, or with one credential are held against. */
 struct limit_subject {
 	unsigned owner;       /* the shard's index */
 	unsigned scope_count; /* this and budget_count 0: nothing is limited */
@@ -36,7 +36,7 @@ struct limit_subject {
 	bool counts_tokens, counts_concurrency;
 	uint64_t tokens_least; /* the tightest limit of tokens; 0: none */
 	struct limit_scope scopes[LIMIT_PLACES];
-	struct limit_debtor *debtors; /* one for each shard */
+	struct limit_debtor *debtors; /* one for each shard; NULL: of addresses, or nothing is limited */
 	const char *endpoint;         /* what is called, with limits of its own; NULL: none */
 };
 
@@ -50,7 +50,9 @@ struct limit_balance {
 struct limit_table {
 	unsigned count, balance_count;
 	struct limit_balance *balances; /* behind the subjects, in the same memory */
-	struct limit_subject *endpoints; /* behind those: by their number, what each has of its own; NULL: none has */
+	unsigned *first_credential;     /* by the provider's index; behind the balances */
+	/* Behind the keys' subjects; NULL: none is limited. Endpoints by their number, what each has of its own. */
+	const struct limit_subject *credentials, *endpoints, *addresses;
 	struct limit_subject subjects[]; /* by the key's index in the settings */
 };
 
@@ -90,6 +92,10 @@ struct limit_request {
 	struct letter letter;
 	const struct limit_subject *subject; /* NULL: not limited */
 	struct gateway_shard *gateway_shard;
+	struct limit_debtor *debtor; /* NULL: nothing is lent to it */
+	struct limit_meter *meter;   /* of an address, which its owner finds */
+	uint64_t address;            /* 0: not an address's */
+	unsigned owner;
 	struct limit_ask ask;
 	struct limit_answer answer;
 	struct limit_return back;
@@ -99,13 +105,15 @@ struct limit_request {
 	bool admitted;                                  /* and has not been settled */
 };
 
-static inline void limit_request_init(
-	struct limit_request *request, struct gateway_shard *gateway_shard, const struct limit_subject *subject)
+static inline void limit_request_clear(struct limit_request *request)
 {
-	request->gateway_shard = gateway_shard;
-	request->subject = subject;
+	request->subject = NULL;
 	request->asked = request->admitted = false;
 }
+
+/* `address` says whose (an id of route/tenancy/lockout.h) when the subject is that of addresses, else it is 0. */
+void limit_request_init(struct limit_request *request, struct gateway_shard *gateway_shard,
+	const struct limit_subject *subject, uint64_t address);
 
 /* request->ask says what for; its lease is decided here. 1: request->answer is there. 0: decided() follows. -EAGAIN: the
  * owner shard has not started yet. */

@@ -38,11 +38,16 @@ struct listener_settings {
 	} *tls_more;
 };
 
+struct limit_settings {
+	uint64_t rpm, rph, rpd, tpm, concurrency; /* 0: none */
+	bool smooth;
+};
+
 struct credential_settings {
 	char *name, *api_key;
 	char *access_key_id, *secret_access_key, *session_token, *region; /* bedrock */
 	unsigned weight;
-	uint64_t limit_rpm, limit_tpm;
+	struct limit_settings limits; /* rpm and tpm alone */
 	const char *workspace; /* whose own it is, and before others for it; NULL: for everybody */
 };
 
@@ -95,11 +100,6 @@ struct model_settings {
 	uint64_t free_tokens_per_month;
 };
 
-struct limit_settings {
-	uint64_t rpm, rph, rpd, tpm, concurrency; /* 0: none */
-	bool smooth;
-};
-
 struct budget_settings { /* -1: none */
 	int64_t daily_nusd, weekly_nusd, monthly_nusd, per_request_nusd;
 	uint32_t reserve_output_tokens;
@@ -114,6 +114,7 @@ struct workspace_settings {
 	bool built_in; /* `default`, which nobody declared */
 	char *id, *plan;
 	struct budget_settings budget;
+	struct limit_settings limits; /* besides the plan's */
 	uint32_t platform_fee_ppm; /* parts per million */
 	uint32_t alert_threshold_percent;
 	char *alert_webhook_url;
@@ -201,6 +202,7 @@ struct settings {
 		uint32_t max_connections, max_connections_per_ip;
 		uint32_t max_tls_handshakes_per_s, max_tls_handshakes_per_s_per_ip; /* of a shard */
 		struct strings trusted_proxies;
+		struct limit_settings limits_per_ip;
 	} http;
 	uint64_t drain_timeout_ns;
 	unsigned provider_count, model_count, plan_count, workspace_count, team_count, key_count;

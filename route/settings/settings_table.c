@@ -111,6 +111,10 @@ static const struct schema_field http_fields[] = {
 	ROW_INT("max_tls_handshakes_per_second_per_ip", struct settings, http.max_tls_handshakes_per_s_per_ip, 1,
 		10000000, "250"),
 	ROW_NETWORKS("trusted_proxies", struct settings, http.trusted_proxies),
+	{.name = "limits_per_ip",
+		.type = SCHEMA_OBJECT,
+		.offset = offsetof(struct settings, http.limits_per_ip),
+		.object = &limit_schema},
 	ROW_MS("keepalive_ms", struct settings, http.keepalive_ns, 1, "15000"),
 };
 static const struct schema http_schema = SCHEMA(http_fields);

@@ -92,6 +92,7 @@ static const struct schema_field workspace_fields[] = {
 	ROW_ID("id", struct workspace_settings, id),
 	ROW_NAME("plan", struct workspace_settings, plan, "enterprise"),
 	ROW_BUDGET(struct workspace_settings),
+	ROW_LIMITS(struct workspace_settings),
 	{.name = "platform_fee_percent",
 		.type = SCHEMA_DECIMAL,
 		MEMBER(struct workspace_settings, platform_fee_ppm),

@@ -24,12 +24,12 @@ const char *const capability_names[] = {"chat", "responses", "completions", "emb
 static const struct schema_field credential_limit_fields[] = {
 	{.name = "rpm",
 		.type = SCHEMA_INTEGER,
-		MEMBER(struct credential_settings, limit_rpm),
+		MEMBER(struct credential_settings, limits.rpm),
 		.max = INT32_MAX,
 		.fallback = "0"},
 	{.name = "tpm",
 		.type = SCHEMA_INTEGER,
-		MEMBER(struct credential_settings, limit_tpm),
+		MEMBER(struct credential_settings, limits.tpm),
 		.max = INT64_C(1000000000000),
 		.fallback = "0"},
 };
@@ -52,7 +52,7 @@ static const struct schema_field credential_fields[] = {
 		.check = check_name,
 		.expected = EXPECTED_NAME},
 	ROW_INT("weight", struct credential_settings, weight, 0, 1000, "1"),
-	{.name = "limits", .type = SCHEMA_OBJECT, .object = &credential_limit_schema, .build = SCHEMA_IGNORES},
+	{.name = "limits", .type = SCHEMA_OBJECT, .object = &credential_limit_schema},
 };
 static const struct schema credential_schema = SCHEMA(credential_fields);
 

@@ -119,8 +119,6 @@ static bool respell(struct draft *d, struct config_node *tree)
 				"%s is given among the limits and in budget (expected once)", names[i]);
 		json_config_put(budget, entry);
 	}
-	if (limits && limits->kind == CONFIG_MAP && limits->count == 0 && d->ask->kind == TENANT_WORKSPACE)
-		json_config_take(tree, "limits");
 	return true;
 }
 

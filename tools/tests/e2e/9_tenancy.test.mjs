@@ -216,7 +216,7 @@ const refusals = {
   ],
   workspaces: [
     [{ id: "a/b" }, "id"], [{ id: null }, "id", "missing_field"], [{ plan: "gold" }, "plan"], [{ plan: 1 }, "plan"],
-    [{ budget: { monthly_usd: true } }, "budget.monthly_usd"], [{ limits: { rpm: 1 } }, "limits", "unknown_field"],
+    [{ budget: { monthly_usd: true } }, "budget.monthly_usd"], [{ limits: { rpm: -1 } }, "limits.rpm"],
     [{ platform_fee_percent: 100.1 }, "platform_fee_percent"], [{ platform_fee_percent: 0.00001 }, "platform_fee_percent"], [{ platform_fee_percent: "5" }, "platform_fee_percent"],
     [{ alerts: { threshold_percent: 0 } }, "alerts.threshold_percent"], [{ alerts: { webhook_url: "ftp://x" } }, "alerts.webhook_url"], [{ alerts: { webhook_url: 1 } }, "alerts.webhook_url"],
     [{ allow_ips: ["x"] }, "allow_ips"], [{ residency: "atlantis" }, "residency"],

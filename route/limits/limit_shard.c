@@ -1,0 +1,83 @@
+/* Leases as a shard holds them: kept until their time is over, then what is left goes back to their owner. */
+#include "route/limits/limit_book.h"
+
+#include <assert.h>
+
+static void lease_back_home(struct letter *letter)
+{
+	container_of(letter, struct limit_debtor, letter)->returning = false;
+}
+
+static void lease_back_at_owner(struct letter *letter)
+{
+	struct limit_debtor *debtor = container_of(letter, struct limit_debtor, letter);
+	struct gateway_shard *owner = limit_owner(debtor->gateway_shard, debtor->owner);
+	struct limit_time time = limit_time_of(owner);
+
+	limit_give_back(debtor->scopes, debtor->scope_count, &time, &debtor->back);
+	budget_settle(debtor->budgets, debtor->budget_count, debtor->back.budget_day, debtor->back.reserved_nusd, 0);
+	letter->open = lease_back_home;
+	shard_post(debtor->gateway_shard->shard, letter, owner->shard);
+}
+
+void limit_lease_give(struct limit_debtor *debtor)
+{
+	struct gateway_shard *gs = debtor->gateway_shard;
+	struct gateway_shard *owner = limit_owner(gs, debtor->owner);
+
+	list_remove(&debtor->link);
+	if (!limit_lease_end(&debtor->lease, &debtor->back))
+		return;
+	assert(!debtor->returning); /* a lease is asked for when the one before has come home */
+	debtor->returning = true;
+	debtor->letter.open = lease_back_at_owner;
+	metric_add(&gs->metrics.limit_letters, 1);
+	shard_post(owner->shard, &debtor->letter, gs->shard);
+}
+
+static void leases_expired(struct timer *timer)
+{
+	struct limit_shard *own = container_of(timer, struct limit_shard, timer);
+	struct shard *shard = own->gateway_shard->shard;
+
+	while (!list_empty(&own->leases)) {
+		struct limit_debtor *debtor = container_of(own->leases.next, struct limit_debtor, link);
+
+		if (debtor->lease.until_ns > shard_now_ns(shard)) {
+			timer_arm(&shard->timers, timer, debtor->lease.until_ns);
+			return;
+		}
+		limit_lease_give(debtor);
+	}
+}
+
+void limit_shard_init(struct limit_shard *own, struct gateway_shard *gs)
+{
+	own->gateway_shard = gs;
+	list_init(&own->leases);
+	timer_init(&own->timer, leases_expired);
+}
+
+void limit_lease_keep(struct limit_request *request)
+{
+	struct limit_debtor *debtor = request->debtor;
+	struct limit_shard *own = &request->gateway_shard->limits;
+	struct shard *shard = request->gateway_shard->shard;
+
+	limit_lease_receive(&debtor->lease, &request->ask, &request->answer);
+	if (!request->answer.lease_requests)
+		return;
+	debtor->gateway_shard = request->gateway_shard;
+	debtor->subject = request->subject;
+	debtor->owner = request->owner;
+	debtor->scope_count = request->subject->scope_count;
+	memcpy(debtor->scopes, request->subject->scopes, sizeof(debtor->scopes));
+	if (request->address)
+		debtor->scopes[0].meter = request->meter; /* which keeps its place for longer than a lease lasts */
+	debtor->budget_count = request->subject->budget_count;
+	memcpy(debtor->budgets, request->subject->budgets, sizeof(debtor->budgets));
+	list_remove(&debtor->link); /* where a lease that was used up still waits for its time */
+	list_append(&own->leases, &debtor->link);
+	if (!timer_armed(&own->timer))
+		timer_arm(&shard->timers, &own->timer, debtor->lease.until_ns);
+}
