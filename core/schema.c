@@ -1,6 +1,8 @@
 /* The walk over a map's table: unknown names, then each field by its type, given or not. */
 #include "core/schema.h"
 
+#include "core/config_json.h"
+
 #include "core/nearest.h"
 #include "core/schema_value.h"
 
@@ -246,6 +248,7 @@ static void read_field(struct schema_walk *walk, const struct schema_field *fiel
 		read_items(walk, field, node, base);
 		break;
 	case SCHEMA_ANY:
+		*(char **)at(base, field->offset) = config_print_json(node, walk->memory);
 		break;
 	case SCHEMA_STRING:
 	case SCHEMA_BOOL:

@@ -25,7 +25,7 @@ enum schema_type {
 	SCHEMA_OBJECT,  /* a map with a table of its own, whose offsets count from this field's */
 	SCHEMA_LIST,    /* a pointer to items, and a count: a list of maps */
 	SCHEMA_NAMED,   /* the same from a map with free names; an item begins with `char *` for its name */
-	SCHEMA_ANY,     /* looked at by nobody yet: any map, list or text */
+	SCHEMA_ANY,     /* char *: any map, list or text, as JSON */
 };
 
 /* Appends what `field` holds as JSON. */
@@ -89,7 +89,7 @@ void schema_read(struct schema_walk *walk, const struct schema *schema, const st
 	const struct config_node *owner, void *target);
 
 /* Appends the fields that `base` holds as JSON members, `"name":value` with commas between; a table without PARSED rows
- * that lack `print`, and without LIST, NAMED or ANY. */
+ * that lack `print`, and without NAMED. */
 void schema_print_members(const struct schema *schema, const void *base, struct text *json);
 
 #endif

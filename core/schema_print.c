@@ -75,6 +75,20 @@ static void print_pairs(const struct named_value *pairs, unsigned count, struct 
 	text_char(json, '}');
 }
 
+static void print_items(const struct schema_field *field, const void *base, struct text *json)
+{
+	const char *item = *(char *const *)at(base, field->offset);
+	unsigned count = *(const unsigned *)at(base, field->count_offset);
+
+	text_char(json, '[');
+	for (unsigned i = 0; i < count; i++, item += field->item_size) {
+		text_string(json, i ? ",{" : "{");
+		schema_print_members(field->object, item + field->item_offset, json);
+		text_char(json, '}');
+	}
+	text_char(json, ']');
+}
+
 static void print_value(const struct schema_field *field, const void *base, struct text *json)
 {
 	const void *place = at(base, field->offset);
@@ -108,8 +122,12 @@ static void print_value(const struct schema_field *field, const void *base, stru
 		text_char(json, '}');
 		return;
 	case SCHEMA_LIST:
-	case SCHEMA_NAMED:
+		print_items(field, base, json);
+		return;
 	case SCHEMA_ANY:
+		text_string(json, *(char *const *)place ? *(char *const *)place : "null");
+		return;
+	case SCHEMA_NAMED:
 		break;
 	}
 	assert(false); /* such a table is not printed */

@@ -15,6 +15,7 @@ enum record_table {
 	RECORDS_KEYS = 'k',
 	RECORDS_LEDGER = 'l', /* and 'r': rows of the ledger's own (ledger.h) */
 	RECORDS_TOKENS = 'o',
+	RECORDS_PROJECTS = 'p',
 	RECORDS_TEAMS = 't',
 	RECORDS_WORKSPACES = 'w',
 	RECORDS_OVERRIDES = 'x', /* of what the configuration declares */

@@ -110,6 +110,8 @@ void admin_tenancy(struct exchange *e)
 	ask->ask.verb = e->route->verb;
 	ask->ask.kind = e->route->kind;
 	ask->ask.id = page_unescape(e, e->route_argument);
+	if (e->route->kind == TENANT_PROJECT)
+		tenancy_split_endpoint(&ask->ask);
 	ask->ask.query = arena_copy(&e->arena, e->request->head.query);
 	ask->ask.body = copy_body(e);
 	if (ask->ask.query.data && ask->ask.body.data)

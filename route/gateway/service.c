@@ -67,6 +67,15 @@
 		TENANCY_ONE(p "/", "", k, HTTP_DELETE, TENANCY_REMOVE, change)
 #define TENANCY_UPDATES(p, k, change) TENANCY_ONE(p "/", "", k, HTTP_PATCH, TENANCY_UPDATE, change)
 
+/* Of a project, or of one of its endpoints: the argument goes on behind the project's id. */
+#define PROJECT_PART(m, v, a)                                                                                          \
+	{                                                                                                              \
+		.path = PATH("/admin/projects/"), .prefix = true, .method = (m), .access = ACCESS_ADMIN,               \
+		.action = (a), .kind = TENANT_PROJECT, .verb = (v),                                                    \
+		.body_bytes_max = (m) == HTTP_GET || (m) == HTTP_DELETE ? 0 : ADMIN_BODY_BYTES,                        \
+		.handle = admin_tenancy                                                                                \
+	}
+
 enum { ADMIN_BODY_BYTES = 65536, EXPLAIN_BODY_BYTES = 4 << 20 };
 
 /* The busiest first: it is searched in order. */
@@ -142,6 +151,12 @@ static const struct service_route routes[] = {
 	TENANCY_UPDATES("/admin/workspaces", TENANT_WORKSPACE, ACTION_CHANGE_WORKSPACES),
 	TENANCY_PAGES("/admin/connections", TENANT_CONNECTION, ACTION_VIEW_TENANTS, ACTION_CHANGE_CONNECTIONS),
 	TENANCY_UPDATES("/admin/connections", TENANT_CONNECTION, ACTION_CHANGE_CONNECTIONS),
+	TENANCY_ALL("/admin/projects", TENANT_PROJECT, HTTP_GET, TENANCY_LIST, ACTION_VIEW_TENANTS),
+	TENANCY_ALL("/admin/projects", TENANT_PROJECT, HTTP_POST, TENANCY_CREATE, ACTION_CHANGE_PROJECTS),
+	PROJECT_PART(HTTP_GET, TENANCY_SHOW, ACTION_VIEW_TENANTS),
+	PROJECT_PART(HTTP_PUT, TENANCY_PUT, ACTION_CHANGE_PROJECTS),
+	PROJECT_PART(HTTP_PATCH, TENANCY_UPDATE, ACTION_CHANGE_PROJECTS),
+	PROJECT_PART(HTTP_DELETE, TENANCY_REMOVE, ACTION_CHANGE_PROJECTS),
 	TENANCY_PAGES("/admin/tokens", TENANT_TOKEN, ACTION_VIEW_TOKENS, ACTION_CHANGE_TOKENS),
 	TENANCY_ALL("/admin/audit", TENANT_KEY, HTTP_GET, TENANCY_AUDIT, ACTION_VIEW_AUDIT),
 };

@@ -23,6 +23,7 @@ struct comparison_settings { /* -1: not asked */
 struct day_span { /* minutes since midnight; from > to spans midnight; they are never the same */
 	uint16_t from_minute, to_minute;
 	const struct zone *zone; /* NULL: UTC */
+	const char *zone_name;   /* likewise */
 };
 
 struct rule_settings {
@@ -98,6 +99,7 @@ struct cluster_settings {
 
 struct endpoint_settings {
 	char *slug, *model, *system_prompt, *user_template;
+	char *input_schema, *output_schema; /* JSON Schema; NULL: none */
 	bool streaming, sessions;
 	uint64_t session_ttl_s;
 	uint32_t session_messages_max, session_tokens_max;

@@ -42,6 +42,7 @@ static const struct schema_field when_fields[] = {
 		.type = SCHEMA_PARSED,
 		MEMBER(struct rule_settings, time_of_day),
 		.parse = parse_day_span,
+		.print = print_day_span,
 		PRESENT(struct rule_settings, has_time_of_day),
 		.expected = EXPECTED_DAY_SPAN},
 	ROW_TEXT("model", struct rule_settings, model),
@@ -383,8 +384,14 @@ static const struct schema_field endpoint_fields[] = {
 		.fallback = "auto"},
 	ROW_TEMPLATE("system_prompt", system_prompt),
 	ROW_TEMPLATE("user_template", user_template),
-	{.name = "input_schema", .type = SCHEMA_ANY, .build = SCHEMA_IGNORES},
-	{.name = "output_schema", .type = SCHEMA_ANY, .build = SCHEMA_IGNORES},
+	{.name = "input_schema",
+		.type = SCHEMA_ANY,
+		MEMBER(struct endpoint_settings, input_schema),
+		.build = SCHEMA_IGNORES},
+	{.name = "output_schema",
+		.type = SCHEMA_ANY,
+		MEMBER(struct endpoint_settings, output_schema),
+		.build = SCHEMA_IGNORES},
 	ROW_BOOL("streaming_enabled", struct endpoint_settings, streaming, "true"),
 	{.name = "sessions", .type = SCHEMA_OBJECT, .object = &session_schema, .build = SCHEMA_IGNORES},
 	ROW_NAMES("failover", struct endpoint_settings, failover),
@@ -392,7 +399,7 @@ static const struct schema_field endpoint_fields[] = {
 	ROW_PART("budget", endpoint_budget_schema),
 	ROW_ITEMS("rules", SCHEMA_LIST, struct endpoint_settings, rules, rule_count, rule_schema),
 };
-static const struct schema endpoint_schema = SCHEMA(endpoint_fields);
+const struct schema endpoint_schema = SCHEMA(endpoint_fields);
 
 static const struct schema_field project_fields[] = {
 	{.name = "id",

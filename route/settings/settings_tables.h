@@ -15,7 +15,7 @@ extern const struct schema provider_schema, model_schema;
 extern const struct schema limit_schema, budget_schema, workspace_schema, team_schema, key_schema, key_admin_schema,
 	token_schema, connection_schema, connection_input_schema;
 extern const struct schema routing_schema, cache_schema, guardrail_schema, lockout_schema, telemetry_schema,
-	cluster_schema, project_schema; /* routing, cache ... cluster: offsets in struct settings */
+	cluster_schema, project_schema, endpoint_schema; /* routing, cache ... cluster: offsets in struct settings */
 
 extern const char *const provider_kind_names[], *const admin_role_names[];
 

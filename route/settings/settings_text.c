@@ -316,17 +316,19 @@ static bool take_minutes(struct slice *text, uint16_t *minutes)
 }
 
 /* A zone is named behind a space. */
-static bool take_zone_name(struct slice text, struct config_memory *memory, const struct zone **zone)
+static bool take_zone_name(struct slice text, struct config_memory *memory, struct day_span *span)
 {
 	struct zone *loaded;
 
-	*zone = NULL;
+	span->zone = NULL;
+	span->zone_name = NULL;
 	if (text.size == 0)
 		return true;
 	if (!take_char(&text, " "))
 		return false;
 	loaded = config_alloc(memory, 1, sizeof(*loaded));
-	*zone = loaded;
+	span->zone = loaded;
+	span->zone_name = config_copy(memory, text);
 	return !loaded || zone_load(text, loaded) == 0; /* memory that is out is told by its own flag */
 }
 
@@ -336,7 +338,7 @@ bool parse_day_span(struct slice text, void *field, struct config_memory *memory
 
 	if (!take_minutes(&text, &span.from_minute) || !take_char(&text, "-") ||
 		!take_minutes(&text, &span.to_minute) || span.from_minute == span.to_minute || span.from_minute == 1440 ||
-		!take_zone_name(text, memory, &span.zone))
+		!take_zone_name(text, memory, &span))
 		return false;
 	memcpy(field, &span, sizeof(span));
 	return true;
@@ -385,6 +387,33 @@ bool parse_sha256_hex(struct slice text, void *field, struct config_memory *memo
 	}
 	memcpy(field, bytes, sizeof(bytes));
 	return true;
+}
+
+static void print_minutes(uint16_t minutes, struct text *json)
+{
+	const char digits[5] = {(char)('0' + minutes / 600), (char)('0' + minutes / 60 % 10), ':',
+		(char)('0' + minutes % 60 / 10), (char)('0' + minutes % 10)};
+
+	text_add(json, slice_of(digits, sizeof(digits)));
+}
+
+void print_day_span(const void *field, struct text *json)
+{
+	const struct day_span *span = field;
+
+	if (span->from_minute == span->to_minute) {
+		text_literal(json, "null");
+		return;
+	}
+	text_char(json, '"');
+	print_minutes(span->from_minute, json);
+	text_char(json, '-');
+	print_minutes(span->to_minute, json);
+	if (span->zone_name) {
+		text_char(json, ' ');
+		text_string(json, span->zone_name);
+	}
+	text_char(json, '"');
 }
 
 void print_time_or_null(const void *field, struct text *json)

@@ -24,6 +24,7 @@ bool parse_sha256_hex(struct slice text, void *field, struct config_memory *memo
 
 /* For schema_field.print. */
 void print_time_or_null(const void *field, struct text *json); /* uint64_t, wall nanoseconds; 0: null */
+void print_day_span(const void *field, struct text *json);     /* struct day_span; empty: null */
 void print_sha256(const void *field, struct text *json);       /* uint8_t[32] */
 
 #define EXPECTED_NAME "1..64 letters, digits, \".\", \"_\", \"-\""

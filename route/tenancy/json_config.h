@@ -8,7 +8,7 @@
 #include "core/config_tree.h"
 #include "proto/json/json.h"
 
-enum { JSON_CONFIG_VALUES_MAX = 2048, JSON_CONFIG_DEPTH_MAX = 8 };
+enum { JSON_CONFIG_VALUES_MAX = 16384, JSON_CONFIG_DEPTH_MAX = 32 };
 
 struct json_config {
 	struct config_memory *memory; /* of trees and paths */

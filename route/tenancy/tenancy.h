@@ -53,6 +53,7 @@ enum tenancy_verb {
 	TENANCY_SHOW,
 	TENANCY_LIST,
 	TENANCY_UPDATE,
+	TENANCY_PUT, /* made, or changed as by an update */
 	TENANCY_REMOVE,
 	TENANCY_ROTATE,
 	TENANCY_AUDIT,
@@ -88,6 +89,7 @@ struct tenancy_ask {
 	enum tenancy_verb verb;
 	enum tenant_kind kind;
 	struct slice id, query;
+	struct slice part;        /* of a project: an endpoint's slug, empty for all of them; NULL data: the whole */
 	struct slice body;        /* with BUFFER_PADDING_BYTES behind it */
 	struct tenancy_note note; /* of TENANCY_NOTE, which is answered without a body: status 200, or why not */
 	struct tenancy_actor actor;
@@ -102,6 +104,7 @@ struct tenancy_ask {
 	struct list link;
 };
 
+void tenancy_split_endpoint(struct tenancy_ask *ask); /* "PROJECT/endpoints/SLUG" as its id into id and part */
 void tenancy_ask_start(struct tenancy *tenancy, struct tenancy_ask *ask);
 
 #endif

@@ -30,7 +30,8 @@ void tenancy_refuse_unknown(struct tenancy_ask *ask)
 		[TENANT_TEAM] = {"team_not_found", 14},
 		[TENANT_WORKSPACE] = {"workspace_not_found", 19},
 		[TENANT_TOKEN] = {"token_not_found", 15},
-		[TENANT_CONNECTION] = {"connection_not_found", 20}};
+		[TENANT_CONNECTION] = {"connection_not_found", 20},
+		[TENANT_PROJECT] = {"project_not_found", 17}};
 	const char *name = tenant_shapes[ask->kind].name;
 
 	tenancy_refuse(
@@ -246,7 +247,10 @@ void tenancy_work(struct tenancy *tenancy, struct tenancy_ask *ask)
 {
 	switch (ask->verb) {
 	case TENANCY_SHOW:
-		show(tenancy, ask);
+		if (ask->part.data)
+			tenancy_show_endpoints(tenancy, ask);
+		else
+			show(tenancy, ask);
 		break;
 	case TENANCY_LIST:
 		list(tenancy, ask);
@@ -259,6 +263,7 @@ void tenancy_work(struct tenancy *tenancy, struct tenancy_ask *ask)
 		return; /* answered, or on its way */
 	case TENANCY_CREATE:
 	case TENANCY_UPDATE:
+	case TENANCY_PUT:
 	case TENANCY_REMOVE:
 	case TENANCY_ROTATE:
 		tenancy_change(tenancy, ask);

@@ -11,6 +11,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+enum { PROJECT_ENDPOINTS_MAX = 256 };
+
 void draft_open(struct draft *d, struct tenancy *tenancy, struct tenancy_ask *ask)
 {
 	*d = (struct draft){.tenancy = tenancy, .ask = ask, .shape = &tenant_shapes[ask->kind]};
@@ -129,6 +131,25 @@ struct config_node *draft_read_body(struct draft *d)
 	return tree && respell(d, tree) ? tree : NULL;
 }
 
+bool draft_set_text(struct draft *d, struct config_node *body, const char *name, struct slice text)
+{
+	const struct config_node *given = config_member(body, name);
+	struct config_node *made;
+	const char *copy;
+
+	if (!config_is_null(given))
+		return (given->kind == CONFIG_SCALAR && slice_equal(given->text, text)) ||
+		       draft_refuse(d, 400, SLICE("invalid_value"), name, "%s: the path names another", name);
+	json_config_take(body, name);
+	made = json_config_add_map(&d->document, body, name);
+	copy = config_copy(&d->memory, text);
+	if (!made || !copy)
+		return draft_is_sound(d) && draft_refuse_memory(d);
+	*made = (struct config_node){
+		.kind = CONFIG_SCALAR, .line = made->line, .text = slice_of(copy, text.size), .weight = 1};
+	return true;
+}
+
 static bool has_required(struct draft *d, const struct config_node *tree)
 {
 	for (unsigned i = 0; i < d->shape->schema->count; i++) {
@@ -225,6 +246,31 @@ static bool check_connection(struct draft *d, const struct connection_settings *
 	return check_workspace(d, connection->workspace);
 }
 
+/* A complaint names the endpoint's field where one endpoint alone was sent. */
+static bool check_project(struct draft *d, const struct tenant *tenant)
+{
+	const struct project_settings *project = &tenant->item.project;
+	const char *twice = settings_same_slug(project);
+	bool one = d->ask->part.size;
+	struct endpoint_complaint complaint;
+
+	if (!check_workspace(d, project->workspace))
+		return false;
+	if (twice)
+		return draft_refuse(d, 400, SLICE("invalid_value"), "endpoints",
+			"endpoints: slug \"%s\" is there twice (expected another)", twice);
+	if (project->endpoint_count > PROJECT_ENDPOINTS_MAX)
+		return draft_refuse(d, 409, SLICE("too_many"), one ? NULL : "endpoints",
+			"A project has at most %d endpoints: use another project.", PROJECT_ENDPOINTS_MAX);
+	for (unsigned i = 0; i < project->endpoint_count; i++)
+		if (!settings_check_endpoint(draft_settings(d), &project->endpoints[i], &complaint))
+			return draft_refuse(d, 400, SLICE("invalid_value"), one ? complaint.member : "endpoints",
+				"%s: %s", complaint.member, complaint.message);
+	return tenant_fits(tenant) || draft_refuse(d, 409, SLICE("too_large"), one ? NULL : "endpoints",
+					      "A project with all of its endpoints takes at most %d bytes: use another project.",
+					      TENANT_ROW_BYTES_MAX);
+}
+
 bool draft_check(struct draft *d, const struct tenant *tenant, const void *before)
 {
 	const struct admin_token_settings *token = &tenant->item.token;
@@ -241,6 +287,8 @@ bool draft_check(struct draft *d, const struct tenant *tenant, const void *befor
 			before ? ((const struct admin_token_settings *)before)->expires_at_ns : 0);
 	case TENANT_CONNECTION:
 		return check_connection(d, &tenant->item.connection);
+	case TENANT_PROJECT:
+		return check_project(d, tenant);
 	case TENANT_KINDS:
 		break;
 	}

@@ -33,8 +33,15 @@ bool draft_is_sound(struct draft *draft);
 /* The body as a tree, with what may be spelt in two ways spelt in one. NULL: refused. */
 struct config_node *draft_read_body(struct draft *draft);
 
+/* A member is what the path says; a body that says otherwise is refused. False: refused. */
+bool draft_set_text(struct draft *draft, struct config_node *body, const char *name, struct slice text);
+
 /* What the tree says, by itself. NULL: refused. */
 struct tenant *draft_read_tenant(struct draft *draft, const struct config_node *tree);
+
+/* The project's tree with the endpoint that the question names put in, as its body says, or taken out. False: refused. */
+bool draft_put_endpoint(struct draft *draft, struct config_node *project);
+bool draft_remove_endpoint(struct draft *draft, struct config_node *project);
 
 /* What no single field shows; `before` is what it changes, or NULL. False: refused. */
 bool draft_check(struct draft *draft, const struct tenant *tenant, const void *before);

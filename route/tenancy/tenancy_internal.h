@@ -132,6 +132,10 @@ typedef void tenancy_print(const struct tenancy *tenancy, const void *context, s
 bool tenancy_print_answer(const struct tenancy *tenancy, struct tenancy_ask *ask, unsigned status, tenancy_print *print,
 	const void *context);
 
+/* tenancy_endpoints.c: the parts of a project, which are changed with it. */
+void tenancy_show_endpoints(struct tenancy *tenancy, struct tenancy_ask *ask);
+void tenancy_print_endpoint(const struct project_settings *project, struct slice slug, struct text *json);
+
 /* tenancy_update.c: create, update, remove, rotate. */
 void tenancy_change(struct tenancy *tenancy, struct tenancy_ask *ask);
 

@@ -26,6 +26,10 @@ static void print_changed(const struct tenancy *tenancy, const void *context, st
 {
 	const struct draft *d = context;
 
+	if (d->ask->part.size) {
+		tenancy_print_endpoint(d->item, d->ask->part, text);
+		return;
+	}
 	text_char(text, '{');
 	tenant_print(d->ask->kind, d->item, d->stored, tenancy_wall_ns(tenancy), text);
 	if (d->secret_bytes) {
@@ -186,12 +190,13 @@ static bool prepare_new(struct draft *d, struct tenant *tenant)
 	       draft_refuse(d, 400, SLICE("missing_field"), "api_key", "\"api_key\" is missing (it is required)");
 }
 
+/* With PUT its id is the path's. */
 static bool create(struct draft *d)
 {
 	struct config_node *tree = draft_read_body(d);
 	struct tenant *tenant;
 
-	if (!tree)
+	if (!tree || (d->ask->verb == TENANCY_PUT && !draft_set_text(d, tree, "id", d->ask->id)))
 		return false;
 	tenant = draft_read_tenant(d, tree);
 	if (!tenant)
@@ -278,17 +283,13 @@ static bool keep_connection_key(const struct tenant *before, struct tenant *afte
 	return after->kind != TENANT_CONNECTION || connection->api_key;
 }
 
-/* The settings as they are stored; of the workspace that exists without being declared, its defaults. */
-static bool update_stored(struct draft *d, const void *item, struct tenant *before, const struct config_node *patch)
+/* What a tree says takes the place of what is stored, or of the workspace's defaults that exists without being declared. */
+static bool store_tree(
+	struct draft *d, const char *verb, const void *item, struct tenant *before, const struct config_node *tree)
 {
 	const void *stored_item = before ? (const void *)&before->item : item;
-	struct config_node *tree = tenant_tree(d->ask->kind, stored_item, d->tenancy->json, &d->document);
-	struct tenant *after;
+	struct tenant *after = draft_read_tenant(d, tree);
 
-	if (!tree)
-		return draft_is_sound(d) && draft_refuse_memory(d);
-	json_config_merge(tree, patch);
-	after = draft_read_tenant(d, tree);
 	if (!after)
 		return false;
 	if (!draft_check_unchanged(d, after, stored_item) || !draft_check(d, after, stored_item)) {
@@ -302,7 +303,36 @@ static bool update_stored(struct draft *d, const void *item, struct tenant *befo
 	touch(d, after, before ? &before->meta : NULL);
 	memcpy(after->id, d->shape->id_of(item), strlen(d->shape->id_of(item)) + 1);
 	tenant_settle(after);
-	return commit(d, "update", 200, before, item, after);
+	return commit(d, verb, 200, before, item, after);
+}
+
+static bool update_stored(struct draft *d, const void *item, struct tenant *before, const struct config_node *patch)
+{
+	const void *stored_item = before ? (const void *)&before->item : item;
+	struct config_node *tree = tenant_tree(d->ask->kind, stored_item, d->tenancy->json, &d->document);
+
+	if (!tree)
+		return draft_is_sound(d) && draft_refuse_memory(d);
+	json_config_merge(tree, patch);
+	return store_tree(d, "update", item, before, tree);
+}
+
+/* An endpoint is put into its project, or taken out. */
+static bool change_endpoint(struct draft *d, const void *item, struct tenant *before)
+{
+	bool put = d->ask->verb != TENANCY_REMOVE;
+	struct config_node *tree;
+
+	if (!d->ask->part.size)
+		return draft_refuse(d, 405, SLICE("method_not_allowed"), NULL,
+			"The list of endpoints is only read: change one, at /admin/projects/PROJECT/endpoints/SLUG.");
+	if (!before)
+		return refuse_declared(d);
+	tree = tenant_tree(d->ask->kind, item, d->tenancy->json, &d->document);
+	if (!tree)
+		return draft_is_sound(d) && draft_refuse_memory(d);
+	return (put ? draft_put_endpoint(d, tree) : draft_remove_endpoint(d, tree)) &&
+	       store_tree(d, put ? "put endpoint" : "delete endpoint", item, before, tree);
 }
 
 static bool is_built_in(const struct draft *d, const void *item)
@@ -443,11 +473,15 @@ static bool work(struct draft *d)
 		return create(d);
 	item = tenant_item_find(draft_settings(d), ask->kind, ask->id);
 	stored = tenancy_stored(d->tenancy, ask->kind, ask->id);
+	if (!item && ask->verb == TENANCY_PUT && !ask->part.data)
+		return create(d);
 	if (!item) {
 		tenancy_refuse_unknown(ask);
 		return false;
 	}
-	if (ask->verb == TENANCY_UPDATE)
+	if (ask->part.data)
+		return change_endpoint(d, item, stored);
+	if (ask->verb == TENANCY_UPDATE || ask->verb == TENANCY_PUT)
 		return update(d, item, stored);
 	return ask->verb == TENANCY_ROTATE ? rotate(d, item, stored) : remove_item(d, item, stored);
 }

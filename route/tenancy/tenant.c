@@ -55,6 +55,16 @@ static const char *token_id(const void *item)
 	return ((const struct admin_token_settings *)item)->id;
 }
 
+static const char *project_id(const void *item)
+{
+	return ((const struct project_settings *)item)->id;
+}
+
+static const char *project_workspace(const void *item)
+{
+	return ((const struct project_settings *)item)->workspace;
+}
+
 const struct tenant_shape tenant_shapes[TENANT_KINDS] = {
 	[TENANT_KEY] = {.name = "key",
 		.id_prefix = "vk_",
@@ -105,6 +115,16 @@ const struct tenant_shape tenant_shapes[TENANT_KINDS] = {
 		.count_at = offsetof(struct settings, connection_count),
 		.id_of = connection_id,
 		.workspace_of = connection_workspace},
+	[TENANT_PROJECT] = {.name = "project",
+		.param_id = "id",
+		.table = RECORDS_PROJECTS,
+		.schema = &project_schema,
+		.input = &project_schema,
+		.item_bytes = sizeof(struct project_settings),
+		.list_at = offsetof(struct settings, projects),
+		.count_at = offsetof(struct settings, project_count),
+		.id_of = project_id,
+		.workspace_of = project_workspace},
 };
 
 const void *tenant_item_find(const struct settings *settings, enum tenant_kind kind, struct slice id)
@@ -210,6 +230,18 @@ void tenant_print_row(const struct tenant *tenant, struct text *json)
 	text_literal(json, "},\"settings\":{");
 	schema_print_members(tenant_shapes[tenant->kind].schema, &tenant->item, json);
 	text_literal(json, "}}");
+}
+
+bool tenant_fits(const struct tenant *tenant)
+{
+	struct text row = text_over(malloc(TENANT_ROW_BYTES_MAX), TENANT_ROW_BYTES_MAX);
+	bool fits;
+
+	if (row.data)
+		tenant_print_row(tenant, &row);
+	fits = row.data && !row.full;
+	free(row.data);
+	return fits;
 }
 
 static struct tenant *read_row(enum tenant_kind kind, const struct config_node *tree, struct json_config *document)

@@ -13,7 +13,7 @@
 
 #include <stdatomic.h>
 
-enum tenant_kind { TENANT_KEY, TENANT_TEAM, TENANT_WORKSPACE, TENANT_TOKEN, TENANT_CONNECTION, TENANT_KINDS };
+enum tenant_kind { TENANT_KEY, TENANT_TEAM, TENANT_WORKSPACE, TENANT_TOKEN, TENANT_CONNECTION, TENANT_PROJECT, TENANT_KINDS };
 
 enum {
 	TENANT_ID_BYTES_MAX = 64,
@@ -40,6 +40,7 @@ struct tenant {
 		struct workspace_settings workspace;
 		struct admin_token_settings token;
 		struct connection_settings connection;
+		struct project_settings project;
 	} item;
 };
 
@@ -84,6 +85,7 @@ struct tenant *tenant_borrow(struct tenant *tenant);
 void tenant_give(struct tenant **tenant);
 
 /* The row of the store, and back: NULL when it cannot be read. */
+bool tenant_fits(const struct tenant *tenant); /* into a row */
 void tenant_print_row(const struct tenant *tenant, struct text *json);
 struct tenant *tenant_read_row(enum tenant_kind kind, struct slice id, struct json_parser *json, struct slice row);
 

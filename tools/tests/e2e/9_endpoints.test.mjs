@@ -367,6 +367,131 @@ const routes = {
   },
 };
 
+async function ask(world, method, target, body, key = MASTER_KEY) {
+  const answer = await fetch(`${world.base}/admin/projects${target}`, {
+    method, headers: { authorization: `Bearer ${key}`, ...(body === undefined ? {} : { "content-type": "application/json" }) },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+  const text = await answer.text();
+  return { status: answer.status, text, body: JSON.parse(text), error: JSON.parse(text).error };
+}
+
+async function done(world, status, ...rest) {
+  const answer = await ask(world, ...rest);
+  assert.equal(answer.status, status, answer.text);
+  return answer.body;
+}
+
+// The statuses of calls on many connections, so that every shard is asked.
+async function everywhere(world, project, slug, more = {}) {
+  const answers = await Promise.all(Array.from({ length: 16 }, () => call(world, slug, { input: "x", ...more }, { project, headers: { connection: "close" } })));
+  return [...new Set(answers.map(({ status }) => status))];
+}
+
+const whole = {
+  model: "test/mock", system_prompt: "Be {{input.how}}.", user_template: "{{input.what}}", streaming_enabled: false,
+  failover: ["mock/primary"], limits: { rpm: 1000, rph: 5000 },
+  budget: { max_tokens_per_request: 900, daily_usd: 1.5, weekly_usd: null, monthly_usd: 20, per_request_usd: 0.25, reserve_output_tokens: 64 },
+  rules: [{ when: { input_tokens: { gte: 4000 }, has_tools: true, time_of_day: "22:00-06:30", key_tag: { team: "search" }, bucket: "simple" }, use: { model: "test/dear", priority: "cost" } },
+    { when: { time_of_day: "08:00-09:00 Europe/Berlin" }, use: { model: "test/mock" } }],
+};
+
+const refusals = [
+  [{ model: "no/such" }, "model"], [{ model: 3 }, "model"], [{ system_prompt: "{{x}}" }, "system_prompt"], [{ user_template: "{{input" }, "user_template"],
+  [{ user_template: [] }, "user_template"], [{ streaming_enabled: "yes" }, "streaming_enabled"], [{ failover: ["no/one"] }, "failover"], [{ failover: "mock/primary" }, "failover"],
+  [{ limits: { rpm: -1 } }, "limits.rpm"], [{ limits: { rph: "9" } }, "limits.rph"], [{ limits: { rpx: 1 } }, "limits.rpx", "unknown_field"], [{ limits: [] }, "limits"],
+  [{ budget: { monthly_usd: -1 } }, "budget.monthly_usd"], [{ budget: { max_tokens_per_request: 0 } }, "budget.max_tokens_per_request"],
+  [{ budget: { daily_usd: "1" } }, "budget.daily_usd"], [{ rules: {} }, "rules"], [{ rules: [{ when: {} }] }, "rules"], [{ rules: [{ use: { model: "no/such" } }] }, "rules"],
+  [{ rules: [{ use: { priority: "cheap" } }] }, "rules.use.priority"], [{ sessions: { ttl_seconds: 0 } }, "sessions.ttl_seconds"],
+  [{ slug: "another" }, "slug"], [{ template: "x" }, "template", "unknown_field"],
+];
+
+const managed = {
+  async "a project and its endpoints are made, changed and removed, in force on every shard before the answer"(world) {
+    assert.deepEqual(await everywhere(world, "made", "e"), [404]);
+    const project = await done(world, 201, "PUT", "/made", {});
+    assert.deepEqual([project.id, project.workspace, project.declared, project.endpoints], ["made", "default", false, []]);
+    const made = await done(world, 200, "PUT", "/made/endpoints/e", { model: "test/mock" });
+    assert.deepEqual([made.object, made.project, made.slug, made.model], ["endpoint", "made", "e", "test/mock"]);
+    assert.deepEqual(await everywhere(world, "made", "e"), [200]);
+    await done(world, 200, "PUT", "/made/endpoints/e", { model: "test/mock-status-400" });
+    assert.deepEqual(await everywhere(world, "made", "e"), [400]);
+    await done(world, 200, "PATCH", "/made/endpoints/e", { model: "test/mock", streaming_enabled: false });
+    assert.deepEqual(await everywhere(world, "made", "e"), [200]);
+    assert.deepEqual(await everywhere(world, "made", "e", { stream: true }), [400]);
+    await done(world, 200, "PUT", "/made/endpoints/f", {});
+    assert.deepEqual((await done(world, 200, "GET", "/made/endpoints")).data.map(({ slug }) => slug), ["e", "f"]);
+    assert.equal((await done(world, 200, "DELETE", "/made/endpoints/e")).deleted, true);
+    assert.deepEqual(await everywhere(world, "made", "e"), [404]);
+    assert.equal((await ask(world, "GET", "/made/endpoints/e")).error.code, "endpoint_not_found");
+    assert.equal((await ask(world, "DELETE", "/made/endpoints/e")).status, 404);
+    assert.equal((await ask(world, "PATCH", "/made/endpoints/e", {})).status, 404);
+    await done(world, 200, "DELETE", "/made");
+    assert.equal((await ask(world, "GET", "/made")).error.code, "project_not_found");
+    assert.equal((await ask(world, "PUT", "/made/endpoints/e", {})).error.code, "project_not_found");
+    const audit = (await (await fetch(`${world.base}/admin/audit?limit=20`, admin)).json()).data.filter(({ object }) => JSON.stringify(object).includes("made"));
+    assert.deepEqual(audit.map(({ action }) => action).reverse(), ["project.create", "project.put endpoint", "project.put endpoint", "project.put endpoint",
+      "project.put endpoint", "project.delete endpoint", "project.delete"]);
+  },
+
+  async "all that an endpoint says comes back as it was said, after a crash as well"(world) {
+    await done(world, 201, "PUT", "/kept", { endpoints: [{ slug: "first", ...whole }] });
+    const shown = await done(world, 200, "GET", "/kept/endpoints/first");
+    for (const [name, value] of Object.entries(whole)) {
+      if (name === "rules") continue;
+      assert.deepEqual(shown[name], value, name);
+    }
+    assert.deepEqual(shown.rules.map(({ when, use }) => [when.time_of_day, when.key_tag, when.bucket, when.has_tools, when.has_schema, when.input_tokens.gte, use]),
+      [["22:00-06:30", { team: "search" }, "simple", true, null, 4000, { model: "test/dear", priority: "cost" }],
+        ["08:00-09:00 Europe/Berlin", {}, null, null, null, null, { model: "test/mock", priority: null }]]);
+    await done(world, 200, "PUT", "/kept/endpoints/second", { model: "test/mock" });
+    const before = await done(world, 200, "GET", "/kept");
+    await world.restart();
+    assert.deepEqual(await done(world, 200, "GET", "/kept"), before);
+    assert.deepEqual(await everywhere(world, "kept", "second"), [200]);
+    await done(world, 200, "PATCH", "/kept", { endpoints: before.endpoints });
+    assert.deepEqual((await done(world, 200, "GET", "/kept")).endpoints, before.endpoints);
+  },
+
+  async "what is wrong is said with the field's name, and nothing is changed"(world) {
+    await done(world, 201, "PUT", "/sound", { endpoints: [{ slug: "e", model: "test/mock" }] });
+    const before = await done(world, 200, "GET", "/sound");
+    for (const [body, param, code = "invalid_value"] of refusals)
+      for (const method of ["PUT", "PATCH"]) {
+        const refused = await ask(world, method, "/sound/endpoints/e", body);
+        assert.deepEqual([refused.status, refused.error.code, refused.error.param], [400, code, param], `${method} ${JSON.stringify(body)}: ${refused.text}`);
+      }
+    for (const [target, body, param] of [["/bad", { workspace: "nowhere" }, "workspace"], ["/bad", { id: "other" }, "id"], ["/b%20ad", {}, "id"],
+      ["/bad", { endpoints: [{ slug: "a" }, { slug: "a" }] }, "endpoints"], ["/bad", { endpoints: [{}] }, "endpoints"], ["/sound/endpoints/b%20ad", {}, "endpoints.slug"]]) {
+      const refused = await ask(world, "PUT", target, body);
+      assert.equal(refused.status, 400, `${target} ${JSON.stringify(body)}: ${refused.text}`);
+      assert.ok([param, "slug"].includes(refused.error.param), refused.text);
+    }
+    assert.deepEqual(await done(world, 200, "GET", "/sound"), before);
+    assert.equal((await ask(world, "PUT", "/sound/endpoints", {})).status, 405);
+  },
+
+  async "what the configuration declares is read only"(world) {
+    const declared = await done(world, 200, "GET", "/p");
+    assert.equal(declared.declared, true);
+    assert.equal((await done(world, 200, "GET", "/p/endpoints/minute")).limits.rpm, 30);
+    for (const [method, target] of [["PUT", "/p"], ["PATCH", "/p"], ["DELETE", "/p"], ["PUT", "/p/endpoints/minute"], ["PUT", "/p/endpoints/new"], ["DELETE", "/p/endpoints/minute"]]) {
+      const refused = await ask(world, method, target, method === "DELETE" ? undefined : {});
+      assert.deepEqual([refused.status, refused.error.code], [409, "declared_in_config"], `${method} ${target}: ${refused.text}`);
+    }
+  },
+
+  async "a limit that is set while it runs holds, and what was used is not forgotten when it changes"(world) {
+    await done(world, 201, "PUT", "/limited", { endpoints: [{ slug: "e", model: "test/mock", limits: { rpm: 5 } }] });
+    const count = async () => (await Promise.all(Array.from({ length: 12 }, () => call(world, "e", { input: "x" }, { project: "limited" })))).filter(({ status }) => status === 200).length;
+    assert.equal(await count(), 5);
+    await done(world, 200, "PATCH", "/limited/endpoints/e", { limits: { rpm: 8 } });
+    assert.equal(await count(), 3);
+    await done(world, 200, "PATCH", "/limited/endpoints/e", { limits: { rpm: null } });
+    assert.equal(await count(), 12);
+  },
+};
+
 const crashed = {
   async "what an hour and a month have used is not forgotten by a crash"(world) {
     while ((await inProject(world, "hour")).status === 200);
@@ -409,5 +534,6 @@ export const suites = [
   { name: "endpoints, limits", open: openBounded, tests: limits },
   { name: "endpoints, budgets", open: openBounded, tests: budgets },
   { name: "endpoints, after a crash", open: openCrashing, tests: crashed },
+  { name: "endpoints, managed", open: openCrashing, tests: managed },
   { name: "endpoints, routes", open: openBounded, tests: routes },
 ];

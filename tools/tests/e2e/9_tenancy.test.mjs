@@ -16,6 +16,8 @@ export async function admin(world, method, target, body, key = MASTER_KEY) {
   return { status: answer.status, headers: answer.headers, text, body: /json/.test(answer.headers.get("content-type")) ? JSON.parse(text) : null };
 }
 
+const nested = (levels) => (levels ? { x: nested(levels - 1) } : {});
+
 async function made(world, target, body, key) {
   const answer = await admin(world, "POST", target, body, key);
   assert.equal(answer.status, 201, answer.text);
@@ -208,7 +210,7 @@ const refusals = {
     [{ tags: ["a"] }, "tags"], [{ tags: { a: 1 } }, "tags.a"], [{ tags: { a: { b: "c" } } }, "tags.a"],
     [{ disabled: "true" }, "disabled"], [{ disabled: 1 }, "disabled"],
     [{ secret: "mine" }, "secret", "unknown_field"], [{ secret_sha256: "00" }, "secret_sha256", "unknown_field"], [{ id: "vk_1" }, "id", "unknown_field"],
-    [{ deep: { a: { b: { c: { d: { e: { f: { g: { h: {} } } } } } } } } }, "deep.a.b.c.d.e.f.g"],
+    [nested(40), [..."x".repeat(32)].join(".")],
   ],
   teams: [
     [{ id: "" }, "id"], [{ id: "a b" }, "id"], [{ id: 7 }, "id"], [{ id: null }, "id", "missing_field"], [{ id: "x".repeat(65) }, "id"],
@@ -300,6 +302,8 @@ const cells = [
   ["POST", "/admin/teams", "yy..."], ["PATCH", "/admin/teams/t", "yy..."], ["DELETE", "/admin/teams/t", "yy..."],
   ["POST", "/admin/workspaces", "yy..."], ["PATCH", "/admin/workspaces/w", "yy..."], ["DELETE", "/admin/workspaces/w", "yy..."],
   ["GET", "/admin/connections", "yyyyy"], ["POST", "/admin/connections", "yy..."], ["PATCH", "/admin/connections/c", "yy..."], ["DELETE", "/admin/connections/c", "yy..."],
+  ["GET", "/admin/projects", "yyyyy"], ["GET", "/admin/projects/p/endpoints/e", "yyyyy"], ["POST", "/admin/projects", "yyy.."], ["PUT", "/admin/projects/p", "yyy.."],
+  ["PATCH", "/admin/projects/p", "yyy.."], ["DELETE", "/admin/projects/p", "yyy.."], ["PUT", "/admin/projects/p/endpoints/e", "yyy.."], ["DELETE", "/admin/projects/p/endpoints/e", "yyy.."],
   ["POST", "/admin/tokens", "y...."], ["DELETE", "/admin/tokens/tok_1", "y...."],
   ["POST", "/admin/deployments/disable", "yy..."], ["POST", "/admin/deployments/enable", "yy..."],
 ];
