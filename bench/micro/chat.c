@@ -146,6 +146,9 @@ STEPS(gemini, "{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\" event\"}],
 	      "\"usageMetadata\":{\"promptTokenCount\":9,\"candidatesTokenCount\":5,\"totalTokenCount\":14},"
 	      "\"modelVersion\":\"gemini-3.1-pro-preview\",\"responseId\":\"Rk9-a.1\"}")
 STEPS(cohere, "{\"type\":\"content-delta\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"text\":\" event\"}}}}")
+STEPS(bedrock, "{\"contentBlockDelta\":{\"contentBlockIndex\":0,\"delta\":{\"text\":\" event\"},\"p\":\"abcdef\"}}")
+STEPS(mistral, "{\"id\":\"cmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1790000000,\"model\":\"up\","
+	       "\"choices\":[{\"index\":0,\"delta\":{\"content\":\" event\"},\"finish_reason\":null}]}")
 
 #define ROW_TO(name, kind)                                                                                             \
 	{                                                                                                              \
@@ -163,7 +166,11 @@ const struct micro micro_chat[] = {
 #endif
 	ROW_TO(gemini, "Gemini"),
 	ROW_TO(cohere, "Cohere"),
+	ROW_TO(bedrock, "Bedrock"),
+	ROW_TO(mistral, "Mistral"),
 	ROW_FROM(gemini, "Gemini"),
 	ROW_FROM(cohere, "Cohere"),
+	ROW_FROM(bedrock, "Bedrock, without its frame"),
+	ROW_FROM(mistral, "Mistral"),
 	{.name = NULL},
 };

@@ -325,6 +325,7 @@ int anthropic_write_request(
 		text_json(body, chat->user);
 		text_char(body, '}');
 	}
+	chat_drop_verbosity(chat);
 	text_string(body, chat->stream ? ",\"stream\":true}" : "}");
 	return 0;
 }

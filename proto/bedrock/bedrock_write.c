@@ -229,6 +229,7 @@ int bedrock_write_request(
 	write_output(chat, target, body);
 	if (chat->user.data)
 		chat_drop(chat, SLICE("user"));
+	chat_drop_verbosity(chat);
 	text_char(body, '}');
 	return 0;
 }

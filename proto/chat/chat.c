@@ -119,6 +119,12 @@ void chat_drop(struct chat *chat, struct slice name)
 		chat->dropped[chat->dropped_count++] = name;
 }
 
+void chat_drop_verbosity(struct chat *chat)
+{
+	if (chat->verbosity.data)
+		chat_drop(chat, chat->verbosity_param);
+}
+
 #define STATIC_SLICE(literal)                                                                                          \
 	{                                                                                                              \
 		"" literal, sizeof(literal) - 1                                                                        \

@@ -123,6 +123,7 @@ struct chat {
 	struct slice knobs[CHAT_KNOBS]; /* JSON numbers; NULL data: not said */
 	struct slice effort;   /* none minimal low medium high xhigh max; NULL data: not said */
 	struct slice thinking; /* JSON, in the words of Anthropic; NULL data: not said */
+	struct slice verbosity, verbosity_param; /* low medium high, and the client's name of it; NULL data: not said */
 	struct slice user;
 	bool stream;
 	struct slice echo;                    /* JSON members of the request that its answers repeat, in the arena */
@@ -313,6 +314,9 @@ bool chat_is_true(const struct json_parser *p, json_ref value);
 enum chat_knob chat_knob_of(struct slice name);
 /* Those that the provider has, by its names; the others are dropped. `names` NULL: it has none. */
 void chat_write_knobs(struct chat *chat, const char *const *names, struct text *t);
+
+/* For who knows of none: it is dropped by the client's name of it. */
+void chat_drop_verbosity(struct chat *chat);
 
 /* What another provider has signed is a field too many for who knows of none. */
 void chat_forget_signatures(struct chat *chat);

@@ -21,8 +21,8 @@ struct embeddings_dialect {
 	/* Of the inputs of one call: see embeddings_input(). 0; -EINVAL with *problem. */
 	int (*write_request)(const struct json_parser *p, const struct embeddings *request, struct slice model,
 		struct text *body, struct openai_problem *problem);
-	/* The array of an answer that holds its vectors, and the array of numbers in one of them; JSON_NONE: none. Without
-	 * the second, an answer has one vector, and the first finds its numbers. */
+	/* The array of an answer that holds its vectors, and the array of numbers in one of them; JSON_NONE: none.
+	 * Without the second, an answer has one vector, and the first finds its numbers. */
 	json_ref (*vectors)(const struct json_parser *p);
 	json_ref (*numbers)(const struct json_parser *p, json_ref vector);
 	/* False: it does not say. */

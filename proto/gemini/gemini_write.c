@@ -187,6 +187,7 @@ int gemini_write_request(
 	write_options(chat, target, body);
 	if (chat->user.data)
 		chat_drop(chat, SLICE("user"));
+	chat_drop_verbosity(chat);
 	text_char(body, '}');
 	return 0;
 }

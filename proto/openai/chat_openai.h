@@ -35,7 +35,7 @@ struct chat_openai_flavour {
 	bool strict_tools;     /* said once for all, and not of each */
 	bool needs_parameters; /* also of a tool that has none */
 	bool omits_content;    /* of a message of calls alone */
-	bool parallel_tools, user, asks_usage;
+	bool parallel_tools, user, verbosity, asks_usage;
 	void (*write_format)(const struct chat *chat, struct text *t);
 	void (*write_effort)(struct chat *chat, struct text *t);
 };

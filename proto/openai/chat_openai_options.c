@@ -144,6 +144,10 @@ static void write_options(
 		chat_write_text(t, SLICE("user"), chat->user);
 	else if (chat->user.data)
 		chat_drop(chat, SLICE("user"));
+	if (flavour->verbosity)
+		chat_write_text(t, SLICE("verbosity"), chat->verbosity);
+	else
+		chat_drop_verbosity(chat);
 	if (chat->n > 1) {
 		text_literal(t, ",\"n\":");
 		text_u64(t, chat->n);
@@ -184,6 +188,7 @@ int chat_openai_write_request(
 			{[CHAT_CHOICE_AUTO] = "auto", [CHAT_CHOICE_NONE] = "none", [CHAT_CHOICE_REQUIRED] = "required"},
 		.parallel_tools = true,
 		.user = true,
+		.verbosity = true,
 		.asks_usage = true,
 		.write_format = chat_openai_write_format,
 		.write_effort = chat_openai_write_effort,

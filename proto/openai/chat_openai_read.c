@@ -215,6 +215,15 @@ static int read_effort(struct chat_reading *r, json_ref value)
 	return 0;
 }
 
+static int read_verbosity(struct chat_reading *r, json_ref value)
+{
+	if (json_type(r->p, value) != JSON_STRING)
+		return refuse(r, MISTYPED, SLICE("'verbosity' has to be a string."), SLICE("verbosity"));
+	r->chat->verbosity = json_string(r->p, value);
+	r->chat->verbosity_param = SLICE("verbosity");
+	return 0;
+}
+
 static int read_user(struct chat_reading *r, json_ref value)
 {
 	if (json_type(r->p, value) == JSON_STRING)
@@ -324,6 +333,7 @@ static const struct field fields[] = {
 	{"tool_choice", chat_openai_read_choice},
 	{"response_format", read_format},
 	{"reasoning_effort", read_effort},
+	{"verbosity", read_verbosity},
 	{"n", read_n},
 	{"logprobs", read_logprobs},
 	{"modalities", read_modalities},

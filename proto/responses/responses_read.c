@@ -60,8 +60,8 @@ static int read_text(struct chat_reading *r, json_ref value)
 
 	if (json_type(r->p, value) != JSON_OBJECT)
 		return refuse(r, MISTYPED, SLICE("'text' has to be an object."), SLICE("text"));
-	if (chat_given(r->p, json_member(r->p, value, SLICE("verbosity"))))
-		chat_drop(r->chat, SLICE("text.verbosity"));
+	r->chat->verbosity = chat_member_text(r->p, value, SLICE("verbosity"));
+	r->chat->verbosity_param = SLICE("text.verbosity");
 	return chat_given(r->p, format) ? chat_openai_read_format(r, format, format, SLICE("text.format")) : 0;
 }
 

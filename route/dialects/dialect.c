@@ -120,14 +120,31 @@ static bool model_lists(const struct model_settings *model, const char *capabili
 	return false;
 }
 
-const struct dialect *dialect_of_call(
-	enum provider_kind kind, const struct model_settings *model, enum receipt_api api)
+/* Azure has it on its newer surface, and on the older one since a version that is not the default there. */
+static const struct dialect *responses_of(const struct provider_settings *provider)
 {
-	if (api == API_RESPONSES && kind == PROVIDER_OPENAI && model_lists(model, "responses"))
+	const char *version = provider->api_version;
+
+	if (provider->kind == PROVIDER_OPENAI)
 		return &dialect_responses;
-	if (CONFIG(ANTHROPIC) && api == API_COUNT_TOKENS && kind == PROVIDER_ANTHROPIC)
+	if (provider->kind != PROVIDER_AZURE)
+		return NULL;
+	if (slice_ends_with(slice_of_string(provider->path_prefix), SLICE("/v1")) ||
+		(version && strcmp(version, "2025-03-01") >= 0))
+		return &dialect_azure_responses;
+	return NULL;
+}
+
+const struct dialect *dialect_of_call(
+	const struct provider_settings *provider, const struct model_settings *model, enum receipt_api api)
+{
+	const struct dialect *own = api == API_RESPONSES ? responses_of(provider) : NULL;
+
+	if (own && model_lists(model, "responses"))
+		return own;
+	if (CONFIG(ANTHROPIC) && api == API_COUNT_TOKENS && provider->kind == PROVIDER_ANTHROPIC)
 		return &dialect_anthropic_count;
-	return dialect_of(kind);
+	return dialect_of(provider->kind);
 }
 
 bool dialect_samples(const struct model_settings *model)

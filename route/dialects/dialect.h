@@ -88,7 +88,7 @@ struct dialect {
 extern const struct dialect dialect_openai, dialect_anthropic, dialect_anthropic_count, dialect_responses, dialect_gemini,
 	dialect_bedrock;
 /* Providers that speak OpenAI with differences. */
-extern const struct dialect dialect_azure, dialect_groq, dialect_together;
+extern const struct dialect dialect_azure, dialect_azure_responses, dialect_groq, dialect_together;
 extern const struct dialect dialect_mistral, dialect_cohere;
 
 /* NULL for a kind that this build cannot speak to. */
@@ -96,7 +96,7 @@ const struct dialect *dialect_of(enum provider_kind kind);
 
 /* That of a call: some APIs have a dialect of their own, which their providers serve themselves, if the model lists it. */
 const struct dialect *dialect_of_call(
-	enum provider_kind kind, const struct model_settings *model, enum receipt_api api);
+	const struct provider_settings *provider, const struct model_settings *model, enum receipt_api api);
 
 /* That of the clients of an API. */
 const struct dialect *dialect_of_api(enum receipt_api api);

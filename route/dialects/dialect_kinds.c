@@ -5,6 +5,7 @@
 #include "route/dialects/dialect.h"
 
 #include "route/dialects/dialect_errors.h"
+#include "proto/responses/responses.h"
 #include "route/fleet/upstream.h"
 
 #define CHAT (1u << API_CHAT_COMPLETIONS)
@@ -14,6 +15,12 @@
 	.chat = &chat_openai, .edit_request = openai_edit_request, .read_answer = openai_read_answer,                  \
 	.read_chunk = openai_read_chunk, .scan_chunk = openai_scan_chunk, .read_error = openai_read_error,             \
 	.end_marker = {"[DONE]", 6}
+
+/* As the Responses API's own row: see dialect_responses.c. */
+#define SPEAKS_RESPONSES                                                                                               \
+	.chat = &chat_responses, .paths = {[API_RESPONSES] = "/responses"}, .edit_request = responses_edit_request,    \
+	.read_answer = responses_read_figures, .edit_event = responses_edit_event, .event_name = chat_event_name,      \
+	.read_error = openai_read_error, .errors = dialect_errors_openai
 
 #define PATHS                                                                                                          \
 	.paths = {[API_CHAT_COMPLETIONS] = "/chat/completions",                                                        \
@@ -37,8 +44,8 @@ static void authorize_azure(const struct upstream_request *request, struct text 
 
 /*
  * The deployment stands in the path, under a dated version:
- * RESOURCE/openai/deployments/NAME/chat/completions?api-version=DATE. A base URL that ends in /openai/v1 is the other
- * surface, whose paths are OpenAI's and which needs no version.
+ * RESOURCE/openai/deployments/NAME/chat/completions?api-version=DATE; of Responses, RESOURCE/openai/responses, in the
+ * body. A base URL that ends in /openai/v1 is the other surface, whose paths are OpenAI's and which needs no version.
  */
 static void write_azure_path(const struct upstream_request *request, struct text *head)
 {
@@ -46,8 +53,11 @@ static void write_azure_path(const struct upstream_request *request, struct text
 	const char *version = request->provider->api_version;
 
 	if (!slice_ends_with(prefix, SLICE("/v1"))) {
-		text_string(head, slice_ends_with(prefix, SLICE("/openai")) ? "/deployments/" : "/openai/deployments/");
-		upstream_add_segment(head, request->model);
+		text_string(head, slice_ends_with(prefix, SLICE("/openai")) ? "" : "/openai");
+		if (request->dialect == &dialect_azure) {
+			text_literal(head, "/deployments/");
+			upstream_add_segment(head, request->model);
+		}
 	}
 	text_string(head, dialect_path(request->dialect, request->api));
 	if (!version)
@@ -63,6 +73,13 @@ const struct dialect dialect_azure = {
 	.write_path = write_azure_path,
 	.authorize = authorize_azure,
 	.errors = dialect_errors_openai,
+};
+
+const struct dialect dialect_azure_responses = {
+	.name = "azure",
+	SPEAKS_RESPONSES,
+	.write_path = write_azure_path,
+	.authorize = authorize_azure,
 };
 
 /* ---- Groq --------------------------------------------------------------------------------------------------- */

@@ -379,7 +379,8 @@ void exchange_binary_ended(struct exchange *exchange);
 void exchange_binary_break(struct exchange *exchange, const struct api_error *error); /* its head is out */
 
 /* exchange_embeddings.c: of providers that speak of them in their own way. */
-const struct embeddings_dialect *exchange_embeddings_dialect(const struct exchange_candidate *candidate); /* NULL: OpenAI's */
+/* NULL: OpenAI's. */
+const struct embeddings_dialect *exchange_embeddings_dialect(const struct exchange_candidate *candidate);
 int exchange_write_embeddings(
 	struct exchange *exchange, const struct exchange_candidate *candidate, struct text *body); /* the call's body */
 void exchange_read_embeddings(struct exchange *exchange, struct openai_usage *usage); /* of all calls so far */

@@ -78,6 +78,8 @@ static const struct catalog_row rows[] = {
 		SIZE(922000, 128000)),
 	ROW(OPENAI, "gpt-6-astra", .lacks = THINKS, PRICE_WRITTEN(10, 50, 1, 12.50), ABOVE_DOUBLE(272000, 10, 50, 1),
 		SIZE(922000, 128000)),
+	ROW(OPENAI, "gpt-6.2-astra", .lacks = THINKS, PRICE(8, 40), .above_tokens = 272000, .above_input_pusd = USD(16),
+		.above_output_pusd = USD(60), .above_cached_input_pusd = NONE, SIZE(922000, 128000)),
 	ROW(OPENAI, "text-embedding-3-small", .use = CATALOG_EMBEDDINGS, PRICE(0.02, 0), SIZE(8191, 0)),
 	ROW(OPENAI, "text-embedding-3-large", .use = CATALOG_EMBEDDINGS, PRICE(0.13, 0), SIZE(8191, 0)),
 	ROW(OPENAI, "omni-moderation-latest", .use = CATALOG_MODERATIONS, PRICE(0, 0)),
@@ -142,6 +144,8 @@ static const struct catalog_row rows[] = {
 	ROW(BEDROCK, "meta.llama3-3-70b-instruct-v1:0", .lacks = PLAIN | TEXT_ONLY, PRICE(0.72, 0.72),
 		SIZE(128000, 4096)),
 	ROW(BEDROCK, "meta.llama3-70b-instruct-v1:0", .lacks = PLAIN | TEXT_ONLY, PRICE(2.65, 3.50), SIZE(8192, 8192)),
+	ROW(BEDROCK, "amazon.titan-text-express-v1", .lacks = PLAIN | TEXT_ONLY | CHAT_TOOLS | CHAT_FORCED_TOOLS,
+		PRICE(1.30, 1.70), SIZE(42000, 8000)),
 	ROW(BEDROCK, "amazon.nova-lite-v1:0", .lacks = PLAIN, PRICE(0.06, 0.24), SIZE(300000, 10000)),
 };
 

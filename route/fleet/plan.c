@@ -134,7 +134,7 @@ static void judge_option(
 		.deployment = option->deployment,
 		.provider = option->provider,
 		.credential = option->credential,
-		.dialect = dialect_of_call(option->provider->kind, choice->model, r->api),
+		.dialect = dialect_of_call(option->provider, choice->model, r->api),
 		.option = option};
 	enum receipt_verdict verdict = judge_settings(r, option, candidate.dialect);
 	uint64_t until_ns = 0;

@@ -240,7 +240,8 @@ bool mock_bedrock_check_names(
 		while (known[i] && !slice_equal(json_key(p, m), slice_of_string(known[i])))
 			i++;
 		if (!known[i])
-			return mock_bedrock_refuse(c, "The request has a member that is not known: extraneous key is not permitted");
+			return mock_bedrock_refuse(
+				c, "The request has a member that is not known: extraneous key is not permitted");
 	}
 	return true;
 }
@@ -335,7 +336,8 @@ static bool check_tools(struct mock_connection *c, const struct json_parser *p, 
 	json_ref config = json_member(p, 0, SLICE("toolConfig")), tools, choice;
 
 	if (config == JSON_NONE)
-		return !needed || mock_bedrock_refuse(c, "The toolConfig field must be defined when using toolUse and toolResult content blocks.");
+		return !needed || mock_bedrock_refuse(c, "The toolConfig field must be defined when using toolUse and "
+							 "toolResult content blocks.");
 	tools = json_member(p, config, SLICE("tools"));
 	choice = json_member(p, config, SLICE("toolChoice"));
 	if (first_of(p, tools) == JSON_NONE)

@@ -393,6 +393,7 @@ enum mock_path mock_kind_path(struct slice path)
 		{SLICE("/together/v1/"), SLICE("/chat/completions"), MOCK_TOGETHER},
 		{SLICE("/together/v1/"), SLICE("/embeddings"), MOCK_TOGETHER_EMBED},
 		{SLICE("/openai/"), SLICE("/chat/completions"), MOCK_AZURE},
+		{SLICE("/openai/"), SLICE("/responses"), MOCK_AZURE_RESPONSES},
 		{SLICE("/v2/"), SLICE("/chat"), MOCK_COHERE},
 		{SLICE("/v2/"), SLICE("/embed"), MOCK_COHERE_EMBED},
 	};

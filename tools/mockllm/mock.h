@@ -30,7 +30,8 @@ enum {
 };
 
 enum mock_path {
-	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_COUNT, MOCK_RESPONSES, MOCK_GEMINI,
+	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_COUNT, MOCK_RESPONSES,
+	MOCK_AZURE_RESPONSES, MOCK_GEMINI,
 	MOCK_GEMINI_EMBED,
 	MOCK_BEDROCK, MOCK_BEDROCK_EMBED, MOCK_MISTRAL, MOCK_GROQ, MOCK_TOGETHER, MOCK_AZURE, MOCK_COHERE, MOCK_COHERE_EMBED, MOCK_MISTRAL_EMBED,
 	MOCK_TOGETHER_EMBED, MOCK_IMAGES, MOCK_SPEECH, MOCK_TRANSCRIPTIONS, MOCK_MODELS, MOCK_STATS,
@@ -195,7 +196,8 @@ struct mock_format {
 	void (*begin)(struct mock_connection *c); /* a stream */
 	const struct mock_steps *steps;
 };
-extern const struct mock_format mock_messages, mock_count, mock_responses, mock_gemini, mock_gemini_embed;
+extern const struct mock_format mock_messages, mock_count, mock_responses, mock_azure_responses, mock_gemini,
+	mock_gemini_embed;
 
 const struct mock_format *mock_format_of(enum mock_path path); /* NULL: OpenAI's */
 

@@ -51,6 +51,7 @@ const struct mock_format *mock_format_of(enum mock_path path)
 		[MOCK_MESSAGES] = &mock_messages,
 		[MOCK_COUNT] = &mock_count,
 		[MOCK_RESPONSES] = &mock_responses,
+		[MOCK_AZURE_RESPONSES] = &mock_azure_responses,
 		[MOCK_GEMINI] = &mock_gemini,
 		[MOCK_GEMINI_EMBED] = &mock_gemini_embed,
 		[MOCK_BEDROCK] = &mock_bedrock,

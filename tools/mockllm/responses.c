@@ -216,6 +216,32 @@ static bool check(struct mock_connection *c, const struct json_parser *p)
 	       check_format(c, p);
 }
 
+/* The deployment is the body's model on both surfaces, and the one without /v1 wants a version that has this API. */
+static bool read_azure_model(struct mock_connection *c)
+{
+	static const struct slice version = {"api-version=", 12};
+	struct slice query = c->head.query;
+	const char *at = query.size ? memmem(query.data, query.size, version.data, version.size) : NULL;
+
+	if (slice_equal(c->head.path, SLICE("/openai/v1/responses")))
+		return mock_take_model(c, string_at(c->mock->json, 0, "model"));
+	query = at ? slice_after(query, (size_t)(at - query.data) + version.size) : slice_of(NULL, 0);
+	if (slice_equal(c->head.path, SLICE("/openai/responses")) && query.size >= 10 &&
+		memcmp(query.data, "2025-03-01", 10) >= 0)
+		return mock_take_model(c, string_at(c->mock->json, 0, "model"));
+	mock_answer_error(c, 404, SLICE("Resource not found"), NULL, "404");
+	return false;
+}
+
+const struct mock_format mock_azure_responses = {
+	.key_header = "api-key",
+	.read_model = read_azure_model,
+	.check = check,
+	.write = mock_responses_write,
+	.begin = mock_responses_begin,
+	.steps = &mock_responses_steps,
+};
+
 const struct mock_format mock_responses = {
 	.check = check,
 	.write = mock_responses_write,

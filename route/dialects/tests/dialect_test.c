@@ -62,11 +62,42 @@ static void rows_of_calls(void **state)
 	assert_ptr_equal(dialect_of_api(API_RESPONSES), &dialect_responses);
 	assert_ptr_equal(dialect_of_api(API_COUNT_TOKENS), &dialect_anthropic_count);
 	for (size_t i = 0; i < COUNT(table); i++) {
-		const struct dialect *dialect = dialect_of_call(table[i].kind, table[i].model, table[i].api);
+		const struct provider_settings provider = {.kind = table[i].kind};
+		const struct dialect *dialect = dialect_of_call(&provider, table[i].model, table[i].api);
 		const char *path = dialect_path(dialect, table[i].api);
 
 		assert_ptr_equal(dialect, table[i].dialect);
 		assert_true(path == table[i].path || (path && table[i].path && strcmp(path, table[i].path) == 0));
+	}
+}
+
+/* Azure serves Responses on its newer surface, and on the other one since a version. */
+static void azure_by_its_surface(void **state)
+{
+	static char older[] = "2024-10-21", newer[] = "2025-04-01-preview", none[] = "", classic[] = "/openai",
+		    v1[] = "/openai/v1";
+	static const struct {
+		char *prefix, *version;
+		enum receipt_api api;
+		const struct dialect *dialect;
+	} table[] = {
+		{none, older, API_RESPONSES, &dialect_azure},
+		{none, newer, API_RESPONSES, &dialect_azure_responses},
+		{classic, newer, API_RESPONSES, &dialect_azure_responses},
+		{v1, NULL, API_RESPONSES, &dialect_azure_responses},
+		{v1, older, API_RESPONSES, &dialect_azure_responses},
+		{v1, newer, API_CHAT_COMPLETIONS, &dialect_azure},
+	};
+	char *without[] = {chat, vision};
+	const struct model_settings all = {0}, bridged = {.capabilities = {.count = COUNT(without), .list = without}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(table); i++) {
+		const struct provider_settings provider = {
+			.kind = PROVIDER_AZURE, .path_prefix = table[i].prefix, .api_version = table[i].version};
+
+		assert_ptr_equal(dialect_of_call(&provider, &all, table[i].api), table[i].dialect);
+		assert_ptr_equal(dialect_of_call(&provider, &bridged, table[i].api), &dialect_azure);
 	}
 }
 
@@ -199,6 +230,7 @@ static void errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(rows_of_calls),
+		cmocka_unit_test(azure_by_its_surface),
 		cmocka_unit_test(what_a_model_can_do), cmocka_unit_test(what_a_request_is_written_for),
 		cmocka_unit_test(heads), cmocka_unit_test(errors)};
 

@@ -20,15 +20,15 @@
 // 19 envoyproxy/ai-gateway#2697, Portkey gateway#741     38 Wei-Shaw/sub2api#5567
 // 20 Portkey-AI/gateway#1797, dativo-io/talon#254        39 ttlequals0/MinusPod#926
 //
-// 36 theopenco/llmgateway#2947
+// 36 theopenco/llmgateway#2947                           16 vxcontrol/pentagi#196, patriceckhart/zot#18
 //
-// 16 and 18 are Bedrock's (tools in a history without tools; how a path is signed), and tested with it.
+// 18 is Bedrock's (how a path is signed), and tested with it.
 import assert from "node:assert/strict";
 import http from "node:http";
 import { gzipSync } from "node:zlib";
 import { MASTER_KEY, eventually, forgive, freePort, openWorld, post } from "./harness.mjs";
 
-const KINDS = { openai: "/v1", openai_compatible: "/v1", anthropic: "/v1", gemini: "/v1beta", mistral: "/v1", cohere: "/v2", groq: "/v1", together: "/v1", azure: "" };
+const KINDS = { openai: "/v1", openai_compatible: "/v1", anthropic: "/v1", gemini: "/v1beta", mistral: "/v1", cohere: "/v2", groq: "/v1", together: "/v1", azure: "", bedrock: "" };
 const messages = [{ role: "user", content: "Hi" }];
 
 // ---- what providers say ------------------------------------------------------------------------------------------
@@ -252,6 +252,21 @@ const tests = {
     const turn = last(world).messages[2];
     assert.equal(last(world).messages.length, 3);
     assert.deepEqual(turn.content.map((b) => b.tool_use_id ?? b.text), ["a", "b", "Sum?"]);
+  },
+
+  async "pitfall 16: a history of calls without tools goes to Bedrock with tools of their names"(world) {
+    say(world, { output: { message: { role: "assistant", content: [{ text: "Hi" }] } }, stopReason: "end_turn", usage: { inputTokens: 9, outputTokens: 5, totalTokens: 14 } });
+    const history = [...messages, { role: "assistant", content: null, tool_calls: ["f", "g"].map((name) => ({ id: `call_${name}`, type: "function", function: { name, arguments: "{}" } })) },
+      { role: "tool", tool_call_id: "call_f", content: "1" }, { role: "tool", tool_call_id: "call_g", content: "2" }];
+    const names = () => last(world).toolConfig?.tools.map(({ toolSpec }) => [toolSpec.name, toolSpec.inputSchema.json.type]);
+    await json(await chat(world, "bedrock", { messages: history }));
+    assert.deepEqual(names(), [["f", "object"], ["g", "object"]]);
+    assert.equal(last(world).toolConfig.toolChoice, undefined);
+    await json(await ask(world, "bedrock", { messages: [...messages, { role: "assistant", content: [{ type: "tool_use", id: "a", name: "f", input: {} }] },
+      { role: "user", content: [{ type: "tool_result", tool_use_id: "a", content: "1" }] }] }));
+    assert.deepEqual(names(), [["f", "object"]]);
+    await json(await chat(world, "bedrock"));
+    assert.equal(names(), undefined);
   },
 
   async "pitfall 17: an empty result, or an empty text, is no empty block"(world) {

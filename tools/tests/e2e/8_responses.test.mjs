@@ -169,7 +169,7 @@ const tests = {
       assert.equal(error.param, param);
       assert.match(error.message, words);
     }
-    for (const [param, body] of [["input", { model: "claude/mock" }], ["input", { model: "claude/mock", input: 5 }], ["model", { input }],
+    for (const [param, body] of [["input", { model: "claude/mock" }], ["input", { model: "claude/mock", input: 5 }], ["model", { model: 7, input }],
       ["max_output_tokens", { model: "claude/mock", input, max_output_tokens: 0 }], ["stream", { model: "claude/mock", input, stream: 1 }]]) {
       const response = await post(world, "/v1/responses", body);
       assert.equal(response.status, 400, JSON.stringify(body));
@@ -266,6 +266,23 @@ Object.assign(tests, {
       assert.equal(error.status, 400);
       assert.equal(error.param, param);
     }
+  },
+
+  async "Azure serves it on its newer surface, and on the other from a version on; older ones are bridged"(world) {
+    const body = { input, instructions: "Be brief.", text: { verbosity: "low" } };
+    for (const [name, path] of [["azure-v1", "/openai/v1/responses"], ["azure-dated", "/openai/responses"]]) {
+      const model = `${name}/mock`;
+      const data = await openai(world).responses.create({ ...body, model });
+      assert.equal(data.model, model);
+      assert.match(data.output_text, /^(\w+ )+$/);
+      assert.deepEqual(await lastTo(world, path), { ...body, model: "mock" });
+      const list = await events(world, { ...body, model });
+      assert.deepEqual([list.at(-1).type, list.at(-1).response.model, list.at(-1).response.output], ["response.completed", model, data.output]);
+    }
+    const bridged = await openai(world).responses.create({ ...body, model: "azure-older/mock" });
+    assert.match(bridged.output_text, /^(\w+ )+$/);
+    const sent = await lastTo(world, "/openai/deployments/mock/chat/completions");
+    assert.deepEqual([sent.messages, sent.verbosity], [[{ role: "system", content: "Be brief." }, { role: "user", content: input }], "low"]);
   },
 
   async "a model whose list says no responses is bridged"(world) {
@@ -424,6 +441,7 @@ const BRIEF_KEY = "brief-key-for-tests-0123456789";
 const model = (id, provider, upstream, more = "") => `  - { id: ${id}, provider: ${provider}, upstream_model: ${upstream}${more}, price: { input: 1, output: 2 } }\n`;
 const BEHAVIOURS = ["mock", "mock-tool-parallel", "mock-thinking", "mock-cut", "mock-error-event", "mock-no-done", "mock-truncated", "mock-status-400",
   "mock-large-300", "mock-cached", "mock-split", "mock-events-1000"];
+const AZURE = { "azure-v1": "/openai/v1", "azure-dated": "/\n    api_version: 2025-04-01-preview", "azure-older": "" };
 const options = {
   extraProviders: `  - name: claude
     kind: anthropic
@@ -435,8 +453,12 @@ const options = {
     base_url: http://127.0.0.1:MOCK/v1
     credentials: [{ name: primary, api_key: upstream-secret }]
     timeouts: { connect_ms: 500, head_ms: 1500, first_token_ms: 1500, idle_ms: 1500, total_ms: 10000 }
-`,
-  extraModels: BEHAVIOURS.map((name) => model(`claude/${name}`, "claude", name) + model(`gpt/${name}`, "mock", name) +
+` + Object.entries(AZURE).map(([name, where]) => `  - name: ${name}
+    kind: azure
+    base_url: http://127.0.0.1:MOCK${where}
+    credentials: [{ name: primary, api_key: upstream-secret }]
+`).join(""),
+  extraModels: Object.keys(AZURE).map((name) => model(`${name}/mock`, name, "mock")).join("") + BEHAVIOURS.map((name) => model(`claude/${name}`, "claude", name) + model(`gpt/${name}`, "mock", name) +
     model(`native/${name}`, "openai", name)).join("") + model("native/rescued", "openai", "mock-error-first", ", fallback: [claude/mock]") +
     model("native/chat-only", "openai", "mock", ", capabilities: [chat, streaming]"),
   extra: `  - { name: third, secret: ${THIRD_KEY} }
