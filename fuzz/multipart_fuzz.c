@@ -1,6 +1,7 @@
 /*
  * Fuzzes the reader of forms. What is read as a form has as many parts as boundaries, and none within a part; written
- * anew it is read as the same, and is written no different then; and no beginning of it is a form.
+ * anew it is read as the same, and is written no different then; and no beginning of it is a form. A part's content that
+ * comes in pieces, cut anywhere, is the same.
  *
  * An input: a byte that draws where it is cut, a line that is the Content-Type, then the form.
  */
@@ -96,6 +97,31 @@ static void check_cut(const struct form *form, struct slice body, uint8_t where)
 	assert(!read_form(slice_of(body.data, least * where / 256), &read));
 }
 
+/* From where a part's content begins: the same content comes, and then what follows its boundary. */
+static void check_content(const struct form *form, struct slice body, const struct multipart_part *part, uint8_t where)
+{
+	size_t at = (size_t)(part->content.data - body.data), seen = 0, cut = where % 61 + 1;
+	enum multipart_content_result result = MULTIPART_CONTENT_MORE;
+	struct multipart_content c;
+	struct slice piece;
+
+	multipart_content_init(&c, form->boundary);
+	while (result != MULTIPART_CONTENT_END) {
+		struct slice data = slice_of(body.data + at, body.size - at < cut ? body.size - at : cut);
+		size_t size = data.size;
+
+		assert(size);
+		while ((result = multipart_content_next(&c, &data, &piece)) == MULTIPART_CONTENT_PIECE) {
+			assert(piece.size && seen + piece.size <= part->content.size);
+			assert(memcmp(piece.data, part->content.data + seen, piece.size) == 0);
+			seen += piece.size;
+		}
+		at += size - data.size;
+	}
+	assert(seen == part->content.size);
+	assert(body.data + at == part->content.data + part->content.size + 4 + form->boundary.size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input input = {data, data + size};
@@ -116,5 +142,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(count_boundaries(body, form.boundary) == form.count + 1);
 	check_written(&form, body.size);
 	check_cut(&form, body, where);
+	for (unsigned i = 0; i < form.count; i++)
+		check_content(&form, body, &form.parts[i], where);
 	return 0;
 }

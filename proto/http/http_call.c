@@ -31,6 +31,12 @@ static uint64_t connect_deadline_ns(const struct http_call *call)
 	return call->phase_ns + call->timeouts.connect_ns * c->address_tries / c->address_count;
 }
 
+/* The provider cannot answer yet; that the client is slow is no fault of its. */
+static bool is_uploading(const struct http_call *call)
+{
+	return call->upload && (call->upload->left || call->upload->filling.size);
+}
+
 /* When the call's next deadline is due, and as which failure; UINT64_MAX when it has none. */
 static uint64_t next_deadline(const struct http_call *call, enum http_failure *failure)
 {
@@ -47,7 +53,9 @@ static uint64_t next_deadline(const struct http_call *call, enum http_failure *f
 			nearer(&due_ns, failure, connect_deadline_ns(call),
 				c ? HTTP_FAILURE_CONNECT_TIMEOUT : HTTP_FAILURE_RESOLVE);
 	} else if (!c->head_done) {
-		if (t->head_ns)
+		if (is_uploading(call) && t->idle_ns && stream_sending(&c->stream))
+			nearer(&due_ns, failure, call->phase_ns + t->idle_ns, HTTP_FAILURE_HEAD_TIMEOUT);
+		if (t->head_ns && !is_uploading(call))
 			nearer(&due_ns, failure, call->phase_ns + t->head_ns, HTTP_FAILURE_HEAD_TIMEOUT);
 		if (c->send_error)
 			nearer(&due_ns, failure, c->send_failed_ns + SEND_FAILED_GRACE_MS * NS_PER_MS,
@@ -149,7 +157,7 @@ static int place_on_idle(struct http_call *call, struct http_connection *c)
 
 void http_call_place(struct http_call *call, bool pooled)
 {
-	struct http_connection *c = pooled ? http_client_take_idle(call->origin) : NULL;
+	struct http_connection *c = pooled && !call->upload ? http_client_take_idle(call->origin) : NULL;
 
 	call->phase_ns = shard_now_ns(call->origin->client->shard);
 	call->start_error = c ? place_on_idle(call, c) : place_on_fresh(call);
@@ -217,7 +225,7 @@ void http_call_complete(struct http_connection *c, bool reusable)
 
 	end(call, &head_buffer);
 	/* An answer that came before the request was sent: the peer may still want the rest, or drop it. */
-	if (reusable && !stream_sending(&c->stream) && !c->send_error)
+	if (reusable && !stream_sending(&c->stream) && !c->send_error && !is_uploading(call))
 		http_client_pool(c);
 	else
 		http_connection_close(c, false);
@@ -278,6 +286,21 @@ void http_call_pause(struct http_call *call)
 	call->paused = true;
 	if (call->connection && http_connection_held_back(call->connection))
 		stream_pause(&call->connection->stream);
+}
+
+void http_upload_add(struct http_upload *upload, struct slice bytes)
+{
+	assert(bytes.size <= upload->left);
+	text_add(&upload->filling, bytes);
+	assert(!upload->filling.full);
+	upload->left -= bytes.size;
+}
+
+void http_call_push(struct http_call *call)
+{
+	assert(call->active && call->upload);
+	if (call->connection)
+		http_connection_send_more(call->connection);
 }
 
 void http_call_resume(struct http_call *call)

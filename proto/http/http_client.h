@@ -10,6 +10,7 @@
 #define PROTO_HTTP_CLIENT_H
 
 #include "core/shard.h"
+#include "core/text.h"
 #include "proto/http/http.h"
 #include "tls/cause.h"
 
@@ -39,8 +40,22 @@ struct http_call_handler {
 	/* A piece of the body, without framing; lies in `buffer` (borrow to keep). */
 	void (*on_data)(struct http_call *call, struct slice data, struct buffer *buffer);
 	void (*on_end)(struct http_call *call); /* the body ended as framed */
+	/* Of a call with an upload, else NULL: what was given has been taken, and there is room again. */
+	void (*on_room)(struct http_call *call);
 	void (*on_failed)(struct http_call *call, enum http_failure failure, int error, struct slice detail);
 };
+
+/*
+ * The rest of a request's body, behind `body`, which comes while the call is under way. Two pieces of the caller's memory:
+ * one gathers what is given, the other is being sent. Such a call is made on a fresh connection, and never twice.
+ */
+struct http_upload {
+	struct text filling, sending;
+	uint64_t left; /* of what the request's head announces: not given yet */
+};
+
+/* Gives bytes, as many as `filling` has room for and the head announced; http_call_push() lets them go. */
+void http_upload_add(struct http_upload *upload, struct slice bytes);
 
 struct http_timeouts {
 	uint64_t connect_ns, head_ns, idle_ns, total_ns; /* 0: none */
@@ -53,6 +68,7 @@ struct http_call {
 	struct slice request_head;
 	const struct iovec *body;
 	unsigned body_count;
+	struct http_upload *upload;      /* NULL: that is all */
 	bool head_request; /* the answer has no body */
 	struct http_timeouts timeouts;
 	struct http_limits limits; /* of the answer */
@@ -99,13 +115,14 @@ int http_origin_set_tls(
 void http_origin_set_addresses(struct http_origin *origin, const struct sockaddr_storage *addresses, unsigned count);
 
 /*
- * No callback comes from inside these four; they may be called from any callback. `error` of on_failed is 0 or
+ * No callback comes from inside these five; they may be called from any callback. `error` of on_failed is 0 or
  * -errno.
  */
 void http_call_start(struct http_client *client, struct http_call *call);
 void http_call_cancel(struct http_call *call); /* no callback follows; closes the connection in mid-answer */
 void http_call_pause(struct http_call *call);  /* no on_data until resume; idle_ns does not run */
 void http_call_resume(struct http_call *call);
+void http_call_push(struct http_call *call);   /* more was given to its upload */
 
 /* "connect timeout", for messages and receipts. */
 const char *http_failure_name(enum http_failure failure);

@@ -95,6 +95,7 @@ void http_client_release(struct http_connection *connection); /* its stream has 
 /* http_connection.c */
 int http_connection_connect(struct http_connection *connection); /* its attached call waits for it */
 int http_connection_send(struct http_connection *connection);    /* the attached call's request */
+void http_connection_send_more(struct http_connection *connection); /* of its call's upload, if there is and it can */
 void http_connection_close(struct http_connection *connection, bool reset);
 bool http_connection_try_next(struct http_connection *connection); /* another address; false when none is left */
 struct buffer *http_connection_take_head_buffer(struct http_connection *connection); /* NULL: the head lies elsewhere */

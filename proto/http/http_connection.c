@@ -190,6 +190,40 @@ int http_connection_send(struct http_connection *c)
 	return 0;
 }
 
+void http_connection_send_more(struct http_connection *c)
+{
+	struct http_call *call = c->call;
+	struct http_upload *upload = call->upload;
+	struct text sent = upload->sending;
+
+	if (c->state != CONNECTION_BUSY || stream_sending(&c->stream) || c->send_error || !upload->filling.size)
+		return;
+	upload->sending = upload->filling;
+	upload->filling = sent;
+	upload->filling.size = 0;
+	c->iov[0] = (struct iovec){upload->sending.data, upload->sending.size};
+	c->iov[1] = (struct iovec){c->iov, 0};
+	c->iov_count = 2;
+	call->phase_ns = shard_now_ns(c->client->shard);
+	stream_send(&c->stream, c->iov, c->iov_count);
+	http_call_watch(call);
+}
+
+/* Once the last of it is sent, the answer's time runs. */
+static void go_on_sending(struct http_connection *c)
+{
+	struct http_call *call = c->call;
+	bool waited = call->upload->filling.size > 0;
+
+	call->phase_ns = shard_now_ns(c->client->shard);
+	if (waited)
+		http_connection_send_more(c);
+	else
+		http_call_watch(call);
+	if (waited)
+		call->handler->on_room(call);
+}
+
 static void fail_connect(struct http_call *call, const struct stream *stream, int error)
 {
 	call->tls_cause = CONFIG(TLS) ? stream_tls_cause(stream) : TLS_CAUSE_NONE;
@@ -232,6 +266,8 @@ static void on_sent(struct stream *stream, int result)
 	if (result == 0) {
 		if (c->call)
 			c->call->sent_ns = now_ns;
+		if (c->call && c->call->upload)
+			go_on_sending(c);
 		return;
 	}
 	c->send_error = result;

@@ -7,6 +7,9 @@
  * answers, now or later -> on_done exactly once, after the last byte was sent or the connection was lost. Between
  * on_head and on_done the service may keep the pointer; the request's slices live until on_done returns. Malformed
  * HTTP never reaches the service except through `write_error`, which renders the contract's error body.
+ *
+ * A service that asks for it in on_head (request->watched) sees the body as it comes, and may take it over in pieces
+ * (request->passing), which nobody gathers any more; on_request then says that this was all.
  */
 #ifndef PROTO_HTTP_SERVER_H
 #define PROTO_HTTP_SERVER_H
@@ -20,11 +23,16 @@ struct tls_listener;
 
 struct http_request {
 	struct http_head head;
-	/* Whole body in one piece, BUFFER_PADDING_BYTES readable behind it; set from on_request on. */
+	/*
+	 * Whole body in one piece, BUFFER_PADDING_BYTES readable behind it; set from on_request on. In on_body: what there
+	 * is of it, without padding; once it passes, nothing.
+	 */
 	struct slice body;
 	struct sockaddr_storage peer;
 	uint64_t received_ns;    /* when the head was complete */
 	uint64_t body_max_bytes; /* set to http.max_body_bytes; on_head may lower it */
+	bool watched;            /* on_body is called for a body that does not come with its head */
+	bool passing;            /* set in on_body: from its return on, it gets pieces and nothing is gathered */
 	bool gone;               /* the client went away: what is written is dropped; on_done is still to come */
 	void *user;              /* the service's own */
 };
@@ -32,6 +40,8 @@ struct http_request {
 struct http_service {
 	/* The head is there, the body not yet. The service may answer (a refusal); then on_request does not come. */
 	void (*on_head)(void *context, struct http_request *request);
+	/* `piece` of a watched body has come; NULL: no request is watched. The service may answer, as in on_head. */
+	void (*on_body)(void *context, struct http_request *request, struct slice piece);
 	void (*on_request)(void *context, struct http_request *request);
 	/* What was queued fell below the low mark after http_write() returned false. */
 	void (*on_drained)(void *context, struct http_request *request);
@@ -83,6 +93,10 @@ void http_server_drain(struct http_server *server);
 void http_server_abort(struct http_server *server);
 bool http_server_idle(const struct http_server *server); /* no connection is left */
 void http_server_close(struct http_server *server);      /* idle only */
+
+/* Back-pressure on a body that passes: what has come is still handed over, and the body's time does not run. */
+void http_pause_body(struct http_request *request);
+void http_resume_body(struct http_request *request);
 
 /*
  * Answering. `headers` are ready lines, each "name: value\r\n"; the server adds status line, Date, Connection, and

@@ -71,6 +71,27 @@ static void resume(struct connection *c)
 	stream_resume(&c->stream);
 }
 
+void http_pause_body(struct http_request *request)
+{
+	struct connection *c = exchange_of(request)->connection;
+
+	if (!c || c->phase != PHASE_BODY || c->paused)
+		return;
+	c->paused = true;
+	c->deadline_ns = 0;
+	stream_pause(&c->stream);
+}
+
+void http_resume_body(struct http_request *request)
+{
+	struct connection *c = exchange_of(request)->connection;
+
+	if (!c || c->phase != PHASE_BODY || !c->paused)
+		return;
+	connection_set_deadline(c, c->server->options.body_timeout_ns);
+	resume(c);
+}
+
 static void linger(struct connection *c)
 {
 	c->phase = PHASE_LINGER;
@@ -117,11 +138,14 @@ static void hold(struct connection *c, struct slice data, struct buffer *buffer)
 	stream_pause(&c->stream);
 }
 
+/* What is too much to drop stays where it is: a reset now might overtake the answer, and comes when lingering ends. */
 static void drop(struct connection *c, size_t bytes)
 {
 	c->dropped_bytes += (uint32_t)bytes;
-	if (c->dropped_bytes > LINGER_MAX_BYTES)
-		connection_lose(c, true);
+	if (c->dropped_bytes <= LINGER_MAX_BYTES || c->paused)
+		return;
+	c->paused = true;
+	stream_pause(&c->stream);
 }
 
 static bool start_request(struct connection *c)

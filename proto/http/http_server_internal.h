@@ -30,7 +30,7 @@ enum {
 	HELD_MAX = 4, /* receive buffers of pipelined requests before the stream is paused */
 	OUTPUT_HIGH_BYTES = 64 * 1024,
 	OUTPUT_LOW_BYTES = 16 * 1024,
-	LINGER_MAX_BYTES = 1024 * 1024, /* dropped after an early answer, then the client gets a reset */
+	LINGER_MAX_BYTES = 1024 * 1024, /* dropped after an early answer; then no more is received */
 	LINGER_S = 2,
 	REFUSALS_MAX = 64, /* connections above the bound that are being told so */
 	CONNECTIONS_KEPT = 1024,

@@ -50,7 +50,7 @@ struct exchange *http_exchange_take(struct connection *c)
 	x->keep_alive = false;
 	output_init(&x->output);
 	x->request.body = slice_of(NULL, 0);
-	x->request.gone = false;
+	x->request.gone = x->request.watched = x->request.passing = false;
 	x->request.user = NULL;
 	x->request.body_max_bytes = server->options.limits.max_body_bytes;
 	peer_print(&c->peer, &x->request.peer);
@@ -135,6 +135,16 @@ static bool body_reserve(struct exchange *x, size_t bytes)
 	return true;
 }
 
+/* What the service takes over is not kept here as well. */
+static void show_body(struct exchange *x, struct slice piece)
+{
+	x->request.body = slice_of(x->body, x->body_bytes);
+	x->server->service->on_body(x->server->context, &x->request, piece);
+	x->request.body = slice_of(NULL, 0);
+	if (x->request.passing)
+		give_body(x);
+}
+
 static void take_body(struct exchange *x, struct slice piece)
 {
 	if (x->answered || x->ended)
@@ -143,12 +153,18 @@ static void take_body(struct exchange *x, struct slice piece)
 		x->request.body = piece;
 		return;
 	}
+	if (x->request.passing) {
+		x->server->service->on_body(x->server->context, &x->request, piece);
+		return;
+	}
 	if (!body_reserve(x, x->body_bytes + piece.size)) {
 		memory_out(x);
 		return;
 	}
 	memcpy(x->body + x->body_bytes, piece.data, piece.size);
 	x->body_bytes += piece.size;
+	if (x->request.watched)
+		show_body(x, piece);
 }
 
 /* True when all of the request is in the bytes at hand: `rest` is what follows the head. */

@@ -1,6 +1,7 @@
 /* Forms in parts: see multipart.h. */
 #include "proto/http/multipart.h"
 
+#include <assert.h>
 #include <errno.h>
 
 #define TYPE SLICE("multipart/form-data")
@@ -227,7 +228,7 @@ void multipart_init(struct multipart *m, struct slice boundary, struct slice bod
 	*m = (struct multipart){.boundary = boundary, .body = body};
 }
 
-int multipart_next(struct multipart *m, struct multipart_part *part)
+int multipart_next_head(struct multipart *m, struct multipart_part *part)
 {
 	int err;
 
@@ -243,7 +244,71 @@ int multipart_next(struct multipart *m, struct multipart_part *part)
 	if (m->count++ == MULTIPART_PARTS_MAX)
 		return fail(m, "at most 24 parts");
 	err = read_head(m, part);
-	return err ? err : read_content(m, part);
+	return err ? err : 1;
+}
+
+int multipart_next(struct multipart *m, struct multipart_part *part)
+{
+	int more = multipart_next_head(m, part);
+
+	return more == 1 ? read_content(m, part) : more;
+}
+
+/* ---- content that comes in pieces ----------------------------------------------------------------------------- */
+
+void multipart_content_init(struct multipart_content *c, struct slice boundary)
+{
+	struct text t = text_over(c->delimiter, sizeof(c->delimiter));
+
+	text_add(&t, CRLF);
+	text_add(&t, DASHES);
+	text_add(&t, boundary);
+	assert(!t.full);
+	c->size = t.size;
+	c->matched = 0;
+}
+
+static struct slice delimiter_of(const struct multipart_content *c)
+{
+	return slice_of(c->delimiter, c->size);
+}
+
+/* How many bytes at the end of `data`, which has no delimiter, may begin one. CR stands nowhere else in it. */
+static size_t begun(const struct multipart_content *c, struct slice data)
+{
+	size_t most = data.size < c->size ? data.size : c->size - 1;
+	const char *cr = most ? memrchr(data.data + data.size - most, '\r', most) : NULL;
+	size_t size = cr ? (size_t)(data.data + data.size - cr) : 0;
+
+	return slice_starts_with(delimiter_of(c), slice_of(cr, size)) ? size : 0;
+}
+
+/* Goes on with a delimiter that may have begun: true when it is decided what it is. */
+static bool decide(struct multipart_content *c, struct slice *data)
+{
+	while (data->size && c->matched < c->size && data->data[0] == c->delimiter[c->matched]) {
+		*data = slice_after(*data, 1);
+		c->matched++;
+	}
+	return c->matched == c->size || data->size;
+}
+
+enum multipart_content_result multipart_content_next(
+	struct multipart_content *c, struct slice *data, struct slice *piece)
+{
+	if (!c->matched && data->size) {
+		const char *end = find(*data, delimiter_of(c));
+
+		*piece = slice_of(data->data, end ? (size_t)(end - data->data) : data->size - begun(c, *data));
+		*data = slice_after(*data, piece->size);
+		if (piece->size)
+			return MULTIPART_CONTENT_PIECE;
+	}
+	if (!decide(c, data))
+		return MULTIPART_CONTENT_MORE;
+	*piece = slice_of(c->delimiter, c->matched);
+	c->matched = 0;
+	return piece->size == c->size ? MULTIPART_CONTENT_END : MULTIPART_CONTENT_PIECE;
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------- */

@@ -33,6 +33,28 @@ void multipart_init(struct multipart *m, struct slice boundary, struct slice bod
 /* 1: a part; 0: there are no more; -EINVAL: see m->problem and m->at. */
 int multipart_next(struct multipart *m, struct multipart_part *part);
 
+/* The same of its head alone: its content begins at m->at. For a body of which the beginning is there. */
+int multipart_next_head(struct multipart *m, struct multipart_part *part);
+
+/*
+ * A part's content that comes in pieces. What looks like the boundary's beginning is held until it is known what it is.
+ * That a boundary does not follow the head at once is the caller's to look at.
+ */
+struct multipart_content {
+	char delimiter[4 + MULTIPART_BOUNDARY_BYTES_MAX];
+	size_t size, matched;
+};
+
+enum multipart_content_result {
+	MULTIPART_CONTENT_MORE,  /* *data is used up */
+	MULTIPART_CONTENT_PIECE, /* *piece: of *data, or of the scanner, until the next call */
+	MULTIPART_CONTENT_END,   /* *data is what follows CRLF, two dashes and the boundary */
+};
+
+void multipart_content_init(struct multipart_content *c, struct slice boundary);
+enum multipart_content_result multipart_content_next(
+	struct multipart_content *c, struct slice *data, struct slice *piece);
+
 /* All that stands before a part's content, and behind the last one's. */
 void multipart_write_head(struct text *t, struct slice boundary, const struct multipart_part *part, bool first);
 void multipart_write_end(struct text *t, struct slice boundary);

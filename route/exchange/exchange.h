@@ -169,6 +169,7 @@ struct exchange {
 	struct exchange_vectors vectors; /* of calls before, where it takes several */
 	int chat_error;
 	struct exchange_form *form; /* NULL: the body is a document */
+	struct exchange_upload *upload; /* of a form that passes as it comes; NULL: it is there */
 	struct openai_media media; /* asked for, then made */
 	struct conversation *conversation; /* of the Responses API; NULL: of another one */
 	struct idempotency *idempotency;   /* NULL: it has no such key */
@@ -254,6 +255,7 @@ const struct workspace_settings *exchange_workspace_of(
 /* exchange_request.c: reading, refusing. */
 void exchange_run(struct exchange *exchange); /* the body is there */
 bool exchange_read_request(struct exchange *exchange); /* the body's alone, of exchange->api; false: refused */
+bool exchange_read_document(struct exchange *exchange); /* the same of exchange_document(); false: refused */
 
 /* exchange_endpoint.c: calls of defined endpoints. False: refused. */
 bool exchange_find_endpoint(struct exchange *exchange);  /* the path's, once it is known who calls */
@@ -343,6 +345,7 @@ struct chat_target exchange_target(const struct exchange *exchange, const struct
 void exchange_attempt(struct exchange *exchange); /* the next candidate, or fail */
 int exchange_start_call(struct exchange *exchange, const struct exchange_candidate *candidate); /* that was taken */
 uint64_t exchange_time_left_ns(const struct exchange *exchange, const struct provider_settings *provider);
+void exchange_take_head(struct exchange *exchange); /* the answer's is there */
 void exchange_attempt_failed(struct exchange *exchange);
 void exchange_set_failure(struct exchange *exchange, enum attempt_failure kind, unsigned status, struct slice message);
 void exchange_cancel_call(struct exchange *exchange);
@@ -367,7 +370,7 @@ bool exchange_transcript_whole(struct exchange *exchange); /* it is not streamed
 /* exchange_form.c: requests that come as forms. */
 bool exchange_read_form(struct exchange *exchange); /* false: refused */
 struct slice exchange_document(const struct exchange *exchange); /* the request as JSON, a form's fields if it is one */
-struct slice exchange_recording(const struct exchange *exchange); /* of a form */
+uint64_t exchange_recording_bytes(const struct exchange *exchange); /* of a form; of one that is coming, at most */
 int exchange_write_form(struct exchange *exchange, struct slice model, size_t *size); /* the call's body */
 struct slice exchange_form_type(struct exchange *exchange); /* the Content-Type of that; NULL data: no memory */
 

@@ -1,26 +1,18 @@
 /*
  * Requests that come as a form, transcriptions: its fields become a document, which is read, routed and reserved for as
  * any other; for the provider the form is written anew with its own name of the model, and nothing of the recording is
- * copied. What the gateway alone is told (routing hints, a fallback chain) is JSON in a field, and goes no further.
+ * copied; one that is still coming passes on (exchange_upload.c). What the gateway alone is told (routing hints, a fallback chain) is JSON in a field, and goes no further.
  */
-#include "route/exchange/exchange.h"
+#include "route/exchange/exchange_form.h"
+#include "route/exchange/exchange_upload.h"
 
 #include "core/buffer.h"
-#include "proto/http/multipart.h"
 
 #include <errno.h>
 
-enum { FIELDS_BYTES_MAX = 65536, MESSAGE_BYTES = 256 };
+enum { MESSAGE_BYTES = 256 };
 
-struct exchange_form {
-	struct slice boundary;
-	struct slice document; /* the fields as JSON, padded */
-	const struct multipart_part *recording;
-	unsigned count;
-	struct multipart_part parts[MULTIPART_PARTS_MAX + 1]; /* the last has room for one that is refused */
-};
-
-static bool refuse(struct exchange *e, struct slice code, struct slice message, struct slice param)
+bool form_refuse(struct exchange *e, struct slice code, struct slice message, struct slice param)
 {
 	struct api_error error = {.status = 400,
 		.type = SLICE("invalid_request_error"),
@@ -32,33 +24,39 @@ static bool refuse(struct exchange *e, struct slice code, struct slice message, 
 	return false;
 }
 
-static bool refuse_out_of_memory(struct exchange *e)
+bool form_refuse_out_of_memory(struct exchange *e)
 {
 	exchange_refuse_overloaded(
 		e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
 	return false;
 }
 
-static bool refuse_malformed(struct exchange *e, const struct multipart *m)
+bool form_refuse_malformed(struct exchange *e, const struct multipart *m)
 {
 	struct text message = text_over(arena_alloc(&e->arena, MESSAGE_BYTES), MESSAGE_BYTES);
 
 	if (!message.data)
-		return refuse_out_of_memory(e);
+		return form_refuse_out_of_memory(e);
 	text_literal(&message, "The form is malformed at byte ");
 	text_u64(&message, m->at);
 	text_literal(&message, ": expected ");
 	text_string(&message, m->problem);
 	text_literal(&message, ".");
-	return refuse(e, SLICE("invalid_multipart"), text_slice(&message), slice_of(NULL, 0));
+	return form_refuse(e, SLICE("invalid_multipart"), text_slice(&message), slice_of(NULL, 0));
 }
 
-static bool is_recording(const struct multipart_part *part)
+bool form_refuse_too_large(struct exchange *e)
+{
+	return form_refuse(e, SLICE("body_too_large"),
+		SLICE("The form's fields have more than 65536 bytes beside 'file'."), slice_of(NULL, 0));
+}
+
+bool form_part_is_recording(const struct multipart_part *part)
 {
 	return slice_equal(part->name, SLICE("file"));
 }
 
-static bool is_ours(const struct multipart_part *part)
+bool form_part_is_ours(const struct multipart_part *part)
 {
 	return slice_equal(part->name, SLICE("x-routing-hints")) || slice_equal(part->name, SLICE("x-fallback-chain"));
 }
@@ -68,17 +66,18 @@ static bool check_recording(struct exchange *e, struct exchange_form *form)
 	const struct slice param = SLICE("file");
 
 	for (unsigned i = 0; i < form->count; i++) {
-		if (!is_recording(&form->parts[i]))
+		if (!form_part_is_recording(&form->parts[i]))
 			continue;
 		if (form->recording)
-			return refuse(e, SLICE("duplicate_field"),
+			return form_refuse(e, SLICE("duplicate_field"),
 				SLICE("The field 'file' is there twice. Send it once."), param);
 		form->recording = &form->parts[i];
 	}
 	if (!form->recording || !form->recording->content.size)
-		return refuse(e, SLICE("missing_required_parameter"), SLICE("Send the recording in 'file'."), param);
+		return form_refuse(e, SLICE("missing_required_parameter"), SLICE("Send the recording in 'file'."), param);
 	if (!form->recording->filename.data)
-		return refuse(e, SLICE("invalid_type"), SLICE("'file' has to be a file, with a filename."), param);
+		return form_refuse(e, SLICE("invalid_type"), SLICE("'file' has to be a file, with a filename."), param);
+	form->recording_bytes = form->recording->content.size;
 	return true;
 }
 
@@ -90,7 +89,7 @@ static bool read_parts(struct exchange *e, struct exchange_form *form)
 	multipart_init(&m, form->boundary, e->request->body);
 	while ((more = multipart_next(&m, &form->parts[form->count])) == 1)
 		form->count++;
-	return more < 0 ? refuse_malformed(e, &m) : check_recording(e, form);
+	return more < 0 ? form_refuse_malformed(e, &m) : check_recording(e, form);
 }
 
 /* Bytes that the parser may read past. */
@@ -112,12 +111,12 @@ static bool write_value(struct exchange *e, const struct multipart_part *part, s
 	struct slice value = part->content;
 	struct json_error error;
 
-	if (is_ours(part)) {
+	if (form_part_is_ours(part)) {
 		value = padded(e, value);
 		if (!value.data)
-			return refuse_out_of_memory(e);
+			return form_refuse_out_of_memory(e);
 		if (json_parse(e->gateway_shard->json, value, &error))
-			return refuse(e, SLICE("invalid_json"), SLICE("This field has to be JSON."), part->name);
+			return form_refuse(e, SLICE("invalid_json"), SLICE("This field has to be JSON."), part->name);
 		text_add(json, value);
 	} else if (slice_equal(part->name, SLICE("stream")) &&
 		   (slice_equal(value, SLICE("true")) || slice_equal(value, SLICE("false")))) {
@@ -128,24 +127,23 @@ static bool write_value(struct exchange *e, const struct multipart_part *part, s
 	return true;
 }
 
-static bool write_document(struct exchange *e, struct exchange_form *form)
+bool form_write_document(struct exchange *e, struct exchange_form *form)
 {
 	size_t fields = 0, capacity;
 	struct text json;
 
 	for (unsigned i = 0; i < form->count; i++)
-		if (!is_recording(&form->parts[i]))
+		if (!form_part_is_recording(&form->parts[i]))
 			fields += form->parts[i].name.size + form->parts[i].content.size;
-	if (fields > FIELDS_BYTES_MAX)
-		return refuse(e, SLICE("body_too_large"),
-			SLICE("The form's fields have more than 65536 bytes beside 'file'."), slice_of(NULL, 0));
+	if (fields > FORM_FIELDS_BYTES_MAX)
+		return form_refuse_too_large(e);
 	capacity = 6 * fields + 8 * (size_t)MULTIPART_PARTS_MAX + BUFFER_PADDING_BYTES;
 	json = text_over(arena_zalloc(&e->arena, capacity), capacity);
 	if (!json.data)
-		return refuse_out_of_memory(e);
+		return form_refuse_out_of_memory(e);
 	text_char(&json, '{');
 	for (unsigned i = 0; i < form->count; i++) {
-		if (is_recording(&form->parts[i]))
+		if (form_part_is_recording(&form->parts[i]))
 			continue;
 		text_string(&json, json.size > 1 ? "," : "");
 		text_json(&json, form->parts[i].name);
@@ -160,15 +158,18 @@ static bool write_document(struct exchange *e, struct exchange_form *form)
 
 bool exchange_read_form(struct exchange *e)
 {
-	struct exchange_form *form = arena_zalloc(&e->arena, sizeof(*form));
+	struct exchange_form *form;
 
+	if (e->upload)
+		return form_write_document(e, e->form);
+	form = arena_zalloc(&e->arena, sizeof(*form));
 	if (!form)
-		return refuse_out_of_memory(e);
+		return form_refuse_out_of_memory(e);
 	if (!multipart_boundary(http_header(&e->request->head, SLICE("content-type")), &form->boundary))
-		return refuse(e, SLICE("invalid_multipart"),
+		return form_refuse(e, SLICE("invalid_multipart"),
 			SLICE("Send a form, with Content-Type: multipart/form-data and its boundary."),
 			slice_of(NULL, 0));
-	if (!read_parts(e, form) || !write_document(e, form))
+	if (!read_parts(e, form) || !form_write_document(e, form))
 		return false;
 	e->form = form;
 	return true;
@@ -179,9 +180,9 @@ struct slice exchange_document(const struct exchange *e)
 	return e->form ? e->form->document : e->request->body;
 }
 
-struct slice exchange_recording(const struct exchange *e)
+uint64_t exchange_recording_bytes(const struct exchange *e)
 {
-	return e->form->recording->content;
+	return e->form->recording_bytes;
 }
 
 static size_t head_bytes(const struct exchange_form *form, const struct multipart_part *part)
@@ -209,7 +210,7 @@ int exchange_write_form(struct exchange *e, struct slice model, size_t *size)
 		const struct multipart_part *part = &form->parts[i];
 		struct slice content = slice_equal(part->name, SLICE("model")) ? model : part->content;
 
-		if (is_ours(part))
+		if (form_part_is_ours(part))
 			continue;
 		multipart_write_head(&heads, form->boundary, part, count == 0);
 		e->body_iov[count++] = (struct iovec){heads.data + from, heads.size - from};
@@ -217,7 +218,10 @@ int exchange_write_form(struct exchange *e, struct slice model, size_t *size)
 		*size += content.size;
 		from = heads.size;
 	}
-	multipart_write_end(&heads, form->boundary);
+	if (e->upload)
+		exchange_upload_attach(e, size);
+	else
+		multipart_write_end(&heads, form->boundary);
 	e->body_iov[count++] = (struct iovec){heads.data + from, heads.size - from};
 	*size += heads.size;
 	e->call.body = e->body_iov;

@@ -27,7 +27,7 @@ bool exchange_is_media(const struct exchange *e)
 
 static uint64_t sound_ms(const struct exchange *e, unsigned bytes_per_s)
 {
-	return (uint64_t)exchange_recording(e).size * MS_PER_S / bytes_per_s + 1;
+	return exchange_recording_bytes(e) * MS_PER_S / bytes_per_s + 1;
 }
 
 /* Providers tell whole seconds, rounded up. */

@@ -93,6 +93,7 @@ void exchange_refuse_invalid(struct exchange *e, struct slice code, struct slice
 
 void exchange_refused_by_server(struct exchange *e, unsigned status)
 {
+	exchange_cancel_call(e); /* of a body that was passing */
 	e->state = EXCHANGE_ENDED;
 	e->status = status;
 	e->answered = true;

@@ -1,6 +1,7 @@
 /* The exchange's way in: what the body says, and what of it is refused before a provider hears of it. */
 #include "route/exchange/exchange_conversation.h"
 #include "route/exchange/exchange_idempotency.h"
+#include "route/exchange/exchange_upload.h"
 #include "route/gateway/service.h"
 
 #include <errno.h>
@@ -112,14 +113,12 @@ static bool name_model(struct exchange *e)
 	return false;
 }
 
-static bool read_body(struct exchange *e)
+bool exchange_read_document(struct exchange *e)
 {
 	struct json_parser *json = e->gateway_shard->json;
 	struct openai_problem problem;
 	struct api_error error;
 
-	if (e->api == API_TRANSCRIPTIONS && !exchange_read_form(e))
-		return false;
 	if (!parse_body(e) || !name_model(e))
 		return false;
 	if (e->dialect->read_request(json, e->api, &e->asked, &problem) == 0 &&
@@ -132,6 +131,11 @@ static bool read_body(struct exchange *e)
 		.param = problem.param};
 	exchange_refuse(e, &error, NONE);
 	return false;
+}
+
+static bool read_body(struct exchange *e)
+{
+	return (e->api != API_TRANSCRIPTIONS || exchange_read_form(e)) && exchange_read_document(e);
 }
 
 /* Before any work: the store takes no receipts, or the gateway is about to stop. */
@@ -162,7 +166,8 @@ static void run_body(struct exchange *e)
 	e->view_lost = false;
 	if (e->api == API_RESPONSES && exchange_converse(e, run_body) != CONVERSATION_READY)
 		return;
-	if (note_request(e) && (!e->endpoint || exchange_bound_endpoint(e)) && exchange_plan(e))
+	if (note_request(e) && (!e->endpoint || exchange_bound_endpoint(e)) && exchange_plan(e) &&
+		(!e->upload || exchange_upload_decide(e)))
 		exchange_limit(e);
 }
 
@@ -173,6 +178,10 @@ bool exchange_read_request(struct exchange *e)
 
 void exchange_run(struct exchange *e)
 {
+	if (e->request->passing) {
+		exchange_upload_whole(e);
+		return;
+	}
 	e->body_begun_ns = exchange_now_ns(e);
 	if (!refuse_closed(e) && !idempotency_claim(e, run_body))
 		run_body(e);

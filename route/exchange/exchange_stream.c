@@ -5,6 +5,7 @@
  */
 #include "route/exchange/exchange_conversation.h"
 #include "route/exchange/exchange_stream.h"
+#include "route/exchange/exchange_upload.h"
 
 #include "core/clock.h"
 #include "proto/openai/chat_openai.h"
@@ -36,7 +37,7 @@ void exchange_stream_prepare(struct exchange *e)
 	timer_init(&e->first_token_timer, first_token_expired);
 	timer_init(&e->keepalive_timer, relay_keepalive);
 	e->last_write_ns = exchange_now_ns(e);
-	if (keepalive_ns)
+	if (keepalive_ns && !exchange_is_uploading(e))
 		timer_arm(&e->gateway_shard->shard->timers, &e->keepalive_timer, e->last_write_ns + keepalive_ns);
 	metric_add(&e->gateway_shard->metrics.streams, 1);
 }

@@ -146,7 +146,7 @@ static void keep_complaint(struct exchange *e, const struct openai_error *compla
 /* A model that takes no sampling: known from now on, and asked once more without. */
 static void ask_unsampled(struct exchange *e)
 {
-	if (!exchange_learn_unsampled(e))
+	if (e->form || !exchange_learn_unsampled(e))
 		return;
 	e->failure.kind = ATTEMPT_STATUS;
 	e->candidate_next = (unsigned)(e->candidate - e->plan.candidates);

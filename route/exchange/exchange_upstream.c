@@ -3,6 +3,7 @@
  * provider sends is trusted: each answer is judged before the client sees any of it.
  */
 #include "route/exchange/exchange_conversation.h"
+#include "route/exchange/exchange_upload.h"
 #include "route/fleet/upstream.h"
 
 #include "core/clock.h"
@@ -231,7 +232,7 @@ static void start_timers(struct exchange *e, const struct provider_settings *pro
 		.idle_ns = provider->idle_ns,
 		.total_ns = left_ns,
 	};
-	if (e->stream && provider->first_token_ns)
+	if (e->stream && provider->first_token_ns && !exchange_is_uploading(e))
 		timer_arm(&e->gateway_shard->shard->timers, &e->first_token_timer,
 			exchange_now_ns(e) + provider->first_token_ns);
 }
@@ -371,14 +372,12 @@ static bool is_event_stream(const struct http_head *head, const struct dialect *
 	return slice_equal_nocase(type, wanted);
 }
 
-static void on_head(struct http_call *call)
+void exchange_take_head(struct exchange *e)
 {
-	struct exchange *e = call->user;
-	struct slice encoding = http_header(call->head, SLICE("content-encoding"));
-	bool success = call->head->status / 100 == 2;
+	const struct http_head *head = e->call.head;
+	struct slice encoding = http_header(head, SLICE("content-encoding"));
+	bool success = head->status / 100 == 2;
 
-	if (e->state != EXCHANGE_CALLING)
-		return;
 	exchange_read_room(e);
 	if (encoding.size && !slice_equal_nocase(encoding, SLICE("identity"))) {
 		fail_answer(e, ATTEMPT_BAD_ANSWER,
@@ -393,7 +392,7 @@ static void on_head(struct http_call *call)
 		e->state = EXCHANGE_ANSWERING;
 		return;
 	}
-	if (!is_event_stream(call->head, e->candidate->dialect)) {
+	if (!is_event_stream(head, e->candidate->dialect)) {
 		if (exchange_transcript_whole(e))
 			return;
 		fail_answer(e, ATTEMPT_BAD_ANSWER,
@@ -402,6 +401,15 @@ static void on_head(struct http_call *call)
 	}
 	if (exchange_stream_begin(e) < 0)
 		fail_answer(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
+}
+
+static void on_head(struct http_call *call)
+{
+	struct exchange *e = call->user;
+
+	if (e->state != EXCHANGE_CALLING || (call->head->status / 100 == 2 && exchange_upload_answered(e)))
+		return;
+	exchange_take_head(e);
 }
 
 static void on_data(struct http_call *call, struct slice data, struct buffer *buffer)
@@ -504,9 +512,15 @@ static void on_failed(struct http_call *call, enum http_failure failure, int err
 	exchange_attempt_failed(e);
 }
 
+static void on_room(struct http_call *call)
+{
+	exchange_upload_room(call->user);
+}
+
 static const struct http_call_handler call_handler = {
 	.on_head = on_head,
 	.on_data = on_data,
 	.on_end = call_ended,
+	.on_room = on_room,
 	.on_failed = on_failed,
 };

@@ -2,6 +2,7 @@
 #include "route/gateway/service.h"
 
 #include "proto/http/multipart.h"
+#include "route/exchange/exchange_upload.h"
 #include "route/gateway/pages.h"
 #include "route/tenancy/tenancy.h"
 
@@ -331,6 +332,7 @@ static void enter(struct gateway_shard *gs, enum service_door door, struct http_
 		request->body_max_bytes = e->route->body_bytes_max;
 	if (e->is_api || e->route->body_bytes_max)
 		refuse_media(e);
+	exchange_upload_watch(e);
 }
 
 static void on_head(void *context, struct http_request *request)
@@ -343,6 +345,12 @@ static void on_head(void *context, struct http_request *request)
 static void on_admin_head(void *context, struct http_request *request)
 {
 	enter(context, DOOR_ADMIN, request);
+}
+
+static void on_body(void *context, struct http_request *request, struct slice piece)
+{
+	(void)context;
+	exchange_upload_body(request->user, piece);
 }
 
 static void on_request(void *context, struct http_request *request)
@@ -413,6 +421,7 @@ static void write_error(void *context, struct http_request *request, unsigned st
 
 const struct http_service gateway_service = {
 	.on_head = on_head,
+	.on_body = on_body,
 	.on_request = on_request,
 	.on_drained = on_drained,
 	.on_gone = on_gone,

@@ -61,7 +61,13 @@ static void on_failed(struct http_call *call, enum http_failure failure, int err
 	reach_of(call)->error = error;
 }
 
-static const struct http_call_handler handler = {on_head, on_data, on_end, on_failed};
+static void on_room(struct http_call *call)
+{
+	reach_of(call)->rooms++;
+}
+
+static const struct http_call_handler handler = {
+	.on_head = on_head, .on_data = on_data, .on_end = on_end, .on_room = on_room, .on_failed = on_failed};
 
 void bench_start(struct bench *b, struct reach *r)
 {

@@ -23,7 +23,7 @@ struct reach { /* what a call's callbacks do and have seen */
 	struct http_head head;
 	int outcome; /* RUNNING, ENDED or the failure */
 	int error;
-	unsigned heads, ends;
+	unsigned heads, ends, rooms;
 	char body[256];
 	size_t body_size;
 	char server[64]; /* a header's value, read when the call ends */

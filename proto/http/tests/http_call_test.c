@@ -262,6 +262,125 @@ static void test_failed_send_waits_for_the_answer(void **state)
 	bench_close(&b);
 }
 
+/* ---- bodies that come while they are sent --------------------------------------------------------------------- */
+
+struct upload {
+	char memory[2][16];
+	struct http_upload upload;
+};
+
+static void start_upload(struct bench *b, struct reach *r, struct upload *u, uint64_t left)
+{
+	u->upload = (struct http_upload){.filling = text_over(u->memory[0], sizeof(u->memory[0])),
+		.sending = text_over(u->memory[1], sizeof(u->memory[1])),
+		.left = left};
+	r->call.upload = &u->upload;
+	bench_start(b, r);
+}
+
+static void give(struct reach *r, const char *bytes)
+{
+	http_upload_add(r->call.upload, slice_of_string(bytes));
+	http_call_push(&r->call);
+}
+
+static void assert_sending(unsigned number, const char *bytes)
+{
+	assert_true(slice_equal(fake_stream_sending(number), slice_of_string(bytes)));
+}
+
+static void test_upload(void **state)
+{
+	struct reach r = {0}, next = {0};
+	struct upload u;
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	start_upload(&b, &r, &u, 9);
+	give(&r, "abc"); /* before there is a connection */
+	fake_connected(0, 0);
+	fake_sent(0, 0);
+	assert_sending(0, "abc");
+	assert_int_equal(r.rooms, 1);
+	give(&r, "de");
+	give(&r, "f");
+	assert_sending(0, "abc");
+	fake_sent(0, 0);
+	assert_sending(0, "def");
+	fake_sent(0, 0);
+	assert_int_equal(r.rooms, 2); /* nothing waited */
+	give(&r, "ghi");
+	assert_sending(0, "ghi");
+	fake_sent(0, 0);
+	fake_received(0, SLICE(OK_ANSWER));
+	assert_int_equal(r.outcome, ENDED);
+	/* All of it was sent, so the connection is good; another upload has one of its own, as it could not be sent twice. */
+	start_upload(&b, &r, &u, 3);
+	assert_int_equal(fake_stream_count(), 2);
+	http_call_cancel(&r.call);
+	bench_start(&b, &next);
+	assert_int_equal(fake_stream_count(), 2);
+	http_call_cancel(&next.call);
+	bench_close(&b);
+}
+
+/* An answer before the end of the request: what is not sent would be taken for another one. */
+static void test_upload_answered_early(void **state)
+{
+	struct reach r = {0};
+	struct upload u;
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	start_upload(&b, &r, &u, 9);
+	fake_connected(0, 0);
+	fake_sent(0, 0);
+	give(&r, "abc");
+	fake_sent(0, 0);
+	fake_received(0, SLICE(OK_ANSWER));
+	assert_int_equal(r.outcome, ENDED);
+	assert_false(fake_stream_open(0));
+	bench_close(&b);
+}
+
+/* The head's time runs from the last byte on; before that, a peer that does not take what there is has the idle time. */
+static void test_upload_timeouts(void **state)
+{
+	struct reach r = {.call.timeouts = {.head_ns = 50 * NS_PER_MS, .idle_ns = 30 * NS_PER_MS}}, stuck = r;
+	struct upload u, v;
+	struct bench b;
+
+	(void)state;
+	bench_open(&b);
+	start_upload(&b, &r, &u, 6);
+	fake_connected(0, 0);
+	fake_sent(0, 0);
+	give(&r, "abc");
+	fake_sent(0, 0);
+	for (unsigned i = 0; i < 100; i++)
+		fake_turn(&b.shard, NS_PER_MS); /* its giver is slow */
+	assert_int_equal(r.outcome, RUNNING);
+	give(&r, "def");
+	fake_sent(0, 0);
+	for (unsigned i = 0; i < 48; i++)
+		fake_turn(&b.shard, NS_PER_MS);
+	assert_int_equal(r.outcome, RUNNING);
+	fake_turn(&b.shard, 4 * NS_PER_MS);
+	assert_int_equal(r.outcome, HTTP_FAILURE_HEAD_TIMEOUT);
+	start_upload(&b, &stuck, &v, 6);
+	fake_connected(1, 0);
+	fake_sent(1, 0);
+	give(&stuck, "abc");
+	for (unsigned i = 0; i < 28; i++)
+		fake_turn(&b.shard, NS_PER_MS);
+	assert_int_equal(stuck.outcome, RUNNING);
+	fake_turn(&b.shard, 4 * NS_PER_MS);
+	assert_int_equal(stuck.outcome, HTTP_FAILURE_HEAD_TIMEOUT);
+	bench_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -274,6 +393,9 @@ int main(void)
 		cmocka_unit_test(test_pause_holds_the_rest_back),
 		cmocka_unit_test(test_cancel),
 		cmocka_unit_test(test_failed_send_waits_for_the_answer),
+		cmocka_unit_test(test_upload),
+		cmocka_unit_test(test_upload_answered_early),
+		cmocka_unit_test(test_upload_timeouts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -206,7 +206,8 @@ static void on_failed(struct http_call *call, enum http_failure failure, int err
 /* Runs the shard until the call has ended; a paused call is resumed a turn later. */
 static int run_call(struct bench *b, struct reach *r)
 {
-	static const struct http_call_handler handler = {on_head, on_data, on_end, on_failed};
+	static const struct http_call_handler handler = {
+		.on_head = on_head, .on_data = on_data, .on_end = on_end, .on_failed = on_failed};
 
 	r->outcome = RUNNING;
 	r->body_bytes = 0;

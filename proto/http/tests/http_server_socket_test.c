@@ -73,7 +73,12 @@ static void write_error(void *context, struct http_request *request, unsigned st
 	text_add(body, code);
 }
 
-static const struct http_service service = {on_head, on_request, on_drained, on_gone, on_done, write_error};
+static const struct http_service service = {.on_head = on_head,
+	.on_request = on_request,
+	.on_drained = on_drained,
+	.on_gone = on_gone,
+	.on_done = on_done,
+	.write_error = write_error};
 
 static void turn_once(struct world *w, unsigned turns)
 {

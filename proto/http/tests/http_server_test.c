@@ -151,11 +151,13 @@ static void test_refusals_at_the_head(void **state)
 	say(wire, "POST /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 50\r\n\r\nabc");
 	assert_non_null(strstr(wire->sent, "Connection: close"));
 	assert_true(wire->shut && !wire->closed);
-	for (unsigned i = 0; i < 3; i++) { /* up to 1 MiB is dropped, then the client is cut off */
+	for (unsigned i = 0; i < 3; i++) { /* up to 1 MiB is dropped; then no more is received, until lingering ends */
 		give(wire, slice_of(w.big, 256 * 1024));
-		assert_false(wire->closed);
+		assert_false(wire->stream->paused);
 	}
 	give(wire, slice_of(w.big, 256 * 1024));
+	assert_true(wire->stream->paused && !wire->closed);
+	pass(3);
 	assert_true(wire->closed && wire->reset);
 	wire = dial();
 	say(wire, "POST /refuse HTTP/1.1\r\nHost: h\r\nContent-Length: 50\r\n\r\nabc");
@@ -250,6 +252,65 @@ static void test_more_at_once_than_are_kept(void **state)
 	assert_int_equal(w.dones, w.wire_count);
 }
 
+#define POST_WATCH "POST /watch HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\n"
+
+static void test_watched_body(void **state)
+{
+	struct wire *wire = dial();
+
+	(void)state;
+	say(wire, POST_WATCH "ab");
+	say(wire, "c");
+	assert_string_equal(w.watched, "[ab][abc]");
+	say(wire, "d");
+	say(wire, "ef");
+	assert_int_equal(w.requests, 0);
+	say(wire, "gh");
+	assert_string_equal(w.watched, "[ab][abc][abcd]ef.gh.");
+	assert_int_equal(w.requests, 1);
+	assert_sent(wire, ECHO("0", ""));
+	/* What comes with its head is nothing to watch. */
+	w.watched[0] = '\0';
+	wire = dial();
+	say(wire, POST_WATCH "abcdefgh");
+	assert_string_equal(w.watched, "");
+	assert_sent(wire, ECHO("8", "abcdefgh"));
+}
+
+static void test_watched_body_is_refused(void **state)
+{
+	struct wire *early = dial(), *late = dial();
+
+	(void)state;
+	say(early, POST_WATCH "ax");
+	assert_non_null(strstr(early->sent, "403 Forbidden"));
+	say(early, "cd");
+	say(late, POST_WATCH "abcd");
+	say(late, "x");
+	assert_non_null(strstr(late->sent, "403 Forbidden"));
+	assert_string_equal(w.watched, "[ax][abcd]x.");
+	assert_int_equal(w.requests, 0);
+	assert_true(early->shut && late->shut);
+}
+
+/* Whoever passes it on holds it back: its time does not run meanwhile, and begins anew. */
+static void test_passing_body_waits(void **state)
+{
+	struct wire *wire = dial();
+
+	(void)state;
+	say(wire, POST_WATCH "abcd");
+	http_pause_body(w.held);
+	assert_true(wire->stream->paused);
+	pass(100);
+	http_resume_body(w.held);
+	assert_false(wire->stream->paused);
+	pass(29);
+	assert_int_equal(wire->sent_bytes, 0);
+	pass(2);
+	assert_non_null(strstr(wire->sent, "408 Request Timeout"));
+}
+
 static void test_break(void **state)
 {
 	struct wire *wire = dial();
@@ -279,6 +340,9 @@ int main(void)
 		TEST(test_streaming_and_back_pressure),
 		TEST(test_more_at_once_than_are_kept),
 		TEST(test_break),
+		TEST(test_watched_body),
+		TEST(test_watched_body_is_refused),
+		TEST(test_passing_body_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -192,6 +192,46 @@ static void test_written(void **state)
 	assert_int_equal(multipart_next(&m, &part), 0);
 }
 
+/* What comes before the boundary, and what behind it, however the bytes are cut. */
+static void test_content_in_pieces(void **state)
+{
+	static const struct {
+		const char *bytes, *content, *rest; /* NULL: there is no end */
+	} rows[] = {
+		{"sound\r\n--b--\r\n", "sound", "--\r\n"},
+		{"\r\n--b\r\n", "", "\r\n"},
+		{"a\r\n-b\r\n\r\n--\r\n--b", "a\r\n-b\r\n\r\n--", ""},
+		{"\r\r\n--b", "\r", ""},
+		{"\r\n--\r\n--b", "\r\n--", ""},
+		{"a--b\n--b", "a--b\n--b", NULL},
+		{"", "", NULL},
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < COUNT(rows); i++)
+		for (size_t cut = 1; cut < 8; cut++) {
+			char memory[64];
+			struct text content = text_over(memory, sizeof(memory));
+			struct slice left = slice_of_string(rows[i].bytes), piece;
+			enum multipart_content_result result = MULTIPART_CONTENT_MORE;
+			struct multipart_content c;
+
+			multipart_content_init(&c, SLICE("b"));
+			while (left.size && result != MULTIPART_CONTENT_END) {
+				size_t size = left.size < cut ? left.size : cut;
+				struct slice data = slice_of(left.data, size);
+
+				while ((result = multipart_content_next(&c, &data, &piece)) == MULTIPART_CONTENT_PIECE)
+					text_add(&content, piece);
+				left = slice_after(left, size - data.size);
+			}
+			assert_true(slice_equal(text_slice(&content), slice_of_string(rows[i].content)));
+			assert_int_equal(result == MULTIPART_CONTENT_END, rows[i].rest != NULL);
+			if (rows[i].rest)
+				assert_true(slice_equal(left, slice_of_string(rows[i].rest)));
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +240,7 @@ int main(void)
 		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_written),
+		cmocka_unit_test(test_content_in_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

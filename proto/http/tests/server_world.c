@@ -126,6 +126,32 @@ static void on_head(void *context, struct http_request *request)
 		http_respond(request, 403, SLICE("X: y\r\n"), SLICE("no"));
 	if (path_is(request, "/small"))
 		request->body_max_bytes = 4;
+	request->watched = path_is(request, "/watch");
+}
+
+/* What there is so far, in brackets, then pieces. */
+static void on_body(void *context, struct http_request *request, struct slice piece)
+{
+	struct text t = text_over(w.watched, sizeof(w.watched) - 1);
+
+	assert_ptr_equal(context, &w);
+	t.size = strlen(w.watched);
+	if (!request->passing) {
+		assert_true(slice_ends_with(request->body, piece));
+		text_char(&t, '[');
+		text_add(&t, request->body);
+		text_char(&t, ']');
+		request->passing = request->body.size >= 4;
+	} else {
+		assert_int_equal(request->body.size, 0);
+		text_add(&t, piece);
+		text_char(&t, '.');
+	}
+	assert_false(t.full);
+	w.watched[t.size] = '\0';
+	w.held = request;
+	if (memchr(piece.data, 'x', piece.size))
+		http_respond(request, 403, SLICE("X: y\r\n"), SLICE("no"));
 }
 
 static void on_request(void *context, struct http_request *request)
@@ -185,7 +211,13 @@ static void write_error(void *context, struct http_request *request, unsigned st
 	text_add(body, code);
 }
 
-static const struct http_service service = {on_head, on_request, on_drained, on_gone, on_done, write_error};
+static const struct http_service service = {.on_head = on_head,
+	.on_body = on_body,
+	.on_request = on_request,
+	.on_drained = on_drained,
+	.on_gone = on_gone,
+	.on_done = on_done,
+	.write_error = write_error};
 
 struct http_server_options options_of_test(void)
 {
