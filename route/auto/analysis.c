@@ -286,6 +286,7 @@ static void set_term_features(int32_t *f, const struct counts *counts)
 		{ANALYSIS_DESIGN_WORDS, 4},
 		{ANALYSIS_TASK_WORDS, 2},
 		{ANALYSIS_SMALL_TALK, 2},
+		{ANALYSIS_PARTS, 4},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
@@ -302,6 +303,16 @@ static void set_shape_features(int32_t *f, const struct analysis_shape *shape)
 	f[ANALYSIS_OUTPUT] = shape->max_tokens ? log2_of(shape->max_tokens) / 12 : ANALYSIS_ONE * 3 / 4;
 }
 
+/* A sum in words says something before it asks, and has neither code nor formulas. */
+static enum analysis_form form_of(const struct counts *counts)
+{
+	if (counts->options >= 2)
+		return FORM_OPTIONS;
+	if (counts->numbers && counts->questions && counts->sentences >= 2 && !counts->code && !counts->formulas)
+		return FORM_SUM;
+	return FORM_OPEN;
+}
+
 void analyse(struct analysis *analysis, const struct analysis_terms *terms, struct slice text,
 	const struct analysis_shape *shape)
 {
@@ -313,7 +324,7 @@ void analyse(struct analysis *analysis, const struct analysis_terms *terms, stru
 	make_small(&room);
 	find_words(&room);
 	count_words(analysis, terms, &room, &counts);
-	analysis->options = counts.options >= 2;
+	analysis->form = form_of(&counts);
 	memset(analysis->features, 0, sizeof(analysis->features));
 	set_text_features(analysis->features, &room, &counts);
 	set_term_features(analysis->features, &counts);

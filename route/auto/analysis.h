@@ -43,6 +43,7 @@ enum {
 	FEATURE(DESIGN_WORDS, "words of design and planning")                                                          \
 	FEATURE(TASK_WORDS, "words of a simple task")                                                                  \
 	FEATURE(SMALL_TALK, "small talk")                                                                              \
+	FEATURE(PARTS, "words of parts and multiples")                                                                 \
 	FEATURE(CONTEXT, "size of the whole prompt")                                                                   \
 	FEATURE(DEPTH, "depth of the conversation")                                                                    \
 	FEATURE(TOOLS, "tools")                                                                                        \
@@ -65,8 +66,16 @@ struct analysis_shape {
 	bool schema;
 };
 
+/* What a prompt is like as a whole; marks mean other things in each, so each has weights of its own. */
+enum analysis_form {
+	FORM_OPEN,
+	FORM_OPTIONS, /* a question with answers to choose from, "A. ..." */
+	FORM_SUM,     /* a question with numbers to calculate with, told in words */
+	FORM_COUNT
+};
+
 struct analysis {
-	bool options; /* it is a question with answers to choose from, "A. ...", whose marks mean other things */
+	enum analysis_form form;
 	int32_t features[ANALYSIS_FEATURE_COUNT]; /* in 256ths, 0..4 */
 	unsigned word_count;
 	uint16_t words[ANALYSIS_WORDS_MAX]; /* places in the bag, each once, in the text's order */

@@ -32,8 +32,7 @@ static int64_t words_logit(const struct analysis *analysis)
 	for (unsigned i = 0; i < analysis->word_count; i++)
 		sum += score_word_weights[analysis->words[i]];
 	sum *= LOGIT_ONE / SCORE_WORD_ONE * 256;
-	if (!analysis->options)
-		sum /= SCORE_OPEN_WORDS_PART;
+	sum /= score_words_part[analysis->form];
 	return sum / (int64_t)square_root(((uint64_t)analysis->word_count + 1) << 16);
 }
 
@@ -88,13 +87,13 @@ static void give_reason(struct score *score, int64_t *strengths, unsigned featur
 
 void score_analysis(const struct analysis *analysis, struct score *score)
 {
-	const int16_t *weights = score_feature_weights[analysis->options];
-	const int16_t *usual = score_features_usual[analysis->options];
+	const int16_t *weights = score_feature_weights[analysis->form];
+	const int16_t *usual = score_features_usual[analysis->form];
 	int64_t strengths[SCORE_REASONS], logit;
 
 	memset(score, 0, sizeof(*score));
 	logit = words_logit(analysis);
-	give_reason(score, strengths, WORDS, logit - score_words_usual[analysis->options]);
+	give_reason(score, strengths, WORDS, logit - score_words_usual[analysis->form]);
 	for (unsigned i = 0; i < ANALYSIS_FEATURE_COUNT; i++) {
 		int64_t weight = weights[i];
 

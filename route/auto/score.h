@@ -14,7 +14,6 @@
 
 enum {
 	SCORE_REASONS = 3,
-	SCORE_OPEN_WORDS_PART = 4 /* words weigh so much less where there are no options to choose from */
 };
 
 struct score_reason {

@@ -6,9 +6,21 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum { ROUNDS = 16, OWN_WEIGHT = 12 };
+enum { ROUNDS = 16, OWN_WEIGHT = 18 };
 
-static const double rate = 0.1, decay = 1e-3, first_sum = 1e-2;
+static const double word_rate = 0.1, decay = 1e-3, first_sum = 1e-2;
+
+/* Sums are a tenth of the questions with options: at their pace the weight of a sum's length would not be reached. */
+static const double feature_rates[FORM_COUNT] = {[FORM_OPEN] = 0.1, [FORM_OPTIONS] = 0.1, [FORM_SUM] = 3};
+
+const unsigned fit_words_part[FORM_COUNT] = {[FORM_OPEN] = 4, [FORM_OPTIONS] = 1, [FORM_SUM] = 8};
+
+#define BIT(feature) (UINT64_C(1) << ANALYSIS_##feature)
+
+/* Of sums there are few, and most features say nothing of them: all of them together would only be learnt by heart. */
+static const uint64_t features_used[FORM_COUNT] = {[FORM_OPEN] = UINT64_MAX,
+	[FORM_OPTIONS] = UINT64_MAX,
+	[FORM_SUM] = BIT(BIAS) | BIT(LENGTH) | BIT(UPPER_CASE) | BIT(PARTS)};
 
 /* How far a small model is from being enough: 1 is "the large one is right and the small one wrong". */
 static double target_of(const struct sample *sample)
@@ -35,10 +47,9 @@ double fit_logistic(double x)
 	return x > 30 ? 1 : 1 / (1 + exponential(-x));
 }
 
-/* Most that is known of words is from questions with options; of others they say less. */
 static double word_share(const struct sample *sample)
 {
-	return (sample->options ? 1.0 : 1.0 / SCORE_OPEN_WORDS_PART) / sqrt((double)sample->word_count + 1);
+	return 1.0 / fit_words_part[sample->form] / sqrt((double)sample->word_count + 1);
 }
 
 double fit_logit(const struct model *model, const struct sample *sample)
@@ -48,11 +59,11 @@ double fit_logit(const struct model *model, const struct sample *sample)
 	for (unsigned i = 0; i < sample->word_count; i++)
 		words += model->words[sample->words[i]];
 	for (unsigned i = 0; i < ANALYSIS_FEATURE_COUNT; i++)
-		logit += model->features[sample->options][i] * sample->features[i] / ANALYSIS_ONE;
+		logit += model->features[sample->form][i] * sample->features[i] / ANALYSIS_ONE;
 	return logit + words * word_share(sample);
 }
 
-static void step(double *weight, double *sum, double gradient)
+static void step(double *weight, double *sum, double gradient, double rate)
 {
 	*sum += gradient * gradient;
 	*weight -= rate * gradient / sqrt(*sum);
@@ -67,12 +78,12 @@ static void learn(struct model *model, struct model *sums, const struct sample *
 	for (unsigned i = 0; i < sample->word_count; i++) {
 		unsigned place = sample->words[i];
 
-		step(&model->words[place], &sums->words[place], loss * share + decay * model->words[place]);
+		step(&model->words[place], &sums->words[place], loss * share + decay * model->words[place], word_rate);
 	}
 	for (unsigned i = 0; i < ANALYSIS_FEATURE_COUNT; i++)
-		if (sample->features[i])
-			step(&model->features[sample->options][i], &sums->features[sample->options][i],
-				loss * sample->features[i] / ANALYSIS_ONE);
+		if (sample->features[i] && features_used[sample->form] >> i & 1)
+			step(&model->features[sample->form][i], &sums->features[sample->form][i],
+				loss * sample->features[i] / ANALYSIS_ONE, feature_rates[sample->form]);
 }
 
 /* splitmix64 (Steele, Lea and Flood, 2014). */
@@ -96,12 +107,35 @@ static void shuffle(const struct sample **order, size_t count, uint64_t *seed)
 	}
 }
 
+/* At this rate the last sample still moves the weights of sums: theirs are the mean of the second half's. */
+static void add_sums(double *mean, const struct model *model)
+{
+	for (unsigned i = 0; i < ANALYSIS_FEATURE_COUNT; i++)
+		mean[i] += model->features[FORM_SUM][i];
+}
+
+static void learn_all(struct model *model, struct model *sums, const struct sample **order, size_t count)
+{
+	double mean[ANALYSIS_FEATURE_COUNT] = {0};
+	uint64_t seed = 1;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		shuffle(order, count, &seed);
+		for (size_t i = 0; i < count; i++) {
+			learn(model, sums, order[i]);
+			if (round >= ROUNDS / 2)
+				add_sums(mean, model);
+		}
+	}
+	for (unsigned i = 0; i < ANALYSIS_FEATURE_COUNT; i++)
+		model->features[FORM_SUM][i] = mean[i] / ((double)count * (ROUNDS - ROUNDS / 2));
+}
+
 int fit(struct model *model, const struct samples *samples, bool (*use)(const struct sample *sample, unsigned fold),
 	unsigned fold)
 {
 	const struct sample **order = malloc((samples->count + 1) * sizeof(*order));
 	struct model *sums = malloc(sizeof(*sums));
-	uint64_t seed = 1;
 	size_t count = 0;
 	int err = -ENOMEM;
 
@@ -113,11 +147,7 @@ int fit(struct model *model, const struct samples *samples, bool (*use)(const st
 	for (size_t i = 0; i < samples->count; i++)
 		if (use(&samples->list[i], fold))
 			order[count++] = &samples->list[i];
-	for (unsigned round = 0; round < ROUNDS; round++) {
-		shuffle(order, count, &seed);
-		for (size_t i = 0; i < count; i++)
-			learn(model, sums, order[i]);
-	}
+	learn_all(model, sums, order, count);
 	err = 0;
 out:
 	free(sums);

@@ -8,9 +8,12 @@
 #include "tools/train/samples.h"
 
 struct model {
-	double features[2][ANALYSIS_FEATURE_COUNT]; /* [1]: of questions with options */
+	double features[FORM_COUNT][ANALYSIS_FEATURE_COUNT];
 	double words[ANALYSIS_BAG];
 };
+
+/* So much less words weigh in a form: most that is known of them is from questions with options. */
+extern const unsigned fit_words_part[FORM_COUNT];
 
 /* Trains on what `use` accepts. 0; -ENOMEM. */
 int fit(struct model *model, const struct samples *samples, bool (*use)(const struct sample *sample, unsigned fold),

@@ -26,28 +26,30 @@ static void write_list(FILE *file, const char *declaration, const long *list, un
 	fprintf(file, "\n};\n\n");
 }
 
-/* Open questions, then those with options. */
+/* A form each. */
 static void write_rows(FILE *file, const char *declaration, const long *list)
 {
-	fprintf(file, "static const %s = {\n\t{", declaration);
-	write_items(file, "\n\t\t", list, ANALYSIS_FEATURE_COUNT);
-	fprintf(file, "\n\t},\n\t{");
-	write_items(file, "\n\t\t", list + ANALYSIS_FEATURE_COUNT, ANALYSIS_FEATURE_COUNT);
-	fprintf(file, "\n\t},\n};\n\n");
+	fprintf(file, "static const %s = {", declaration);
+	for (unsigned form = 0; form < FORM_COUNT; form++) {
+		fprintf(file, "\n\t{");
+		write_items(file, "\n\t\t", list + (size_t)form * ANALYSIS_FEATURE_COUNT, ANALYSIS_FEATURE_COUNT);
+		fprintf(file, "\n\t},");
+	}
+	fprintf(file, "\n};\n\n");
 }
 
-/* Of questions with options the published ones tell what is usual, of others the project's own. */
-static bool tells_usual(const struct sample *sample, bool options)
+/* Of open questions the project's own tell what is usual, of others the published ones. */
+static bool tells_usual(const struct sample *sample, enum analysis_form form)
 {
-	return sample->options == options && (sample->kind == SAMPLE_OWN) != options;
+	return sample->form == form && (sample->kind == SAMPLE_OWN) == (form == FORM_OPEN);
 }
 
-static long feature_usual(const struct samples *samples, bool options, unsigned feature)
+static long feature_usual(const struct samples *samples, enum analysis_form form, unsigned feature)
 {
 	double sum = 0, count = 0;
 
 	for (size_t i = 0; i < samples->count; i++)
-		if (tells_usual(&samples->list[i], options)) {
+		if (tells_usual(&samples->list[i], form)) {
 			sum += samples->list[i].features[feature];
 			count++;
 		}
@@ -56,28 +58,28 @@ static long feature_usual(const struct samples *samples, bool options, unsigned 
 
 static void write_features(FILE *file, const struct model *model, const struct samples *samples)
 {
-	long weights[2 * ANALYSIS_FEATURE_COUNT], usual[2 * ANALYSIS_FEATURE_COUNT];
+	long weights[FORM_COUNT * ANALYSIS_FEATURE_COUNT], usual[FORM_COUNT * ANALYSIS_FEATURE_COUNT];
 
-	for (unsigned options = 0; options < 2; options++)
+	for (enum analysis_form form = 0; form < FORM_COUNT; form++)
 		for (unsigned i = 0; i < ANALYSIS_FEATURE_COUNT; i++) {
-			unsigned at = options * ANALYSIS_FEATURE_COUNT + i;
+			unsigned at = form * ANALYSIS_FEATURE_COUNT + i;
 
-			weights[at] = rounded(model->features[options][i] * ANALYSIS_ONE, -32768, 32767);
-			usual[at] = feature_usual(samples, options, i);
+			weights[at] = rounded(model->features[form][i] * ANALYSIS_ONE, -32768, 32767);
+			usual[at] = feature_usual(samples, form, i);
 		}
-	write_rows(file, "int16_t score_feature_weights[2][ANALYSIS_FEATURE_COUNT]", weights);
-	write_rows(file, "int16_t score_features_usual[2][ANALYSIS_FEATURE_COUNT]", usual);
+	write_rows(file, "int16_t score_feature_weights[FORM_COUNT][ANALYSIS_FEATURE_COUNT]", weights);
+	write_rows(file, "int16_t score_features_usual[FORM_COUNT][ANALYSIS_FEATURE_COUNT]", usual);
 }
 
 /* The usual part of the words in a logit, in 65536ths. */
-static long words_usual(const struct model *model, const struct samples *samples, bool options)
+static long words_usual(const struct model *model, const struct samples *samples, enum analysis_form form)
 {
 	struct model words_only = *model;
 	double sum = 0, count = 0;
 
 	memset(words_only.features, 0, sizeof(words_only.features));
 	for (size_t i = 0; i < samples->count; i++)
-		if (tells_usual(&samples->list[i], options)) {
+		if (tells_usual(&samples->list[i], form)) {
 			sum += fit_logit(&words_only, &samples->list[i]);
 			count++;
 		}
@@ -107,7 +109,7 @@ int header_write(
 	const char *path, const struct model *model, struct bucket_limits limits, const struct samples *samples)
 {
 	FILE *file = fopen(path, "w");
-	long usual[2];
+	long usual[FORM_COUNT], parts[FORM_COUNT];
 	int failed;
 
 	if (!file) {
@@ -126,9 +128,12 @@ int header_write(
 		"};\n\n",
 		rounded(limits.standard_from * 1000, 0, 1000), rounded(limits.complex_from * 1000, 0, 1000), WORD_ONE,
 		CURVE_STEPS, CURVE_END);
-	usual[0] = words_usual(model, samples, false);
-	usual[1] = words_usual(model, samples, true);
-	write_list(file, "int32_t score_words_usual[2]", usual, 2);
+	for (enum analysis_form form = 0; form < FORM_COUNT; form++) {
+		usual[form] = words_usual(model, samples, form);
+		parts[form] = fit_words_part[form];
+	}
+	write_list(file, "uint8_t score_words_part[FORM_COUNT]", parts, FORM_COUNT);
+	write_list(file, "int32_t score_words_usual[FORM_COUNT]", usual, FORM_COUNT);
 	write_features(file, model, samples);
 	write_words(file, model);
 	write_curve(file);

@@ -108,7 +108,7 @@ static int read_sample(const struct reader *reader, struct sample *sample)
 	analyse(&analysis, reader->terms, prompt, &shape);
 	sample->fold = fold_of(prompt);
 	sample->prompt_bytes = prompt.size;
-	sample->options = analysis.options;
+	sample->form = analysis.form;
 	memcpy(sample->features, analysis.features, sizeof(sample->features));
 	sample->word_count = analysis.word_count;
 	sample->words = malloc((analysis.word_count + 1) * sizeof(*sample->words));

@@ -21,7 +21,7 @@ struct sample {
 	enum route_bucket bucket; /* own */
 	unsigned fold;            /* by the text's hash */
 	size_t prompt_bytes;
-	bool options; /* these four as in its analysis */
+	enum analysis_form form; /* these four as in its analysis */
 	int32_t features[ANALYSIS_FEATURE_COUNT];
 	unsigned word_count;
 	uint16_t *words;

@@ -97,12 +97,29 @@ static void marks_are_counted(void **state)
 	}
 }
 
-static void options_are_seen(void **state)
+static void forms_are_seen(void **state)
 {
-	assert_true(analysed(state, SLICE("Which?\nA. this\nB. that\nAnswer:")).options);
-	assert_true(analysed(state, SLICE("Which? (a) this (b) that")).options);
-	assert_false(analysed(state, SLICE("Which?\nA. this\nG. that")).options);
-	assert_false(analysed(state, SLICE("Vitamin A. Vitamin B. f(a) g(b)")).options);
+	static const struct {
+		const char *text;
+		enum analysis_form form;
+	} table[] = {
+		{"Which?\nA. this\nB. that\nAnswer:", FORM_OPTIONS},
+		{"Which? (a) this (b) that", FORM_OPTIONS},
+		{"Which?\nA. this\nG. that", FORM_OPEN},
+		{"Vitamin A. Vitamin B. f(a) g(b)", FORM_OPEN},
+		{"Ann has 3 apples and buys 4. How many has she?", FORM_SUM},
+		{"Ann has 3 apples. How many has she?", FORM_SUM},
+		{"Ann has some apples. How many has she?", FORM_OPEN},
+		{"How much is 3 and 4?", FORM_OPEN},
+		{"Add 3 and 4.", FORM_OPEN},
+		{"What does f(3, 4); print?", FORM_OPEN},
+		{"What is x^3 for 4?", FORM_OPEN},
+		{"Is it 3 or 4?\nA. 3\nB. 4", FORM_OPTIONS},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+		if (analysed(state, slice_of_string(table[i].text)).form != table[i].form)
+			fail_msg("\"%s\"", table[i].text);
 }
 
 /* Words at each place and of each length, at the ends of vectors and of what is looked at. */
@@ -218,7 +235,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(terms_are_whole_words),
 		cmocka_unit_test(marks_are_counted),
-		cmocka_unit_test(options_are_seen),
+		cmocka_unit_test(forms_are_seen),
 		cmocka_unit_test(words_are_found_anywhere),
 		cmocka_unit_test(long_texts_keep_their_ends),
 		cmocka_unit_test(most_words_that_fit),

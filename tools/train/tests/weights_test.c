@@ -19,7 +19,7 @@ static void own_prompts_keep_their_buckets(void **state)
 	assert_true(samples.count >= 300);
 	for (size_t i = 0; i < samples.count; i++) {
 		const struct sample *sample = &samples.list[i];
-		struct analysis analysis = {.options = sample->options, .word_count = sample->word_count};
+		struct analysis analysis = {.form = sample->form, .word_count = sample->word_count};
 		struct score score;
 
 		memcpy(analysis.features, sample->features, sizeof(analysis.features));
