@@ -40,6 +40,9 @@ enum exchange_state {
 enum exchange_hold { HOLD_REQUEST = 1, HOLD_CALL = 2, HOLD_TICKET = 4, HOLD_QUERY = 8, HOLD_LIMIT = 16, HOLD_BUDGET = 32,
 	HOLD_IDEMPOTENCY = 64, HOLD_CONTENT = 128 };
 
+/* Of a candidate. */
+enum admission { ADMISSION_NOW, ADMISSION_LATER /* exchange_attempt() is called again */, ADMISSION_REFUSED };
+
 enum attempt_failure {
 	ATTEMPT_RESOLVE,
 	ATTEMPT_CONNECT,
@@ -113,6 +116,7 @@ struct exchange_budget {
 	uint64_t heard_tokens;                 /* of sound, in the prompt */
 	uint64_t asked_tokens; /* more, which the owner shard was asked for */
 	bool extending;        /* it was */
+	bool candidate_asked;  /* for what another candidate takes */
 	bool waiting;          /* and until the answer is there, nothing more is read of the stream */
 };
 
@@ -293,14 +297,16 @@ void exchange_limit_print(struct exchange *exchange, struct text *headers);
 int64_t exchange_month_percent(const struct exchange *exchange); /* spent of its tightest monthly budget; -1: none */
 
 /* exchange_credential.c: the own limits of the credential that a candidate is called with. */
-enum admission { ADMISSION_NOW, ADMISSION_LATER /* exchange_attempt() is called again */, ADMISSION_REFUSED };
 const struct limit_subject *exchange_credential_subject(
 	const struct exchange *exchange, const struct exchange_candidate *candidate); /* NULL: it has none */
 enum admission exchange_credential_admit(struct exchange *exchange, const struct exchange_candidate *candidate);
 void exchange_credential_settle(struct exchange *exchange, const struct limit_use *use); /* nothing, when nothing is held */
 
-/* exchange_budget.c: the most that the call costs, once it is known whose subject exchange->limit has. False: refused. */
-bool exchange_budget_reserve(struct exchange *exchange, int64_t *nusd);
+/* exchange_budget.c: the most that each candidate costs, once it is known whose subject exchange->limit has. False: refused. */
+bool exchange_budget_reserve(struct exchange *exchange, struct limit_ask *ask);
+bool exchange_is_hosted(const struct exchange *exchange, const struct exchange_candidate *candidate); /* paid by a balance */
+void exchange_budget_chosen(struct exchange *exchange); /* leaves aside what has no room */
+enum admission exchange_budget_admit(struct exchange *exchange, const struct exchange_candidate *candidate); /* before a call */
 uint64_t exchange_output_cap(const struct exchange *exchange, const struct model_settings *model); /* to be sent; 0: none */
 uint64_t exchange_asked_output(const struct exchange *exchange);  /* tokens of an answer, as the request says; 0: it does not */
 uint64_t exchange_asked_answers(const struct exchange *exchange); /* how many are written at once */

@@ -219,13 +219,16 @@ struct aside {
 	int64_t least_nusd; /* of those that are too dear for one request; INT64_MAX: none is */
 };
 
-/* Whether a candidate stays; then *nusd is its worst case. */
-static bool judge(struct exchange *e, const struct prompt_bound *bound, const struct exchange_candidate *candidate,
-	struct aside *aside, uint64_t *prompt_tokens, int64_t *nusd)
+/* Whether a candidate stays; then its worst case is known. */
+static bool judge(struct exchange *e, const struct prompt_bound *bound, struct exchange_candidate *candidate,
+	struct aside *aside, uint64_t *prompt_tokens)
 {
 	const struct model_settings *model = candidate->model;
 	int64_t most = subject_of(e)->per_request_nusd;
 
+	candidate->most_nusd = 0;
+	if (!subject_of(e)->has_budget && !exchange_is_hosted(e, candidate))
+		return true; /* nobody holds it against anything */
 	if (!model->price.known) {
 		exchange_add_verdict(e, candidate, VERDICT_PRICE_UNKNOWN);
 		aside->unpriced = true;
@@ -236,11 +239,12 @@ static bool judge(struct exchange *e, const struct prompt_bound *bound, const st
 		aside->unbounded = true;
 		return false;
 	}
-	*nusd = worst_nusd(e, model, *prompt_tokens, e->budget.output_tokens);
-	if (most < 0 || *nusd <= most)
+	candidate->most_nusd = worst_nusd(e, model, *prompt_tokens, e->budget.output_tokens);
+	if (most < 0 || candidate->most_nusd <= most)
 		return true;
 	exchange_add_verdict(e, candidate, VERDICT_OVER_BUDGET);
-	aside->least_nusd = *nusd < aside->least_nusd ? *nusd : aside->least_nusd;
+	if (candidate->most_nusd < aside->least_nusd)
+		aside->least_nusd = candidate->most_nusd;
 	return false;
 }
 
@@ -257,8 +261,28 @@ static void refuse_all(struct exchange *e, const struct prompt_bound *bound, con
 			SLICE("model"));
 }
 
-/* The dearest of those that stay: whichever serves, it fits. */
-bool exchange_budget_reserve(struct exchange *e, int64_t *nusd)
+/* What the candidates that stay cost, in their order; false: no memory, which is told. */
+static bool list_prices(struct exchange *e, struct limit_ask *ask)
+{
+	unsigned count = e->plan.candidate_count;
+	struct limit_price *prices = arena_alloc(&e->arena, count * sizeof(*prices));
+
+	if (!prices) {
+		exchange_refuse_overloaded(
+			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+		return false;
+	}
+	for (unsigned i = 0; i < count; i++)
+		prices[i] = (struct limit_price){
+			e->plan.candidates[i].most_nusd, exchange_is_hosted(e, &e->plan.candidates[i])};
+	ask->prices = prices;
+	ask->price_count = count;
+	ask->nusd = prices[0].nusd;
+	ask->hosted = prices[0].hosted;
+	return true;
+}
+
+bool exchange_budget_reserve(struct exchange *e, struct limit_ask *ask)
 {
 	struct aside aside = {.least_nusd = INT64_MAX};
 	struct prompt_bound bound;
@@ -267,26 +291,38 @@ bool exchange_budget_reserve(struct exchange *e, int64_t *nusd)
 	choose_output(e);
 	prompt_bound_read(e->gateway_shard->json, exchange_document(e).size, &bound);
 	bound.bytes += e->budget.heard_tokens;
-	*nusd = 0;
 	for (unsigned i = 0; i < e->plan.candidate_count; i++) {
 		uint64_t prompt_tokens = 0;
-		int64_t own_nusd = 0;
 
-		if (!judge(e, &bound, &e->plan.candidates[i], &aside, &prompt_tokens, &own_nusd))
+		if (!judge(e, &bound, &e->plan.candidates[i], &aside, &prompt_tokens))
 			continue;
 		if (prompt_tokens > e->budget.prompt_tokens)
 			e->budget.prompt_tokens = prompt_tokens;
-		if (own_nusd > *nusd)
-			*nusd = own_nusd;
 		e->plan.candidates[kept++] = e->plan.candidates[i];
 	}
 	e->plan.candidate_count = kept;
 	if (kept == 0)
 		refuse_all(e, &bound, &aside);
-	return kept > 0;
+	return kept > 0 && list_prices(e, ask);
 }
 
-/* ---- a stream goes on for as long as there is money ---- */
+bool exchange_is_hosted(const struct exchange *e, const struct exchange_candidate *candidate)
+{
+	return candidate->model->hosted && subject_of(e)->has_balance;
+}
+
+void exchange_budget_chosen(struct exchange *e)
+{
+	unsigned chosen = e->limit.answer.chosen;
+	struct plan *plan = &e->plan;
+
+	for (unsigned i = 0; i < chosen; i++)
+		exchange_add_verdict(e, &plan->candidates[i], VERDICT_OVER_BUDGET);
+	plan->candidate_count -= chosen;
+	memmove(plan->candidates, plan->candidates + chosen, plan->candidate_count * sizeof(plan->candidates[0]));
+}
+
+/* ---- more money ---- */
 
 static void release_extension(struct exchange *e)
 {
@@ -307,24 +343,100 @@ static int take_extension(struct exchange *e)
 	if (!e->limit.admitted)
 		return limit_extension_give_back(&e->extension);
 	e->limit.ask.nusd += e->extension.nusd;
+	e->limit.ask.hosted |= e->extension.balance_nusd > 0;
 	e->budget.output_tokens += e->budget.asked_tokens;
 	e->budget.extend_at_bytes += e->budget.asked_tokens;
 	return 1;
 }
 
+static void tell_stream(struct exchange *e)
+{
+	if (e->extension.granted)
+		exchange_stream_go_on(e);
+	else
+		exchange_stream_cut(e);
+}
+
 static void extension_decided(struct limit_extension *extension)
 {
 	struct exchange *e = container_of(extension, struct exchange, extension);
-	bool streams = e->state == EXCHANGE_STREAMING;
 
 	if (take_extension(e) == 0)
 		return;
-	if (streams && !extension->granted)
-		exchange_stream_cut(e);
-	else if (streams)
-		exchange_stream_go_on(e);
-	release_extension(e);
+	if (e->state == EXCHANGE_STREAMING)
+		tell_stream(e);
+	e->budget.extending = false;
+	if (e->state == EXCHANGE_ADMITTING) {
+		e->state = EXCHANGE_READING;
+		exchange_attempt(e);
+	}
+	if (!e->budget.extending) /* else it has asked again */
+		exchange_unhold(e, HOLD_BUDGET);
 }
+
+/* The letter is out, or the answer is there. */
+static int start_extension(struct exchange *e)
+{
+	int result;
+
+	e->extension.subject = subject_of(e);
+	e->extension.gateway_shard = e->gateway_shard;
+	e->extension.day = e->limit.ask.day;
+	e->extension.decided = extension_decided;
+	e->extension.returned = extension_returned;
+	result = limit_extension_start(&e->extension);
+	if (result == 0) {
+		e->budget.extending = true;
+		e->holds |= HOLD_BUDGET;
+		e->view_lost = true;
+	}
+	return result;
+}
+
+/* ---- another candidate than the one that was reserved for ---- */
+
+/* What it takes beyond what is held, which stays so until the end: a cheaper one takes nothing. False: nothing. */
+static bool needs_more(const struct exchange *e, const struct exchange_candidate *candidate, struct limit_extension *more)
+{
+	const struct limit_ask *held = &e->limit.ask;
+	bool hosted = exchange_is_hosted(e, candidate);
+
+	more->nusd = candidate->most_nusd > held->nusd ? candidate->most_nusd - held->nusd : 0;
+	more->balance_nusd = hosted && !held->hosted ? held->nusd + more->nusd : held->hosted ? more->nusd : 0;
+	return more->nusd || more->balance_nusd;
+}
+
+static enum admission wait(struct exchange *e)
+{
+	e->state = EXCHANGE_ADMITTING;
+	return ADMISSION_LATER;
+}
+
+enum admission exchange_budget_admit(struct exchange *e, const struct exchange_candidate *candidate)
+{
+	bool answered = e->budget.candidate_asked;
+
+	if (!e->limit.admitted || e->limit.ask.price_count == 0)
+		return ADMISSION_NOW;
+	if (e->budget.extending)
+		return wait(e);
+	e->budget.candidate_asked = false;
+	if (!needs_more(e, candidate, &e->extension))
+		return ADMISSION_NOW;
+	e->budget.asked_tokens = 0;
+	if (!answered && start_extension(e) == 0) {
+		e->budget.candidate_asked = true;
+		return wait(e);
+	}
+	if (!answered && e->extension.granted) {
+		take_extension(e);
+		return ADMISSION_NOW;
+	}
+	exchange_add_verdict(e, candidate, VERDICT_OVER_BUDGET);
+	return ADMISSION_REFUSED;
+}
+
+/* ---- a stream goes on for as long as there is money ---- */
 
 /* In whole steps, so that one is left beyond what has come. */
 static uint64_t wanted_tokens(const struct exchange *e)
@@ -357,15 +469,11 @@ void exchange_budget_extend(struct exchange *e)
 		exchange_stream_cut(e);
 		return;
 	}
-	budget->extending = true;
-	e->extension.subject = subject_of(e);
-	e->extension.gateway_shard = e->gateway_shard;
 	e->extension.nusd = more_nusd;
-	e->extension.day = e->limit.ask.day;
-	e->extension.hosted = e->limit.ask.hosted;
-	e->extension.decided = extension_decided;
-	e->extension.returned = extension_returned;
+	e->extension.balance_nusd = e->limit.ask.hosted ? more_nusd : 0;
+	if (start_extension(e) == 0)
+		return;
+	budget->extending = true; /* until it goes on: not once more from there */
 	e->holds |= HOLD_BUDGET;
-	if (limit_extension_start(&e->extension) == 1)
-		extension_decided(&e->extension);
+	extension_decided(&e->extension);
 }

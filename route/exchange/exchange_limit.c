@@ -195,12 +195,14 @@ static void start_key(struct exchange *e);
 
 static void key_answered(struct exchange *e)
 {
-	if (e->limit.answer.admitted)
+	if (e->limit.answer.admitted) {
+		exchange_budget_chosen(e);
 		exchange_go(e);
-	else if (e->limit.answer.over_budget)
+	} else if (e->limit.answer.over_budget) {
 		exchange_budget_refuse(e);
-	else
+	} else {
 		refuse(e, &e->limit);
+	}
 }
 
 static void address_answered(struct exchange *e)
@@ -252,11 +254,21 @@ static void start(struct exchange *e, struct limit_request *request, struct limi
 	}
 }
 
+/* Whether a model may serve that the workspace's balance pays. */
+static bool may_be_hosted(const struct exchange *e)
+{
+	for (unsigned i = 0; i < e->plan.candidate_count; i++)
+		if (e->plan.candidates[i].model->hosted)
+			return true;
+	return false;
+}
+
 static void start_key(struct exchange *e)
 {
+	const struct limit_subject *subject = e->limit.subject;
 	struct limit_ask ask = e->limit.ask;
 
-	if (!e->limit.subject || (e->limit.subject->scope_count == 0 && e->limit.subject->budget_count == 0 && !ask.hosted)) {
+	if (subject->scope_count == 0 && subject->budget_count == 0 && !(subject->has_balance && may_be_hosted(e))) {
 		exchange_go(e); /* nothing is limited, or single requests alone have a budget */
 		return;
 	}
@@ -278,15 +290,6 @@ static bool start_address(struct exchange *e, const struct limit_table *limits)
 	e->address_limit.settled = address_settled;
 	start(e, &e->address_limit, &ask, address_answered);
 	return true;
-}
-
-/* Whether a model may serve that the workspace's balance pays. */
-static bool may_be_hosted(const struct exchange *e)
-{
-	for (unsigned i = 0; i < e->plan.candidate_count; i++)
-		if (e->plan.candidates[i].model->hosted)
-			return true;
-	return false;
 }
 
 /* Whether anything that the request meets on its way counts tokens. */
@@ -350,8 +353,7 @@ void exchange_limit(struct exchange *e)
 	if (!subject)
 		return;
 	limit_request_init(&e->limit, e->gateway_shard, subject, 0);
-	ask.hosted = subject->has_balance && may_be_hosted(e);
-	if ((subject->has_budget || ask.hosted) && !exchange_budget_reserve(e, &ask.nusd))
+	if ((subject->has_budget || (subject->has_balance && may_be_hosted(e))) && !exchange_budget_reserve(e, &ask))
 		return;
 	if (counts_tokens(e, limits))
 		note_tokens(e);

@@ -272,6 +272,17 @@ int exchange_start_call(struct exchange *e, const struct exchange_candidate *can
 	return 0;
 }
 
+/* Whether the candidate may be called: in time, with money and with its credential, in this order. */
+static enum admission admit(struct exchange *e, const struct exchange_candidate *candidate)
+{
+	enum admission admission;
+
+	if (exchange_time_left_ns(e, candidate->provider) == 0)
+		return ADMISSION_REFUSED;
+	admission = exchange_budget_admit(e, candidate);
+	return admission == ADMISSION_NOW ? exchange_credential_admit(e, candidate) : admission;
+}
+
 void exchange_attempt(struct exchange *e)
 {
 	const struct limit_use undone = {.undone = true};
@@ -280,8 +291,7 @@ void exchange_attempt(struct exchange *e)
 
 	while (e->candidate_next < e->plan.candidate_count && e->attempt_count < attempts_max) {
 		const struct exchange_candidate *candidate = &e->plan.candidates[e->candidate_next];
-		enum admission admission =
-			exchange_time_left_ns(e, candidate->provider) ? exchange_credential_admit(e, candidate) : ADMISSION_REFUSED;
+		enum admission admission = admit(e, candidate);
 
 		if (admission == ADMISSION_LATER)
 			return;

@@ -19,6 +19,7 @@ struct exchange_candidate {
 	const struct dialect *dialect;
 	const struct fleet_option *option;
 	bool last_resort; /* its breaker is open, and nothing else is left */
+	int64_t most_nusd; /* what a call of it costs at most; as its exchange finds, where that is reserved */
 };
 
 struct plan_request {

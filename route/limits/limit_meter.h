@@ -42,12 +42,21 @@ struct limit_time {
 	uint64_t now_ns, wall_ns;
 };
 
+/* What one candidate costs at most, and whether the workspace's balance pays it. */
+struct limit_price {
+	int64_t nusd;
+	bool hosted;
+};
+
 struct limit_ask {
 	uint64_t tokens; /* reserved for this request */
 	uint32_t lease;  /* how many requests like it the asker would like to admit by itself */
-	int64_t nusd;    /* what it costs at most */
+	int64_t nusd;    /* what it costs at most; the first price, then the one that was chosen */
 	uint32_t day;    /* since 1970, UTC: whose budgets it is held against */
-	bool hosted;     /* and against the workspace's balance */
+	bool hosted;     /* and against the workspace's balance; likewise */
+	/* Of its candidates, in the order of trying: the first that fits is reserved. 0: nothing costs anything. */
+	unsigned price_count;
+	const struct limit_price *prices; /* good until the answer is there */
 };
 
 /* What is left of the tightest limit of a sort, after the request. */
@@ -70,6 +79,7 @@ struct limit_answer {
 	uint32_t lease_requests;
 	uint64_t lease_tokens, lease_until_ns;
 	int64_t lease_nusd;
+	unsigned chosen; /* of the ask's prices */
 	bool over_budget; /* refused by a budget, and this one; the fields above say nothing then */
 	struct budget_refusal budget;
 };

@@ -11,20 +11,26 @@ static struct gateway_shard *extension_owner(const struct limit_extension *exten
 static void extend(struct limit_extension *extension)
 {
 	const struct limit_subject *subject = extension->subject;
+	const struct budget_scope *balance = &subject->budgets[subject->budget_count];
+	unsigned balances = extension->balance_nusd > 0 && subject->has_balance;
 	struct budget_refusal refusal;
 
-	unsigned count = limit_budget_count(subject, extension->hosted);
-
-	extension->granted = budget_fits(subject->budgets, count, extension->day, extension->nusd, &refusal);
-	if (extension->granted)
-		budget_reserve(subject->budgets, count, extension->day, extension->nusd);
+	extension->granted =
+		budget_fits(subject->budgets, subject->budget_count, extension->day, extension->nusd, &refusal) &&
+		budget_fits(balance, balances, extension->day, extension->balance_nusd, &refusal);
+	if (!extension->granted)
+		return;
+	budget_reserve(subject->budgets, subject->budget_count, extension->day, extension->nusd);
+	budget_reserve(balance, balances, extension->day, extension->balance_nusd);
 }
 
 static void shrink(const struct limit_extension *extension)
 {
 	const struct limit_subject *subject = extension->subject;
 
-	budget_settle(subject->budgets, limit_budget_count(subject, extension->hosted), extension->day, extension->nusd, 0);
+	budget_settle(subject->budgets, subject->budget_count, extension->day, extension->nusd, 0);
+	if (subject->has_balance)
+		budget_settle(&subject->budgets[subject->budget_count], 1, extension->day, extension->balance_nusd, 0);
 }
 
 static void extension_home(struct letter *letter)

@@ -90,27 +90,53 @@ static void look_at_budgets(struct gateway_shard *owner, const struct limit_subj
 			&owner->webhooks, subject->workspace, subject->budgets[subject->budget_count].balance);
 }
 
+/* The first candidate that every account has room for; the refusal of the first of all, when none has. */
+static bool choose_price(struct limit_request *request, struct budget_refusal *refusal, unsigned *chosen)
+{
+	const struct limit_subject *subject = request->subject;
+	struct limit_ask *ask = &request->ask;
+	struct budget_refusal other;
+
+	for (unsigned i = 0; i < ask->price_count; i++) {
+		const struct limit_price *price = &ask->prices[i];
+
+		if (!budget_fits(subject->budgets, limit_budget_count(subject, price->hosted), ask->day, price->nusd,
+			    i ? &other : refusal))
+			continue;
+		ask->nusd = price->nusd;
+		ask->hosted = price->hosted;
+		*chosen = i;
+		return true;
+	}
+	return ask->price_count == 0;
+}
+
 /* By budgets and limits at once: refused by one of them, a request leaves no trace in any. */
 static void decide(struct limit_request *request, struct gateway_shard *owner)
 {
 	const struct limit_subject *subject = request->subject;
 	struct limit_answer *answer = &request->answer;
-	struct limit_ask ask = request->ask;
 	struct limit_time time = limit_time_of(owner);
-	unsigned count = limit_budget_count(subject, ask.hosted);
 	struct limit_scope own;
+	struct limit_ask ask;
+	unsigned count, chosen = 0;
 
 	find_meter(request, owner);
-	if (!budget_fits(subject->budgets, count, ask.day, ask.nusd, &answer->budget)) {
+	if (!choose_price(request, &answer->budget, &chosen)) {
 		answer->admitted = false;
 		answer->over_budget = true;
-		look_at_budgets(owner, subject, ask.day, &answer->budget);
+		look_at_budgets(owner, subject, request->ask.day, &answer->budget);
 		answer->lease_requests = 0;
 		return;
 	}
+	ask = request->ask;
+	count = limit_budget_count(subject, ask.hosted);
+	if (ask.hosted)
+		ask.lease = 0; /* a balance is never lent */
 	if (ask.lease && subject->budget_count)
 		bound_lease(subject, owner->gateway->shard_count, &ask);
 	limit_decide(scopes_of(request, &own), subject->scope_count, owner->gateway->shard_count, &time, &ask, answer);
+	answer->chosen = chosen;
 	if (!answer->admitted || !count)
 		return;
 	answer->lease_nusd = subject->budget_count ? ask.nusd * (int64_t)answer->lease_requests : 0;

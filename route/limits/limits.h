@@ -135,15 +135,15 @@ struct limit_extension {
 	struct letter letter;
 	const struct limit_subject *subject;
 	struct gateway_shard *gateway_shard;
-	int64_t nusd;
+	int64_t nusd, balance_nusd; /* of its budgets; of the balance */
 	uint32_t day;
-	bool hosted, granted;
+	bool granted;
 	void (*decided)(struct limit_extension *extension);  /* when start() returned 0 */
 	void (*returned)(struct limit_extension *extension); /* when give_back() returned 0 */
 };
 
-/* nusd, day, hosted, subject and gateway_shard are set. 1: ->granted says; 0: decided() follows. What is granted belongs to the
- * request's reservation from then on, or is given back. */
+/* All but letter and granted is set. 1: ->granted says; 0: decided() follows. What is granted belongs to the request's
+ * reservation from then on, or is given back. */
 int limit_extension_start(struct limit_extension *extension);
 int limit_extension_give_back(struct limit_extension *extension); /* 1: done; 0: returned() follows */
 
