@@ -167,7 +167,7 @@ static void refuse_expired_receipt(struct exchange *e, uint32_t days)
 	struct api_error error = {.status = 404, .type = SLICE("not_found_error"), .code = SLICE("receipt_expired")};
 
 	if (message.data) {
-		text_literal(&message, "This receipt has expired: receipts are kept for ");
+		text_literal(&message, "There is no receipt of this id any more: they are kept for ");
 		text_u64(&message, days);
 		text_literal(&message, " days here ('retention.receipts_days' of the workspace), and its request is older.");
 		error.message = text_slice(&message);
