@@ -50,7 +50,8 @@ static void authorize_azure(const struct upstream_request *request, struct text 
 static void write_azure_path(const struct upstream_request *request, struct text *head)
 {
 	struct slice prefix = slice_of_string(request->provider->path_prefix);
-	const char *version = request->provider->api_version;
+	const char *own = request->credential ? request->credential->api_version : NULL;
+	const char *version = own ? own : request->provider->api_version;
 
 	if (!slice_ends_with(prefix, SLICE("/v1"))) {
 		text_string(head, slice_ends_with(prefix, SLICE("/openai")) ? "" : "/openai");

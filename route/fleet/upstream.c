@@ -51,23 +51,41 @@ struct slice upstream_stream_type(const struct dialect *dialect)
 	return dialect->event_stream ? SLICE("application/vnd.amazon.eventstream") : SLICE("text/event-stream");
 }
 
-void upstream_head(const struct upstream_request *request, struct text *head)
+static void add_call_path(const struct upstream_request *request, struct text *head)
 {
-	text_literal(head, "POST ");
 	if (request->provider->path_prefix)
 		text_string(head, request->provider->path_prefix);
 	if (request->dialect->write_path)
 		request->dialect->write_path(request, head);
 	else
 		text_string(head, dialect_path(request->dialect, request->api));
+}
+
+static void add_request_line(const struct upstream_request *request, struct text *head)
+{
+	if (request->list_path.data) {
+		text_literal(head, "GET ");
+		text_add(head, request->list_path);
+	} else {
+		text_literal(head, "POST ");
+		add_call_path(request, head);
+	}
 	text_literal(head, " HTTP/1.1\r\n");
+}
+
+void upstream_head(const struct upstream_request *request, struct text *head)
+{
+	add_request_line(request, head);
 	add_host(request->provider, head);
 	request->dialect->authorize(request, head);
-	text_literal(head, "Content-Type: ");
-	text_add(head, request->content_type.data ? request->content_type : SLICE("application/json"));
-	text_literal(head, "\r\nContent-Length: ");
-	text_u64(head, request->body_bytes);
-	text_literal(head, "\r\nAccept: ");
+	if (!request->list_path.data) {
+		text_literal(head, "Content-Type: ");
+		text_add(head, request->content_type.data ? request->content_type : SLICE("application/json"));
+		text_literal(head, "\r\nContent-Length: ");
+		text_u64(head, request->body_bytes);
+		text_literal(head, "\r\n");
+	}
+	text_literal(head, "Accept: ");
 	if (request->stream)
 		text_add(head, upstream_stream_type(request->dialect));
 	else if (request->api == API_SPEECH || request->api == API_TRANSCRIPTIONS)

@@ -29,6 +29,7 @@ void admin_deployments(struct exchange *exchange);
 void admin_deployment_disable(struct exchange *exchange);
 void admin_deployment_enable(struct exchange *exchange);
 void admin_deployment_reset(struct exchange *exchange);
+void admin_connection_test(struct exchange *exchange);
 void admin_tenancy(struct exchange *exchange); /* as its route says */
 
 /*

@@ -46,6 +46,7 @@ struct limit_settings {
 struct credential_settings {
 	char *name, *api_key;
 	char *access_key_id, *secret_access_key, *session_token, *region; /* bedrock */
+	char *api_version; /* of a connection at azure; NULL: the provider's */
 	unsigned weight;
 	struct limit_settings limits; /* rpm and tpm alone */
 	const char *workspace; /* whose own it is, and before others for it; NULL: for everybody */
@@ -177,6 +178,9 @@ struct admin_token_settings {
 /* A workspace's own credential at a provider. */
 struct connection_settings {
 	char *name, *workspace, *provider, *api_key;
+	char *access_key_id, *secret_access_key, *session_token, *region; /* bedrock */
+	char *api_version; /* azure; NULL: the provider's */
+	char *sealed;      /* its secrets, as they are kept: route/tenancy/connection.h */
 	bool disabled;
 	char id[5 + 26 + 1]; /* conn_ + ULID */
 };

@@ -202,14 +202,19 @@ static const struct schema_field token_fields[] = {
 };
 const struct schema token_schema = SCHEMA(token_fields);
 
+#define ROW_CONNECTION_SECRET(n)                                                                                       \
+	{                                                                                                              \
+		.name = #n, .type = SCHEMA_STRING, MEMBER(struct connection_settings, n), .check = check_secret,       \
+		.expected = EXPECTED_SECRET, .secret = true                                                            \
+	}
+enum { CONNECTION_SECRETS = 4 };
+
 /* What is written and never read comes first. */
 static const struct schema_field connection_fields[] = {
-	{.name = "api_key",
-		.type = SCHEMA_STRING,
-		MEMBER(struct connection_settings, api_key),
-		.check = check_secret,
-		.expected = EXPECTED_SECRET,
-		.secret = true},
+	ROW_CONNECTION_SECRET(api_key),
+	ROW_CONNECTION_SECRET(access_key_id),
+	ROW_CONNECTION_SECRET(secret_access_key),
+	ROW_CONNECTION_SECRET(session_token),
 	{.name = "name",
 		.type = SCHEMA_STRING,
 		MEMBER(struct connection_settings, name),
@@ -223,8 +228,19 @@ static const struct schema_field connection_fields[] = {
 		.required = true,
 		.check = check_name,
 		.expected = EXPECTED_NAME},
+	{.name = "region",
+		.type = SCHEMA_STRING,
+		MEMBER(struct connection_settings, region),
+		.check = check_name,
+		.expected = EXPECTED_NAME},
+	{.name = "api_version",
+		.type = SCHEMA_STRING,
+		MEMBER(struct connection_settings, api_version),
+		.check = check_name,
+		.expected = EXPECTED_NAME},
 	ROW_BOOL("disabled", struct connection_settings, disabled, "false"),
 };
 const struct schema connection_input_schema = SCHEMA(connection_fields);
 const struct schema connection_schema = {
-	connection_fields + 1, sizeof(connection_fields) / sizeof(connection_fields[0]) - 1};
+	connection_fields + CONNECTION_SECRETS,
+	sizeof(connection_fields) / sizeof(connection_fields[0]) - CONNECTION_SECRETS};

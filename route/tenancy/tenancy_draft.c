@@ -5,6 +5,7 @@
 #include "route/tenancy/tenancy_draft.h"
 
 #include "route/settings/settings_tables.h"
+#include "route/tenancy/connection.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -229,20 +230,22 @@ static bool check_workspace_fields(struct draft *d, const struct workspace_setti
 				workspace->residency);
 }
 
-static bool check_connection(struct draft *d, const struct connection_settings *connection)
+/* NULL: there is none of that name. */
+static const struct provider_settings *find_provider(const struct draft *d, const char *name)
 {
 	const struct settings *settings = draft_settings(d);
-	const struct provider_settings *provider = NULL;
 
-	for (unsigned i = 0; i < settings->provider_count && !provider; i++)
-		if (strcmp(settings->providers[i].name, connection->provider) == 0)
-			provider = &settings->providers[i];
-	if (!provider)
+	for (unsigned i = 0; i < settings->provider_count; i++)
+		if (strcmp(settings->providers[i].name, name) == 0)
+			return &settings->providers[i];
+	return NULL;
+}
+
+static bool check_connection(struct draft *d, const struct connection_settings *connection)
+{
+	if (!find_provider(d, connection->provider))
 		return draft_refuse(d, 400, SLICE("invalid_value"), "provider", "provider: there is no provider \"%s\"",
 			connection->provider);
-	if (provider->kind == PROVIDER_BEDROCK)
-		return draft_refuse(d, 400, SLICE("invalid_value"), "provider",
-			"provider: a provider of kind bedrock takes no connections (expected one with API keys)");
 	return check_workspace(d, connection->workspace);
 }
 
@@ -269,6 +272,16 @@ static bool check_project(struct draft *d, const struct tenant *tenant)
 	return tenant_fits(tenant) || draft_refuse(d, 409, SLICE("too_large"), one ? NULL : "endpoints",
 					      "A project with all of its endpoints takes at most %d bytes: use another project.",
 					      TENANT_ROW_BYTES_MAX);
+}
+
+bool draft_check_connection(struct draft *d, const struct connection_settings *connection)
+{
+	const struct provider_settings *provider = find_provider(d, connection->provider);
+	struct connection_problem problem = connection_check(connection, provider->kind);
+
+	return !problem.param ||
+	       draft_refuse(d, 400, problem.missing ? SLICE("missing_field") : SLICE("invalid_value"), problem.param, "%s",
+		       problem.message);
 }
 
 bool draft_check(struct draft *d, const struct tenant *tenant, const void *before)

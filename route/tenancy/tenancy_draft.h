@@ -45,6 +45,7 @@ bool draft_remove_endpoint(struct draft *draft, struct config_node *project);
 
 /* What no single field shows; `before` is what it changes, or NULL. False: refused. */
 bool draft_check(struct draft *draft, const struct tenant *tenant, const void *before);
+bool draft_check_connection(struct draft *draft, const struct connection_settings *connection); /* its secrets, too */
 bool draft_check_unchanged(struct draft *draft, const struct tenant *tenant, const void *before);
 
 /* NULL is a text of its own. */

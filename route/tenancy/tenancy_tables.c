@@ -1,5 +1,6 @@
 /* The stored tenants in memory, and settings that hold them beside what the configuration declares. */
 #include "route/tenancy/tenancy_internal.h"
+#include "route/tenancy/connection.h"
 
 #include "core/schema.h"
 #include "route/settings/settings_tables.h"
@@ -246,16 +247,16 @@ static int load_connection_keys(struct loading *loading, const struct store *sto
 			store, slice_of_string(connection->workspace), slice_of_string(tenant->id), &value, &size);
 
 		if (rc == 0)
-			connection->api_key = config_copy(&tenant->memory, slice_of(value, size));
+			rc = connection_unseal(connection, slice_of(value, size), &tenant->memory);
 		if (value)
 			explicit_bzero(value, size);
 		free(value);
-		if (rc == 0 && connection->api_key)
+		if (rc == 0)
 			continue;
 		snprintf(loading->why, loading->why_bytes,
 			"the key of connection %s cannot be opened: is TOLLGATE_KEK the one that it was stored under?",
 			tenant->id);
-		return rc < 0 ? rc : -ENOMEM;
+		return rc;
 	}
 	return 0;
 }
@@ -412,10 +413,7 @@ static bool extend_provider(struct merged *merged, const struct settings *base, 
 		const struct connection_settings *connection = &settings->connections[i];
 
 		if (!connection->disabled && strcmp(connection->provider, provider->name) == 0)
-			list[count++] = (struct credential_settings){.name = (char *)(uintptr_t)connection->id,
-				.api_key = connection->api_key,
-				.weight = 1,
-				.workspace = connection->workspace};
+			list[count++] = connection_credential(connection);
 	}
 	provider->credentials = list;
 	provider->credential_count = count;

@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "route/settings/settings_tables.h"
+#include "route/tenancy/connection.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -83,12 +84,12 @@ static bool add_audit(struct draft *d, const char *verb, const void *before, con
 	return good;
 }
 
-/* A connection's key lies sealed beside its record; as long as it stays the same it is left there. */
+/* A connection's secrets lie sealed beside its record; as long as they stay the same they are left there. */
 static bool add_connection_key(struct tenancy_change *change, const struct tenant *before, const struct tenant *after)
 {
 	const struct tenant *either = after ? after : before;
-	const char *old = before && change->kind == TENANT_CONNECTION ? before->item.connection.api_key : NULL;
-	const char *new = after && change->kind == TENANT_CONNECTION ? after->item.connection.api_key : NULL;
+	const char *old = before && change->kind == TENANT_CONNECTION ? before->item.connection.sealed : NULL;
+	const char *new = after && change->kind == TENANT_CONNECTION ? after->item.connection.sealed : NULL;
 
 	return draft_same_text(old, new) || tenancy_add_sealed(change, either->item.connection.workspace,
 						    slice_of_string(either->id), slice_of_string(new));
@@ -173,6 +174,11 @@ static bool take_id(struct draft *d, struct tenant *tenant)
 	return true;
 }
 
+static bool seal_connection(struct draft *d, struct tenant *tenant)
+{
+	return connection_seal(&tenant->item.connection, &tenant->memory) == 0 || draft_refuse_memory(d);
+}
+
 static bool prepare_new(struct draft *d, struct tenant *tenant)
 {
 	if (!draft_check(d, tenant, NULL))
@@ -186,8 +192,7 @@ static bool prepare_new(struct draft *d, struct tenant *tenant)
 	make_id(d, tenant);
 	if (tenant->kind != TENANT_CONNECTION)
 		return make_secret(d, tenant);
-	return tenant->item.connection.api_key ||
-	       draft_refuse(d, 400, SLICE("missing_field"), "api_key", "\"api_key\" is missing (it is required)");
+	return draft_check_connection(d, &tenant->item.connection) && seal_connection(d, tenant);
 }
 
 /* With PUT its id is the path's. */
@@ -273,14 +278,13 @@ static bool update_declared(struct draft *d, const void *item, const struct conf
 	return read_disabled(d, disabled, &after.disabled) && commit_override(d, "update", item, &after);
 }
 
-/* It is not among what is shown, and so not among what is merged. False: memory is out. */
-static bool keep_connection_key(const struct tenant *before, struct tenant *after)
+/* Its secrets are not among what is shown, and so not among what is merged. False: refused. */
+static bool keep_secrets(struct draft *d, const struct tenant *before, struct tenant *after)
 {
-	struct connection_settings *connection = &after->item.connection;
-
-	if (after->kind == TENANT_CONNECTION && !connection->api_key)
-		connection->api_key = config_copy(&after->memory, slice_of_string(before->item.connection.api_key));
-	return after->kind != TENANT_CONNECTION || connection->api_key;
+	if (after->kind != TENANT_CONNECTION)
+		return true;
+	connection_keep(&after->item.connection, &before->item.connection, &after->memory);
+	return draft_check_connection(d, &after->item.connection) && seal_connection(d, after);
 }
 
 /* What a tree says takes the place of what is stored, or of the workspace's defaults that exists without being declared. */
@@ -296,9 +300,9 @@ static bool store_tree(
 		tenant_give(&after);
 		return false;
 	}
-	if (!keep_connection_key(before, after)) {
+	if (!keep_secrets(d, before, after)) {
 		tenant_give(&after);
-		return draft_refuse_memory(d);
+		return false;
 	}
 	touch(d, after, before ? &before->meta : NULL);
 	memcpy(after->id, d->shape->id_of(item), strlen(d->shape->id_of(item)) + 1);

@@ -301,7 +301,7 @@ const cells = [
   ["POST", "/admin/keys", "yyy.."], ["PATCH", "/admin/keys/vk_1", "yyy.."], ["DELETE", "/admin/keys/vk_1", "yyy.."], ["POST", "/admin/keys/vk_1/rotate", "yyy.."],
   ["POST", "/admin/teams", "yy..."], ["PATCH", "/admin/teams/t", "yy..."], ["DELETE", "/admin/teams/t", "yy..."],
   ["POST", "/admin/workspaces", "yy..."], ["PATCH", "/admin/workspaces/w", "yy..."], ["DELETE", "/admin/workspaces/w", "yy..."],
-  ["GET", "/admin/connections", "yyyyy"], ["POST", "/admin/connections", "yy..."], ["PATCH", "/admin/connections/c", "yy..."], ["DELETE", "/admin/connections/c", "yy..."],
+  ["GET", "/admin/connections", "yyyyy"], ["POST", "/admin/connections", "yy..."], ["PATCH", "/admin/connections/c", "yy..."], ["DELETE", "/admin/connections/c", "yy..."], ["POST", "/admin/connections/c/test", "yy..."],
   ["GET", "/admin/projects", "yyyyy"], ["GET", "/admin/projects/p/endpoints/e", "yyyyy"], ["POST", "/admin/projects", "yyy.."], ["PUT", "/admin/projects/p", "yyy.."],
   ["PATCH", "/admin/projects/p", "yyy.."], ["DELETE", "/admin/projects/p", "yyy.."], ["PUT", "/admin/projects/p/endpoints/e", "yyy.."], ["DELETE", "/admin/projects/p/endpoints/e", "yyy.."],
   ["POST", "/admin/tokens", "y...."], ["DELETE", "/admin/tokens/tok_1", "y...."],
