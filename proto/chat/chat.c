@@ -184,13 +184,16 @@ static int own_number(const struct json_parser *p, json_ref choice)
 	return number < CHAT_CHOICES_MAX ? (int)number : CHAT_CHOICES_MAX;
 }
 
-struct chat_choices chat_choices_of(const struct json_parser *p, json_ref list)
+struct chat_choices chat_choices_of(const struct json_parser *p, json_ref list, bool several_asked)
 {
 	struct chat_choices choices = {.at = JSON_NONE};
 
 	if (list == JSON_NONE || json_type(p, list) != JSON_ARRAY)
 		return choices;
 	choices.at = json_first(p, list);
+	choices.numbered = several_asked || (choices.at != JSON_NONE && json_next(p, choices.at) != JSON_NONE);
+	if (!choices.numbered)
+		return choices;
 	for (json_ref c = choices.at; c != JSON_NONE; c = json_next(p, c)) {
 		int number = own_number(p, c);
 
@@ -210,21 +213,23 @@ json_ref chat_next_choice(const struct json_parser *p, struct chat_choices *choi
 		if (choice == JSON_NONE)
 			return JSON_NONE;
 		choices->at = json_next(p, choice);
+		if (!choices->numbered)
+			break;
 		number = own_number(p, choice);
 		if (number < 0) {
 			number = __builtin_ctz(~choices->taken);
 			if (number < CHAT_CHOICES_MAX)
 				choices->taken |= 1u << number;
 		}
+		choices->number = (uint32_t)number;
 	} while (number >= CHAT_CHOICES_MAX);
-	choices->number = (uint32_t)number;
 	return choice;
 }
 
 int chat_read_choices(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref list,
 	int (*read)(const struct json_parser *p, struct chat *chat, struct chat_answer *answer, json_ref choice))
 {
-	struct chat_choices choices = chat_choices_of(p, list);
+	struct chat_choices choices = chat_choices_of(p, list, false);
 	struct chat_answer *last = NULL;
 	int err = 0;
 
@@ -242,13 +247,7 @@ int chat_read_choices(const struct json_parser *p, struct chat *chat, struct cha
 
 bool chat_all_ended(const struct chat_reader *reader, unsigned at_least)
 {
-	unsigned started = 0, ended = 0;
-
-	for (unsigned i = 0; i < CHAT_CHOICES_MAX; i++) {
-		started += reader->choices[i].started;
-		ended += reader->choices[i].ended;
-	}
-	return started >= at_least && ended == started;
+	return reader->ended == reader->begun && (unsigned)__builtin_popcount(reader->begun) >= at_least;
 }
 
 uint32_t chat_capability(struct slice name)

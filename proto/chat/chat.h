@@ -220,7 +220,6 @@ struct chat_sink {
 
 /* What is known of one of several choices that come in one stream. */
 struct chat_reader_choice {
-	bool started, ended;
 	bool said; /* text or a call */
 	uint32_t tool_count; /* begun */
 	uint32_t tool_index; /* the provider's number of the last one */
@@ -235,6 +234,7 @@ struct chat_reader {
 	uint32_t tool_index; /* of the last one's block */
 	uint64_t sequence;   /* behind the last event's number, where events are numbered */
 	unsigned asked;      /* how many choices; the caller's, 0: one */
+	uint32_t begun, ended; /* a bit for each choice */
 	struct chat_reader_choice choices[CHAT_CHOICES_MAX]; /* where the dialect has several */
 };
 
@@ -352,15 +352,17 @@ int chat_read_choices(const struct json_parser *p, struct chat *chat, struct cha
 
 /*
  * Goes through a provider's list of choices, which number themselves in `index`; what says no number has the first one
- * that nobody has: a lone one, and one whose 0 was left out, is 0. Numbers that nobody can have asked for are passed
- * over. JSON_NONE: behind the last one.
+ * that nobody has: one whose 0 was left out is 0. So is a lone one, unless several were asked for and it may be any of
+ * them. Numbers that nobody can have asked for are passed over. JSON_NONE: behind the last one.
  */
 struct chat_choices {
 	json_ref at;     /* the next one */
+	bool numbered;   /* their numbers count */
 	uint32_t taken;  /* numbers, a bit for each */
 	uint32_t number; /* of the one returned last */
 };
-struct chat_choices chat_choices_of(const struct json_parser *p, json_ref list); /* JSON_NONE, no array: of none */
+/* JSON_NONE, no array: of none. */
+struct chat_choices chat_choices_of(const struct json_parser *p, json_ref list, bool several_asked);
 json_ref chat_next_choice(const struct json_parser *p, struct chat_choices *choices);
 
 /* White space alone, or nothing. */

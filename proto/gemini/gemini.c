@@ -102,13 +102,6 @@ enum gemini_end gemini_read_end(
 	return GEMINI_ENDED;
 }
 
-json_ref gemini_candidates(const struct json_parser *p)
-{
-	json_ref candidates = json_member(p, 0, SLICE("candidates")), first = chat_first(p, candidates);
-
-	return first != JSON_NONE && json_type(p, first) == JSON_OBJECT ? candidates : JSON_NONE;
-}
-
 json_ref gemini_parts(const struct json_parser *p, json_ref candidate)
 {
 	json_ref parts = json_member(p, json_member(p, candidate, SLICE("content")), SLICE("parts"));

@@ -38,8 +38,7 @@ enum gemini_end gemini_read_end(
 /* Whether the prompt was refused, for which there is no candidate. */
 bool gemini_is_blocked(const struct json_parser *p);
 
-/* The list of candidates, and a candidate's first part; JSON_NONE: none. */
-json_ref gemini_candidates(const struct json_parser *p);
+/* A candidate's first part; JSON_NONE: none. */
 json_ref gemini_parts(const struct json_parser *p, json_ref candidate);
 
 /*

@@ -53,14 +53,14 @@ static int read_candidate(
 
 int gemini_read_answer(const struct json_parser *p, struct chat *chat, struct chat_answer *answer)
 {
-	json_ref candidates = gemini_candidates(p);
+	json_ref candidates = json_member(p, 0, SLICE("candidates"));
 
 	*answer = (struct chat_answer){0};
 	if (json_type(p, 0) != JSON_OBJECT || chat_given(p, json_member(p, 0, SLICE("error"))))
 		return -EPROTO;
 	answer->id = chat_member_text(p, 0, SLICE("responseId"));
 	gemini_read_usage(p, &answer->usage);
-	if (candidates != JSON_NONE)
+	if (chat_first(p, candidates) != JSON_NONE)
 		return chat_read_choices(p, chat, answer, candidates, read_candidate);
 	answer->finish = CHAT_FINISH_FILTER;
 	return gemini_is_blocked(p) ? 0 : -EPROTO;
@@ -72,6 +72,7 @@ int gemini_read_answer(const struct json_parser *p, struct chat *chat, struct ch
 struct telling {
 	const struct json_parser *p;
 	struct chat_sink *sink;
+	struct chat_reader *reader;
 	struct chat_reader_choice *state;
 	uint32_t choice;
 };
@@ -124,9 +125,9 @@ static void tell_start(const struct telling *t)
 		.id = chat_member_text(t->p, 0, SLICE("responseId")),
 		.error = JSON_NONE};
 
-	if (!t->state->started)
+	if (!(t->reader->begun >> t->choice & 1))
 		t->sink->event(t->sink, &event);
-	t->state->started = true;
+	t->reader->begun |= 1u << t->choice;
 }
 
 static void tell_finish(const struct telling *t, enum chat_finish finish)
@@ -134,9 +135,9 @@ static void tell_finish(const struct telling *t, enum chat_finish finish)
 	struct chat_event event = {
 		.kind = CHAT_EVENT_FINISH, .choice = t->choice, .finish = finish, .error = JSON_NONE};
 
-	if (!t->state->ended)
+	if (!(t->reader->ended >> t->choice & 1))
 		t->sink->event(t->sink, &event);
-	t->state->ended = true;
+	t->reader->ended |= 1u << t->choice;
 }
 
 static int tell_candidate(const struct telling *t, json_ref candidate)
@@ -159,13 +160,12 @@ static int tell_candidate(const struct telling *t, json_ref candidate)
 }
 
 static int tell_candidates(
-	struct chat_reader *reader, const struct json_parser *p, json_ref candidates, struct chat_sink *sink)
+	struct chat_reader *reader, const struct json_parser *p, struct chat_choices *choices, struct chat_sink *sink)
 {
-	struct chat_choices choices = chat_choices_of(p, candidates);
 	int err = 0;
 
-	for (json_ref c = chat_next_choice(p, &choices); c != JSON_NONE && !err; c = chat_next_choice(p, &choices)) {
-		const struct telling t = {p, sink, &reader->choices[choices.number], choices.number};
+	for (json_ref c = chat_next_choice(p, choices); c != JSON_NONE && !err; c = chat_next_choice(p, choices)) {
+		const struct telling t = {p, sink, reader, &reader->choices[choices->number], choices->number};
 
 		err = tell_candidate(&t, c);
 	}
@@ -183,8 +183,10 @@ static void tell_end(const struct chat_reader *reader, struct chat_sink *sink)
 
 int gemini_read_event(struct chat_reader *reader, const struct json_parser *p, struct chat_sink *sink)
 {
-	json_ref candidates = gemini_candidates(p), error = json_member(p, 0, SLICE("error"));
-	struct telling first = {.p = p, .sink = sink, .state = &reader->choices[0]};
+	json_ref error = json_member(p, 0, SLICE("error"));
+	struct chat_choices choices =
+		chat_choices_of(p, json_member(p, 0, SLICE("candidates")), reader->asked > 1);
+	const struct telling first = {p, sink, reader, &reader->choices[0], 0};
 	struct chat_event event = {.kind = CHAT_EVENT_ERROR, .error = error};
 	int err = 0;
 
@@ -195,8 +197,8 @@ int gemini_read_event(struct chat_reader *reader, const struct json_parser *p, s
 		return 0;
 	}
 	gemini_read_usage(p, &reader->usage); /* cumulative: the last one counts */
-	if (candidates != JSON_NONE) {
-		err = tell_candidates(reader, p, candidates, sink);
+	if (choices.at != JSON_NONE) {
+		err = tell_candidates(reader, p, &choices, sink);
 	} else if (gemini_is_blocked(p)) { /* whatever was asked for: there is one answer, which is none */
 		tell_start(&first);
 		tell_finish(&first, CHAT_FINISH_FILTER);

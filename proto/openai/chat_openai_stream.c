@@ -9,6 +9,7 @@
 struct telling {
 	const struct json_parser *p;
 	struct chat_sink *sink;
+	struct chat_reader *reader;
 	struct chat_reader_choice *state;
 	uint32_t choice;
 };
@@ -119,8 +120,8 @@ static int read_choice(struct telling *t, json_ref choice)
 	json_ref delta = json_member(p, choice, SLICE("delta"));
 	enum chat_finish finish;
 
-	if (!t->state->started) {
-		t->state->started = true;
+	if (!(t->reader->begun >> t->choice & 1)) {
+		t->reader->begun |= 1u << t->choice;
 		tell_plain(t, (struct chat_event){.kind = CHAT_EVENT_START, .id = chat_member_text(p, 0, SLICE("id"))});
 	}
 	if (slice_equal(chat_member_text(p, choice, SLICE("finish_reason")), SLICE("error"))) {
@@ -137,7 +138,7 @@ static int read_choice(struct telling *t, json_ref choice)
 
 int chat_openai_read_event(struct chat_reader *reader, const struct json_parser *p, struct chat_sink *sink)
 {
-	struct chat_choices choices = chat_choices_of(p, json_member(p, 0, SLICE("choices")));
+	struct chat_choices choices = chat_choices_of(p, json_member(p, 0, SLICE("choices")), reader->asked > 1);
 	struct chat_event event = {.kind = CHAT_EVENT_ERROR};
 	struct openai_chunk chunk;
 	int err = 0;
@@ -152,7 +153,7 @@ int chat_openai_read_event(struct chat_reader *reader, const struct json_parser 
 	if (chunk.usage.present)
 		reader->usage = chunk.usage;
 	for (json_ref c = chat_next_choice(p, &choices); c != JSON_NONE && !err; c = chat_next_choice(p, &choices)) {
-		struct telling t = {p, sink, &reader->choices[choices.number], choices.number};
+		struct telling t = {p, sink, reader, &reader->choices[choices.number], choices.number};
 
 		err = read_choice(&t, c);
 	}

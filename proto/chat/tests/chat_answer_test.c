@@ -176,16 +176,21 @@ static void numbers_of_choices(void **state)
 {
 	static const struct {
 		const char *list, *numbers;
+		bool several; /* were asked for */
 	} table[] = {
-		{"[{}]", "0 "},
-		{"[{},{},{}]", "0 1 2 "},
-		{"[{\"index\":1},{}]", "1 0 "},
-		{"[{},{\"index\":0},{\"index\":null},{\"index\":1}]", "2 0 3 1 "},
-		{"[{\"index\":2},{\"index\":2}]", "2 2 "},
-		{"[{\"index\":-1},{\"index\":\"7\"},7]", "0 1 2 "},
-		{"[{\"index\":16},{\"index\":15},{\"index\":9000000000},{}]", "15 0 "},
-		{"[]", ""},
-		{"7", ""},
+		{"[{\"index\":1}]", "1 ", true},
+		{"[{\"index\":1}]", "0 ", false},
+		{"[{\"index\":16}]", "", true},
+		{"[{}]", "0 ", true},
+		{"[{}]", "0 ", false},
+		{"[{},{},{}]", "0 1 2 ", false},
+		{"[{\"index\":1},{}]", "1 0 ", false},
+		{"[{},{\"index\":0},{\"index\":null},{\"index\":1}]", "2 0 3 1 ", false},
+		{"[{\"index\":2},{\"index\":2}]", "2 2 ", false},
+		{"[{\"index\":-1},{\"index\":\"7\"},7]", "0 1 2 ", false},
+		{"[{\"index\":16},{\"index\":15},{\"index\":9000000000},{}]", "15 0 ", false},
+		{"[]", "", false},
+		{"7", "", false},
 	};
 	struct fixture *f = *state;
 	struct chat_choices choices;
@@ -193,7 +198,7 @@ static void numbers_of_choices(void **state)
 	for (size_t i = 0; i < COUNT(table); i++) {
 		parse(f, slice_of_string(table[i].list));
 		clear_out(f);
-		choices = chat_choices_of(f->parser, 0);
+		choices = chat_choices_of(f->parser, 0, table[i].several);
 		while (chat_next_choice(f->parser, &choices) != JSON_NONE) {
 			text_u64(&f->out, choices.number);
 			text_char(&f->out, ' ');

@@ -413,7 +413,7 @@ static void digest_stream(
 	struct fixture *f, const struct chat_dialect *client, struct slice stream, struct digests *all)
 {
 	static char memory[2 * FIXTURE_DOCUMENT_BYTES];
-	struct chat_reader reader = {0};
+	struct chat_reader reader = {.asked = SEVERAL_ANSWERS};
 	struct sse_event event;
 	struct sse_parser sse;
 
