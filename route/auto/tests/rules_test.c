@@ -127,6 +127,11 @@ static void comparisons(void **state)
 	}
 }
 
+static struct day_span span(unsigned from_minute, unsigned to_minute, const struct zone *zone)
+{
+	return (struct day_span){.from_minute = (uint16_t)from_minute, .to_minute = (uint16_t)to_minute, .zone = zone};
+}
+
 static void times_of_day(void **state)
 {
 	static const struct {
@@ -150,7 +155,7 @@ static void times_of_day(void **state)
 		struct rule_settings rule = any_request();
 
 		rule.has_time_of_day = true;
-		rule.time_of_day = (struct day_span){(uint16_t)table[i].from, (uint16_t)table[i].to, NULL};
+		rule.time_of_day = span(table[i].from, table[i].to, NULL);
 		if (hits(&rule, &facts) != table[i].holds)
 			fail_msg("row %zu", i);
 	}
@@ -180,10 +185,10 @@ static void times_of_day_in_zones(void **state)
 		struct rule_settings rule = any_request();
 
 		rule.has_time_of_day = true;
-		rule.time_of_day = (struct day_span){(uint16_t)table[i].from, (uint16_t)table[i].to, table[i].zone};
+		rule.time_of_day = span(table[i].from, table[i].to, table[i].zone);
 		if (hits(&rule, &facts) != table[i].holds)
 			fail_msg("row %zu", i);
-		rule.time_of_day = (struct day_span){12 * 60 + 30, 13 * 60, &west}; /* of 1969 there */
+		rule.time_of_day = span(12 * 60 + 30, 13 * 60, &west); /* of 1969 there */
 		assert_true(hits(&rule, &new_year));
 	}
 }
@@ -227,16 +232,16 @@ static void covered_by_one_condition(void **state)
 		struct day_span first, second;
 		bool covered;
 	} spans[] = {
-		{{9 * 60, 17 * 60, NULL}, {10 * 60, 11 * 60, NULL}, true},
-		{{9 * 60, 17 * 60, NULL}, {10 * 60, 18 * 60, NULL}, false},
-		{{22 * 60, 6 * 60, NULL}, {23 * 60, 5 * 60, NULL}, true},
-		{{22 * 60, 6 * 60, NULL}, {1 * 60, 6 * 60, NULL}, true},
-		{{22 * 60, 6 * 60, NULL}, {5 * 60, 23 * 60, NULL}, false},
-		{{9 * 60, 17 * 60, &zone}, {9 * 60, 17 * 60, NULL}, false},
-		{{9 * 60, 17 * 60, &zone}, {9 * 60, 17 * 60, &other}, false},
-		{{9 * 60, 17 * 60, &zone}, {9 * 60, 17 * 60, &same}, true},
-		{{0, 24 * 60, NULL}, {9 * 60, 17 * 60, &zone}, true},
-		{{0, 23 * 60, NULL}, {0, 24 * 60, NULL}, false},
+		{{9 * 60, 17 * 60, NULL, NULL}, {10 * 60, 11 * 60, NULL, NULL}, true},
+		{{9 * 60, 17 * 60, NULL, NULL}, {10 * 60, 18 * 60, NULL, NULL}, false},
+		{{22 * 60, 6 * 60, NULL, NULL}, {23 * 60, 5 * 60, NULL, NULL}, true},
+		{{22 * 60, 6 * 60, NULL, NULL}, {1 * 60, 6 * 60, NULL, NULL}, true},
+		{{22 * 60, 6 * 60, NULL, NULL}, {5 * 60, 23 * 60, NULL, NULL}, false},
+		{{9 * 60, 17 * 60, &zone, NULL}, {9 * 60, 17 * 60, NULL, NULL}, false},
+		{{9 * 60, 17 * 60, &zone, NULL}, {9 * 60, 17 * 60, &other, NULL}, false},
+		{{9 * 60, 17 * 60, &zone, NULL}, {9 * 60, 17 * 60, &same, NULL}, true},
+		{{0, 24 * 60, NULL, NULL}, {9 * 60, 17 * 60, &zone, NULL}, true},
+		{{0, 23 * 60, NULL, NULL}, {0, 24 * 60, NULL, NULL}, false},
 	};
 	unsigned by;
 
