@@ -12,9 +12,12 @@
 #include "proto/http/sse.h"
 #include "proto/chat/tests/golden.h"
 
+#include <unistd.h>
+
 #define FOLDER "proto/chat/tests/golden/"
 #define SEVERAL "several-answers" /* the case of a client that asked for as many as it has */
 #define NO_ANSWER "\"no answer\""
+#define ERROR ": the provider's error "
 #define NO_EVENT ": an event that is not the provider's own\n\n"
 
 enum side { CLIENT = 1, PROVIDER = 2 };
@@ -197,7 +200,7 @@ static void relay_event(struct chat_sink *sink, const struct chat_event *event)
 		text_literal(&relay->f->out, ": the end\n\n");
 	if (event->kind != CHAT_EVENT_ERROR)
 		return;
-	text_literal(&relay->f->out, ": the provider's error ");
+	text_literal(&relay->f->out, ERROR);
 	text_add(&relay->f->out, json_raw(relay->f->parser, event->error));
 	text_literal(&relay->f->out, "\n\n");
 }
@@ -261,10 +264,8 @@ static void check_stream(struct fixture *f, const char *name, const struct chat_
 	const struct chat_dialect *to, struct slice in)
 {
 	static const size_t pieces[] = {SIZE_MAX, 1, 7};
-	struct relay relay = {.sink.event = relay_event,
-		.f = f,
-		.to = to,
-		.asked = strcmp(name, SEVERAL) == 0 ? SEVERAL_ANSWERS : 1};
+	struct relay relay = {
+		.sink.event = relay_event, .f = f, .to = to, .asked = strcmp(name, SEVERAL) == 0 ? SEVERAL_ANSWERS : 1};
 	size_t size;
 	char *other = with_carriage_returns(in, &size);
 
@@ -481,7 +482,7 @@ static void compare_case(struct fixture *f, const char *name, const struct chat_
 	(void)in;
 	assert_non_null(answer);
 	if (stream && strcmp(answer, NO_ANSWER "\n") == 0)
-		same = strstr(stream, NO_EVENT) != NULL;
+		same = strstr(stream, NO_EVENT) || strstr(stream, ERROR);
 	else if (stream)
 		same = same_digests(digest_of_stream(f, to, slice_of(stream, stream_size)),
 			digest_of_answer(f, to, slice_of(answer, answer_size)));
@@ -496,12 +497,31 @@ static void streams_say_what_answers_say(void **state)
 	each_case(*state, FOLDER "answers/", "json", PROVIDER, compare_case);
 }
 
+/* Each provider's dialect is compared in what matters most, so that no new one goes without. */
+static void each_provider_is_compared(void **state)
+{
+	static const char *const names[] = {"text", "tools", "parallel-tools", "length"};
+	char answer[256], stream[256];
+
+	(void)state;
+	for (size_t d = 0; d < COUNT(dialects); d++)
+		for (size_t i = 0; dialects[d].sides & PROVIDER && i < COUNT(names); i++) {
+			snprintf(answer, sizeof(answer), FOLDER "answers/%s.%s.json", names[i],
+				dialects[d].dialect->name);
+			snprintf(stream, sizeof(stream), FOLDER "streams/%s.%s.sse", names[i],
+				dialects[d].dialect->name);
+			if (access(answer, R_OK) != 0 || access(stream, R_OK) != 0)
+				fail_msg("%s and %s: both are needed", answer, stream);
+		}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(requests, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(answers, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(streams, set_up, tear_down),
+		cmocka_unit_test(each_provider_is_compared),
 		cmocka_unit_test_setup_teardown(streams_say_what_answers_say, set_up, tear_down),
 	};
 
