@@ -40,6 +40,12 @@ int kv_write(struct kv *kv, struct kv_batch *batch, bool sync);
  */
 void kv_give_back(struct kv *kv, enum kv_family family, struct slice from, struct slice to);
 
+/* About what a family holds, rows that were replaced and not yet taken away included; 0 while it is not open. */
+struct kv_size {
+	uint64_t rows, bytes;
+};
+struct kv_size kv_about(struct kv *kv, enum kv_family family);
+
 /* A row found; its value lives until kv_row_fini(). */
 struct kv_row {
 	struct slice value;

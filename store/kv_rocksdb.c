@@ -255,6 +255,26 @@ void kv_give_back(struct kv *kv, enum kv_family family, struct slice from, struc
 	rocksdb_flushoptions_destroy(options);
 }
 
+static uint64_t property(struct kv *kv, enum kv_family family, const char *name)
+{
+	uint64_t value;
+
+	return rocksdb_property_int_cf(kv->db, kv->families[family], name, &value) == 0 ? value : 0;
+}
+
+struct kv_size kv_about(struct kv *kv, enum kv_family family)
+{
+	struct kv_size size = { 0, 0 };
+
+	pthread_rwlock_rdlock(&kv->lock);
+	if (kv->db)
+		size = (struct kv_size){ property(kv, family, "rocksdb.estimate-num-keys"),
+					 property(kv, family, "rocksdb.estimate-live-data-size") +
+						 property(kv, family, "rocksdb.size-all-mem-tables") };
+	pthread_rwlock_unlock(&kv->lock);
+	return size;
+}
+
 int kv_get(struct kv *kv, enum kv_family family, struct slice key, struct kv_row *row)
 {
 	rocksdb_pinnableslice_t *pinned = NULL;

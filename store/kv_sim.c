@@ -221,6 +221,22 @@ void kv_give_back(struct kv *kv, enum kv_family family, struct slice from, struc
 	assert(kv->rows && !kv->read_only && family < KV_FAMILY_COUNT && from.size && to.size);
 }
 
+struct kv_size kv_about(struct kv *kv, enum kv_family family)
+{
+	struct kv_size size = { 0, 0 };
+	struct sim_view *view;
+
+	assert(kv->handle.disk);
+	if (!kv->rows)
+		return size;
+	view = view_of(kv, family);
+	size.rows = sim_view_count(view);
+	for (size_t i = 0; i < size.rows; i++)
+		size.bytes += sim_view_key(view, i).size + sim_view_value(view, i).size;
+	sim_view_close(view);
+	return size;
+}
+
 int kv_get(struct kv *kv, enum kv_family family, struct slice key, struct kv_row *row)
 {
 	struct sim_view *view;

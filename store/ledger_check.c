@@ -123,14 +123,44 @@ static int add_block(struct ledger *ledger, struct slice value)
 	return 0;
 }
 
-static int add_receipts(struct ledger *ledger)
+/* The running totals outlive the receipts that they add up. */
+static int add_totals(struct ledger *ledger)
 {
-	struct kv_walk *walk = kv_walk_open(ledger->kv, KV_RECEIPTS);
+	static const char prefix[] = { COUNTER_HOSTED, 0 };
+	struct kv_walk *walk = kv_walk_open(ledger->kv, KV_COUNTERS);
 	int rc = walk ? 0 : -EIO;
 
 	if (!walk)
 		return rc;
-	for (kv_walk_seek(walk, SLICE("")); rc == 0 && kv_walk_valid(walk); kv_walk_next(walk))
+	for (kv_walk_seek(walk, slice_of(prefix, sizeof(prefix))); rc == 0 && kv_walk_valid(walk); kv_walk_next(walk)) {
+		struct counter counter;
+		struct account *account;
+
+		if (!slice_starts_with(kv_walk_key(walk), slice_of(prefix, sizeof(prefix))))
+			break;
+		account = account_of(ledger, slice_after(kv_walk_key(walk), sizeof(prefix)));
+		rc = account ? counters_read_row(kv_walk_value(walk), &counter) : -ENOMEM;
+		if (rc == 0)
+			account->used_nusd = add_nusd(account->used_nusd, counter.spend_nusd);
+	}
+	if (rc == 0)
+		rc = kv_walk_error(walk);
+	kv_walk_close(walk);
+	return rc;
+}
+
+/* Those of the blocks that the totals lack so far. */
+static int add_receipts(struct ledger *ledger)
+{
+	struct kv_walk *walk = kv_walk_open(ledger->kv, KV_RECEIPTS);
+	uint64_t counted;
+	char key[8];
+	int rc = walk ? commit_read_counted(ledger->kv, &counted) : -EIO;
+
+	if (!walk)
+		return rc;
+	block_key(key, rc == 0 ? counted + 1 : 0);
+	for (kv_walk_seek(walk, slice_of(key, sizeof(key))); rc == 0 && kv_walk_valid(walk); kv_walk_next(walk))
 		rc = add_block(ledger, kv_walk_value(walk));
 	if (rc == 0)
 		rc = kv_walk_error(walk);
@@ -173,6 +203,8 @@ int ledger_check(const char *data_dir, void (*say)(void *context, const char *li
 		goto out;
 	snprintf(why, sizeof(why), "the database cannot be read to its end");
 	rc = check_rows(&ledger);
+	if (rc == 0)
+		rc = add_totals(&ledger);
 	if (rc == 0)
 		rc = add_receipts(&ledger);
 	if (rc == 0)

@@ -12,10 +12,25 @@
 enum { EXPIRED_A_SWEEP = 256 /* rows; some 5 us each */ };
 
 #define EXPIRY_NS (60 * NS_PER_S)
+#define LOOK_NS NS_PER_S
 
 static uint64_t wall_s(const struct shard *shard)
 {
 	return shard_wall_ns(shard) / NS_PER_S;
+}
+
+/* How much there is, for the metrics: at most once a second. */
+static void look_at_size(struct store *store)
+{
+	uint64_t now_ns = shard_now_ns(&store->writer.shard);
+	struct kv_size size;
+
+	if (store->sealed_looked_ns && now_ns - store->sealed_looked_ns < LOOK_NS)
+		return;
+	store->sealed_looked_ns = now_ns;
+	size = kv_about(store->kv, KV_SEALED);
+	atomic_store_explicit(&store->sealed_rows, size.rows, memory_order_relaxed);
+	atomic_store_explicit(&store->sealed_bytes, size.bytes, memory_order_relaxed);
 }
 
 /* What has expired is no longer handed out; here it leaves the disk too. */
@@ -29,6 +44,9 @@ static void on_expiry(struct timer *timer)
 		count = sealed_expire(store->sealed, wall_s(shard), EXPIRED_A_SWEEP);
 	if (count < 0)
 		writer_failed(&store->writer);
+	else
+		atomic_fetch_add_explicit(&store->sealed_expired, (uint64_t)count, memory_order_relaxed);
+	look_at_size(store);
 	timer_arm(&shard->timers, timer, shard_now_ns(shard) + (count == EXPIRED_A_SWEEP ? 0 : EXPIRY_NS));
 }
 
@@ -36,6 +54,7 @@ static void begin_expiry(struct shard *shard)
 {
 	struct store *store = shard->user;
 
+	look_at_size(store);
 	timer_arm(&shard->timers, &store->expiry, shard_now_ns(shard) + EXPIRY_NS);
 }
 
@@ -86,6 +105,7 @@ static void on_sealed_at_writer(struct letter *letter)
 		asked->result = sealed_remove(store->sealed, &asked->name, sync);
 	if (asked->result == -EIO)
 		writer_failed(&store->writer);
+	look_at_size(store);
 	letter->open = on_sealed_back;
 	shard_post(asked->shard, letter, shard);
 }

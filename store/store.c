@@ -290,6 +290,9 @@ struct store_counts store_counts(const struct store *store)
 		.spend_nusd = atomic_load_explicit(&writer->spend_nusd, memory_order_relaxed),
 		.replayed = store->replayed,
 		.expired = atomic_load_explicit(&store->expired, memory_order_relaxed),
+		.sealed_rows = atomic_load_explicit(&store->sealed_rows, memory_order_relaxed),
+		.sealed_bytes = atomic_load_explicit(&store->sealed_bytes, memory_order_relaxed),
+		.sealed_expired = atomic_load_explicit(&store->sealed_expired, memory_order_relaxed),
 	};
 
 	for (unsigned i = 0; i < store->journal_count; i++)

@@ -137,6 +137,8 @@ struct store_counts {
 	uint64_t expired;          /* receipts, since the start */
 	int64_t spend_nusd;        /* sum over all receipts, from the counters */
 	uint64_t journal_used_bytes;
+	uint64_t sealed_rows, sealed_bytes; /* about, a second ago or, without writes, a minute */
+	uint64_t sealed_expired;            /* since the start */
 };
 struct store_counts store_counts(const struct store *store); /* any thread */
 

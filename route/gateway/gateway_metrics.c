@@ -237,6 +237,12 @@ static void print_store(const struct gateway *gateway, struct text *text)
 	sample(text, "tollgate_store_failed_commits_total", counts.failed_commits);
 	head(text, "tollgate_store_journal_bytes", "gauge", "Receipts appended and not yet committed, in bytes.");
 	sample(text, "tollgate_store_journal_bytes", counts.journal_used_bytes);
+	head(text, "tollgate_sealed_rows", "gauge", "Rows of what is kept sealed, about; what ends has a second one for its end.");
+	sample(text, "tollgate_sealed_rows", counts.sealed_rows);
+	head(text, "tollgate_sealed_bytes", "gauge", "What these take, about.");
+	sample(text, "tollgate_sealed_bytes", counts.sealed_bytes);
+	head(text, "tollgate_sealed_expired_total", "counter", "Sealed rows whose time was over, since the start.");
+	sample(text, "tollgate_sealed_expired_total", counts.sealed_expired);
 	head(text, "tollgate_store_writable", "gauge", "1 when receipts can be stored.");
 	sample(text, "tollgate_store_writable", store_writable(gateway->store));
 }

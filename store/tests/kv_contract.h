@@ -373,6 +373,30 @@ static void agrees_with_a_model(void **state)
 	kv_close(kv);
 }
 
+/* About: what it takes to keep rows, and rows that were removed for as long as they are not taken away, may count. */
+static void tells_about_how_much_there_is(void **state)
+{
+	enum { ROWS = 100, ROW_BYTES = 1000 };
+	struct kv *kv = open_kv(false);
+	struct kv_batch *batch = kv_batch_open();
+	static const char value[ROW_BYTES];
+	struct kv_size size;
+	char bytes[8];
+
+	(void)state;
+	for (unsigned k = 0; k < ROWS; k++)
+		kv_batch_put(kv, batch, KV_SEALED, model_key(bytes, k), slice_of(value, sizeof(value)));
+	assert_int_equal(write_batch(kv, batch), 0);
+	size = kv_about(kv, KV_SEALED);
+	assert_int_equal(size.rows, ROWS);
+	assert_true(size.bytes >= ROWS * ROW_BYTES);
+	assert_int_equal(kv_about(kv, KV_INDEX).rows, 0);
+	kv_give_back(kv, KV_SEALED, SLICE("a"), SLICE("z"));
+	assert_int_equal(kv_about(kv, KV_SEALED).rows, ROWS);
+	kv_batch_close(batch);
+	kv_close(kv);
+}
+
 #define CONTRACT_CASE(f) cmocka_unit_test_setup_teardown(f, contract_setup, contract_teardown)
 #define CONTRACT_CASES                                          \
 	CONTRACT_CASE(finds_what_was_put),                      \
@@ -384,6 +408,7 @@ static void agrees_with_a_model(void **state)
 	CONTRACT_CASE(reads_without_writing),                   \
 	CONTRACT_CASE(has_one_writer),                          \
 	CONTRACT_CASE(takes_nothing_after_a_failed_write),      \
-	CONTRACT_CASE(agrees_with_a_model)
+	CONTRACT_CASE(agrees_with_a_model),                     \
+	CONTRACT_CASE(tells_about_how_much_there_is)
 
 #endif

@@ -18,6 +18,7 @@
 #include "store/commit.h"
 #include "store/disk.h"
 #include "store/disk_sim.h"
+#include "store/ledger.h"
 #include "store/reader.h"
 #include "store/retention.h"
 #include "store/tests/receipts.h"
@@ -61,6 +62,7 @@ static void append(struct journal *journal, uint64_t n, uint64_t wall_ns)
 	assert_non_null(room);
 	test_receipt(&receipt, n);
 	receipt.wall_ns = wall_ns;
+	receipt.hosted = n % 2;
 	size = receipt_encode(&receipt, room, RECEIPT_BYTES_MAX);
 	assert_true(size > 0);
 	journal_append(journal, (size_t)size);
@@ -281,6 +283,26 @@ static void goes_on_after_a_restart(void **state)
 	end(&world);
 }
 
+/* What hosted models cost is known without the receipts that said so. */
+static void balances_stay(void **state)
+{
+	struct world world = make_world();
+	struct findings before = {.size = 0}, after = {.size = 0};
+
+	(void)state;
+	close_world(&world);
+	assert_int_equal(ledger_check("/data", say, &before), 0);
+	assert_non_null(strstr(before.text, "workspace main: 0 transactions, 0 nano-USD credited, "));
+	open_world(&world);
+	sweep(&world, 30, 30, 400);
+	assert_int_equal(retention_blanked(world.retention), RECEIPTS);
+	close_world(&world);
+	assert_int_equal(ledger_check("/data", say, &after), 0);
+	assert_string_equal(after.text, before.text);
+	open_world(&world);
+	end(&world);
+}
+
 /* ---- the check beside expired receipts ---- */
 
 static void put(struct world *world, enum kv_family family, struct slice key, struct slice value)
@@ -435,6 +457,7 @@ int main(void)
 		cmocka_unit_test(joins_gaps),
 		cmocka_unit_test(obeys_a_change),
 		cmocka_unit_test(goes_on_after_a_restart),
+		cmocka_unit_test(balances_stay),
 		cmocka_unit_test(tells_expired_from_altered),
 	};
 

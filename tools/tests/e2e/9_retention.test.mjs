@@ -165,6 +165,12 @@ workspaces:
     assert.equal((await gateway.stop()).code, 0);
     assert.deepEqual(filesWith(world.options.dataDir, MARK), []);
     assert.ok(!gateway.child.output().includes(MARK));
+
+    const again = await startGateway(world.build, { dataDir: world.dataDir, config: configuration(world.options) });
+    await eventually(async () => await metric(world, "tollgate_sealed_rows") >= asked.length, "the sealed rows are counted");
+    assert.ok(await metric(world, "tollgate_sealed_bytes") > 1 << 20);
+    assert.equal((await content(world, id)).body.request_truncated, true, "the content outlives a restart");
+    assert.equal((await again.stop()).code, 0);
   },
 };
 
