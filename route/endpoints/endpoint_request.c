@@ -38,6 +38,9 @@ static int read_stream(const struct endpoint *endpoint, const struct json_parser
 	json_ref stream = json_member(json, 0, SLICE("stream"));
 
 	call->stream = stream != JSON_NONE && json_type(json, stream) == JSON_TRUE;
+	if (call->stream && endpoint->output_schema)
+		return refuse(problem, SLICE("streaming_disabled"),
+			SLICE("This endpoint's answers are checked as a whole. Leave 'stream' out."), SLICE("stream"));
 	if (call->stream && !endpoint->settings->streaming)
 		return refuse(problem, SLICE("streaming_disabled"),
 			SLICE("This endpoint does not stream. Leave 'stream' out."), SLICE("stream"));
@@ -81,9 +84,16 @@ int endpoint_read_call(const struct endpoint *endpoint, const struct json_parser
 	if (json_member(json, 0, SLICE("model")) != JSON_NONE)
 		return refuse(problem, SLICE("invalid_value"),
 			SLICE("This endpoint chooses its model. Leave 'model' out."), SLICE("model"));
+	if (endpoint->output_schema && is_given(json, json_member(json, 0, SLICE("response_format"))))
+		return refuse(problem, SLICE("invalid_value"),
+			SLICE("This endpoint says what its answers are like. Leave 'response_format' out."),
+			SLICE("response_format"));
 	*call = (struct endpoint_call){.messages = json_member(json, 0, SLICE("messages")),
 		.input = json_member(json, 0, SLICE("input"))};
 	err = read_content(json, call, problem);
+	if (!err && endpoint->input_schema && call->messages != JSON_NONE)
+		return refuse(problem, SLICE("invalid_value"),
+			SLICE("This endpoint takes 'input', which its schema describes. Send that."), SLICE("messages"));
 	return err ? err : read_stream(endpoint, json, call, problem);
 }
 
@@ -112,7 +122,9 @@ static int refuse_missing(struct slice path, struct arena *arena, struct openai_
 static size_t request_bytes(
 	const struct endpoint *endpoint, const struct json_parser *json, const struct endpoint_call *call)
 {
-	return FRAME_BYTES + json_document(json).size + strlen(endpoint->settings->model) +
+	const char *schema = endpoint->settings->output_schema;
+
+	return FRAME_BYTES + (schema ? strlen(schema) : 0) + json_document(json).size + strlen(endpoint->settings->model) +
 	       template_bytes(&endpoint->system, json, call->input) + template_bytes(&endpoint->user, json, call->input) +
 	       (call->input != JSON_NONE ? 6 * json_raw(json, call->input).size : 0);
 }
@@ -150,15 +162,25 @@ static bool add_user(const struct endpoint *endpoint, const struct json_parser *
 	return filled;
 }
 
+/* Not strict: providers then want a schema of a certain build. What comes back is checked here. */
+static void add_format(const struct endpoint *endpoint, struct text *text)
+{
+	text_literal(text, ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"output\",\"schema\":");
+	text_string(text, endpoint->settings->output_schema);
+	text_literal(text, "}}");
+}
+
 /* A stream has its options, so that what is added on the way to a provider finds its place. */
-static void add_rest(const struct json_parser *json, const struct endpoint_call *call, struct text *text)
+static void add_rest(const struct endpoint *endpoint, const struct json_parser *json, const struct endpoint_call *call,
+	struct text *text)
 {
 	if (call->stream && json_member(json, 0, SLICE("stream_options")) == JSON_NONE)
 		text_literal(text, ",\"stream_options\":null");
 	for (json_ref m = json_first(json, 0); m != JSON_NONE; m = json_next(json, m)) {
 		struct slice key = json_key(json, m);
 
-		if (slice_equal(key, SLICE("messages")) || slice_equal(key, SLICE("input")))
+		if (slice_equal(key, SLICE("messages")) || slice_equal(key, SLICE("input")) ||
+			(endpoint->output_schema && slice_equal(key, SLICE("response_format"))))
 			continue;
 		text_char(text, ',');
 		text_add(text, json_key_raw(json, m));
@@ -168,7 +190,7 @@ static void add_rest(const struct json_parser *json, const struct endpoint_call 
 }
 
 int endpoint_write_request(const struct endpoint *endpoint, const struct json_parser *json,
-	const struct endpoint_call *call, struct arena *arena, size_t bytes_max, struct slice *request,
+	const struct endpoint_call *call, bool format, struct arena *arena, size_t bytes_max, struct slice *request,
 	struct openai_problem *problem)
 {
 	size_t capacity = request_bytes(endpoint, json, call);
@@ -185,7 +207,9 @@ int endpoint_write_request(const struct endpoint *endpoint, const struct json_pa
 	if (!add_system(endpoint, json, call, &text, &missing) || !add_user(endpoint, json, call, &text, &missing))
 		return refuse_missing(missing, arena, problem);
 	text_char(&text, ']');
-	add_rest(json, call, &text);
+	if (format)
+		add_format(endpoint, &text);
+	add_rest(endpoint, json, call, &text);
 	text_char(&text, '}');
 	if (text.full)
 		return -E2BIG;

@@ -21,10 +21,10 @@ int endpoint_read_call(const struct endpoint *endpoint, const struct json_parser
 
 /*
  * The request, in the arena, with BUFFER_PADDING_BYTES behind it. -EINVAL: the template lacks something, as *problem says; -E2BIG:
- * it is longer than bytes_max; -ENOMEM.
+ * it is longer than bytes_max; -ENOMEM. `format`: the output's schema goes with it.
  */
 int endpoint_write_request(const struct endpoint *endpoint, const struct json_parser *json,
-	const struct endpoint_call *call, struct arena *arena, size_t bytes_max, struct slice *request,
+	const struct endpoint_call *call, bool format, struct arena *arena, size_t bytes_max, struct slice *request,
 	struct openai_problem *problem);
 
 #endif

@@ -50,6 +50,18 @@ static struct slice join(struct config_memory *memory, const char *project, cons
 	return text_slice(&text);
 }
 
+/* It passed when the settings were checked. */
+static struct json_schema *compile(struct endpoint_table *table, const char *document)
+{
+	char memory[64];
+	struct text why = text_over(memory, sizeof(memory));
+	struct json_schema *schema = document ? json_schema_make(slice_of_string(document), &why) : NULL;
+
+	if (document && !schema)
+		table->memory.failed = true;
+	return schema;
+}
+
 static void add(struct endpoint_table *table, const struct project_settings *project,
 	const struct endpoint_settings *settings)
 {
@@ -59,6 +71,8 @@ static void add(struct endpoint_table *table, const struct project_settings *pro
 	endpoint->name = join(&table->memory, project->id, settings->slug);
 	template_compile(&endpoint->system, slice_of_string(settings->system_prompt), &table->memory);
 	template_compile(&endpoint->user, slice_of_string(settings->user_template), &table->memory);
+	endpoint->input_schema = compile(table, settings->input_schema);
+	endpoint->output_schema = compile(table, settings->output_schema);
 	table->count++;
 }
 
@@ -85,6 +99,10 @@ void endpoint_table_free(struct endpoint_table *table)
 {
 	if (!table)
 		return;
+	for (unsigned i = 0; i < table->count; i++) {
+		json_schema_free(table->endpoints[i].input_schema);
+		json_schema_free(table->endpoints[i].output_schema);
+	}
 	config_memory_fini(&table->memory);
 	free(table);
 }

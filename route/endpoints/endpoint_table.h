@@ -5,6 +5,7 @@
 #ifndef ROUTE_ENDPOINT_TABLE_H
 #define ROUTE_ENDPOINT_TABLE_H
 
+#include "proto/json/json_schema.h"
 #include "route/endpoints/template.h"
 #include "route/settings/settings.h"
 
@@ -14,6 +15,7 @@ struct endpoint {
 	struct slice name; /* project/slug, with a NUL behind it */
 	unsigned number;   /* its place among all endpoints of the settings */
 	struct template system, user;
+	struct json_schema *input_schema, *output_schema; /* NULL: none */
 };
 
 struct endpoint_table;

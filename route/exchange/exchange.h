@@ -271,6 +271,11 @@ static inline bool exchange_has_failover(const struct exchange *e)
 }
 bool exchange_enter_endpoint(struct exchange *exchange); /* the view holds the call, whose place a chat request takes */
 
+/* exchange_endpoint_schema.c: its schemas. False: refused. */
+bool exchange_check_input(struct exchange *exchange, json_ref input); /* the view holds the call */
+bool exchange_check_output(struct exchange *exchange);                /* the answer is rendered; the view is lost */
+bool exchange_sends_schema(const struct exchange *exchange);          /* to the provider, too */
+
 /* exchange_refuse.c: errors to the client. */
 void exchange_refuse(struct exchange *exchange, const struct api_error *error, struct slice more_headers);
 void exchange_refuse_invalid(struct exchange *exchange, struct slice code, struct slice message, struct slice param); /* 400 */

@@ -57,9 +57,11 @@ bool exchange_enter_endpoint(struct exchange *e)
 	size_t bytes_max = e->config->config->settings->http.max_body_bytes;
 	int err = endpoint_read_call(e->endpoint, e->gateway_shard->json, &call, &problem);
 
+	if (!err && call.input != JSON_NONE && !exchange_check_input(e, call.input))
+		return false;
 	if (!err)
-		err = endpoint_write_request(e->endpoint, e->gateway_shard->json, &call, &e->arena, bytes_max,
-			&e->request->body, &problem);
+		err = endpoint_write_request(e->endpoint, e->gateway_shard->json, &call, exchange_sends_schema(e),
+			&e->arena, bytes_max, &e->request->body, &problem);
 	if (err == -EINVAL) {
 		exchange_refuse_invalid(e, problem.code, problem.message, problem.param);
 	} else if (err == -E2BIG) {

@@ -371,6 +371,8 @@ void exchange_collected(struct exchange *e)
 		fail_answer(e, err);
 		return;
 	}
+	if (!exchange_check_output(e))
+		return;
 	e->state = EXCHANGE_SETTLING;
 	if (!exchange_keep_answer(e, e->answer_iov, e->answer_iov_count, false, keep_answer))
 		keep_answer(e);

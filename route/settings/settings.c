@@ -141,8 +141,7 @@ void settings_free(struct settings *settings)
 		discard((struct loaded *)settings);
 }
 
-/* The whole file, at most one byte more than a configuration may have. 0 or -errno. */
-static int read_file(const char *path, char **data, size_t *size)
+int settings_read_file(const char *path, char **data, size_t *size)
 {
 	const size_t capacity = CONFIG_BYTES_MAX + 1; /* not st_size: a pipe has none */
 	size_t used = 0;
@@ -172,7 +171,7 @@ struct settings *settings_load(const char *path, settings_complain *complain_of,
 	struct settings *settings = NULL;
 	char *data = NULL, message[256];
 	size_t size = 0;
-	int rc = read_file(path, &data, &size);
+	int rc = settings_read_file(path, &data, &size);
 
 	if (rc < 0) {
 		snprintf(message, sizeof(message), "cannot be read: %s", strerror(-rc));

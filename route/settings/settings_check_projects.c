@@ -2,8 +2,11 @@
 #include "route/settings/settings_load.h"
 
 #include "core/nearest.h"
+#include "core/text.h"
+#include "proto/json/json_schema.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static bool same(const char *a, const char *b)
 {
@@ -65,11 +68,27 @@ static bool refer_credential(const struct settings *settings, const char *name, 
 	return false;
 }
 
+static bool check_schema(const char *document, const char *member, struct endpoint_complaint *complaint)
+{
+	char memory[192];
+	struct text why = text_over(memory, sizeof(memory));
+	struct json_schema *schema = document ? json_schema_make(slice_of_string(document), &why) : NULL;
+
+	complaint->member = member;
+	if (document && !schema)
+		snprintf(complaint->message, sizeof(complaint->message), "%s: %.*s", member, (int)why.size, why.data);
+	json_schema_free(schema);
+	return !document || schema;
+}
+
 bool settings_check_endpoint(const struct settings *settings, const struct endpoint_settings *endpoint,
 	struct endpoint_complaint *complaint)
 {
 	complaint->member = "model";
 	if (!refer_model(settings, endpoint->model, complaint))
+		return false;
+	if (!check_schema(endpoint->input_schema, "input_schema", complaint) ||
+		!check_schema(endpoint->output_schema, "output_schema", complaint))
 		return false;
 	complaint->member = "failover";
 	for (unsigned i = 0; i < endpoint->failover.count; i++)
@@ -91,8 +110,28 @@ const char *settings_same_slug(const struct project_settings *project)
 	return NULL;
 }
 
+/* A text instead of a schema is the name of a file that holds one. */
+static void read_schema(struct settings_load *load, char **schema, const struct config_node *node, const char *member)
+{
+	const struct config_node *name = config_member(node, member);
+	char *content = NULL;
+	size_t size = 0;
+	int rc;
+
+	if (!*schema || (*schema)[0] != '"' || !name || name->kind != CONFIG_SCALAR)
+		return;
+	rc = settings_read_file(name->text.data, &content, &size);
+	if (rc < 0) {
+		settings_error(load, node, member, "the file %.128s cannot be read: %s", name->text.data, strerror(-rc));
+		*schema = NULL;
+	} else {
+		*schema = config_copy(load->walk.memory, slice_of(content, size));
+	}
+	free(content);
+}
+
 static void check_project(
-	struct settings_load *load, const struct project_settings *project, const struct config_node *node)
+	struct settings_load *load, struct project_settings *project, const struct config_node *node)
 {
 	const struct config_node *list = config_member(node, "endpoints");
 	const struct config_entry *entry = list && list->kind == CONFIG_LIST ? list->first : NULL;
@@ -101,9 +140,12 @@ static void check_project(
 
 	if (twice)
 		settings_error(load, list, NULL, "slug \"%.128s\" is there twice (expected another)", twice);
-	for (unsigned i = 0; i < project->endpoint_count; i++, entry = entry ? entry->next : NULL)
+	for (unsigned i = 0; i < project->endpoint_count; i++, entry = entry ? entry->next : NULL) {
+		read_schema(load, &project->endpoints[i].input_schema, entry ? entry->value : NULL, "input_schema");
+		read_schema(load, &project->endpoints[i].output_schema, entry ? entry->value : NULL, "output_schema");
 		if (!settings_check_endpoint(load->settings, &project->endpoints[i], &complaint))
 			settings_error(load, entry ? entry->value : node, complaint.member, "%s", complaint.message);
+	}
 }
 
 void settings_check_projects(struct settings_load *load)

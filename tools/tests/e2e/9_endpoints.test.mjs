@@ -388,8 +388,11 @@ async function everywhere(world, project, slug, more = {}) {
   return [...new Set(answers.map(({ status }) => status))];
 }
 
+const person = { type: "object", required: ["name"], additionalProperties: false, properties: { name: { type: "string", maxLength: 9 }, age: { type: "integer", minimum: 0 } } };
+
 const whole = {
   model: "test/mock", system_prompt: "Be {{input.how}}.", user_template: "{{input.what}}", streaming_enabled: false,
+  input_schema: person, output_schema: { $defs: { text: { type: "string" } }, anyOf: [{ type: "null" }, { items: { $ref: "#/$defs/text" }, type: "array", default: [null, true, 1.5, "1.5"] }] },
   failover: ["mock/primary"], limits: { rpm: 1000, rph: 5000 },
   budget: { max_tokens_per_request: 900, daily_usd: 1.5, weekly_usd: null, monthly_usd: 20, per_request_usd: 0.25, reserve_output_tokens: 64 },
   rules: [{ when: { input_tokens: { gte: 4000 }, has_tools: true, time_of_day: "22:00-06:30", key_tag: { team: "search" }, bucket: "simple" }, use: { model: "test/dear", priority: "cost" } },
@@ -403,6 +406,7 @@ const refusals = [
   [{ budget: { monthly_usd: -1 } }, "budget.monthly_usd"], [{ budget: { max_tokens_per_request: 0 } }, "budget.max_tokens_per_request"],
   [{ budget: { daily_usd: "1" } }, "budget.daily_usd"], [{ rules: {} }, "rules"], [{ rules: [{ when: {} }] }, "rules"], [{ rules: [{ use: { model: "no/such" } }] }, "rules"],
   [{ rules: [{ use: { priority: "cheap" } }] }, "rules.use.priority"], [{ sessions: { ttl_seconds: 0 } }, "sessions.ttl_seconds"],
+  [{ input_schema: { pattern: "x" } }, "input_schema"], [{ output_schema: { type: "text" } }, "output_schema"], [{ input_schema: "file.json" }, "input_schema"], [{ output_schema: { $ref: "#" } }, "output_schema"],
   [{ slug: "another" }, "slug"], [{ template: "x" }, "template", "unknown_field"],
 ];
 
@@ -523,6 +527,78 @@ async function openCrashing(build) {
   };
 }
 
+const anything = { type: "object" };
+const schemas = (folder) => `routing: { ${PATIENT} }
+projects:
+  - id: p
+    endpoints:
+      - slug: asks
+        model: test/mock
+        user_template: "{{input.name}}"
+        input_schema: { type: object, required: [name], additionalProperties: false, properties: { name: { type: string, maxLength: 9 }, age: { type: integer, minimum: 0 } } }
+      - { slug: file, model: test/mock, input_schema: ${folder}/person.json }
+      - { slug: says, model: test/json, output_schema: ${JSON.stringify(anything)} }
+      - { slug: lies, model: test/json, output_schema: { type: object, required: [no such member] } }
+      - { slug: talks, model: test/mock, output_schema: { type: object } }
+      - { slug: tools, model: test/mock-tool, output_schema: { type: object } }
+      - { slug: translated, model: other/claude, output_schema: { type: object } }
+      - { slug: unable, model: test/unable, output_schema: { type: object } }
+`;
+const jsonModels = `  - { id: test/json, provider: mock, upstream_model: mock-json, price: { input: 1, output: 1 } }
+  - { id: test/unable, provider: mock, upstream_model: mock-json, capabilities: [chat], price: { input: 1, output: 1 } }
+`;
+
+const schemaTests = {
+  async "input that is not as the schema says is a 422 that says where, and nothing is called"(world) {
+    const before = (await world.mock.stats()).requests;
+    let first;
+    for (const [input, param, message] of [[{}, "input", /lacks a member "name"/], [{ name: 3 }, "input.name", /at \.name: it has to be of type string/],
+      [{ name: "Ada", age: -1 }, "input.age", /less than 0/], [{ name: "Ada", x: 1 }, "input", /may not have a member "x"/], ["Ada", "input", /of type object/],
+      [{ name: "much too long" }, "input.name", /more than 9/]])
+      for (const slug of ["asks", "file"]) {
+        const answer = await inProject(world, slug, { input });
+        expectRefused(answer, 422, "schema_violation", param, message);
+        assert.deepEqual([answer.error.type, answer.error.kind], ["schema_violation", "input"]);
+        first ??= answer;
+      }
+    assert.equal((await receiptOf(world, first.id)).status, 422);
+    assert.equal((await world.mock.stats()).requests, before);
+    assert.equal((await inProject(world, "asks", { input: { name: "Ada", age: 36 } })).status, 200);
+    expectRefused(await call(world, "asks", { messages: [{ role: "user", content: "x" }] }, { project: "p" }), 400, "invalid_value", "messages", /takes 'input'/);
+  },
+
+  async "an answer that is not as the schema says is a 422, and is paid for"(world) {
+    const good = await inProject(world, "says");
+    assert.equal(good.status, 200, good.text);
+    assert.equal(typeof JSON.parse(good.body.choices[0].message.content), "object");
+    assert.deepEqual((await sent(world)).response_format, { type: "json_schema", json_schema: { name: "output", schema: anything } });
+    for (const [slug, message] of [["lies", /lacks a member "no such member"/], ["talks", /it is not JSON/], ["translated", /it is not JSON/]]) {
+      const answer = await inProject(world, slug);
+      expectRefused(answer, 422, "schema_violation", null, message);
+      assert.equal(answer.error.kind, "output");
+      const receipt = await receiptOf(world, answer.id);
+      assert.equal(receipt.status, 422);
+      assert.ok(receipt.cost.total_usd > 0);
+    }
+    assert.equal((await inProject(world, "tools", { tools })).body.choices[0].finish_reason, "tool_calls");
+    expectRefused(await inProject(world, "says", { stream: true }), 400, "streaming_disabled", "stream", /checked as a whole/);
+    expectRefused(await inProject(world, "says", { response_format: { type: "text" } }), 400, "invalid_value", "response_format", /Leave/);
+  },
+
+  async "a model that has no such format is not asked for it, and its answer is checked all the same"(world) {
+    const answer = await inProject(world, "unable");
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal((await sent(world)).response_format, undefined);
+  },
+};
+
+async function openSchemas(build) {
+  const folder = temporaryFolder();
+  fs.writeFileSync(path.join(folder, "person.json"), JSON.stringify(person));
+  const world = await openWorld(build, { shards: 2, extraProviders, extraModels: extraModels + jsonModels, extra: boundedKeys + schemas(folder) });
+  return { ...world, close: () => world.close().finally(() => fs.rmSync(folder, { recursive: true, force: true })) };
+}
+
 const openBounded = (build) =>
   openWorld(build, { shards: 2, extraProviders: other, extraModels: boundedModels, extra: boundedKeys + bounded });
 
@@ -535,5 +611,6 @@ export const suites = [
   { name: "endpoints, budgets", open: openBounded, tests: budgets },
   { name: "endpoints, after a crash", open: openCrashing, tests: crashed },
   { name: "endpoints, managed", open: openCrashing, tests: managed },
+  { name: "endpoints, schemas", open: openSchemas, tests: schemaTests },
   { name: "endpoints, routes", open: openBounded, tests: routes },
 ];
