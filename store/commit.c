@@ -448,11 +448,11 @@ int commit_copy_recents(const struct commit *commit, struct recents *recents)
 	return counters_copy_recents(commit->counters, recents);
 }
 
-int64_t commit_spend_nusd(
+struct counter commit_sum_of_days(
 	struct commit *commit, enum counter_dimension dimension, struct slice name, uint32_t from_day, uint32_t to_day)
 {
 	char memory[COUNTER_KEY_BYTES_MAX];
-	int64_t sum = 0;
+	struct counter sum = { 0 };
 
 	pthread_mutex_lock(&commit->counting);
 	for (uint32_t day = from_day; day <= to_day; day++) {
@@ -460,10 +460,13 @@ int64_t commit_spend_nusd(
 		const struct counter *known = counters_find(commit->counters, key);
 		struct counter counter;
 
-		if (known)
-			sum = add_nusd(sum, known->spend_nusd);
-		else if (fetch_counter(commit, key, &counter) == 0)
-			sum = add_nusd(sum, counter.spend_nusd);
+		if (!known && fetch_counter(commit, key, &counter) < 0)
+			continue;
+		known = known ? known : &counter;
+		sum.receipts += known->receipts;
+		sum.prompt_tokens += known->prompt_tokens;
+		sum.completion_tokens += known->completion_tokens;
+		sum.spend_nusd = add_nusd(sum.spend_nusd, known->spend_nusd);
 	}
 	pthread_mutex_unlock(&commit->counting);
 	return sum;

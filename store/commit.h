@@ -43,8 +43,14 @@ struct counter commit_total(const struct commit *commit); /* of all receipts, co
 int commit_copy_recents(const struct commit *commit, struct recents *recents); /* 0, -ENOMEM */
 
 /* Of the receipts of those days, the committed ones and the pending group's. Any thread. `name`: as counters_day_key(). */
-int64_t commit_spend_nusd(
+struct counter commit_sum_of_days(
 	struct commit *commit, enum counter_dimension dimension, struct slice name, uint32_t from_day, uint32_t to_day);
+
+static inline int64_t commit_spend_nusd(
+	struct commit *commit, enum counter_dimension dimension, struct slice name, uint32_t from_day, uint32_t to_day)
+{
+	return commit_sum_of_days(commit, dimension, name, from_day, to_day).spend_nusd;
+}
 int64_t commit_total_nusd(struct commit *commit, struct slice key); /* of a counter without a day */
 size_t commit_bytes(const struct commit *commit); /* of the last group's block */
 

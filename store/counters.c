@@ -52,7 +52,7 @@ struct counters {
 const char *counter_dimension_name(enum counter_dimension dimension)
 {
 	static const char *const names[COUNTER_DIMENSIONS] = { "?", "total", "day", "workspace", "team", "key", "provider",
-							       "model", "tag", "endpoint", "project", "hosted" };
+							       "model", "tag", "endpoint", "project", "hosted", "free" };
 
 	return dimension < COUNTER_DIMENSIONS ? names[dimension] : names[0];
 }
@@ -408,6 +408,14 @@ static void add_endpoint(struct counters *counters, const struct receipt *receip
 		add(counters, COUNTER_PROJECT, &project, 1, receipt);
 }
 
+static void add_free(struct counters *counters, const struct receipt *receipt)
+{
+	const struct receipt tokens = { .wall_ns = receipt->wall_ns, .prompt_tokens = receipt->free_tokens };
+	const struct slice name[2] = { receipt->workspace, receipt->model };
+
+	add(counters, COUNTER_FREE, name, 2, &tokens);
+}
+
 void counters_add(struct counters *counters, const struct receipt *receipt)
 {
 	uint32_t day = htobe32(receipt_day(receipt));
@@ -432,6 +440,8 @@ void counters_add(struct counters *counters, const struct receipt *receipt)
 	add_endpoint(counters, receipt);
 	if (receipt->hosted)
 		add(counters, COUNTER_HOSTED, &receipt->workspace, 1, receipt);
+	if (receipt->free_tokens)
+		add_free(counters, receipt);
 	for (unsigned i = 0; i < receipt->tag_count; i++) {
 		const struct slice tag[3] = { receipt->workspace, receipt->tags[i].name, receipt->tags[i].value };
 

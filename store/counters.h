@@ -23,6 +23,7 @@ enum counter_dimension {
 	COUNTER_TOTAL = 1, COUNTER_DAY, COUNTER_WORKSPACE, COUNTER_TEAM, COUNTER_KEY, COUNTER_PROVIDER, COUNTER_MODEL,
 	COUNTER_TAG, COUNTER_ENDPOINT, COUNTER_PROJECT,
 	COUNTER_HOSTED, /* what a workspace paid from its balance */
+	COUNTER_FREE,   /* of a workspace and a hosted model: tokens (as those of prompts) that were free; it has no spend */
 	COUNTER_DIMENSIONS,
 };
 enum { COUNTER_OF_DAY = 0x80 };

@@ -199,8 +199,59 @@ static void print_page(struct text *json, const struct store_query *query, const
 	text_literal(json, "}\n");
 }
 
-static void print_balance(struct text *json, const struct store_query *query, const struct lines *lines)
+/* Of the query's days: those of a month. */
+static int read_free(struct kv *kv, const struct store_query *query, struct slice model, uint64_t *tokens)
 {
+	char key[COUNTER_KEY_BYTES_MAX], day_key[COUNTER_KEY_BYTES_MAX];
+	size_t size = counters_key(key, COUNTER_FREE, query->workspace, model);
+	int rc = 0;
+
+	*tokens = 0;
+	for (uint32_t day = query->from_day; size && rc == 0 && day <= query->to_day; day++) {
+		size_t day_size = counters_day_key(day_key, COUNTER_FREE, day, slice_of(key + 2, size - 2));
+		struct counter counter;
+		struct kv_row row;
+
+		rc = kv_get(kv, KV_COUNTERS, slice_of(day_key, day_size), &row);
+		if (rc == 0) {
+			rc = counters_read_row(row.value, &counter);
+			kv_row_fini(&row);
+			*tokens += rc == 0 ? counter.prompt_tokens : 0;
+		} else if (rc == -ENOENT) {
+			rc = 0;
+		}
+	}
+	return rc;
+}
+
+static int print_allowances(struct text *json, struct kv *kv, const struct store_query *query)
+{
+	int rc = 0;
+
+	text_literal(json, ",\"free_allowances\":[");
+	for (unsigned i = 0; rc == 0 && i < query->allowance_count; i++) {
+		const struct store_allowance *allowance = &query->allowances[i];
+		uint64_t used;
+
+		rc = read_free(kv, query, allowance->model, &used);
+		text_string(json, i ? ",{\"model\":" : "{\"model\":");
+		text_json(json, allowance->model);
+		text_literal(json, ",\"tokens_per_month\":");
+		text_u64(json, allowance->tokens_a_month);
+		text_literal(json, ",\"used_tokens\":");
+		text_u64(json, used);
+		text_literal(json, ",\"left_tokens\":");
+		text_u64(json, used < allowance->tokens_a_month ? allowance->tokens_a_month - used : 0);
+		text_char(json, '}');
+	}
+	text_char(json, ']');
+	return rc;
+}
+
+static int print_balance(struct text *json, struct kv *kv, const struct store_query *query, const struct lines *lines)
+{
+	int rc;
+
 	text_literal(json, "{\"workspace\":");
 	text_json(json, query->workspace);
 	text_literal(json, ",\"balance_usd\":");
@@ -209,25 +260,37 @@ static void print_balance(struct text *json, const struct store_query *query, co
 	text_usd(json, lines->credit_nusd);
 	text_literal(json, ",\"used_usd\":");
 	text_usd(json, lines->used_nusd);
+	rc = print_allowances(json, kv, query);
 	text_literal(json, "}\n");
+	return rc;
 }
 
-static int print(struct store_query *query, const struct lines *lines)
+static size_t allowances_bytes(const struct store_query *query)
+{
+	size_t bytes = 0;
+
+	for (unsigned i = 0; i < query->allowance_count; i++)
+		bytes += ROW_JSON_BYTES + 6 * query->allowances[i].model.size;
+	return bytes;
+}
+
+static int print(struct kv *kv, struct store_query *query, const struct lines *lines)
 {
 	size_t rows = query->kind == STORE_QUERY_BALANCE ? 0 : query->limit;
-	size_t bytes = HEAD_JSON_BYTES + 6 * query->workspace.size + rows * ROW_JSON_BYTES;
+	size_t bytes = HEAD_JSON_BYTES + 6 * query->workspace.size + rows * ROW_JSON_BYTES + allowances_bytes(query);
 	struct text json;
+	int rc = 0;
 
 	query->json = malloc(bytes);
 	if (!query->json)
 		return -ENOMEM;
 	json = text_over(query->json, bytes);
 	if (query->kind == STORE_QUERY_BALANCE)
-		print_balance(&json, query, lines);
+		rc = print_balance(&json, kv, query, lines);
 	else
 		print_page(&json, query, lines);
 	query->json_size = json.size;
-	return json.full ? -ENOMEM : 0;
+	return rc == 0 && json.full ? -ENOMEM : rc;
 }
 
 void ledger_answer(struct kv *kv, struct store_query *query)
@@ -240,7 +303,7 @@ void ledger_answer(struct kv *kv, struct store_query *query)
 	if (rc == 0 && lines.count)
 		qsort(lines.list, lines.count, sizeof(*lines.list), newest_first);
 	if (rc == 0)
-		rc = print(query, &lines);
+		rc = print(kv, query, &lines);
 	free(lines.list);
 	query->result = rc == 0 ? 0 : -EIO;
 	if (rc < 0)

@@ -9,13 +9,14 @@
  *   5 -> 6   counters of each day: all are counted anew from the receipts, of which none had expired before
  *   6 -> 7   blocks may be gaps (receipt_block.h), which older programs do not read: nothing to change
  *   7 -> 8   receipts' records may have version 3, which older programs do not read: nothing to change
+ *   8 -> 9   counters of what was free of hosted models' tokens: nothing to change, as nothing was
  */
 #ifndef STORE_MIGRATE_H
 #define STORE_MIGRATE_H
 
 #include "store/kv.h"
 
-enum { SCHEMA_VERSION = 8 };
+enum { SCHEMA_VERSION = 9 };
 
 /* From an older version. 0 or -errno, and `why`. */
 int migrate(struct kv *kv, char *why, size_t why_bytes);

@@ -112,6 +112,17 @@ int64_t store_spend_nusd(const struct store *store, enum counter_dimension dimen
 	return size ? commit_spend_nusd(store->commit, dimension, slice_of(key + 2, size - 2), from_day, to_day) : 0;
 }
 
+uint64_t store_free_tokens(
+	const struct store *store, struct slice workspace, struct slice model, uint32_t from_day, uint32_t to_day)
+{
+	char key[COUNTER_KEY_BYTES_MAX];
+	size_t size = counters_key(key, COUNTER_FREE, workspace, model);
+
+	return size ? commit_sum_of_days(store->commit, COUNTER_FREE, slice_of(key + 2, size - 2), from_day, to_day)
+			      .prompt_tokens
+		    : 0;
+}
+
 int64_t store_total_nusd(const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second)
 {
 	char key[COUNTER_KEY_BYTES_MAX];

@@ -59,6 +59,11 @@ bool store_writable(const struct store *store);
 enum store_query_kind { STORE_QUERY_BY_ID, STORE_QUERY_LIST, STORE_QUERY_SPEND, STORE_QUERY_BALANCE, STORE_QUERY_TRANSACTIONS };
 enum store_query_fallback { STORE_FALLBACK_ANY, STORE_FALLBACK_USED, STORE_FALLBACK_UNUSED };
 
+struct store_allowance {
+	struct slice model;
+	uint64_t tokens_a_month;
+};
+
 struct store_query {
 	struct letter letter;
 	struct shard *shard;
@@ -77,6 +82,9 @@ struct store_query {
 	/* Of spend: by what, in which days (UTC, since 1970, both included; 0 and UINT32_MAX: all time). */
 	enum counter_dimension dimension;
 	uint32_t from_day, to_day;
+	/* Of a balance: the workspace's free allowances, and of which month, by its first day and last. */
+	const struct store_allowance *allowances;
+	unsigned allowance_count;
 	receipt_printer *print; /* how a receipt is told; NULL: receipt_print() */
 	/* Out: `result` 0, -ENOENT, -EIO, of spend -E2BIG: too many rows; `json` is malloc'ed by the reader and freed by
 	 * store_query_fini(): a receipt, an array, or the whole answer about spend. */
@@ -128,6 +136,10 @@ int64_t store_total_nusd(const struct store *store, enum counter_dimension dimen
  * thread but a shard's: it may read the database. */
 int64_t store_spend_nusd(const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second,
 			 uint32_t from_day, uint32_t to_day);
+
+/* What was free of a hosted model's tokens in those days. Any thread but a shard's. */
+uint64_t store_free_tokens(
+	const struct store *store, struct slice workspace, struct slice model, uint32_t from_day, uint32_t to_day);
 
 /* Where a scope's reservations are kept (reservations.h); NULL: there is no room. The control thread's, before shards see it. */
 struct reservation *store_reservation(const struct store *store, uint64_t name, uint32_t day);

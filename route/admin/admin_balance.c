@@ -45,8 +45,35 @@ static const struct workspace_settings *find_workspace(struct exchange *e)
 
 /* ---- looking ---- */
 
+static const struct limit_balance *balance_of(const struct exchange *e, const char *workspace)
+{
+	const struct limit_table *limits = e->config->config->limits;
+
+	for (unsigned i = 0; limits && i < limits->balance_count; i++)
+		if (strcmp(limits->balances[i].workspace, workspace) == 0)
+			return &limits->balances[i];
+	return NULL;
+}
+
+/* This month's, of which the store tells what was used. */
+static void ask_allowances(struct exchange *e, const char *workspace)
+{
+	const struct limit_balance *balance = balance_of(e, workspace);
+	unsigned count = balance ? balance->allowance_count : 0;
+	struct store_allowance *allowances = count ? arena_alloc(&e->arena, count * sizeof(*allowances)) : NULL;
+
+	e->query.to_day = (uint32_t)(e->received_wall_ns / LIMIT_DAY_NS);
+	e->query.from_day = budget_first_day(BUDGET_MONTHLY, e->query.to_day);
+	for (unsigned i = 0; allowances && i < count; i++)
+		allowances[i] = (struct store_allowance){slice_of_string(balance->allowances[i].model),
+			balance->allowances[i].tokens_a_month};
+	e->query.allowances = allowances;
+	e->query.allowance_count = allowances ? count : 0;
+}
+
 static void ask_balance(struct exchange *e, const char *workspace)
 {
+	ask_allowances(e, workspace);
 	e->query.kind = STORE_QUERY_BALANCE;
 	e->query.workspace = slice_of_string(workspace);
 	page_ask_store(e);

@@ -309,6 +309,8 @@ void exchange_credential_settle(struct exchange *exchange, const struct limit_us
 
 /* exchange_budget.c: the most that each candidate costs, once it is known whose subject exchange->limit has. False: refused. */
 bool exchange_budget_reserve(struct exchange *exchange, struct limit_ask *ask);
+/* That of which some was reserved for the model that serves; NULL: none. */
+const struct allowance *exchange_allowance(const struct exchange *exchange);
 bool exchange_is_hosted(const struct exchange *exchange, const struct exchange_candidate *candidate); /* paid by a balance */
 void exchange_budget_chosen(struct exchange *exchange); /* leaves aside what has no room */
 enum admission exchange_budget_admit(struct exchange *exchange, const struct exchange_candidate *candidate); /* before a call */

@@ -273,8 +273,10 @@ static bool list_prices(struct exchange *e, struct limit_ask *ask)
 		return false;
 	}
 	for (unsigned i = 0; i < count; i++)
-		prices[i] = (struct limit_price){
-			e->plan.candidates[i].most_nusd, exchange_is_hosted(e, &e->plan.candidates[i])};
+		prices[i] = (struct limit_price){.nusd = e->plan.candidates[i].most_nusd,
+			.hosted = exchange_is_hosted(e, &e->plan.candidates[i]),
+			.allowance = limit_allowance_of(subject_of(e), e->plan.candidates[i].model),
+			.tokens = e->budget.prompt_tokens + e->budget.output_tokens};
 	ask->prices = prices;
 	ask->price_count = count;
 	ask->nusd = prices[0].nusd;
@@ -344,6 +346,7 @@ static int take_extension(struct exchange *e)
 		return limit_extension_give_back(&e->extension);
 	e->limit.ask.nusd += e->extension.nusd;
 	e->limit.ask.hosted |= e->extension.balance_nusd > 0;
+	e->limit.ask.allowance_tokens += e->extension.allowance ? e->extension.allowance_tokens : 0;
 	e->budget.output_tokens += e->budget.asked_tokens;
 	e->budget.extend_at_bytes += e->budget.asked_tokens;
 	return 1;
@@ -401,6 +404,9 @@ static bool needs_more(const struct exchange *e, const struct exchange_candidate
 	const struct limit_ask *held = &e->limit.ask;
 	bool hosted = exchange_is_hosted(e, candidate);
 
+	more->allowance = NULL;
+	if (held->allowance && limit_allowance_of(subject_of(e), candidate->model) == held->allowance)
+		return false; /* the same model: what is free of it is reserved, and the rest */
 	more->nusd = candidate->most_nusd > held->nusd ? candidate->most_nusd - held->nusd : 0;
 	more->balance_nusd = hosted && !held->hosted ? held->nusd + more->nusd : held->hosted ? more->nusd : 0;
 	return more->nusd || more->balance_nusd;
@@ -447,6 +453,13 @@ static uint64_t wanted_tokens(const struct exchange *e)
 	return steps * STEP_TOKENS;
 }
 
+const struct allowance *exchange_allowance(const struct exchange *e)
+{
+	const struct allowance *allowance = e->limit.subject && e->limit.admitted ? e->limit.ask.allowance : NULL;
+
+	return allowance && limit_allowance_of(subject_of(e), e->candidate->model) == allowance ? allowance : NULL;
+}
+
 static bool fits_one_request(const struct exchange *e, int64_t more_nusd)
 {
 	int64_t most = subject_of(e)->per_request_nusd;
@@ -471,6 +484,8 @@ void exchange_budget_extend(struct exchange *e)
 	}
 	e->extension.nusd = more_nusd;
 	e->extension.balance_nusd = e->limit.ask.hosted ? more_nusd : 0;
+	e->extension.allowance = exchange_allowance(e);
+	e->extension.allowance_tokens = budget->asked_tokens;
 	if (start_extension(e) == 0)
 		return;
 	budget->extending = true; /* until it goes on: not once more from there */

@@ -390,7 +390,8 @@ void exchange_limit_settle(struct exchange *e)
 	const struct limit_use use = {.tokens = e->usage.prompt_tokens + e->usage.completion_tokens,
 		.nusd = e->cost.total_nusd,
 		.undone = e->candidate == NULL,
-		.hosted = e->candidate && e->candidate->model->hosted};
+		.hosted = e->candidate && e->candidate->model->hosted,
+		.free_tokens = e->receipt.free_tokens};
 
 	if (e->limit.admitted)
 		note_overrun(e);

@@ -17,6 +17,21 @@ static uint64_t estimate(uint64_t bytes)
 	return (bytes + ESTIMATE_BYTES_PER_TOKEN - 1) / ESTIMATE_BYTES_PER_TOKEN;
 }
 
+/* Of the tokens as many as were reserved of the allowance are free, and so is their part of the price. */
+static void draw_allowance(struct exchange *e)
+{
+	uint64_t tokens = e->usage.prompt_tokens + e->usage.completion_tokens, free_tokens;
+
+	e->receipt.free_tokens = 0;
+	if (!exchange_allowance(e) || tokens == 0)
+		return;
+	free_tokens = e->limit.ask.allowance_tokens < tokens ? e->limit.ask.allowance_tokens : tokens;
+	e->receipt.free_tokens = free_tokens;
+	e->cost.total_nusd = allowance_rest_nusd(e->cost.total_nusd, tokens, free_tokens);
+	e->cost.provider_nusd = allowance_rest_nusd(e->cost.provider_nusd, tokens, free_tokens);
+	e->cost.fee_nusd = e->cost.total_nusd - e->cost.provider_nusd;
+}
+
 void exchange_settle_usage(struct exchange *e)
 {
 	uint32_t fee_ppm = e->workspace ? e->workspace->platform_fee_ppm : 0;
@@ -36,6 +51,7 @@ void exchange_settle_usage(struct exchange *e)
 		e->usage.estimated = true;
 	}
 	e->cost = price_cost(&e->candidate->model->price, &e->usage, fee_ppm);
+	draw_allowance(e);
 }
 
 static struct slice optional(const char *string)

@@ -21,6 +21,7 @@ struct entry {
 	struct limit_debtor *debtors; /* NULL: nobody asks for it by itself */
 	struct balance_meter *balance; /* of a workspace, once there was a hosted model; NULL: none */
 	struct budget_meter *budget;  /* NULL: it never had one; once it did, all that it spends is counted */
+	struct allowance_meter *allowance; /* of a workspace and a hosted model; NULL: none */
 	uint64_t hash;
 	size_t name_bytes;
 	char name[];
@@ -62,6 +63,7 @@ void limit_book_close(struct limit_book *book)
 			free(entry->debtors);
 			free(entry->budget);
 			free(entry->balance);
+			free(entry->allowance);
 			free(entry);
 		}
 	}
@@ -90,7 +92,8 @@ uint64_t limit_book_in_flight(const struct limit_book *book)
 
 	for (unsigned i = 0; i < BUCKETS; i++)
 		for (const struct entry *entry = book->buckets[i]; entry; entry = entry->next)
-			in_flight += entry->meter.in_flight;
+			in_flight += entry->meter.in_flight +
+				     (entry->allowance ? allowance_reserved(entry->allowance) : 0);
 	for (unsigned i = 0; book->addresses && i < book->shard_count; i++)
 		in_flight += limit_addresses_in_flight(book->addresses[i]);
 	return in_flight;
@@ -423,16 +426,41 @@ static bool bind_balance(
 		entry->balance = make_balance(store, workspace);
 	if (!entry || !entry->balance)
 		return false;
-	*balance = (struct limit_balance){workspace, owner_of_workspace(book, workspace), entry->balance};
+	balance->workspace = workspace;
+	balance->owner = owner_of_workspace(book, workspace);
+	balance->meter = entry->balance;
 	return true;
+}
+
+struct allowance_meter *limit_book_allowance(
+	struct limit_book *book, const struct store *store, const char *workspace, const char *model)
+{
+	struct entry *entry = entry_of(book, NULL, LIMIT_PLACES, workspace, model);
+	uint32_t day = (uint32_t)(clock_wall_ns() / LIMIT_DAY_NS);
+
+	if (!entry || entry->allowance)
+		return entry ? entry->allowance : NULL;
+	entry->allowance = calloc(1, sizeof(*entry->allowance));
+	if (entry->allowance && store)
+		allowance_bring_back(entry->allowance, day,
+			store_free_tokens(store, slice_of_string(workspace), slice_of_string(model),
+				budget_first_day(BUDGET_MONTHLY, day), day));
+	return entry->allowance;
 }
 
 static bool bind_balances(
 	struct limit_book *book, const struct settings *settings, const struct store *store, struct limit_table *table)
 {
-	for (unsigned i = 0; hosts_any(settings) && i < settings->workspace_count; i++)
-		if (!bind_balance(book, store, settings->workspaces[i].id, &table->balances[table->balance_count++]))
+	struct allowance *allowances = (struct allowance *)(void *)&table->balances[settings->workspace_count];
+
+	for (unsigned i = 0; hosts_any(settings) && i < settings->workspace_count; i++) {
+		struct limit_balance *balance = &table->balances[table->balance_count++];
+
+		balance->allowances = allowances + (size_t)i * limit_allowances_each(settings);
+		if (!bind_balance(book, store, settings->workspaces[i].id, balance) ||
+			!limit_bind_allowances(book, settings, store, balance))
 			return false;
+	}
 	return true;
 }
 
@@ -446,6 +474,7 @@ static void add_balance(struct binding *b, const struct limit_table *table)
 		if (strcmp(table->balances[i].workspace, b->key->workspace) != 0)
 			continue;
 		subject->has_balance = true;
+		subject->balance = &table->balances[i];
 		subject->budgets[subject->budget_count] =
 			(struct budget_scope){.place = BUDGET_BALANCE, .balance = table->balances[i].meter};
 	}
@@ -562,7 +591,10 @@ static bool bind_credentials(struct limit_book *book, const struct settings *set
 	struct limit_subject *subject = &table->subjects[settings->key_count];
 
 	table->credentials = subject;
-	table->first_credential = (unsigned *)(void *)&table->balances[settings->workspace_count];
+	struct allowance *allowances = (struct allowance *)(void *)&table->balances[settings->workspace_count];
+
+	table->first_credential =
+		(unsigned *)(void *)(allowances + (size_t)settings->workspace_count * limit_allowances_each(settings));
 	for (unsigned i = 0; i < settings->provider_count; i++) {
 		const struct provider_settings *provider = &settings->providers[i];
 
@@ -658,6 +690,8 @@ struct limit_table *limit_book_bind(struct limit_book *book, const struct settin
 	size_t subjects = (size_t)settings->key_count + credential_count(settings) + endpoint_count(settings) + 1;
 	struct limit_table *table = calloc(1, sizeof(*table) + subjects * sizeof(struct limit_subject) +
 						      settings->workspace_count * sizeof(struct limit_balance) +
+						      (size_t)settings->workspace_count * limit_allowances_each(settings) *
+							      sizeof(struct allowance) +
 						      settings->provider_count * sizeof(unsigned));
 
 	if (table && !bind_all(book, settings, store, table)) {

@@ -29,6 +29,16 @@ struct limit_addresses *limit_book_addresses(const struct limit_book *book, unsi
 enum { LIMIT_ADDRESS_DEBTORS = 256 };
 struct limit_debtor *limit_book_address_debtor(const struct limit_book *book, unsigned shard, uint64_t address);
 
+/* What a workspace has used of a model's allowance; NULL: no memory. */
+struct allowance_meter *limit_book_allowance(
+	struct limit_book *book, const struct store *store, const char *workspace, const char *model);
+
+/* limit_allowance.c: how many a workspace has; those of one, into balance->allowances; and as much as is left. */
+unsigned limit_allowances_each(const struct settings *settings);
+bool limit_bind_allowances(
+	struct limit_book *book, const struct settings *settings, const struct store *store, struct limit_balance *balance);
+void limit_allowance_draw(const struct allowance *allowance, uint32_t day, uint64_t *tokens, int64_t *nusd);
+
 static inline struct gateway_shard *limit_owner(const struct gateway_shard *gs, unsigned owner)
 {
 	return atomic_load_explicit(&gs->gateway->shards[owner], memory_order_acquire);

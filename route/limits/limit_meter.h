@@ -6,6 +6,7 @@
 #ifndef ROUTE_LIMIT_METER_H
 #define ROUTE_LIMIT_METER_H
 
+#include "route/money/allowance.h"
 #include "route/money/budget.h"
 #include "route/limits/limit_window.h"
 
@@ -46,6 +47,8 @@ struct limit_time {
 struct limit_price {
 	int64_t nusd;
 	bool hosted;
+	const struct allowance *allowance; /* of so many tokens what is left is free; NULL: nothing */
+	uint64_t tokens;
 };
 
 struct limit_ask {
@@ -57,6 +60,8 @@ struct limit_ask {
 	/* Of its candidates, in the order of trying: the first that fits is reserved. 0: nothing costs anything. */
 	unsigned price_count;
 	const struct limit_price *prices; /* good until the answer is there */
+	const struct allowance *allowance; /* of the one that was chosen, */
+	uint64_t allowance_tokens;         /* and what of it was reserved */
 };
 
 /* What is left of the tightest limit of a sort, after the request. */
@@ -106,6 +111,8 @@ struct limit_return {
 	uint32_t budget_day;       /* ask.day */
 	bool hosted;               /* ask.hosted */
 	int64_t balance_used_nusd; /* of used_nusd, what the balance pays */
+	const struct allowance *allowance; /* ask.allowance, and what of it was reserved and used */
+	uint64_t free_reserved_tokens, free_used_tokens;
 };
 
 void limit_give_back(const struct limit_scope *scopes, unsigned count, const struct limit_time *time,

@@ -15,6 +15,11 @@ static void extend(struct limit_extension *extension)
 	unsigned balances = extension->balance_nusd > 0 && subject->has_balance;
 	struct budget_refusal refusal;
 
+	if (extension->allowance)
+		limit_allowance_draw(
+			extension->allowance, extension->day, &extension->allowance_tokens, &extension->nusd);
+	if (extension->allowance && balances)
+		extension->balance_nusd = extension->nusd;
 	extension->granted =
 		budget_fits(subject->budgets, subject->budget_count, extension->day, extension->nusd, &refusal) &&
 		budget_fits(balance, balances, extension->day, extension->balance_nusd, &refusal);
@@ -22,6 +27,8 @@ static void extend(struct limit_extension *extension)
 		return;
 	budget_reserve(subject->budgets, subject->budget_count, extension->day, extension->nusd);
 	budget_reserve(balance, balances, extension->day, extension->balance_nusd);
+	if (extension->allowance)
+		allowance_reserve(extension->allowance, extension->day, extension->allowance_tokens);
 }
 
 static void shrink(const struct limit_extension *extension)
@@ -31,6 +38,8 @@ static void shrink(const struct limit_extension *extension)
 	budget_settle(subject->budgets, subject->budget_count, extension->day, extension->nusd, 0);
 	if (subject->has_balance)
 		budget_settle(&subject->budgets[subject->budget_count], 1, extension->day, extension->balance_nusd, 0);
+	if (extension->allowance)
+		allowance_settle(extension->allowance, extension->day, extension->allowance_tokens, 0);
 }
 
 static void extension_home(struct letter *letter)

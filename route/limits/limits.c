@@ -99,11 +99,17 @@ static bool choose_price(struct limit_request *request, struct budget_refusal *r
 
 	for (unsigned i = 0; i < ask->price_count; i++) {
 		const struct limit_price *price = &ask->prices[i];
+		uint64_t free_tokens = price->tokens;
+		int64_t nusd = price->nusd;
 
-		if (!budget_fits(subject->budgets, limit_budget_count(subject, price->hosted), ask->day, price->nusd,
+		if (price->allowance)
+			limit_allowance_draw(price->allowance, ask->day, &free_tokens, &nusd);
+		if (!budget_fits(subject->budgets, limit_budget_count(subject, price->hosted), ask->day, nusd,
 			    i ? &other : refusal))
 			continue;
-		ask->nusd = price->nusd;
+		ask->nusd = nusd;
+		ask->allowance = price->allowance;
+		ask->allowance_tokens = price->allowance ? free_tokens : 0;
 		ask->hosted = price->hosted;
 		*chosen = i;
 		return true;
@@ -137,6 +143,8 @@ static void decide(struct limit_request *request, struct gateway_shard *owner)
 		bound_lease(subject, owner->gateway->shard_count, &ask);
 	limit_decide(scopes_of(request, &own), subject->scope_count, owner->gateway->shard_count, &time, &ask, answer);
 	answer->chosen = chosen;
+	if (answer->admitted && ask.allowance)
+		allowance_reserve(ask.allowance, ask.day, ask.allowance_tokens);
 	if (!answer->admitted || !count)
 		return;
 	answer->lease_nusd = subject->budget_count ? ask.nusd * (int64_t)answer->lease_requests : 0;
@@ -247,6 +255,9 @@ static void give_back(struct limit_request *request, struct gateway_shard *owner
 		return; /* it was quiet for so long that its place is another's, and its count forgotten */
 	limit_give_back(scopes_of(request, &own), request->subject->scope_count, &time, &request->back);
 	settle_money(owner, request->subject, &request->back);
+	if (request->back.allowance)
+		allowance_settle(request->back.allowance, request->back.budget_day, request->back.free_reserved_tokens,
+			request->back.free_used_tokens);
 }
 
 static void settlement_home(struct letter *letter)
@@ -282,14 +293,17 @@ static struct limit_return return_of(const struct limit_request *request, const 
 		.used_nusd = subject->budget_count && !use->undone ? use->nusd : 0,
 		.budget_day = request->ask.day,
 		.hosted = request->ask.hosted,
-		.balance_used_nusd = use->hosted && !use->undone ? use->nusd : 0};
+		.balance_used_nusd = use->hosted && !use->undone ? use->nusd : 0,
+		.allowance = request->ask.allowance,
+		.free_reserved_tokens = request->ask.allowance ? request->ask.allowance_tokens : 0,
+		.free_used_tokens = use->undone ? 0 : use->free_tokens};
 }
 
 /* Whether the owner has to hear of it. */
 static bool tells_anything(const struct limit_return *back)
 {
 	return back->requests || back->tokens || back->excess_tokens || back->ended || back->reserved_nusd ||
-	       back->used_nusd || back->balance_used_nusd;
+	       back->used_nusd || back->balance_used_nusd || back->free_reserved_tokens;
 }
 
 int limit_request_settle(struct limit_request *request, const struct limit_use *use)

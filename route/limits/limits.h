@@ -33,6 +33,7 @@ struct limit_subject {
 	const struct workspace_settings *workspace; /* likewise; NULL: unknown */
 	struct budget_scope budgets[BUDGET_PLACES]; /* behind those that are counted, the balance */
 	bool has_balance;
+	const struct limit_balance *balance; /* NULL: has none */
 	bool counts_tokens, counts_concurrency;
 	uint64_t tokens_least; /* the tightest limit of tokens; 0: none */
 	struct limit_scope scopes[LIMIT_PLACES];
@@ -45,6 +46,8 @@ struct limit_balance {
 	const char *workspace;
 	unsigned owner; /* the shard's index */
 	struct balance_meter *meter;
+	struct allowance *allowances; /* of the workspace; behind the balances */
+	unsigned allowance_count;
 };
 
 struct limit_table {
@@ -59,7 +62,7 @@ struct limit_table {
 struct limit_book *limit_book_open(unsigned shard_count); /* NULL when memory is out */
 void limit_book_close(struct limit_book *book);           /* after the last shard */
 
-/* Over all meters; when no shard runs any more. */
+/* Over all meters, and what is reserved of allowances; when no shard runs any more. */
 uint64_t limit_book_in_flight(const struct limit_book *book);
 int64_t limit_book_reserved_nusd(const struct limit_book *book);
 
@@ -127,6 +130,7 @@ struct limit_use {
 	uint64_t tokens;
 	int64_t nusd;
 	bool undone, hosted; /* hosted: the balance pays */
+	uint64_t free_tokens; /* that were drawn from ask.allowance */
 };
 int limit_request_settle(struct limit_request *request, const struct limit_use *use);
 
@@ -138,9 +142,14 @@ struct limit_extension {
 	int64_t nusd, balance_nusd; /* of its budgets; of the balance */
 	uint32_t day;
 	bool granted;
+	const struct allowance *allowance; /* of so many tokens what is left is free; NULL: nothing is */
+	uint64_t allowance_tokens;         /* of which so many were granted */
 	void (*decided)(struct limit_extension *extension);  /* when start() returned 0 */
 	void (*returned)(struct limit_extension *extension); /* when give_back() returned 0 */
 };
+
+/* What a subject's workspace has free of a model in a month; NULL: nothing. */
+const struct allowance *limit_allowance_of(const struct limit_subject *subject, const struct model_settings *model);
 
 /* All but letter and granted is set. 1: ->granted says; 0: decided() follows. What is granted belongs to the request's
  * reservation from then on, or is given back. */

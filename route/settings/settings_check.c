@@ -302,6 +302,9 @@ static void check_models(struct settings_load *load, const struct names *provide
 
 		check_deployments(load, providers, model, node);
 		check_price(load, model, node);
+		if (model->free_tokens_per_month && !model->hosted)
+			settings_error(load, node, "free_tokens_per_month",
+				"'free_tokens_per_month' is of hosted models alone (expected hosted: true)");
 		refer_each(load, models, &model->fallback, fallback);
 		for (j = 0; j < model->fallback.count; j++)
 			if (model->id && strcmp(model->fallback.list[j], model->id) == 0)

@@ -277,7 +277,6 @@ static const struct schema_field model_fields[] = {
 		.type = SCHEMA_INTEGER,
 		MEMBER(struct model_settings, free_tokens_per_month),
 		.max = INT64_C(1000000000000),
-		.fallback = "0",
-		.build = SCHEMA_IGNORES},
+		.fallback = "0"},
 };
 const struct schema model_schema = SCHEMA(model_fields);
