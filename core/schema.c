@@ -157,7 +157,7 @@ static void read_items(
 	unsigned i = 0;
 	char *items;
 
-	if (node->kind != (named ? CONFIG_MAP : CONFIG_LIST)) {
+	if (node->kind != (named ? CONFIG_MAP : CONFIG_LIST) || (field->max && node->count > field->max)) {
 		schema_refuse(walk, field, node, field->name);
 		return;
 	}

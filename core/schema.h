@@ -54,7 +54,7 @@ struct schema_field {
 	uint16_t item_size, item_offset; /* LIST, NAMED: an item; where its table's offsets count from */
 	const char *fallback;            /* the default, as YAML text; lists: words; NULL: `absent` */
 	int64_t absent;                  /* the default of integers without `fallback` */
-	int64_t min, max;                /* STRING: bytes, when max is set */
+	int64_t min, max;                /* STRING: bytes, when max is set; LIST: items, likewise */
 	int64_t unit;                    /* 0: 1 */
 	const char *const *names;        /* NULL-terminated */
 	const char *expected;            /* what `check` or `parse` wants, for messages */

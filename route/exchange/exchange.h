@@ -436,6 +436,7 @@ void exchange_stream_forget(struct exchange *exchange); /* of an attempt: anothe
 void exchange_stream_stop(struct exchange *exchange);   /* timers */
 
 /* exchange_receipt.c: settling, the receipt, headers and summaries. */
+unsigned exchange_tags(const struct exchange *exchange, struct receipt_tag tags[RECEIPT_TAGS_MAX]); /* the key's first */
 void exchange_settle_usage(struct exchange *exchange); /* usage (or its estimate) and cost */
 void exchange_note_attempt(struct exchange *exchange, unsigned status, struct slice error);
 int exchange_append_receipt(struct exchange *exchange, void (*settled)(struct exchange *exchange, int result));

@@ -192,6 +192,10 @@ void exchange_budget_refuse(struct exchange *e)
 		text_string(&message, budget_window_name(refusal->window));
 		text_literal(&message, " budget of ");
 		text_string(&message, budget_place_name(refusal->place));
+		if (refusal->name) {
+			text_char(&message, ' ');
+			text_string(&message, refusal->name);
+		}
 		text_literal(&message, " has no room for this request, which may cost up to ");
 		print_usd(&message, e->limit.ask.nusd);
 		text_literal(&message, ": of ");

@@ -322,6 +322,12 @@ int64_t exchange_month_percent(const struct exchange *e)
 		       : -1;
 }
 
+static void refuse_out_of_memory(struct exchange *e)
+{
+	exchange_refuse_overloaded(
+		e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+}
+
 /* With what the endpoint has of its own, if one is called. NULL and an error to the client: no memory. */
 static const struct limit_subject *whole_subject_of(struct exchange *e, const struct limit_subject *key)
 {
@@ -332,10 +338,51 @@ static const struct limit_subject *whole_subject_of(struct exchange *e, const st
 		return key;
 	joined = arena_alloc(&e->arena, sizeof(*joined));
 	if (!joined)
-		exchange_refuse_overloaded(
-			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+		refuse_out_of_memory(e);
 	else if (!limit_subject_join(joined, key, &endpoints[e->endpoint->number], e->endpoint->name.data))
 		return key;
+	return joined;
+}
+
+static bool is_tag(const struct receipt_tag *tag, const char *text)
+{
+	size_t bytes = tag->name.size;
+
+	return strncmp(text, tag->name.data, bytes) == 0 && text[bytes] == '=' &&
+	       slice_equal(slice_of_string(text + bytes + 1), tag->value);
+}
+
+/* Which of the workspace's tag budgets hold the request besides those that hold all of its key's. */
+static uint32_t tags_of(const struct exchange *e, uint32_t own)
+{
+	struct receipt_tag tags[RECEIPT_TAGS_MAX];
+	unsigned count = exchange_tags(e, tags);
+	uint32_t found = 0;
+
+	for (unsigned t = 0; t < e->workspace->tag_budget_count; t++)
+		for (unsigned i = e->key->tag_count; i < count; i++)
+			if (is_tag(&tags[i], e->workspace->tag_budgets[t].tag))
+				found |= 1u << t;
+	return found & ~own;
+}
+
+/* With what the request's own tags have of a budget. NULL and an error to the client: no memory. */
+static const struct limit_subject *tagged_subject_of(struct exchange *e, const struct limit_subject *subject)
+{
+	uint32_t found = e->workspace ? tags_of(e, subject->own_tags) : 0;
+	struct limit_subject *joined = found ? arena_alloc(&e->arena, sizeof(*joined)) : NULL;
+
+	if (!found)
+		return subject;
+	if (!joined) {
+		refuse_out_of_memory(e);
+		return NULL;
+	}
+	*joined = *subject;
+	joined->joined = true;
+	for (unsigned t = 0; t < e->workspace->tag_budget_count; t++)
+		if (found & 1u << t)
+			limit_subject_add(joined, &subject->tags[t]);
 	return joined;
 }
 
@@ -350,6 +397,8 @@ void exchange_limit(struct exchange *e)
 		return;
 	}
 	subject = whole_subject_of(e, subject);
+	if (subject && subject->tags)
+		subject = tagged_subject_of(e, subject);
 	if (!subject)
 		return;
 	limit_request_init(&e->limit, e->gateway_shard, subject, 0);

@@ -79,10 +79,10 @@ void exchange_note_attempt(struct exchange *e, unsigned status, struct slice err
 			(struct receipt_candidate){slice_of_string(candidate->model->id), VERDICT_FAILED};
 }
 
-static void add_tag(struct receipt *receipt, struct slice name, struct slice value)
+static void add_tag(struct receipt_tag tags[RECEIPT_TAGS_MAX], unsigned *count, struct slice name, struct slice value)
 {
-	if (name.size && receipt->tag_count < RECEIPT_TAGS_MAX)
-		receipt->tags[receipt->tag_count++] = (struct receipt_tag){name, value};
+	if (name.size && *count < RECEIPT_TAGS_MAX)
+		tags[(*count)++] = (struct receipt_tag){name, value};
 }
 
 /* Splits at the first `separator`: what stands before it, *rest behind it. */
@@ -108,21 +108,23 @@ static struct slice trim(struct slice s)
 }
 
 /* The key's own tags first: a request adds to them. "k=v,k2=v2". */
-static void add_tags(struct exchange *e)
+unsigned exchange_tags(const struct exchange *e, struct receipt_tag tags[RECEIPT_TAGS_MAX])
 {
 	struct slice rest = slice_of(NULL, 0), pair, name, value;
+	unsigned count = 0;
 
 	if (e->request) /* else its client left while something else was awaited */
 		rest = http_header(&e->request->head, SLICE("x-gateway-tags"));
 
 	for (unsigned i = 0; i < e->key->tag_count; i++)
-		add_tag(&e->receipt, slice_of_string(e->key->tags[i].name), slice_of_string(e->key->tags[i].value));
+		add_tag(tags, &count, slice_of_string(e->key->tags[i].name), slice_of_string(e->key->tags[i].value));
 	while (rest.size) {
 		pair = cut(rest, ',', &rest);
 		name = trim(cut(pair, '=', &value));
 		value = trim(value);
-		add_tag(&e->receipt, name, value.data ? value : SLICE(""));
+		add_tag(tags, &count, name, value.data ? value : SLICE(""));
 	}
+	return count;
 }
 
 static void fill_execution(struct exchange *e, struct receipt *receipt)
@@ -199,7 +201,7 @@ static void fill(struct exchange *e)
 	if (e->candidate)
 		exchange_tell_route(e);
 	exchange_tell_decision(e);
-	add_tags(e);
+	e->receipt.tag_count = exchange_tags(e, e->receipt.tags);
 }
 
 static void ticket_done(struct store_ticket *ticket, int result)

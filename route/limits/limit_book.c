@@ -119,7 +119,7 @@ static bool asks(enum limit_place place)
 
 static struct entry *make_entry(struct limit_book *book, enum limit_place place, struct slice name, uint64_t hash)
 {
-	struct entry *entry = calloc(1, sizeof(*entry) + name.size);
+	struct entry *entry = calloc(1, sizeof(*entry) + name.size + 1); /* what ends the name is 0 */
 
 	if (!entry)
 		return NULL;
@@ -167,6 +167,8 @@ static const struct recent *recent_of(
 		return store_recent(store, COUNTER_KEY, slice_of_string(id), SLICE(""));
 	case LIMIT_ENDPOINT:
 		return store_recent(store, COUNTER_ENDPOINT, slice_of_string(id), SLICE(""));
+	case LIMIT_TAG:
+		return NULL;
 	case LIMIT_TEAM:
 		return store_recent(store, COUNTER_TEAM, slice_of_string(workspace), slice_of_string(id));
 	default:
@@ -279,6 +281,20 @@ static const struct limit_settings *plan_limits(const struct binding *b)
 
 /* ---- budgets ---- */
 
+/* Its counter is called by the workspace, the tag's name and its value. */
+static int64_t tag_spend_nusd(const struct binding *b, const char *tag, uint32_t from_day, uint32_t day)
+{
+	char memory[NAME_BYTES_MAX];
+	struct text name = text_over(memory, sizeof(memory));
+	char *equals;
+
+	text_string(&name, tag);
+	equals = name.full ? NULL : memchr(memory, '=', name.size);
+	assert(equals); /* tags are checked to have one, and to be short */
+	*equals = '\0';
+	return store_spend_nusd(b->store, COUNTER_TAG, slice_of_string(b->key->workspace), text_slice(&name), from_day, day);
+}
+
 static int64_t spend_nusd(const struct binding *b, enum budget_place place, const char *id, uint32_t from_day, uint32_t day)
 {
 	struct slice workspace = slice_of_string(b->key->workspace);
@@ -288,6 +304,8 @@ static int64_t spend_nusd(const struct binding *b, enum budget_place place, cons
 		return store_spend_nusd(b->store, COUNTER_KEY, slice_of_string(id), SLICE(""), from_day, day);
 	case BUDGET_ENDPOINT:
 		return store_spend_nusd(b->store, COUNTER_ENDPOINT, slice_of_string(id), SLICE(""), from_day, day);
+	case BUDGET_TAG:
+		return tag_spend_nusd(b, id, from_day, day);
 	case BUDGET_TEAM:
 		return store_spend_nusd(b->store, COUNTER_TEAM, workspace, slice_of_string(id), from_day, day);
 	default:
@@ -350,7 +368,7 @@ static void note_budget(struct limit_subject *subject, enum budget_place place, 
 
 static bool add_budget(struct binding *b, enum budget_place place, const char *id, const struct budget_settings *budget)
 {
-	static const enum limit_place places[BUDGET_PLACES] = {LIMIT_KEY, LIMIT_TEAM, LIMIT_PLAN, LIMIT_ENDPOINT};
+	static const enum limit_place places[BUDGET_PLACES] = {LIMIT_KEY, LIMIT_TEAM, LIMIT_PLAN, LIMIT_ENDPOINT, LIMIT_TAG};
 	struct limit_subject *subject = b->subject;
 	bool limits = budget && budget_limits(budget), is_new;
 	struct entry *entry;
@@ -370,7 +388,8 @@ static bool add_budget(struct binding *b, enum budget_place place, const char *i
 		return !limits;
 	subject->budgets[subject->budget_count] = (struct budget_scope){.meter = entry->budget,
 		.limits_nusd = {budget->daily_nusd, budget->weekly_nusd, budget->monthly_nusd},
-		.place = place};
+		.place = place,
+		.name = place == BUDGET_TAG ? entry->name + 1 + strlen(b->key->workspace) + 1 : NULL};
 	if (is_new)
 		take_for_told(b, &subject->budgets[subject->budget_count]);
 	subject->budget_count++;
@@ -464,6 +483,102 @@ static bool bind_balances(
 	return true;
 }
 
+/* ---- tags ---- */
+
+static unsigned tag_budget_count(const struct settings *settings)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < settings->workspace_count; i++)
+		count += settings->workspaces[i].tag_budget_count;
+	return count;
+}
+
+/* One that is named twice has one account, and the tighter limits of both. */
+static bool is_named_before(const struct workspace_settings *workspace, unsigned number)
+{
+	for (unsigned i = 0; i < number; i++)
+		if (strcmp(workspace->tag_budgets[i].tag, workspace->tag_budgets[number].tag) == 0)
+			return true;
+	return false;
+}
+
+static void tighten(int64_t *nusd, int64_t other_nusd)
+{
+	if (*nusd < 0 || (other_nusd >= 0 && other_nusd < *nusd))
+		*nusd = other_nusd;
+}
+
+static struct budget_settings tightest_of(const struct workspace_settings *workspace, unsigned number)
+{
+	struct budget_settings budget = workspace->tag_budgets[number].budget;
+
+	for (unsigned i = number + 1; i < workspace->tag_budget_count; i++) {
+		const struct budget_settings *other = &workspace->tag_budgets[i].budget;
+
+		if (strcmp(workspace->tag_budgets[i].tag, workspace->tag_budgets[number].tag) != 0)
+			continue;
+		tighten(&budget.daily_nusd, other->daily_nusd);
+		tighten(&budget.weekly_nusd, other->weekly_nusd);
+		tighten(&budget.monthly_nusd, other->monthly_nusd);
+		tighten(&budget.per_request_nusd, other->per_request_nusd);
+	}
+	return budget;
+}
+
+static bool bind_tags(
+	struct limit_book *book, const struct settings *settings, const struct store *store, struct limit_table *table)
+{
+	struct limit_subject *own = (struct limit_subject *)(uintptr_t)table->tags;
+
+	for (unsigned i = 0; i < settings->workspace_count; i++) {
+		const struct workspace_settings *workspace = &settings->workspaces[i];
+		const struct key_settings anybody = {.workspace = workspace->id};
+
+		for (unsigned t = 0; t < workspace->tag_budget_count; t++, own++) {
+			struct binding b = {book, settings, store, own, &anybody};
+			struct budget_settings budget = tightest_of(workspace, t);
+
+			own->per_request_nusd = -1;
+			if (!is_named_before(workspace, t) &&
+				!add_budget(&b, BUDGET_TAG, workspace->tag_budgets[t].tag, &budget))
+				return false;
+		}
+	}
+	return true;
+}
+
+static bool has_tag(const struct key_settings *key, const char *tag)
+{
+	for (unsigned i = 0; i < key->tag_count; i++) {
+		size_t bytes = strlen(key->tags[i].name);
+
+		if (strncmp(tag, key->tags[i].name, bytes) == 0 && tag[bytes] == '=' &&
+			strcmp(tag + bytes + 1, key->tags[i].value) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* All requests of the key have its tags. */
+static void add_own_tags(struct binding *b, const struct limit_table *table)
+{
+	const struct workspace_settings *workspace = workspace_of(b), *all = b->settings->workspaces;
+	struct limit_subject *subject = b->subject;
+
+	if (!workspace || !workspace->tag_budget_count)
+		return;
+	subject->tags = table->tags;
+	for (const struct workspace_settings *before = all; before < workspace; before++)
+		subject->tags += before->tag_budget_count;
+	for (unsigned t = 0; t < workspace->tag_budget_count; t++) {
+		if (!has_tag(b->key, workspace->tag_budgets[t].tag))
+			continue;
+		subject->own_tags |= 1u << t;
+		limit_subject_add(subject, &subject->tags[t]);
+	}
+}
+
 /* Behind the budgets, where a request finds it that a hosted model may serve. */
 static void add_balance(struct binding *b, const struct limit_table *table)
 {
@@ -496,8 +611,9 @@ static bool bind_key(struct binding *b, const struct limit_table *table)
 		!add_scope(b, LIMIT_WORKSPACE, "", workspace ? &workspace->limits : NULL) ||
 		!add_scope(b, LIMIT_PLAN, "", plan_limits(b)) || !add_budgets(b))
 		return false;
+	add_own_tags(b, table);
 	add_balance(b, table);
-	if (!subject->scope_count && !subject->budget_count && !subject->has_balance && !table->endpoints)
+	if (!subject->scope_count && !subject->budget_count && !subject->has_balance && !table->endpoints && !subject->tags)
 		return true;
 	own = entry_of(b->book, b->store, LIMIT_KEY, b->key->workspace, b->key->id);
 	if (!own)
@@ -668,13 +784,16 @@ struct limit_debtor *limit_book_address_debtor(const struct limit_book *book, un
 static bool bind_all(
 	struct limit_book *book, const struct settings *settings, const struct store *store, struct limit_table *table)
 {
-	struct limit_subject *addresses =
+	struct limit_subject *tags =
 		&table->subjects[settings->key_count + credential_count(settings) + endpoint_count(settings)];
+	struct limit_subject *addresses = tags + tag_budget_count(settings);
 
 	table->count = settings->key_count;
+	table->tags = tags;
 	table->balances = (struct limit_balance *)(void *)(addresses + 1);
 	if (!bind_balances(book, settings, store, table) || !bind_credentials(book, settings, table) ||
-		!bind_endpoints(book, settings, store, table) || !bind_addresses(book, settings, table, addresses))
+		!bind_endpoints(book, settings, store, table) || !bind_tags(book, settings, store, table) ||
+		!bind_addresses(book, settings, table, addresses))
 		return false;
 	for (unsigned i = 0; i < settings->key_count; i++) {
 		struct binding b = {book, settings, store, &table->subjects[i], &settings->keys[i]};
@@ -687,7 +806,8 @@ static bool bind_all(
 
 struct limit_table *limit_book_bind(struct limit_book *book, const struct settings *settings, const struct store *store)
 {
-	size_t subjects = (size_t)settings->key_count + credential_count(settings) + endpoint_count(settings) + 1;
+	size_t subjects = (size_t)settings->key_count + credential_count(settings) + endpoint_count(settings) +
+			  tag_budget_count(settings) + 1;
 	struct limit_table *table = calloc(1, sizeof(*table) + subjects * sizeof(struct limit_subject) +
 						      settings->workspace_count * sizeof(struct limit_balance) +
 						      (size_t)settings->workspace_count * limit_allowances_each(settings) *

@@ -19,7 +19,7 @@ struct limit_debtor { /* touched by its shard alone; no two share a cache line *
 	uint64_t address; /* whose requests it is for, or was; 0: not an address's */
 	unsigned owner, scope_count, budget_count;
 	struct limit_scope scopes[LIMIT_PLACES];
-	struct budget_scope budgets[BUDGET_PLACES];
+	struct budget_meter *budgets[LIMIT_BUDGETS_MAX];
 };
 
 /* Of the addresses that a shard owns. */

@@ -1,4 +1,4 @@
-/* A call of an endpoint that has limits or a budget of its own: held against those and its key's, as one subject. */
+/* A call of an endpoint, or with a tag, that has limits or a budget of its own: held against those and its key's, as one subject. */
 #include "route/limits/limits.h"
 
 static void add_scopes(struct limit_subject *joined, const struct limit_subject *endpoint)
@@ -30,6 +30,12 @@ static void add_budgets(struct limit_subject *joined, const struct limit_subject
 	joined->per_request_place = endpoint->per_request_place;
 }
 
+void limit_subject_add(struct limit_subject *subject, const struct limit_subject *more)
+{
+	add_scopes(subject, more);
+	add_budgets(subject, more);
+}
+
 bool limit_subject_join(
 	struct limit_subject *joined, const struct limit_subject *key, const struct limit_subject *endpoint, const char *name)
 {
@@ -37,7 +43,7 @@ bool limit_subject_join(
 		return false;
 	*joined = *key;
 	joined->endpoint = name;
-	add_scopes(joined, endpoint);
-	add_budgets(joined, endpoint);
+	joined->joined = true;
+	limit_subject_add(joined, endpoint);
 	return true;
 }

@@ -25,7 +25,7 @@ const char *limit_kind_name(enum limit_kind kind)
 const char *limit_place_name(enum limit_place place)
 {
 	static const char *const names[LIMIT_PLACES] = {"this API key", "this API key's team", "this workspace",
-		"this workspace's plan", "this endpoint", "your address", "the provider's credential"};
+		"this workspace's plan", "this endpoint", "the tag", "your address", "the provider's credential"};
 
 	assert(place < LIMIT_PLACES);
 	return names[place];

@@ -17,6 +17,7 @@ enum limit_place {
 	LIMIT_WORKSPACE,
 	LIMIT_PLAN,
 	LIMIT_ENDPOINT,
+	LIMIT_TAG, /* which has a budget alone */
 	LIMIT_ADDRESS,
 	LIMIT_CREDENTIAL, /* at a provider */
 	LIMIT_PLACES

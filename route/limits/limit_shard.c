@@ -15,7 +15,9 @@ static void lease_back_at_owner(struct letter *letter)
 	struct limit_time time = limit_time_of(owner);
 
 	limit_give_back(debtor->scopes, debtor->scope_count, &time, &debtor->back);
-	budget_settle(debtor->budgets, debtor->budget_count, debtor->back.budget_day, debtor->back.reserved_nusd, 0);
+	for (unsigned i = 0; i < debtor->budget_count; i++)
+		budget_settle(&(struct budget_scope){.meter = debtor->budgets[i]}, 1, debtor->back.budget_day,
+			debtor->back.reserved_nusd, 0);
 	letter->open = lease_back_home;
 	shard_post(debtor->gateway_shard->shard, letter, owner->shard);
 }
@@ -75,7 +77,8 @@ void limit_lease_keep(struct limit_request *request)
 	if (request->address)
 		debtor->scopes[0].meter = request->meter; /* which keeps its place for longer than a lease lasts */
 	debtor->budget_count = request->subject->budget_count;
-	memcpy(debtor->budgets, request->subject->budgets, sizeof(debtor->budgets));
+	for (unsigned i = 0; i < debtor->budget_count; i++)
+		debtor->budgets[i] = request->subject->budgets[i].meter;
 	list_remove(&debtor->link); /* where a lease that was used up still waits for its time */
 	list_append(&own->leases, &debtor->link);
 	if (!timer_armed(&own->timer))

@@ -190,7 +190,7 @@ static bool take_from_lease(struct limit_request *request)
 	struct shard *shard = request->gateway_shard->shard;
 
 	request->ask.lease = 0;
-	if (!debtor || request->subject->counts_concurrency || request->ask.hosted || request->subject->endpoint)
+	if (!debtor || request->subject->counts_concurrency || request->ask.hosted || request->subject->joined)
 		return false; /* a balance is never lent, nor what more than the key has a part in */
 	if (debtor->subject != request->subject && limit_lease_holds(&debtor->lease))
 		limit_lease_give(debtor); /* another configuration's, which may count other things */

@@ -20,6 +20,9 @@ struct limit_book;
 struct limit_debtor;
 struct store;
 
+/* All that may hold one request, its tags among them. */
+enum { LIMIT_BUDGETS_MAX = BUDGET_PLACES + TAG_BUDGETS_MAX };
+
 /* What the requests of one key, of any address, or with one credential are held against. */
 struct limit_subject {
 	unsigned owner;       /* the shard's index */
@@ -31,7 +34,7 @@ struct limit_subject {
 	uint32_t reserve_output_tokens;
 	const struct key_settings *key;             /* the settings' */
 	const struct workspace_settings *workspace; /* likewise; NULL: unknown */
-	struct budget_scope budgets[BUDGET_PLACES]; /* behind those that are counted, the balance */
+	struct budget_scope budgets[LIMIT_BUDGETS_MAX]; /* behind those that are counted, the balance */
 	bool has_balance;
 	const struct limit_balance *balance; /* NULL: has none */
 	bool counts_tokens, counts_concurrency;
@@ -39,6 +42,10 @@ struct limit_subject {
 	struct limit_scope scopes[LIMIT_PLACES];
 	struct limit_debtor *debtors; /* one for each shard; NULL: of addresses, or nothing is limited */
 	const char *endpoint;         /* what is called, with limits of its own; NULL: none */
+	bool joined;                  /* of more than one key's requests alone: none of it is lent */
+	/* The budgets of its workspace's tags, in the settings' order, and which of them hold all its requests. */
+	const struct limit_subject *tags;
+	uint32_t own_tags;
 };
 
 /* A workspace's balance, and whose it is. */
@@ -55,7 +62,7 @@ struct limit_table {
 	struct limit_balance *balances; /* behind the subjects, in the same memory */
 	unsigned *first_credential;     /* by the provider's index; behind the balances */
 	/* Behind the keys' subjects; NULL: none is limited. Endpoints by their number, what each has of its own. */
-	const struct limit_subject *credentials, *endpoints, *addresses;
+	const struct limit_subject *credentials, *endpoints, *addresses, *tags;
 	struct limit_subject subjects[]; /* by the key's index in the settings */
 };
 
@@ -80,6 +87,9 @@ struct limit_table *limit_book_bind(
  */
 bool limit_subject_join(
 	struct limit_subject *joined, const struct limit_subject *key, const struct limit_subject *endpoint, const char *name);
+
+/* Adds to a subject what such a one has, and nobody else's requests are held against it from then on. */
+void limit_subject_add(struct limit_subject *subject, const struct limit_subject *more);
 
 /* What a shard has for its leases. */
 struct limit_shard {

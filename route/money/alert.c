@@ -15,7 +15,7 @@ struct report {
 
 static const char *scope_name(enum budget_place place)
 {
-	static const char *const names[BUDGET_PLACES] = {"key", "team", "workspace", "endpoint", "balance"};
+	static const char *const names[BUDGET_PLACES] = {"key", "team", "workspace", "endpoint", "tag", "balance"};
 
 	return names[place];
 }
@@ -25,6 +25,7 @@ static const char *scope_id(const struct report *r)
 	return r->scope->place == BUDGET_KEY        ? r->subject->key_id
 	       : r->scope->place == BUDGET_TEAM     ? r->subject->team
 	       : r->scope->place == BUDGET_ENDPOINT ? r->subject->endpoint
+	       : r->scope->place == BUDGET_TAG      ? r->scope->name
 						    : r->subject->workspace->id;
 }
 
@@ -109,7 +110,7 @@ void alert_budget(struct webhook_shard *own, const struct alert_subject *subject
 	uint32_t day, const struct budget_refusal *refusal)
 {
 	for (enum budget_window window = 0; !scope->balance && window < BUDGET_WINDOWS; window++) {
-		bool refused = refusal && refusal->place == scope->place && refusal->window == window;
+		bool refused = refusal && refusal->meter == scope->meter && refusal->window == window;
 		const struct budget_account *account;
 		unsigned reached = budget_reached(scope, window, day, subject->workspace->alert_threshold_percent,
 			refused, &account);

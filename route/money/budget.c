@@ -22,7 +22,7 @@ const char *budget_window_name(enum budget_window window)
 const char *budget_place_name(enum budget_place place)
 {
 	static const char *const names[BUDGET_PLACES] = {"this API key", "this API key's team", "this workspace",
-		"this endpoint", "this workspace's balance"};
+		"this endpoint", "the tag", "this workspace's balance"};
 
 	assert(place < BUDGET_PLACES);
 	return names[place];
@@ -151,7 +151,7 @@ bool budget_fits(const struct budget_scope *scopes, unsigned count, uint32_t day
 				continue;
 			*refusal = (struct budget_refusal){
 				scopes[i].place, window, limit, account->used_nusd, account->reserved_nusd,
-				account->lost_nusd};
+				account->lost_nusd, scopes[i].meter, scopes[i].name};
 			return false;
 		}
 	}

@@ -15,7 +15,7 @@
 
 #include <stdatomic.h>
 
-enum budget_place { BUDGET_KEY, BUDGET_TEAM, BUDGET_WORKSPACE, BUDGET_ENDPOINT, BUDGET_BALANCE, BUDGET_PLACES };
+enum budget_place { BUDGET_KEY, BUDGET_TEAM, BUDGET_WORKSPACE, BUDGET_ENDPOINT, BUDGET_TAG, BUDGET_BALANCE, BUDGET_PLACES };
 enum budget_window { BUDGET_DAILY, BUDGET_WEEKLY, BUDGET_MONTHLY, BUDGET_WINDOWS };
 
 /* More than any call costs; sums of many stay within 64 bits. */
@@ -52,6 +52,7 @@ struct budget_scope {
 	struct budget_meter *meter;
 	int64_t limits_nusd[BUDGET_WINDOWS]; /* -1: none; counted all the same */
 	enum budget_place place;
+	const char *name; /* of a tag: "name=value"; for as long as the meter lives */
 	struct balance_meter *balance; /* of BUDGET_BALANCE, instead of a meter and its limits */
 };
 
@@ -67,6 +68,8 @@ struct budget_refusal {
 	enum budget_place place;
 	enum budget_window window;
 	int64_t limit_nusd, used_nusd, reserved_nusd, lost_nusd;
+	const struct budget_meter *meter; /* NULL: of a balance */
+	const char *name;                 /* its scope's */
 };
 
 /* Whether so much more fits into every account; else *refusal. Changes nothing. */

@@ -106,6 +106,14 @@ struct budget_settings { /* -1: none */
 	uint32_t reserve_output_tokens;
 };
 
+struct tag_budget_settings {
+	char *tag; /* "name=value", as in X-Gateway-Tags */
+	struct budget_settings budget;
+};
+
+/* So many at most in a workspace: as many may hold one request, which has several tags. */
+enum { TAG_BUDGETS_MAX = 8 };
+
 struct plan_settings {
 	char *id;
 	struct limit_settings limits;
@@ -116,6 +124,8 @@ struct workspace_settings {
 	char *id, *plan;
 	struct budget_settings budget;
 	struct limit_settings limits; /* besides the plan's */
+	unsigned tag_budget_count;
+	struct tag_budget_settings *tag_budgets;
 	uint32_t platform_fee_ppm; /* parts per million */
 	uint32_t alert_threshold_percent;
 	char *alert_webhook_url;

@@ -88,11 +88,30 @@ static const struct schema_field auto_reload_fields[] = {
 };
 static const struct schema auto_reload_schema = SCHEMA(auto_reload_fields);
 
+static const struct schema_field tag_budget_fields[] = {
+	{.name = "tag",
+		.type = SCHEMA_STRING,
+		MEMBER(struct tag_budget_settings, tag),
+		.check = check_tag,
+		.expected = EXPECTED_TAG,
+		.required = true},
+	ROW_BUDGET(struct tag_budget_settings),
+};
+static const struct schema tag_budget_schema = SCHEMA(tag_budget_fields);
+
 static const struct schema_field workspace_fields[] = {
 	ROW_ID("id", struct workspace_settings, id),
 	ROW_NAME("plan", struct workspace_settings, plan, "enterprise"),
 	ROW_BUDGET(struct workspace_settings),
 	ROW_LIMITS(struct workspace_settings),
+	{.name = "tag_budgets",
+		.type = SCHEMA_LIST,
+		MEMBER(struct workspace_settings, tag_budgets),
+		.count_offset = offsetof(struct workspace_settings, tag_budget_count),
+		.item_size = sizeof(struct tag_budget_settings),
+		.object = &tag_budget_schema,
+		.max = TAG_BUDGETS_MAX,
+		.expected = "a list of at most 8 maps { tag, budget }"},
 	{.name = "platform_fee_percent",
 		.type = SCHEMA_DECIMAL,
 		MEMBER(struct workspace_settings, platform_fee_ppm),

@@ -41,6 +41,15 @@ bool check_model_id(struct slice text)
 	return made_of(text, "._-/:@+", MODEL_ID_BYTES_MAX) && text.data[text.size - 1] != '/';
 }
 
+bool check_tag(struct slice text)
+{
+	const char *equals = text.size ? memchr(text.data, '=', text.size) : NULL;
+	size_t name_bytes = equals ? (size_t)(equals - text.data) : 0;
+
+	return check_label(text) && name_bytes && text.data[name_bytes - 1] != ' ' && !memchr(text.data, ',', text.size) &&
+	       (name_bytes + 1 == text.size || equals[1] != ' ');
+}
+
 bool check_label(struct slice text)
 {
 	size_t i;

@@ -8,6 +8,7 @@
 /* For schema_field.check. */
 bool check_name(struct slice text);     /* A-Z a-z 0-9 . _ -, 1..64, begins with a letter or digit */
 bool check_secret(struct slice text);   /* 1..256 printable ASCII characters without spaces */
+bool check_tag(struct slice text);      /* name=value */
 bool check_label(struct slice text);    /* 1..128 printable characters, none of them at the ends a space */
 bool check_model_id(struct slice text); /* a name with / : @ + besides, 1..200 */
 bool check_url(struct slice text);      /* http or https, absolute */
@@ -28,6 +29,7 @@ void print_day_span(const void *field, struct text *json);     /* struct day_spa
 void print_sha256(const void *field, struct text *json);       /* uint8_t[32] */
 
 #define EXPECTED_NAME "1..64 letters, digits, \".\", \"_\", \"-\""
+#define EXPECTED_TAG "name=value, as in X-Gateway-Tags: the name without = and the value without a comma, 128 bytes at most"
 #define EXPECTED_LABEL "1..128 printable characters"
 #define EXPECTED_MODEL_ID "1..200 letters, digits, \".\", \"_\", \"-\", \"/\", \":\", \"@\", \"+\""
 #define EXPECTED_URL "an http:// or https:// URL"
