@@ -662,7 +662,8 @@ static void test_no_warnings(void **state)
 {
 	static const char yaml[] =
 		"workspaces: [{ id: default, plan: free, budget: { daily_usd: null, reserve_output_tokens: 1024 },\n"
-		"  retention: { receipts_days: 90, store_prompts: false }, alerts: { threshold_percent: 80 } }]\n"
+		"  retention: { receipts_days: 30, audit_days: 30, store_prompts: true, store_responses: true,\n"
+		"    conversation_store: false, responses_ttl_seconds: 60 }, alerts: { threshold_percent: 80 } }]\n"
 		"plans: { free: { rpm: 20, tpm: 40000, rpd: 1000 }, enterprise: { rpm: 0 } }\n"
 		"keys: [{ name: k, secret: a, limits: { rpm: 6, tpm: 100, concurrency: 2, smooth: true }, budget: {} "
 		"}]\n"
