@@ -1,28 +1,15 @@
 /* Reads a request in Anthropic's dialect (Messages) into the form of a chat. */
 #include "proto/anthropic/anthropic.h"
+#include "proto/chat/reading.h"
 
-#define INVALID SLICE("invalid_value")
-#define MISTYPED SLICE("invalid_type")
-
-struct reading {
-	const struct json_parser *p;
-	struct chat *chat;
-	struct openai_problem *problem;
-};
-
-static int refuse(struct reading *r, struct slice code, struct slice message, struct slice param)
+static int refuse_message(struct chat_reading *r, struct slice message)
 {
-	return chat_refuse(r->problem, code, message, param);
-}
-
-static int refuse_message(struct reading *r, struct slice message)
-{
-	return refuse(r, INVALID, message, SLICE("messages"));
+	return chat_read_refuse(r, CHAT_INVALID, message, SLICE("messages"));
 }
 
 /* ---- blocks ------------------------------------------------------------------------------------------------- */
 
-static int read_text(struct reading *r, struct chat_part *part, json_ref block)
+static int read_text(struct chat_reading *r, struct chat_part *part, json_ref block)
 {
 	part->text = chat_member_text(r->p, block, SLICE("text"));
 	if (!part->text.data)
@@ -33,7 +20,7 @@ static int read_text(struct reading *r, struct chat_part *part, json_ref block)
 }
 
 /* An image's or a document's. Files of the provider's own are told by its own dialect alone. */
-static int read_source(struct reading *r, struct chat_part *part, json_ref block)
+static int read_source(struct chat_reading *r, struct chat_part *part, json_ref block)
 {
 	json_ref source = json_member(r->p, block, SLICE("source"));
 	struct slice type = chat_member_text(r->p, source, SLICE("type"));
@@ -51,14 +38,14 @@ static int read_source(struct reading *r, struct chat_part *part, json_ref block
 	return 0;
 }
 
-static int read_image(struct reading *r, struct chat_part *part, json_ref block)
+static int read_image(struct chat_reading *r, struct chat_part *part, json_ref block)
 {
 	chat_need(r->chat, CHAT_VISION, SLICE("messages"));
 	return read_source(r, part, block);
 }
 
 /* A document that is plain text is text; one in base64 is a file. */
-static int read_document(struct reading *r, struct chat_part *part, json_ref block)
+static int read_document(struct chat_reading *r, struct chat_part *part, json_ref block)
 {
 	json_ref source = json_member(r->p, block, SLICE("source"));
 
@@ -72,7 +59,7 @@ static int read_document(struct reading *r, struct chat_part *part, json_ref blo
 	return read_source(r, part, block);
 }
 
-static int read_tool_use(struct reading *r, struct chat_part *part, json_ref block)
+static int read_tool_use(struct chat_reading *r, struct chat_part *part, json_ref block)
 {
 	part->id = chat_member_text(r->p, block, SLICE("id"));
 	part->name = chat_member_text(r->p, block, SLICE("name"));
@@ -86,9 +73,9 @@ static int read_tool_use(struct reading *r, struct chat_part *part, json_ref blo
 	return 0;
 }
 
-static int read_content(struct reading *r, struct chat_parts *parts, json_ref content, bool nested);
+static int read_content(struct chat_reading *r, struct chat_parts *parts, json_ref content, bool nested);
 
-static int read_tool_result(struct reading *r, struct chat_part *part, json_ref block)
+static int read_tool_result(struct chat_reading *r, struct chat_part *part, json_ref block)
 {
 	part->id = chat_member_text(r->p, block, SLICE("tool_use_id"));
 	part->is_error = chat_is_true(r->p, json_member(r->p, block, SLICE("is_error")));
@@ -97,14 +84,14 @@ static int read_tool_result(struct reading *r, struct chat_part *part, json_ref 
 	return read_content(r, &part->content, json_member(r->p, block, SLICE("content")), true);
 }
 
-static int read_thinking(struct reading *r, struct chat_part *part, json_ref block)
+static int read_thinking(struct chat_reading *r, struct chat_part *part, json_ref block)
 {
 	part->text = chat_member_text(r->p, block, SLICE("thinking"));
 	part->signature = chat_member_text(r->p, block, SLICE("signature"));
 	return 0;
 }
 
-static int read_redacted(struct reading *r, struct chat_part *part, json_ref block)
+static int read_redacted(struct chat_reading *r, struct chat_part *part, json_ref block)
 {
 	part->text = chat_member_text(r->p, block, SLICE("data"));
 	return 0;
@@ -113,7 +100,7 @@ static int read_redacted(struct reading *r, struct chat_part *part, json_ref blo
 static const struct {
 	const char *type;
 	enum chat_part_kind kind;
-	int (*read)(struct reading *r, struct chat_part *part, json_ref block);
+	int (*read)(struct chat_reading *r, struct chat_part *part, json_ref block);
 	bool in_result;
 } blocks[] = {
 	{"text", CHAT_TEXT, read_text, true},
@@ -125,7 +112,7 @@ static const struct {
 	{"redacted_thinking", CHAT_REDACTED_THINKING, read_redacted, false},
 };
 
-static int read_block(struct reading *r, struct chat_parts *parts, json_ref block, bool nested)
+static int read_block(struct chat_reading *r, struct chat_parts *parts, json_ref block, bool nested)
 {
 	struct slice type = chat_member_text(r->p, block, SLICE("type"));
 	struct chat_part *part;
@@ -146,7 +133,7 @@ static int read_block(struct reading *r, struct chat_parts *parts, json_ref bloc
 }
 
 /* A string or blocks. Results hold blocks of their own, but no results, so this nests once. */
-static int read_content(struct reading *r, struct chat_parts *parts, json_ref content, bool nested)
+static int read_content(struct chat_reading *r, struct chat_parts *parts, json_ref content, bool nested)
 {
 	struct chat_part *part;
 	int err = 0;
@@ -161,14 +148,14 @@ static int read_content(struct reading *r, struct chat_parts *parts, json_ref co
 		return 0;
 	}
 	if (json_type(r->p, content) != JSON_ARRAY)
-		return refuse(r, MISTYPED, SLICE("A message's content has to be a string or an array of blocks."),
-			SLICE("messages"));
+		return chat_read_refuse(r, CHAT_MISTYPED,
+			SLICE("A message's content has to be a string or an array of blocks."), SLICE("messages"));
 	for (json_ref b = json_first(r->p, content); b != JSON_NONE && !err; b = json_next(r->p, b))
 		err = read_block(r, parts, b, nested);
 	return err;
 }
 
-static int read_message(struct reading *r, json_ref value)
+static int read_message(struct chat_reading *r, json_ref value)
 {
 	struct slice role = chat_member_text(r->p, value, SLICE("role"));
 	struct chat_message *message;
@@ -186,7 +173,7 @@ static int read_message(struct reading *r, json_ref value)
 	return read_content(r, &message->parts, json_member(r->p, value, SLICE("content")), false);
 }
 
-static int read_messages(struct reading *r, json_ref value)
+static int read_messages(struct chat_reading *r, json_ref value)
 {
 	int err = 0;
 
@@ -198,7 +185,7 @@ static int read_messages(struct reading *r, json_ref value)
 }
 
 /* Before the messages, wherever it stands in the document. */
-static int read_system(struct reading *r)
+static int read_system(struct chat_reading *r)
 {
 	json_ref system = json_member(r->p, 0, SLICE("system"));
 	struct chat_message *message;
@@ -211,47 +198,31 @@ static int read_system(struct reading *r)
 
 /* ---- tools -------------------------------------------------------------------------------------------------- */
 
-static int read_tool(struct reading *r, json_ref value)
+static int read_tool(struct chat_reading *r, json_ref value)
 {
 	struct slice type = chat_member_text(r->p, value, SLICE("type"));
-	json_ref schema = json_member(r->p, value, SLICE("input_schema"));
-	struct chat_tool *tool;
+	int err;
 
 	if (type.data && !slice_equal(type, SLICE("custom"))) {
 		chat_need(r->chat, CHAT_OWN_TOOLS, SLICE("tools"));
 		return 0;
 	}
-	tool = chat_add_tool(r->chat);
-	if (!tool)
-		return r->chat->err;
-	tool->name = chat_member_text(r->p, value, SLICE("name"));
-	tool->description = chat_member_text(r->p, value, SLICE("description"));
-	tool->parameters = chat_member_json(r->p, value, SLICE("input_schema"));
-	tool->untyped = tool->parameters.data && json_member(r->p, schema, SLICE("type")) == JSON_NONE;
-	tool->strict = chat_member_json(r->p, value, SLICE("strict"));
-	tool->cache_control = chat_member_json(r->p, value, SLICE("cache_control"));
-	if (!tool->name.size)
-		return refuse(r, INVALID, SLICE("Each of 'tools' needs a name."), SLICE("tools"));
-	if (!tool->parameters.data || tool->parameters.data[0] != '{')
-		return refuse(
-			r, MISTYPED, SLICE("Each of 'tools' needs an 'input_schema': an object."), SLICE("tools"));
+	err = chat_read_tool(r, value, SLICE("input_schema"));
+	if (err)
+		return err;
+	r->chat->last_tool->cache_control = chat_member_json(r->p, value, SLICE("cache_control"));
+	if (!r->chat->last_tool->parameters.data)
+		return chat_read_refuse(
+			r, CHAT_MISTYPED, SLICE("Each of 'tools' needs an 'input_schema': an object."), SLICE("tools"));
 	return 0;
 }
 
-static int read_tools(struct reading *r, json_ref value)
+static int read_tools(struct chat_reading *r, json_ref value)
 {
-	int err = 0;
-
-	if (json_type(r->p, value) != JSON_ARRAY)
-		return refuse(r, MISTYPED, SLICE("'tools' has to be an array."), SLICE("tools"));
-	if (json_first(r->p, value) != JSON_NONE)
-		chat_need(r->chat, CHAT_TOOLS, SLICE("tools"));
-	for (json_ref v = json_first(r->p, value); v != JSON_NONE && !err; v = json_next(r->p, v))
-		err = read_tool(r, v);
-	return err;
+	return chat_read_tools(r, value, read_tool);
 }
 
-static int read_choice(struct reading *r, json_ref value)
+static int read_choice(struct chat_reading *r, json_ref value)
 {
 	struct slice type = chat_member_text(r->p, value, SLICE("type"));
 	json_ref serial = json_member(r->p, value, SLICE("disable_parallel_tool_use"));
@@ -266,11 +237,11 @@ static int read_choice(struct reading *r, json_ref value)
 	else if (slice_equal(type, SLICE("tool")))
 		chat->choice = CHAT_CHOICE_TOOL;
 	else
-		return refuse(r, INVALID, SLICE("'tool_choice.type' has to be auto, any, tool or none."),
+		return chat_read_refuse(r, CHAT_INVALID, SLICE("'tool_choice.type' has to be auto, any, tool or none."),
 			SLICE("tool_choice"));
 	chat->choice_name = chat_member_text(r->p, value, SLICE("name"));
 	if (chat->choice == CHAT_CHOICE_TOOL && !chat->choice_name.size)
-		return refuse(r, INVALID, SLICE("'tool_choice' names no tool."), SLICE("tool_choice"));
+		return chat_read_refuse(r, CHAT_INVALID, SLICE("'tool_choice' names no tool."), SLICE("tool_choice"));
 	if (chat->choice == CHAT_CHOICE_REQUIRED || chat->choice == CHAT_CHOICE_TOOL)
 		chat_need(chat, CHAT_FORCED_TOOLS, SLICE("tool_choice"));
 	if (chat_given(r->p, serial))
@@ -280,56 +251,13 @@ static int read_choice(struct reading *r, json_ref value)
 
 /* ---- options ------------------------------------------------------------------------------------------------ */
 
-static int read_limit(struct reading *r, json_ref value)
+static int read_top_k(struct chat_reading *r, json_ref value)
 {
-	if (!json_integer(r->p, value, &r->chat->max_tokens) || r->chat->max_tokens < 1)
-		return refuse(
-			r, INVALID, SLICE("This model needs 'max_tokens' to be at least 1."), SLICE("max_tokens"));
-	return 0;
-}
-
-static int read_stops(struct reading *r, json_ref value)
-{
-	struct chat *chat = r->chat;
-
-	for (json_ref v = json_first(r->p, value); v != JSON_NONE; v = json_next(r->p, v)) {
-		if (json_type(r->p, v) != JSON_STRING)
-			return refuse(r, MISTYPED, SLICE("'stop_sequences' has to be an array of strings."),
-				SLICE("stop_sequences"));
-		if (chat->stop_count >= CHAT_STOPS_MAX)
-			return refuse(
-				r, INVALID, SLICE("'stop_sequences' has too many strings."), SLICE("stop_sequences"));
-		chat->stops[chat->stop_count++] = json_string(r->p, v);
-	}
-	return 0;
-}
-
-static int read_number(struct reading *r, json_ref value, struct slice *number, struct slice param)
-{
-	if (json_type(r->p, value) != JSON_INTEGER && json_type(r->p, value) != JSON_NUMBER)
-		return refuse(r, MISTYPED, SLICE("This field has to be a number."), param);
-	*number = json_raw(r->p, value);
-	return 0;
-}
-
-static int read_temperature(struct reading *r, json_ref value)
-{
-	json_number(r->p, value, &r->chat->temperature_number);
-	return read_number(r, value, &r->chat->temperature, SLICE("temperature"));
-}
-
-static int read_top_p(struct reading *r, json_ref value)
-{
-	return read_number(r, value, &r->chat->top_p, SLICE("top_p"));
-}
-
-static int read_top_k(struct reading *r, json_ref value)
-{
-	return read_number(r, value, &r->chat->knobs[CHAT_TOP_K], SLICE("top_k"));
+	return chat_read_number(r, value, &r->chat->knobs[CHAT_TOP_K]);
 }
 
 /* A budget of thinking as the effort that OpenAI would make of it; an effort that is said itself wins. */
-static int read_thinking_option(struct reading *r, json_ref value)
+static int read_thinking_option(struct chat_reading *r, json_ref value)
 {
 	enum { LOW_TOKENS = 2048, MEDIUM_TOKENS = 8192 };
 	json_ref budget = json_member(r->p, value, SLICE("budget_tokens"));
@@ -349,7 +277,7 @@ static int read_thinking_option(struct reading *r, json_ref value)
 	return 0;
 }
 
-static int read_output_config(struct reading *r, json_ref value)
+static int read_output_config(struct chat_reading *r, json_ref value)
 {
 	struct slice effort = chat_member_text(r->p, value, SLICE("effort"));
 	json_ref format = json_member(r->p, value, SLICE("format"));
@@ -362,7 +290,8 @@ static int read_output_config(struct reading *r, json_ref value)
 	chat->schema = chat_member_json(r->p, format, SLICE("schema"));
 	if (!slice_equal(chat_member_text(r->p, format, SLICE("type")), SLICE("json_schema")) || !chat->schema.data ||
 		chat->schema.data[0] != '{')
-		return refuse(r, INVALID, SLICE("'output_config.format' has to be of type json_schema, with a schema."),
+		return chat_read_refuse(r, CHAT_INVALID,
+			SLICE("'output_config.format' has to be of type json_schema, with a schema."),
 			SLICE("output_config"));
 	chat->format = CHAT_FORMAT_JSON_SCHEMA;
 	chat->schema_strict = SLICE("true"); /* which it always is here */
@@ -370,89 +299,56 @@ static int read_output_config(struct reading *r, json_ref value)
 	return 0;
 }
 
-static int read_metadata(struct reading *r, json_ref value)
+static int read_metadata(struct chat_reading *r, json_ref value)
 {
 	r->chat->user = chat_member_text(r->p, value, SLICE("user_id"));
 	return 0;
 }
 
-static int read_stream(struct reading *r, json_ref value)
-{
-	r->chat->stream = json_type(r->p, value) == JSON_TRUE;
-	return 0;
-}
-
-static int need_container(struct reading *r, json_ref value)
-{
-	(void)value;
-	chat_need(r->chat, CHAT_OWN_OPTIONS, SLICE("container"));
-	return 0;
-}
-
-static int need_servers(struct reading *r, json_ref value)
+static int need_servers(struct chat_reading *r, json_ref value)
 {
 	if (json_first(r->p, value) != JSON_NONE)
 		chat_need(r->chat, CHAT_OWN_OPTIONS, SLICE("mcp_servers"));
 	return 0;
 }
 
-static int pass_over(struct reading *r, json_ref value)
-{
-	(void)r;
-	(void)value;
-	return 0;
-}
-
 /* What is not in this table is a knob: its name is dropped, and said. */
-static const struct {
-	const char *name;
-	int (*read)(struct reading *r, json_ref value);
-} fields[] = {
-	{"model", pass_over},
-	{"system", pass_over}, /* read first */
-	{"messages", read_messages},
-	{"max_tokens", read_limit},
-	{"stream", read_stream},
-	{"temperature", read_temperature},
-	{"top_p", read_top_p},
-	{"top_k", read_top_k},
-	{"stop_sequences", read_stops},
-	{"tools", read_tools},
-	{"tool_choice", read_choice},
-	{"thinking", read_thinking_option},
-	{"output_config", pass_over}, /* read first */
-	{"metadata", read_metadata},
-	{"container", need_container},
-	{"mcp_servers", need_servers},
-	{"x-routing-hints", pass_over},
-	{"x-fallback-chain", pass_over},
+static const struct chat_field fields[] = {
+	{.name = "model"},
+	{.name = "system"}, /* read first */
+	{"messages", read_messages, 0},
+	{"max_tokens", chat_read_limit, 0},
+	{"stream", chat_read_stream, 0},
+	{"temperature", chat_read_temperature, 0},
+	{"top_p", chat_read_top_p, 0},
+	{"top_k", read_top_k, 0},
+	{"stop_sequences", chat_read_stop, 0},
+	{"tools", read_tools, 0},
+	{"tool_choice", read_choice, 0},
+	{"thinking", read_thinking_option, 0},
+	{.name = "output_config"}, /* read first */
+	{"metadata", read_metadata, 0},
+	{"container", NULL, CHAT_OWN_OPTIONS},
+	{"mcp_servers", need_servers, 0},
+	{.name = "x-routing-hints"},
+	{.name = "x-fallback-chain"},
 };
 
-static int read_field(struct reading *r, json_ref value)
+static int drop_field(struct chat_reading *r, json_ref value)
 {
-	struct slice key = json_key(r->p, value);
-
-	if (json_type(r->p, value) == JSON_NULL)
-		return 0;
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (slice_equal(key, slice_of_string(fields[i].name)))
-			return fields[i].read(r, value);
-	chat_drop(r->chat, key);
+	chat_drop(r->chat, json_key(r->p, value));
 	return 0;
 }
 
 int anthropic_read_request(const struct json_parser *p, struct chat *chat, struct openai_problem *problem)
 {
-	struct reading r = {.p = p, .chat = chat, .problem = problem};
+	struct chat_reading r = {.p = p, .chat = chat, .problem = problem};
 	json_ref output = json_member(p, 0, SLICE("output_config"));
 	int err = read_system(&r);
 
 	if (!err && chat_given(p, output))
 		err = read_output_config(&r, output);
-	for (json_ref m = json_first(p, 0); m != JSON_NONE && !err; m = json_next(p, m))
-		err = read_field(&r, m);
-	if (err == -E2BIG)
-		return chat_refuse(problem, INVALID, SLICE("The conversation has too many parts to be translated."),
-			SLICE("messages"));
-	return err;
+	if (!err)
+		err = chat_read_fields(&r, fields, sizeof(fields) / sizeof(fields[0]), drop_field);
+	return chat_read_end(&r, err, SLICE("messages"));
 }

@@ -2,14 +2,8 @@
 #ifndef PROTO_CHAT_OPENAI_H
 #define PROTO_CHAT_OPENAI_H
 
-#include "proto/chat/chat.h"
+#include "proto/chat/reading.h"
 
-/* A request as it is read. */
-struct chat_reading {
-	const struct json_parser *p;
-	struct chat *chat;
-	struct openai_problem *problem;
-};
 int chat_openai_read_messages(struct chat_reading *r, json_ref value);
 
 /* For both of OpenAI's APIs. An image's URL or a file's base64, `param`: the field that it came in. */
@@ -17,10 +11,6 @@ int chat_openai_set_image(struct chat_reading *r, struct chat_part *part, struct
 int chat_openai_set_file(struct chat_reading *r, struct chat_part *part, struct slice data, struct slice param);
 void chat_openai_drop_detail(struct chat_reading *r, json_ref image);
 int chat_openai_read_choice(struct chat_reading *r, json_ref value);
-/* The object that holds a function's name, description, parameters and strict. */
-int chat_openai_add_function(struct chat_reading *r, json_ref function);
-int chat_openai_read_tools(
-	struct chat_reading *r, json_ref value, int (*read)(struct chat_reading *r, json_ref value));
 /* `schema`: the object that holds it and its name, if the type is that. */
 int chat_openai_read_format(struct chat_reading *r, json_ref format, json_ref schema, struct slice param);
 /* A field of the request's root that has the same name and meaning in both; what neither knows is dropped by name. */

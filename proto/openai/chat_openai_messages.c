@@ -1,17 +1,9 @@
 /* Reads the messages of a request in OpenAI's dialect (chat completions) into the form of a chat. */
 #include "proto/openai/chat_openai.h"
 
-#define INVALID SLICE("invalid_value")
-#define MISTYPED SLICE("invalid_type")
-
-static int refuse(struct chat_reading *r, struct slice code, struct slice message, struct slice param)
-{
-	return chat_refuse(r->problem, code, message, param);
-}
-
 static int refuse_message(struct chat_reading *r, struct slice message)
 {
-	return refuse(r, INVALID, message, SLICE("messages"));
+	return chat_read_refuse(r, CHAT_INVALID, message, SLICE("messages"));
 }
 
 /* ---- parts -------------------------------------------------------------------------------------------------- */
@@ -38,8 +30,8 @@ int chat_openai_set_image(struct chat_reading *r, struct chat_part *part, struct
 	if (chat_data_url(url, &part->media_type, &part->data))
 		return 0;
 	if (slice_starts_with(url, SLICE("data:")))
-		return refuse(
-			r, INVALID, SLICE("An image's data URL has to be base64: data:image/png;base64,..."), param);
+		return chat_read_refuse(r, CHAT_INVALID,
+			SLICE("An image's data URL has to be base64: data:image/png;base64,..."), param);
 	part->url = url;
 	return 0;
 }
@@ -50,7 +42,7 @@ int chat_openai_set_file(struct chat_reading *r, struct chat_part *part, struct 
 	if (chat_data_url(data, &part->media_type, &part->data))
 		return 0;
 	if (slice_starts_with(data, SLICE("data:")))
-		return refuse(r, INVALID,
+		return chat_read_refuse(r, CHAT_INVALID,
 			SLICE("A file's data URL has to be base64: data:application/pdf;base64,..."), param);
 	part->media_type = SLICE("application/pdf");
 	part->data = data;
@@ -156,8 +148,8 @@ static int read_content(struct chat_reading *r, struct chat_parts *parts, json_r
 		return 0;
 	}
 	if (json_type(r->p, content) != JSON_ARRAY)
-		return refuse(r, MISTYPED, SLICE("A message's content has to be a string or an array of parts."),
-			SLICE("messages"));
+		return chat_read_refuse(r, CHAT_MISTYPED,
+			SLICE("A message's content has to be a string or an array of parts."), SLICE("messages"));
 	for (json_ref v = json_first(r->p, content); v != JSON_NONE && !err; v = json_next(r->p, v))
 		err = read_part(r, parts, v);
 	return err;
@@ -296,7 +288,8 @@ int chat_openai_read_messages(struct chat_reading *r, json_ref value)
 	int err = 0;
 
 	if (json_type(r->p, value) != JSON_ARRAY)
-		return refuse(r, MISTYPED, SLICE("'messages' has to be an array of messages."), SLICE("messages"));
+		return chat_read_refuse(
+			r, CHAT_MISTYPED, SLICE("'messages' has to be an array of messages."), SLICE("messages"));
 	for (json_ref m = json_first(r->p, value); m != JSON_NONE && !err; m = json_next(r->p, m))
 		err = read_message(r, m);
 	if (!err && r->chat->last_message && r->chat->last_message->role == CHAT_ASSISTANT)

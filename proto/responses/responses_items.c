@@ -1,13 +1,11 @@
 /* Reads the input of a request to the Responses API, a text or a list of items, into the messages of a chat. */
 #include "proto/responses/responses.h"
 
-#define INVALID SLICE("invalid_value")
-#define MISTYPED SLICE("invalid_type")
 #define INPUT SLICE("input")
 
 static int refuse(struct chat_reading *r, struct slice message)
 {
-	return chat_refuse(r->problem, INVALID, message, INPUT);
+	return chat_refuse(r->problem, CHAT_INVALID, message, INPUT);
 }
 
 /* What follows an assistant's item is one turn of it: providers want a turn's text and calls as one message. */
@@ -103,7 +101,7 @@ static int read_content(struct chat_reading *r, struct chat_parts *parts, json_r
 	if (json_type(r->p, content) == JSON_STRING)
 		return add_text(r, parts, CHAT_TEXT, json_string(r->p, content));
 	if (json_type(r->p, content) != JSON_ARRAY)
-		return chat_refuse(r->problem, MISTYPED,
+		return chat_refuse(r->problem, CHAT_MISTYPED,
 			SLICE("An item's content has to be a string or an array of parts."), INPUT);
 	for (json_ref v = json_first(r->p, content); v != JSON_NONE && !err; v = json_next(r->p, v))
 		err = read_part(r, parts, v);
@@ -225,7 +223,7 @@ static int read_item(struct chat_reading *r, json_ref item)
 	struct slice type = chat_member_text(r->p, item, SLICE("type"));
 
 	if (json_type(r->p, item) != JSON_OBJECT)
-		return chat_refuse(r->problem, MISTYPED, SLICE("Each item of 'input' has to be an object."), INPUT);
+		return chat_refuse(r->problem, CHAT_MISTYPED, SLICE("Each item of 'input' has to be an object."), INPUT);
 	if (!type.data)
 		return read_message(r, item);
 	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)

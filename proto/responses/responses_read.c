@@ -1,14 +1,6 @@
 /* Reads a request to the Responses API into the form of a chat: all but its input, which is responses_items.c's. */
 #include "proto/responses/responses.h"
 
-#define INVALID SLICE("invalid_value")
-#define MISTYPED SLICE("invalid_type")
-
-static int refuse(struct chat_reading *r, struct slice code, struct slice message, struct slice param)
-{
-	return chat_refuse(r->problem, code, message, param);
-}
-
 /* ---- tools -------------------------------------------------------------------------------------------------- */
 
 /* A tool that OpenAI runs, or a kind of its own: refused by its name. */
@@ -23,7 +15,7 @@ static int refuse_tool(struct chat_reading *r, struct slice type)
 		text_char(&message, type.data[i] > ' ' && type.data[i] <= '~' ? type.data[i] : '?');
 	text_literal(
 		&message, "'. Send tools of type function, or use a model of a provider that serves /v1/responses.");
-	return refuse(r, SLICE("unsupported_feature"), text_slice(&message), SLICE("tools"));
+	return chat_read_refuse(r, SLICE("unsupported_feature"), text_slice(&message), SLICE("tools"));
 }
 
 static int read_tool(struct chat_reading *r, json_ref value)
@@ -31,13 +23,14 @@ static int read_tool(struct chat_reading *r, json_ref value)
 	struct slice type = chat_member_text(r->p, value, SLICE("type"));
 
 	if (!type.data)
-		return refuse(r, INVALID, SLICE("Each of 'tools' needs a type."), SLICE("tools"));
-	return slice_equal(type, SLICE("function")) ? chat_openai_add_function(r, value) : refuse_tool(r, type);
+		return chat_read_refuse(r, CHAT_INVALID, SLICE("Each of 'tools' needs a type."), SLICE("tools"));
+	return slice_equal(type, SLICE("function")) ? chat_read_tool(r, value, SLICE("parameters"))
+						    : refuse_tool(r, type);
 }
 
 static int read_tools(struct chat_reading *r, json_ref value)
 {
-	return chat_openai_read_tools(r, value, read_tool);
+	return chat_read_tools(r, value, read_tool);
 }
 
 static int read_choice(struct chat_reading *r, json_ref value)
@@ -47,7 +40,8 @@ static int read_choice(struct chat_reading *r, json_ref value)
 	r->chat->choice = CHAT_CHOICE_TOOL;
 	r->chat->choice_name = chat_member_text(r->p, value, SLICE("name"));
 	if (!r->chat->choice_name.size)
-		return refuse(r, INVALID, SLICE("'tool_choice' names no function."), SLICE("tool_choice"));
+		return chat_read_refuse(
+			r, CHAT_INVALID, SLICE("'tool_choice' names no function."), SLICE("tool_choice"));
 	chat_need(r->chat, CHAT_FORCED_TOOLS, SLICE("tool_choice"));
 	return 0;
 }
@@ -59,7 +53,7 @@ static int read_text(struct chat_reading *r, json_ref value)
 	json_ref format = json_member(r->p, value, SLICE("format"));
 
 	if (json_type(r->p, value) != JSON_OBJECT)
-		return refuse(r, MISTYPED, SLICE("'text' has to be an object."), SLICE("text"));
+		return chat_read_refuse(r, CHAT_MISTYPED, SLICE("'text' has to be an object."), SLICE("text"));
 	r->chat->verbosity = chat_member_text(r->p, value, SLICE("verbosity"));
 	r->chat->verbosity_param = SLICE("text.verbosity");
 	return chat_given(r->p, format) ? chat_openai_read_format(r, format, format, SLICE("text.format")) : 0;
@@ -68,19 +62,12 @@ static int read_text(struct chat_reading *r, json_ref value)
 static int read_reasoning(struct chat_reading *r, json_ref value)
 {
 	if (json_type(r->p, value) != JSON_OBJECT)
-		return refuse(r, MISTYPED, SLICE("'reasoning' has to be an object."), SLICE("reasoning"));
+		return chat_read_refuse(
+			r, CHAT_MISTYPED, SLICE("'reasoning' has to be an object."), SLICE("reasoning"));
 	r->chat->effort = chat_member_text(r->p, value, SLICE("effort"));
 	/* A provider's thinking is shown as it comes, whatever summary was asked for. */
 	if (chat_given(r->p, json_member(r->p, value, SLICE("summary"))))
 		chat_drop(r->chat, SLICE("reasoning.summary"));
-	return 0;
-}
-
-static int read_limit(struct chat_reading *r, json_ref value)
-{
-	if (!json_integer(r->p, value, &r->chat->max_tokens) || r->chat->max_tokens < 1)
-		return refuse(r, INVALID, SLICE("'max_output_tokens' has to be a positive integer."),
-			SLICE("max_output_tokens"));
 	return 0;
 }
 
@@ -101,51 +88,15 @@ static int read_truncation(struct chat_reading *r, json_ref value)
 	return 0;
 }
 
-static int need_conversation(struct chat_reading *r, json_ref value)
-{
-	(void)value;
-	chat_need(r->chat, CHAT_OWN_OPTIONS, SLICE("conversation"));
-	return 0;
-}
-
-static int need_prompt(struct chat_reading *r, json_ref value)
-{
-	(void)value;
-	chat_need(r->chat, CHAT_OWN_OPTIONS, SLICE("prompt"));
-	return 0;
-}
-
-static int pass_over(struct chat_reading *r, json_ref value)
-{
-	(void)r;
-	(void)value;
-	return 0;
-}
-
 /* What is not in this table is chat_openai_read_option()'s. */
-static const struct {
-	const char *name;
-	int (*read)(struct chat_reading *r, json_ref value);
-} fields[] = {
-	{"instructions", pass_over}, /* read first */
-	{"input", responses_read_input}, {"tools", read_tools}, {"tool_choice", read_choice}, {"text", read_text},
-	{"reasoning", read_reasoning}, {"max_output_tokens", read_limit}, {"include", read_include},
-	{"truncation", read_truncation}, {"conversation", need_conversation}, {"prompt", need_prompt},
-	{"store", pass_over},                                         /* the gateway keeps conversations itself */
-	{"previous_response_id", pass_over}, {"metadata", pass_over}, /* the answer repeats it */
+static const struct chat_field fields[] = {
+	{.name = "instructions"}, /* read first */
+	{"input", responses_read_input, 0}, {"tools", read_tools, 0}, {"tool_choice", read_choice, 0},
+	{"text", read_text, 0}, {"reasoning", read_reasoning, 0}, {"max_output_tokens", chat_read_limit, 0},
+	{"include", read_include, 0}, {"truncation", read_truncation, 0}, {"conversation", NULL, CHAT_OWN_OPTIONS},
+	{"prompt", NULL, CHAT_OWN_OPTIONS}, {.name = "store"},  /* the gateway keeps conversations itself */
+	{.name = "previous_response_id"}, {.name = "metadata"}, /* the answer repeats it */
 };
-
-static int read_field(struct chat_reading *r, json_ref value)
-{
-	struct slice key = json_key(r->p, value);
-
-	if (json_type(r->p, value) == JSON_NULL)
-		return 0;
-	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
-		if (slice_equal(key, slice_of_string(fields[i].name)))
-			return fields[i].read(r, value);
-	return chat_openai_read_option(r, value);
-}
 
 /* Before the input, wherever it stands in the document. */
 static int read_instructions(struct chat_reading *r)
@@ -157,7 +108,8 @@ static int read_instructions(struct chat_reading *r)
 	if (!chat_given(r->p, instructions))
 		return 0;
 	if (json_type(r->p, instructions) != JSON_STRING)
-		return refuse(r, MISTYPED, SLICE("'instructions' has to be a string."), SLICE("instructions"));
+		return chat_read_refuse(
+			r, CHAT_MISTYPED, SLICE("'instructions' has to be a string."), SLICE("instructions"));
 	message = chat_add_message(r->chat, CHAT_SYSTEM);
 	part = message ? chat_add_part(r->chat, &message->parts, CHAT_TEXT) : NULL;
 	if (!part)
@@ -214,12 +166,9 @@ int responses_read_request(const struct json_parser *p, struct chat *chat, struc
 	struct chat_reading r = {.p = p, .chat = chat, .problem = problem};
 	int err = read_instructions(&r);
 
-	for (json_ref m = json_first(p, 0); m != JSON_NONE && !err; m = json_next(p, m))
-		err = read_field(&r, m);
+	if (!err)
+		err = chat_read_fields(&r, fields, sizeof(fields) / sizeof(fields[0]), chat_openai_read_option);
 	if (!err)
 		err = keep_echo(&r);
-	if (err == -E2BIG)
-		return refuse(
-			&r, INVALID, SLICE("The conversation has too many parts to be translated."), SLICE("input"));
-	return err;
+	return chat_read_end(&r, err, SLICE("input"));
 }
