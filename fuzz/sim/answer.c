@@ -119,9 +119,20 @@ static const struct attempt *attempt_by_text(struct scenario *s, struct call *ca
 	return attempt_numbered(s, call, marker, number);
 }
 
-static const struct attempt *find_attempt(struct scenario *s, struct call *call, const struct said *said)
+/* Of an answer that has the gateway's id: its tongue is such, or the provider gave none. */
+static bool has_own_id(const struct scenario *s, const struct call *call, struct slice id)
 {
-	return tongue_of(call)->own_id ? attempt_by_text(s, call, said->text) : attempt_by_id(s, call, said->id);
+	bool nameless = false;
+
+	for (unsigned i = 0; i < PROVIDERS; i++)
+		nameless |= tongue_named(s->terms.provider_tongues[i])->nameless;
+	return tongue_of(call)->own_id || (nameless && slice_equal(id, slice_of(call->request_id, ID_BYTES)));
+}
+
+static const struct attempt *find_attempt(
+	struct scenario *s, struct call *call, const struct said *said, bool own_id)
+{
+	return own_id ? attempt_by_text(s, call, said->text) : attempt_by_id(s, call, said->id);
 }
 
 /* False when another attempt has spoken before. */
@@ -197,7 +208,7 @@ static void check_served(struct scenario *s, struct call *call, struct answer *a
 	struct said said;
 
 	tongue_of(call)->read_answer(call->kind, json, &said);
-	attempt = find_attempt(s, call, &said);
+	attempt = find_attempt(s, call, &said, has_own_id(s, call, said.id));
 	if (!attempt || !note_attempt(s, call, attempt))
 		return;
 	if (!attempt->good || !attempt->sent_whole)
@@ -316,18 +327,20 @@ static void check_whole(struct scenario *s, struct call *call, const struct atte
 }
 
 /* NULL also when it is too early to tell. */
-static const struct attempt *speaker(struct scenario *s, struct call *call, const struct said *said)
+static const struct attempt *speaker(struct scenario *s, struct call *call, const struct said *said, bool own_id)
 {
-	if (said->id.data || (!call->served_by && said->text.size))
-		return find_attempt(s, call, said);
+	if ((said->id.data && !own_id) || (!call->served_by && said->text.size))
+		return find_attempt(s, call, said, own_id);
 	return call->served_by ? book_attempt(&s->book, call->id, call->served_by) : NULL;
 }
 
 static void take_said(struct scenario *s, struct call *call, struct answer *answer, const struct said *said)
 {
-	const struct attempt *attempt = speaker(s, call, said);
+	const struct attempt *attempt;
 
-	if (!attempt && !said->end && !tongue_of(call)->own_id)
+	answer->own_id |= has_own_id(s, call, said->id);
+	attempt = speaker(s, call, said, answer->own_id);
+	if (!attempt && !said->end && !answer->own_id)
 		WRONG(s, call, "answers are well-formed", "a stream that begins without its id");
 	if (attempt && note_attempt(s, call, attempt)) {
 		if (said->id.data || said->model.data)

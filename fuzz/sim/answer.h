@@ -14,6 +14,7 @@ struct answer {             /* zeroed before each call */
 	size_t delta_bytes; /* and of the next one so far */
 	int64_t events;     /* of a stream, that came */
 	bool in_part;       /* of a stream that has them */
+	bool own_id;        /* it has the id that the gateway gave it */
 	bool usage_came;
 	bool summary_came;
 };

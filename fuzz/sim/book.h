@@ -41,7 +41,16 @@ enum call_kind {
 };
 
 /* tongue.h has the table. */
-enum tongue_name { TONGUE_OPENAI, TONGUE_ANTHROPIC, TONGUE_RESPONSES, TONGUE_GEMINI, TONGUE_COHERE, TONGUES };
+enum tongue_name {
+	TONGUE_OPENAI,
+	TONGUE_ANTHROPIC,
+	TONGUE_RESPONSES,
+	TONGUE_GEMINI,
+	TONGUE_COHERE,
+	TONGUE_BEDROCK,
+	TONGUE_NATIVE, /* OpenAI itself: chats, and responses where the client asks for these */
+	TONGUES
+};
 
 enum { MODEL_ONE, MODEL_TWO, MODEL_BOTH, MODEL_EMBED, MODEL_MODERATE, MODELS };
 enum { PROVIDERS = 2, ID_BYTES = 4 + 26 };

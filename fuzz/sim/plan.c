@@ -40,9 +40,9 @@ static void end_piece(struct body *body)
 	body->pieces[body->piece_count++] = body->bytes.size;
 }
 
-static const struct tongue *tongue_of(const struct scenario *s, const struct attempt *attempt)
+static const struct tongue *tongue_of(const struct scenario *s, const struct call *call, const struct attempt *attempt)
 {
-	return tongue_named(s->terms.provider_tongues[attempt->provider]);
+	return tongue_answering(s->terms.provider_tongues[attempt->provider], call->tongue);
 }
 
 static void draw_figures(struct scenario *s, const struct call *call, struct attempt *attempt)
@@ -59,8 +59,10 @@ static void draw_figures(struct scenario *s, const struct call *call, struct att
 	f->reasoning = chance(s, 16384) ? (int64_t)pick(s, 0, (uint64_t)f->completion) : 0;
 	if (attempt->model == MODEL_EMBED || attempt->model == MODEL_MODERATE)
 		f->completion = f->cached = f->reasoning = 0;
-	if (tongue_of(s, attempt)->totals_alone)
-		f->cached = f->reasoning = 0;
+	if (tongue_of(s, call, attempt)->cached_untold)
+		f->cached = 0;
+	if (tongue_of(s, call, attempt)->thought_untold)
+		f->reasoning = 0;
 }
 
 /* Most are credible. */
@@ -90,7 +92,7 @@ static void unary_body(struct scenario *s, const struct call *call, struct attem
 	attempt->deltas = 1;
 	attempt->delta_bytes = (unsigned)pick(s, 1, long_answer ? 60000 : 800);
 	told = draw_told(s, call, attempt);
-	tongue_of(s, attempt)->write_answer(&body->bytes, &told);
+	tongue_of(s, call, attempt)->write_answer(&body->bytes, &told);
 	end_piece(body);
 }
 
@@ -107,15 +109,15 @@ static void add_event(struct body *body, const struct tongue *tongue, const stru
 static void stream_body(
 	struct scenario *s, const struct call *call, struct attempt *attempt, struct body *body, enum day day)
 {
-	const struct tongue *tongue = tongue_of(s, attempt);
+	const struct tongue *tongue = tongue_of(s, call, attempt);
 	struct answer_told told;
-	unsigned error_at;
+	unsigned error_at, count;
 
 	attempt->deltas = (unsigned)pick(s, 1, chance(s, 6000) && !s->terms.budget_nusd ? 120 : 12);
 	attempt->delta_bytes = (unsigned)pick(s, 1, 120);
 	if (chance(s, s->terms.flood)) {
 		attempt->deltas = (unsigned)pick(s, 100, 200);
-		attempt->delta_bytes = 8000;
+		attempt->delta_bytes = tongue->repeats ? 150 : 8000; /* or one event alone would be larger than any may be */
 	}
 	error_at = (unsigned)pick(s, 0, attempt->deltas);
 	told = draw_told(s, call, attempt);
@@ -123,18 +125,19 @@ static void stream_body(
 	for (unsigned k = 0; k < attempt->deltas; k++) {
 		if (day == DAY_ERROR_EVENT && k == error_at)
 			break;
-		if (chance(s, 2000)) {
+		if (chance(s, 2000) && !tongue->stream_type) {
 			bytes_add(&body->bytes, SLICE(": a provider's comment\n\n"));
 			end_piece(body);
 		}
 		add_event(body, tongue, &told, TOLD_TEXT, k);
 	}
+	count = day == DAY_ERROR_EVENT ? error_at : attempt->deltas;
 	if (day == DAY_ERROR_EVENT)
-		add_event(body, tongue, &told, TOLD_ERROR, 0);
-	add_event(body, tongue, &told, TOLD_FINISH, 0);
-	add_event(body, tongue, &told, TOLD_USAGE, 0);
+		add_event(body, tongue, &told, TOLD_ERROR, count);
+	add_event(body, tongue, &told, TOLD_FINISH, count);
+	add_event(body, tongue, &told, TOLD_USAGE, count);
 	if (day != DAY_NO_END && day != DAY_ERROR_EVENT)
-		add_event(body, tongue, &told, TOLD_END, 0);
+		add_event(body, tongue, &told, TOLD_END, count);
 }
 
 static unsigned bad_status(struct scenario *s)
@@ -197,13 +200,14 @@ static void note_whole(struct plan *plan, const struct tongue *tongue, bool stre
 	const char *done = stream ? memmem(plan->bytes.data, plan->bytes.size, tongue->done, size) : NULL;
 
 	plan->done = done;
-	plan->whole_at = done ? (size_t)(done - plan->bytes.data) + size : plan->bytes.size;
+	plan->whole_at = done ? (size_t)(done - plan->bytes.data) + size + tongue->behind_done : plan->bytes.size;
 }
 
 static void write_answer(
 	struct plan *plan, struct scenario *s, const struct call *call, struct attempt *attempt, enum day day)
 {
 	unsigned status = day == DAY_STATUS ? bad_status(s) : 200;
+	const struct tongue *tongue = tongue_of(s, call, attempt);
 	bool stream = call_is_stream(call) && status == 200;
 	enum framing framing = stream ? FRAMED_CHUNKS : FRAMED_LENGTH;
 	struct body body = {0};
@@ -223,11 +227,13 @@ static void write_answer(
 	if (chance(s, 1500))
 		bytes_add(&plan->bytes, SLICE("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"));
 	bytes_print(&plan->bytes, "HTTP/1.1 %u Whatever\r\nServer: sim\r\nContent-Type: %s\r\n", status,
-		stream ? "text/event-stream" : "application/json");
+		!stream               ? "application/json"
+		: tongue->stream_type ? tongue->stream_type
+				      : "text/event-stream");
 	if (status != 200 && chance(s, 32768))
 		bytes_print(&plan->bytes, "Retry-After: %u\r\n", (unsigned)pick(s, 0, 200));
 	frame(plan, &body, framing);
-	note_whole(plan, tongue_of(s, attempt), stream);
+	note_whole(plan, tongue, stream);
 	bytes_free(&body.bytes);
 	free(body.pieces);
 	if (framing == FRAMED_CLOSE || chance(s, 2500))

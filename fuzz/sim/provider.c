@@ -265,6 +265,8 @@ static struct call *read_request(struct upstream *u, unsigned *model)
 	if (!look_valid(body))
 		return wrong(u, "a request whose body is not JSON"), NULL;
 	problem = tongue_of(u)->read_request(target_of(u), body, &asked);
+	if (!problem && tongue_of(u)->check_head)
+		problem = tongue_of(u)->check_head(&u->wire);
 	if (problem)
 		return wrong(u, problem), NULL;
 	if (!book_find_marker(asked.text, &id) || !(call = book_call(book_of(u), id)) || !call_is_served(call))

@@ -37,17 +37,27 @@ static const char *durability_name(enum durability durability)
 	return durability == DURABILITY_POWER ? "power" : durability == DURABILITY_RELAXED ? "relaxed" : "process";
 }
 
+static void print_credential(struct bytes *yaml, const struct tongue *tongue, unsigned index, char which)
+{
+	if (tongue->signs)
+		bytes_print(yaml, "access_key_id: up-key-%u-%c, secret_access_key: sim, region: eu-west-1", index, which);
+	else
+		bytes_print(yaml, "api_key: up-key-%u-%c", index, which);
+}
+
 static void print_provider(const struct scenario *s, unsigned index, const char *where, struct bytes *yaml)
 {
 	const struct terms *t = &s->terms;
+	const struct tongue *tongue = tongue_named(t->provider_tongues[index]);
 
+	bytes_print(yaml, "  - name: p%u\n    kind: %s\n    base_url: %s://%s\n    credentials: [{ name: first, ", index,
+		tongue->kind, t->provider_tls ? "https" : "http", where);
+	print_credential(yaml, tongue, index, 'a');
+	bytes_add(yaml, SLICE(", weight: 3 }, { name: second, "));
+	print_credential(yaml, tongue, index, 'b');
 	bytes_print(yaml,
-		"  - name: p%u\n    kind: %s\n    base_url: %s://%s\n"
-		"    credentials: [{ name: first, api_key: up-key-%u-a, weight: 3 }, { name: second, api_key: "
-		"up-key-%u-b }]\n"
-		"    timeouts: { connect_ms: %u, first_token_ms: %u, idle_ms: %u, total_ms: %u",
-		index, tongue_named(t->provider_tongues[index])->kind, t->provider_tls ? "https" : "http", where, index,
-		index, t->connect_ms, t->first_token_ms, t->idle_ms, t->total_ms);
+		" }]\n    timeouts: { connect_ms: %u, first_token_ms: %u, idle_ms: %u, total_ms: %u", t->connect_ms,
+		t->first_token_ms, t->idle_ms, t->total_ms);
 	if (t->head_ms)
 		bytes_print(yaml, ", head_ms: %u", t->head_ms);
 	bytes_add(yaml, SLICE(" }\n"));

@@ -2,6 +2,7 @@
 #include "fuzz/sim/tongue.h"
 
 #include "core/kconfig.h"
+#include "fuzz/sim/look.h"
 #include "fuzz/sim/words.h"
 
 const struct tongue *tongue_named(enum tongue_name name)
@@ -12,9 +13,18 @@ const struct tongue *tongue_named(enum tongue_name name)
 		[TONGUE_RESPONSES] = &tongue_responses,
 		[TONGUE_GEMINI] = &tongue_gemini,
 		[TONGUE_COHERE] = &tongue_cohere,
+		[TONGUE_BEDROCK] = &tongue_bedrock,
+		[TONGUE_NATIVE] = &tongue_native,
 	};
 
 	return tongues[name];
+}
+
+const struct tongue *tongue_answering(enum tongue_name provider, enum tongue_name client)
+{
+	if (provider == TONGUE_NATIVE)
+		return client == TONGUE_RESPONSES ? &tongue_responses : &tongue_openai;
+	return tongue_named(provider);
 }
 
 static bool is_spoken(enum tongue_name name, bool by_providers)
@@ -65,4 +75,30 @@ void tongue_print_content(struct bytes *json, const struct attempt *attempt, uns
 void tongue_print_id(struct bytes *json, const struct attempt *attempt)
 {
 	bytes_print(json, "\"id\":\"sim-%u-%u\"", attempt->call, attempt->number);
+}
+
+struct slice tongue_first_text(struct slice body)
+{
+	struct slice content = look_member(look_item(look_member(body, "messages"), 0), "content");
+	struct slice text = look_string(content);
+
+	return text.data ? text : look_string(look_member(look_item(content, 0), "text"));
+}
+
+bool tongue_print_bad_usage(struct bytes *json, enum usage_told usage, const char *prompt, const char *completion)
+{
+	if (usage == USAGE_WHOLE)
+		return false;
+	if (usage == USAGE_NULL)
+		bytes_add(json, SLICE("null"));
+	else if (usage == USAGE_NEGATIVE)
+		bytes_print(json, "{\"%s\":-5,\"%s\":7}", prompt, completion);
+	else
+		bytes_print(json, "{\"%s\":10,\"%s\":99999999999999}", prompt, completion);
+	return true;
+}
+
+void tongue_open_event(struct bytes *bytes, const char *type)
+{
+	bytes_print(bytes, "event: %s\ndata: {\"type\":\"%s\"", type, type);
 }

@@ -7,6 +7,7 @@
 
 #include "fuzz/sim/book.h"
 #include "fuzz/sim/bytes.h"
+#include "fuzz/sim/wire.h"
 
 /* What a provider is asked. NULL data: not said. */
 struct asked {
@@ -53,15 +54,25 @@ struct tongue {
 	/* Providers; `kind` is NULL when it has none. */
 	const char *kind;                         /* in the configuration */
 	const char *credential, *credential_lead; /* a header, and what its value begins with */
-	bool totals_alone;                        /* of its figures: what was cached or thought is not told */
-	const char *done;                         /* in a stream: nothing behind it is waited for */
+	bool signs;                               /* its credentials are two, one of which is not sent */
+	bool nameless;                            /* its answers have no id */
+	bool repeats;                             /* a stream's end says all of its text again */
+	bool cached_untold, thought_untold;       /* of its figures */
+	const char *stream_type;                  /* NULL: server-sent events */
+	const char *done;                         /* in a stream: nothing is waited for behind it */
+	unsigned behind_done;                     /* but so many bytes */
 	/* `target` as the request's first line has it. NULL, or what is wrong with it. */
 	const char *(*read_request)(struct slice target, struct slice body, struct asked *asked);
+	const char *(*check_head)(const struct wire *wire); /* the same; NULL: there is nothing to check */
 	void (*write_answer)(struct bytes *json, const struct answer_told *told);
+	/* `k`: of the text's pieces, of TOLD_TEXT its number, of what follows how many there were. */
 	void (*write_event)(struct bytes *bytes, const struct answer_told *told, enum event_told event, unsigned k);
 };
 
 const struct tongue *tongue_named(enum tongue_name name);
+
+/* What a provider that is named so answers a client in: some speak more than one. */
+const struct tongue *tongue_answering(enum tongue_name provider, enum tongue_name client);
 
 /* Piece `k` of an answer's text: "<call.attempt.k>" and words. */
 void tongue_content(struct bytes *text, const struct attempt *attempt, unsigned k);
@@ -72,7 +83,17 @@ enum tongue_name tongue_of_providers(uint64_t number);
 
 /* For the rows. */
 
-extern const struct tongue tongue_openai, tongue_anthropic, tongue_responses, tongue_gemini, tongue_cohere;
+extern const struct tongue tongue_openai, tongue_anthropic, tongue_responses, tongue_gemini, tongue_cohere, tongue_bedrock,
+	tongue_native;
+
+/* What a chat's first message says: a string, or its first part's text. */
+struct slice tongue_first_text(struct slice body);
+
+/* Figures that nobody believes, under these names, or none. False: they are to be whole. */
+bool tongue_print_bad_usage(struct bytes *json, enum usage_told usage, const char *prompt, const char *completion);
+
+/* `event: TYPE` and `data: {"type":"TYPE"` */
+void tongue_open_event(struct bytes *bytes, const char *type);
 
 void tongue_print_content(struct bytes *json, const struct attempt *attempt, unsigned k); /* inside of a string */
 void tongue_print_id(struct bytes *json, const struct attempt *attempt); /* `"id":"sim-CALL-ATTEMPT"` */

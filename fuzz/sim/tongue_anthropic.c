@@ -50,12 +50,10 @@ static const char *read_event(enum call_kind kind, struct slice name, struct sli
 
 static const char *read_request(struct slice target, struct slice body, struct asked *asked)
 {
-	struct slice content = look_member(look_item(look_member(body, "messages"), 0), "content");
-	struct slice text = look_string(content);
 	int64_t most;
 
 	*asked = (struct asked){.model = look_string(look_member(body, "model")),
-		.text = text.data ? text : look_string(look_member(look_item(content, 0), "text")),
+		.text = tongue_first_text(body),
 		.stream = slice_equal(look_member(body, "stream"), SLICE("true"))};
 	if (!slice_equal(target, SLICE("/v1/messages")))
 		return "a message on another path";
@@ -71,24 +69,12 @@ static void print_usage(struct bytes *json, const struct answer_told *told)
 {
 	const struct figures *f = &told->attempt->figures;
 
-	switch (told->usage) {
-	case USAGE_WHOLE:
+	if (!tongue_print_bad_usage(json, told->usage, "input_tokens", "output_tokens"))
 		bytes_print(json,
 			"{\"input_tokens\":%lld,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":%lld,"
 			"\"output_tokens\":%lld,\"output_tokens_details\":{\"thinking_tokens\":%lld}}",
 			(long long)(f->prompt - f->cached), (long long)f->cached, (long long)f->completion,
 			(long long)f->reasoning);
-		break;
-	case USAGE_NULL:
-		bytes_add(json, SLICE("null"));
-		break;
-	case USAGE_NEGATIVE:
-		bytes_add(json, SLICE("{\"input_tokens\":-5,\"output_tokens\":7}"));
-		break;
-	case USAGE_ABSURD:
-		bytes_add(json, SLICE("{\"input_tokens\":99999999999999,\"output_tokens\":10}"));
-		break;
-	}
 }
 
 static void open_message(struct bytes *json, const struct answer_told *told)
@@ -109,20 +95,15 @@ static void write_answer(struct bytes *json, const struct answer_told *told)
 	bytes_add(json, SLICE("\"}]}"));
 }
 
-static void open_event(struct bytes *bytes, const char *type)
-{
-	bytes_print(bytes, "event: %s\ndata: {\"type\":\"%s\"", type, type);
-}
-
 static void write_start(struct bytes *bytes, const struct answer_told *told)
 {
-	open_event(bytes, "message_start");
+	tongue_open_event(bytes, "message_start");
 	bytes_add(bytes, SLICE(",\"message\":"));
 	open_message(bytes, told);
 	bytes_add(bytes, SLICE(",\"stop_reason\":null,\"content\":[]}}\n\n"));
-	open_event(bytes, "content_block_start");
+	tongue_open_event(bytes, "content_block_start");
 	bytes_add(bytes, SLICE(",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n"));
-	open_event(bytes, "ping");
+	tongue_open_event(bytes, "ping");
 	bytes_add(bytes, SLICE("}\n\n"));
 }
 
@@ -133,27 +114,27 @@ static void write_event(struct bytes *bytes, const struct answer_told *told, enu
 		write_start(bytes, told);
 		break;
 	case TOLD_TEXT:
-		open_event(bytes, "content_block_delta");
+		tongue_open_event(bytes, "content_block_delta");
 		bytes_add(bytes, SLICE(",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\""));
 		tongue_print_content(bytes, told->attempt, k);
 		bytes_add(bytes, SLICE("\"}}\n\n"));
 		break;
 	case TOLD_ERROR:
-		open_event(bytes, "error");
+		tongue_open_event(bytes, "error");
 		bytes_add(bytes, SLICE(",\"error\":{\"type\":\"api_error\",\"message\":\"It broke.\"}}\n\n"));
 		break;
 	case TOLD_FINISH:
-		open_event(bytes, "content_block_stop");
+		tongue_open_event(bytes, "content_block_stop");
 		bytes_add(bytes, SLICE(",\"index\":0}\n\n"));
 		break;
 	case TOLD_USAGE:
-		open_event(bytes, "message_delta");
+		tongue_open_event(bytes, "message_delta");
 		bytes_add(bytes, SLICE(",\"delta\":{\"stop_reason\":\"end_turn\",\"stop_sequence\":null},\"usage\":"));
 		print_usage(bytes, told);
 		bytes_add(bytes, SLICE("}\n\n"));
 		break;
 	case TOLD_END:
-		open_event(bytes, "message_stop");
+		tongue_open_event(bytes, "message_stop");
 		bytes_add(bytes, SLICE("}\n\n"));
 		break;
 	}

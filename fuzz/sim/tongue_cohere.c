@@ -7,11 +7,8 @@ enum { PREAMBLE_TOKENS = 70 }; /* the provider's own, which nobody pays */
 
 static const char *read_request(struct slice target, struct slice body, struct asked *asked)
 {
-	struct slice content = look_member(look_item(look_member(body, "messages"), 0), "content");
-	struct slice text = look_string(content);
-
 	*asked = (struct asked){.model = look_string(look_member(body, "model")),
-		.text = text.data ? text : look_string(look_member(look_item(content, 0), "text")),
+		.text = tongue_first_text(body),
 		.stream = slice_equal(look_member(body, "stream"), SLICE("true"))};
 	if (!slice_equal(target, SLICE("/v1/chat")))
 		return "a chat on another path";
@@ -24,24 +21,14 @@ static void print_usage(struct bytes *json, const struct answer_told *told)
 {
 	const struct figures *f = &told->attempt->figures;
 
-	switch (told->usage) {
-	case USAGE_WHOLE:
+	bytes_add(json, SLICE("{\"billed_units\":"));
+	if (!tongue_print_bad_usage(json, told->usage, "input_tokens", "output_tokens"))
 		bytes_print(json,
-			"{\"billed_units\":{\"input_tokens\":%lld,\"output_tokens\":%lld},"
-			"\"tokens\":{\"input_tokens\":%lld,\"output_tokens\":%lld}}",
+			"{\"input_tokens\":%lld,\"output_tokens\":%lld},"
+			"\"tokens\":{\"input_tokens\":%lld,\"output_tokens\":%lld}",
 			(long long)f->prompt, (long long)f->completion, (long long)f->prompt + PREAMBLE_TOKENS,
 			(long long)f->completion);
-		break;
-	case USAGE_NULL:
-		bytes_add(json, SLICE("null"));
-		break;
-	case USAGE_NEGATIVE:
-		bytes_add(json, SLICE("{\"billed_units\":{\"input_tokens\":-5,\"output_tokens\":7}}"));
-		break;
-	case USAGE_ABSURD:
-		bytes_add(json, SLICE("{\"billed_units\":{\"input_tokens\":10,\"output_tokens\":99999999999999}}"));
-		break;
-	}
+	bytes_add(json, SLICE("}"));
 }
 
 static void write_answer(struct bytes *json, const struct answer_told *told)
@@ -56,20 +43,16 @@ static void write_answer(struct bytes *json, const struct answer_told *told)
 	bytes_add(json, SLICE("}"));
 }
 
-static void open_event(struct bytes *bytes, const char *type)
-{
-	bytes_print(bytes, "event: %s\ndata: {\"type\":\"%s\",", type, type);
-}
-
 static void write_start(struct bytes *bytes, const struct answer_told *told)
 {
-	open_event(bytes, "message-start");
+	tongue_open_event(bytes, "message-start");
+	bytes_add(bytes, SLICE(","));
 	tongue_print_id(bytes, told->attempt);
 	bytes_add(bytes, SLICE(",\"delta\":{\"message\":{\"role\":\"assistant\",\"content\":[],\"tool_plan\":\"\","
 			       "\"tool_calls\":[],\"citations\":[]}}}\n\n"));
-	open_event(bytes, "content-start");
+	tongue_open_event(bytes, "content-start");
 	bytes_add(bytes,
-		SLICE("\"index\":0,\"delta\":{\"message\":{\"content\":{\"type\":\"text\",\"text\":\"\"}}}}\n\n"));
+		SLICE(",\"index\":0,\"delta\":{\"message\":{\"content\":{\"type\":\"text\",\"text\":\"\"}}}}\n\n"));
 }
 
 static void write_event(struct bytes *bytes, const struct answer_told *told, enum event_told event, unsigned k)
@@ -79,22 +62,22 @@ static void write_event(struct bytes *bytes, const struct answer_told *told, enu
 		write_start(bytes, told);
 		break;
 	case TOLD_TEXT:
-		open_event(bytes, "content-delta");
-		bytes_add(bytes, SLICE("\"index\":0,\"delta\":{\"message\":{\"content\":{\"text\":\""));
+		tongue_open_event(bytes, "content-delta");
+		bytes_add(bytes, SLICE(",\"index\":0,\"delta\":{\"message\":{\"content\":{\"text\":\""));
 		tongue_print_content(bytes, told->attempt, k);
 		bytes_add(bytes, SLICE("\"}}}}\n\n"));
 		break;
 	case TOLD_ERROR:
-		open_event(bytes, "message-end");
-		bytes_add(bytes, SLICE("\"delta\":{\"finish_reason\":\"ERROR\",\"error\":\"It broke.\"}}\n\n"));
+		tongue_open_event(bytes, "message-end");
+		bytes_add(bytes, SLICE(",\"delta\":{\"finish_reason\":\"ERROR\",\"error\":\"It broke.\"}}\n\n"));
 		break;
 	case TOLD_FINISH:
-		open_event(bytes, "content-end");
-		bytes_add(bytes, SLICE("\"index\":0}\n\n"));
+		tongue_open_event(bytes, "content-end");
+		bytes_add(bytes, SLICE(",\"index\":0}\n\n"));
 		break;
 	case TOLD_END:
-		open_event(bytes, "message-end");
-		bytes_add(bytes, SLICE("\"delta\":{\"usage\":"));
+		tongue_open_event(bytes, "message-end");
+		bytes_add(bytes, SLICE(",\"delta\":{\"usage\":"));
 		print_usage(bytes, told);
 		bytes_add(bytes, SLICE(",\"finish_reason\":\"COMPLETE\"}}\n\n"));
 		break;
@@ -108,7 +91,8 @@ const struct tongue tongue_cohere = {
 	.credential = "authorization",
 	.credential_lead = "Bearer ",
 	.done = "\"finish_reason\":\"COMPLETE\"}}\n\n",
-	.totals_alone = true,
+	.cached_untold = true,
+	.thought_untold = true,
 	.read_request = read_request,
 	.write_answer = write_answer,
 	.write_event = write_event,

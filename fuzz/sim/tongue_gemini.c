@@ -29,24 +29,12 @@ static void print_usage(struct bytes *json, const struct answer_told *told)
 	const struct figures *f = &told->attempt->figures;
 
 	bytes_add(json, SLICE("\"usageMetadata\":"));
-	switch (told->usage) {
-	case USAGE_WHOLE:
+	if (!tongue_print_bad_usage(json, told->usage, "promptTokenCount", "candidatesTokenCount"))
 		bytes_print(json,
 			"{\"promptTokenCount\":%lld,\"cachedContentTokenCount\":%lld,\"candidatesTokenCount\":%lld,"
 			"\"thoughtsTokenCount\":%lld,\"totalTokenCount\":%lld}",
 			(long long)f->prompt, (long long)f->cached, (long long)(f->completion - f->reasoning),
 			(long long)f->reasoning, (long long)(f->prompt + f->completion));
-		break;
-	case USAGE_NULL:
-		bytes_add(json, SLICE("null"));
-		break;
-	case USAGE_NEGATIVE:
-		bytes_add(json, SLICE("{\"promptTokenCount\":-5,\"candidatesTokenCount\":7}"));
-		break;
-	case USAGE_ABSURD:
-		bytes_add(json, SLICE("{\"promptTokenCount\":10,\"candidatesTokenCount\":99999999999999}"));
-		break;
-	}
 }
 
 /* Into the candidate's text. */

@@ -79,25 +79,13 @@ static void print_usage(struct bytes *json, const struct answer_told *told)
 {
 	const struct figures *f = &told->attempt->figures;
 
-	switch (told->usage) {
-	case USAGE_WHOLE:
+	if (!tongue_print_bad_usage(json, told->usage, "prompt_tokens", "completion_tokens"))
 		bytes_print(json,
 			"{\"prompt_tokens\":%lld,\"completion_tokens\":%lld,\"total_tokens\":%lld,"
 			"\"prompt_tokens_details\":{\"cached_tokens\":%lld},"
 			"\"completion_tokens_details\":{\"reasoning_tokens\":%lld}}",
 			(long long)f->prompt, (long long)f->completion, (long long)(f->prompt + f->completion),
 			(long long)f->cached, (long long)f->reasoning);
-		break;
-	case USAGE_NULL:
-		bytes_add(json, SLICE("null"));
-		break;
-	case USAGE_NEGATIVE:
-		bytes_add(json, SLICE("{\"prompt_tokens\":-5,\"completion_tokens\":7}"));
-		break;
-	case USAGE_ABSURD:
-		bytes_add(json, SLICE("{\"prompt_tokens\":10,\"completion_tokens\":99999999999999}"));
-		break;
-	}
 }
 
 static void write_answer(struct bytes *json, const struct answer_told *told)
