@@ -124,7 +124,7 @@ static size_t request_bytes(
 {
 	const char *schema = endpoint->settings->output_schema;
 
-	return FRAME_BYTES + (schema ? strlen(schema) : 0) + json_document(json).size + strlen(endpoint->settings->model) +
+	return FRAME_BYTES + (schema ? strlen(schema) : 0) + call->history.size + json_document(json).size + strlen(endpoint->settings->model) +
 	       template_bytes(&endpoint->system, json, call->input) + template_bytes(&endpoint->user, json, call->input) +
 	       (call->input != JSON_NONE ? 6 * json_raw(json, call->input).size : 0);
 }
@@ -190,10 +190,10 @@ static void add_rest(const struct endpoint *endpoint, const struct json_parser *
 }
 
 int endpoint_write_request(const struct endpoint *endpoint, const struct json_parser *json,
-	const struct endpoint_call *call, bool format, struct arena *arena, size_t bytes_max, struct slice *request,
+	struct endpoint_call *call, struct arena *arena, size_t bytes_max, struct slice *request,
 	struct openai_problem *problem)
 {
-	size_t capacity = request_bytes(endpoint, json, call);
+	size_t said_at, capacity = request_bytes(endpoint, json, call);
 	struct slice missing;
 	struct text text;
 
@@ -204,10 +204,17 @@ int endpoint_write_request(const struct endpoint *endpoint, const struct json_pa
 	text_literal(&text, "{\"model\":");
 	text_json(&text, slice_of_string(endpoint->settings->model));
 	text_literal(&text, ",\"messages\":[");
-	if (!add_system(endpoint, json, call, &text, &missing) || !add_user(endpoint, json, call, &text, &missing))
+	if (!add_system(endpoint, json, call, &text, &missing))
 		return refuse_missing(missing, arena, problem);
+	text_add(&text, call->history);
+	if (call->history.size)
+		text_char(&text, ',');
+	said_at = text.size;
+	if (!add_user(endpoint, json, call, &text, &missing))
+		return refuse_missing(missing, arena, problem);
+	call->said = slice_of(text.data + said_at, text.size - said_at);
 	text_char(&text, ']');
-	if (format)
+	if (call->format)
 		add_format(endpoint, &text);
 	add_rest(endpoint, json, call, &text);
 	text_char(&text, '}');

@@ -13,6 +13,10 @@
 struct endpoint_call {
 	json_ref messages, input; /* one of the two; the other is JSON_NONE */
 	bool stream;
+	/* What the rest of the request is made of. */
+	bool format;          /* the output's schema goes with it */
+	struct slice history; /* messages that go in front, without a list's brackets */
+	struct slice said;    /* made: the caller's own messages in the request, likewise */
 };
 
 /* The view holds the caller's body. -EINVAL: *problem says why; its texts are static or in the arena. */
@@ -21,10 +25,10 @@ int endpoint_read_call(const struct endpoint *endpoint, const struct json_parser
 
 /*
  * The request, in the arena, with BUFFER_PADDING_BYTES behind it. -EINVAL: the template lacks something, as *problem says; -E2BIG:
- * it is longer than bytes_max; -ENOMEM. `format`: the output's schema goes with it.
+ * it is longer than bytes_max; -ENOMEM.
  */
 int endpoint_write_request(const struct endpoint *endpoint, const struct json_parser *json,
-	const struct endpoint_call *call, bool format, struct arena *arena, size_t bytes_max, struct slice *request,
+	struct endpoint_call *call, struct arena *arena, size_t bytes_max, struct slice *request,
 	struct openai_problem *problem);
 
 #endif

@@ -176,6 +176,7 @@ struct exchange {
 	struct exchange_upload *upload; /* of a form that passes as it comes; NULL: it is there */
 	struct openai_media media; /* asked for, then made */
 	struct conversation *conversation; /* of the Responses API; NULL: of another one */
+	struct session *session;           /* of an endpoint; NULL: none */
 	struct idempotency *idempotency;   /* NULL: it has no such key */
 	struct exchange_content *content;  /* NULL: none of it is kept, so far */
 	struct openai_problem problem; /* why a candidate cannot serve it */
@@ -269,11 +270,13 @@ static inline bool exchange_has_failover(const struct exchange *e)
 {
 	return e->endpoint && e->endpoint->settings->failover.count;
 }
-bool exchange_enter_endpoint(struct exchange *exchange); /* the view holds the call, whose place a chat request takes */
+/* The view holds the call, whose place a chat request takes; False also: then(exchange) follows. */
+bool exchange_enter_endpoint(struct exchange *exchange, void (*then)(struct exchange *exchange));
 
 /* exchange_endpoint_schema.c: its schemas. False: refused. */
 bool exchange_check_input(struct exchange *exchange, json_ref input); /* the view holds the call */
 bool exchange_check_output(struct exchange *exchange);                /* the answer is rendered; the view is lost */
+bool exchange_view_answer(struct exchange *exchange);                 /* the rendered answer becomes the view; false: no memory */
 bool exchange_sends_schema(const struct exchange *exchange);          /* to the provider, too */
 
 /* exchange_refuse.c: errors to the client. */

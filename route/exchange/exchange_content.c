@@ -32,7 +32,7 @@ void content_note(struct exchange *e, struct slice bytes)
 {
 	struct exchange_content *c;
 
-	if (!e->workspace || !e->workspace->store_responses)
+	if (!e->session && (!e->workspace || !e->workspace->store_responses))
 		return;
 	c = content_of(e);
 	if (!c || c->cut)
@@ -132,6 +132,12 @@ static struct slice request_of(const struct exchange *e, unsigned *flags)
 		return slice_of(NULL, 0);
 	*flags |= HAS_REQUEST;
 	return cut_at_most(e->request->body, REQUEST_CUT, flags);
+}
+
+struct slice content_streamed_text(struct exchange *e)
+{
+	relay_flush(e); /* so that all that was sent is noted */
+	return e->content && !e->content->cut && e->content->noted.size ? assemble(e) : slice_of(NULL, 0);
 }
 
 static struct slice streamed_answer(struct exchange *e, unsigned *flags)

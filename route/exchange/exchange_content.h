@@ -21,6 +21,9 @@ enum {
 /* What a stream has sent. */
 void content_note(struct exchange *exchange, struct slice bytes);
 
+/* Of what a stream has sent, its text; NULL data: none, or it was longer than what is noted. */
+struct slice content_streamed_text(struct exchange *exchange);
+
 /* With the receipt. */
 void content_keep(struct exchange *exchange);
 

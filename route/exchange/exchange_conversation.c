@@ -3,7 +3,7 @@
  * the plan is made, so that any provider can go on with it, and an answer is kept before its receipt is written, so
  * that who has it can go on at once. They belong to the key that had them.
  */
-#include "route/exchange/exchange_conversation.h"
+#include "route/exchange/exchange_session.h"
 
 #include "proto/responses/responses.h"
 
@@ -324,5 +324,5 @@ bool exchange_keep_answer(
 
 bool conversation_lost(const struct exchange *e)
 {
-	return e->conversation && e->conversation->lost;
+	return (e->conversation && e->conversation->lost) || session_lost(e);
 }

@@ -3,7 +3,7 @@
  * request that the call becomes, which goes the way of every other one.
  */
 #include "route/endpoints/endpoint_request.h"
-#include "route/exchange/exchange.h"
+#include "route/exchange/exchange_session.h"
 
 #include <errno.h>
 
@@ -50,7 +50,7 @@ bool exchange_find_endpoint(struct exchange *e)
 	return endpoint_is_allowed(endpoint, e->key) || refuse_not_allowed(e);
 }
 
-bool exchange_enter_endpoint(struct exchange *e)
+bool exchange_enter_endpoint(struct exchange *e, void (*then)(struct exchange *e))
 {
 	struct openai_problem problem;
 	struct endpoint_call call;
@@ -59,9 +59,15 @@ bool exchange_enter_endpoint(struct exchange *e)
 
 	if (!err && call.input != JSON_NONE && !exchange_check_input(e, call.input))
 		return false;
+	if (!err && session_begin(e, then) != CONVERSATION_READY)
+		return false;
+	call.history = session_history(e);
+	call.format = exchange_sends_schema(e);
 	if (!err)
-		err = endpoint_write_request(e->endpoint, e->gateway_shard->json, &call, exchange_sends_schema(e),
-			&e->arena, bytes_max, &e->request->body, &problem);
+		err = endpoint_write_request(
+			e->endpoint, e->gateway_shard->json, &call, &e->arena, bytes_max, &e->request->body, &problem);
+	if (!err)
+		session_note_said(e, call.said);
 	if (err == -EINVAL) {
 		exchange_refuse_invalid(e, problem.code, problem.message, problem.param);
 	} else if (err == -E2BIG) {

@@ -85,6 +85,12 @@ static bool parse_copy(struct exchange *e, const struct iovec *iov, unsigned cou
 	return size && json_parse(e->gateway_shard->json, text_slice(&document), &error) == 0;
 }
 
+bool exchange_view_answer(struct exchange *e)
+{
+	e->view_lost = true;
+	return parse_copy(e, e->answer_iov, e->answer_iov_count);
+}
+
 /* What a choice says; NULL data: nothing, since it calls tools or was refused. */
 static struct slice content_of(const struct json_parser *json, json_ref choice)
 {
@@ -118,8 +124,7 @@ bool exchange_check_output(struct exchange *e)
 	if (!e->endpoint || !e->endpoint->output_schema)
 		return true;
 	violation_init(&v);
-	e->view_lost = true;
-	if (!parse_copy(e, e->answer_iov, e->answer_iov_count))
+	if (!exchange_view_answer(e))
 		return true; /* without memory it goes out as it is */
 	choices = json_member(json, 0, SLICE("choices"));
 	for (json_ref c = choices == JSON_NONE ? JSON_NONE : json_first(json, choices);

@@ -1,5 +1,6 @@
 /* What an exchange came to: usage and cost, the receipt, and the same told to the client in headers and summaries. */
 #include "route/exchange/exchange_content.h"
+#include "route/exchange/exchange_session.h"
 
 #include "proto/chat/estimate.h"
 #include "route/tenancy/client_address.h"
@@ -301,6 +302,7 @@ void exchange_print_headers(struct exchange *e, struct text *headers, bool with_
 		add_line(headers, SLICE("X-Gateway-Dropped: "), e->dropped);
 	add_line(headers, SLICE("X-Gateway-Decision: "), slice_of_string(e->candidate->model->id));
 	print_route(e, headers);
+	session_print_header(e, headers);
 	text_literal(headers, "X-Gateway-Cache: bypass\r\nX-Gateway-Retries: ");
 	/* Every attempt that failed was followed by another, but for the last one of a call that failed as a whole. */
 	text_u64(headers, e->receipt.attempt_count - (e->status != 200 && e->receipt.attempt_count ? 1 : 0));

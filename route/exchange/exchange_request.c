@@ -159,7 +159,7 @@ static bool refuse_closed(struct exchange *e)
 /* Reads the body, which what was said before may take the place of; see exchange_conversation.c. */
 static void run_body(struct exchange *e)
 {
-	if (e->endpoint && !(parse_body(e) && exchange_enter_endpoint(e)))
+	if (e->endpoint && !(parse_body(e) && exchange_enter_endpoint(e, run_body)))
 		return;
 	if (!read_body(e))
 		return;

@@ -4,6 +4,7 @@
  */
 #include "route/exchange/exchange_conversation.h"
 #include "route/exchange/exchange_idempotency.h"
+#include "route/exchange/exchange_session.h"
 #include "route/exchange/exchange_stream.h"
 
 #include "core/clock.h"
@@ -160,7 +161,7 @@ void relay_end(struct exchange *e, struct slice last)
 	e->state = EXCHANGE_SETTLING;
 	if (e->idempotency)
 		relay_flush(e); /* for what was sent to be whole */
-	if (!exchange_keep_answer(e, &data, 1, true, keep_stream))
+	if (!exchange_keep_answer(e, &data, 1, true, keep_stream) && !session_keep(e, keep_stream))
 		keep_stream(e);
 }
 

@@ -3,6 +3,7 @@
  * reason why an attempt failed. A body that came in one piece stays in the receive buffer in which it arrived.
  */
 #include "route/exchange/exchange_conversation.h"
+#include "route/exchange/exchange_session.h"
 #include "route/exchange/exchange_idempotency.h"
 
 #include "core/clock.h"
@@ -200,8 +201,10 @@ static void answer_settled(struct exchange *e, int result)
 		return;
 	}
 	if (conversation_lost(e)) {
-		error.message = SLICE("The conversation could not be stored, so the answer was withheld. Send 'store' as "
-				      "false to do without.");
+		error.message =
+			session_lost(e) ? SLICE("The session could not be stored, so the answer was withheld.")
+					: SLICE("The conversation could not be stored, so the answer was withheld. Send "
+						"'store' as false to do without.");
 		exchange_refuse(e, &error, SLICE("x-should-retry: false\r\n"));
 		return;
 	}
@@ -374,6 +377,7 @@ void exchange_collected(struct exchange *e)
 	if (!exchange_check_output(e))
 		return;
 	e->state = EXCHANGE_SETTLING;
-	if (!exchange_keep_answer(e, e->answer_iov, e->answer_iov_count, false, keep_answer))
+	if (!exchange_keep_answer(e, e->answer_iov, e->answer_iov_count, false, keep_answer) &&
+		!session_keep(e, keep_answer))
 		keep_answer(e);
 }

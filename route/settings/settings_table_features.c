@@ -391,7 +391,7 @@ static const struct schema_field endpoint_fields[] = {
 		.type = SCHEMA_ANY,
 		MEMBER(struct endpoint_settings, output_schema)},
 	ROW_BOOL("streaming_enabled", struct endpoint_settings, streaming, "true"),
-	{.name = "sessions", .type = SCHEMA_OBJECT, .object = &session_schema, .build = SCHEMA_IGNORES},
+	ROW_PART("sessions", session_schema),
 	ROW_NAMES("failover", struct endpoint_settings, failover),
 	ROW_PART("limits", endpoint_limit_schema),
 	ROW_PART("budget", endpoint_budget_schema),

@@ -54,7 +54,7 @@ static int write_request(struct world *w, size_t bytes_max, struct slice *reques
 	struct endpoint_call call;
 	int err = endpoint_read_call(&w->endpoint, w->json, &call, problem);
 
-	return err ? err : endpoint_write_request(&w->endpoint, w->json, &call, false, &w->arena, bytes_max, request, problem);
+	return err ? err : endpoint_write_request(&w->endpoint, w->json, &call, &w->arena, bytes_max, request, problem);
 }
 
 static const struct {

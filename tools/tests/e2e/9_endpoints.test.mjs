@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import {
-  KEY, MASTER_KEY, OTHER_KEY, PATIENT, configuration, freePort, openWorld, post, sse, startGateway, startMock, temporaryFolder,
+  KEY, MASTER_KEY, OTHER_KEY, PATIENT, configuration, freePort, eventually, openWorld, post, sse, startGateway, startMock, temporaryFolder,
 } from "./harness.mjs";
 
 const admin = { headers: { authorization: `Bearer ${MASTER_KEY}` } };
@@ -508,10 +508,9 @@ const crashed = {
 };
 
 // One that may be killed, and goes on with what it left.
-async function openCrashing(build) {
+async function openCrashing(build, options = { extraProviders: other, extraModels: boundedModels, extra: boundedKeys + bounded }) {
   const dataDir = temporaryFolder(), mock = await startMock(build), port = await freePort();
-  const config = configuration({ port, mockPort: mock.port, dataDir: path.join(dataDir, "data"), shards: 2,
-    extraProviders: other, extraModels: boundedModels, extra: boundedKeys + bounded });
+  const config = configuration({ port, mockPort: mock.port, dataDir: path.join(dataDir, "data"), shards: 2, ...options });
   let gateway = await startGateway(build, { dataDir, config });
   return {
     mock, base: `http://127.0.0.1:${port}`,
@@ -599,6 +598,121 @@ async function openSchemas(build) {
   return { ...world, close: () => world.close().finally(() => fs.rmSync(folder, { recursive: true, force: true })) };
 }
 
+const sessionSetup = `workspaces:
+  - { id: default }
+  - { id: forgetful, retention: { conversation_store: false } }
+routing: { ${PATIENT} }
+projects:
+  - id: p
+    endpoints:
+      - { slug: talk, model: test/mock, system_prompt: "Be brief.", user_template: "<{{input}}>", sessions: { enabled: true } }
+      - { slug: other, model: test/mock, sessions: { enabled: true } }
+      - { slug: short, model: test/mock, sessions: { enabled: true, max_messages: 4 } }
+      - { slug: small, model: test/mock, sessions: { enabled: true, max_tokens: 60 } }
+      - { slug: brief, model: test/mock, sessions: { enabled: true, ttl_seconds: 1 } }
+      - { slug: without, model: test/mock }
+      - { slug: broken, model: test/mock-status-500, sessions: { enabled: true } }
+      - { slug: tools, model: test/mock-tool, sessions: { enabled: true } }
+      - { slug: translated, model: other/claude, sessions: { enabled: true } }
+  - id: f
+    workspace: forgetful
+    endpoints: [{ slug: talk, model: test/mock, sessions: { enabled: true } }]
+`;
+const sessionKeys = boundedKeys + `  - { name: forgetful, secret: pg_live_forgetful, workspace: forgetful, scopes: [endpoints] }
+`;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+async function say(world, slug, input, session, { stream = false, key = "pg_live_app", project = "p", ...more } = {}) {
+  const answer = await post(world, `/api/${project}/${slug}`, { input, stream, max_tokens: 5, ...more }, { key, headers: session ? { "x-session-id": session } : {} });
+  const text = await answer.text();
+  const events = stream && answer.status === 200 ? text.split("\n\n").filter((e) => e.startsWith("data: {")).map((e) => JSON.parse(e.slice(6))) : [];
+  const json = text.startsWith("{") ? JSON.parse(text) : null;
+  return {
+    status: answer.status, text, error: json?.error, session: answer.headers.get("x-session-id"),
+    said: stream ? events.map(({ choices: [choice] }) => choice?.delta?.content ?? "").join("") : json?.choices?.[0].message.content,
+  };
+}
+
+const sessionTests = {
+  async "what was said goes in front of what is said, whole answers and streams alike"(world) {
+    const system = { role: "system", content: "Be brief." }, expected = [];
+    let session = null;
+    for (const [i, stream] of [false, true, true, false].entries()) {
+      const answer = await say(world, "talk", `turn ${i}`, session, { stream });
+      assert.equal(answer.status, 200, answer.text);
+      assert.match(answer.session, UUID);
+      assert.equal(answer.session, session ?? answer.session);
+      session = answer.session;
+      expected.push({ role: "user", content: `<turn ${i}>` });
+      assert.deepEqual((await sent(world)).messages, [system, ...expected]);
+      assert.ok(answer.said.length > 0);
+      expected.push({ role: "assistant", content: answer.said });
+    }
+    await world.restart();
+    assert.equal((await say(world, "talk", "again", session)).status, 200);
+    assert.deepEqual((await sent(world)).messages, [system, ...expected, { role: "user", content: "<again>" }]);
+  },
+
+  async "another dialect's provider, messages and tool calls"(world) {
+    const first = await say(world, "translated", "one", null, { stream: true });
+    const second = await say(world, "translated", "two", first.session);
+    assert.equal(second.status, 200, second.text);
+    assert.match(await world.mock.last(), new RegExp(`one[^]*${first.said.trim().split(" ")[0]}[^]*two`));
+    const called = await call(world, "tools", { input: "x", tools }, { project: "p" });
+    const { session } = { session: called.headers.get("x-session-id") };
+    const [toolCall] = called.body.choices[0].message.tool_calls;
+    const answered = await call(world, "tools", { messages: [{ role: "tool", tool_call_id: toolCall.id, content: "done" }], tools }, { project: "p", headers: { "x-session-id": session } });
+    assert.equal(answered.status, 200, answered.text);
+    const { messages } = await sent(world);
+    assert.deepEqual(messages.map(({ role }) => role), ["user", "assistant", "tool"]);
+    assert.deepEqual(messages[1].tool_calls.map(({ id }) => id), [toolCall.id]);
+  },
+
+  async "its bounds leave the newest, from one of the user's on"(world) {
+    const lengths = { short: [1, 3, 5, 5, 5], small: [1, 3, 5, 5, 5] };
+    for (const slug of Object.keys(lengths)) {
+      let session = null;
+      const seen = [];
+      for (let i = 0; i < 5; i++) {
+        session = (await say(world, slug, `turn ${i}`, session)).session;
+        const { messages } = await sent(world);
+        seen.push(messages.length);
+        assert.equal(messages[0].role, "user");
+        assert.equal(messages[messages.length - 1].content, `turn ${i}`);
+      }
+      if (slug === "short") assert.deepEqual(seen, lengths.short);
+      else assert.ok(Math.max(...seen) < 9, `${seen}`);
+    }
+  },
+
+  async "a session is its key's and its endpoint's alone, and ends with its time"(world) {
+    const { session } = await say(world, "talk", "x", null);
+    for (const [slug, options] of [["talk", { key: "pg_live_second" }], ["other", {}]]) {
+      const answer = await say(world, slug, "x", session, options);
+      assert.deepEqual([answer.status, answer.error.code, answer.error.param], [404, "session_not_found", "X-Session-ID"], answer.text);
+    }
+    assert.equal((await say(world, "talk", "x", session)).status, 200);
+    assert.equal((await say(world, "talk", "x", "00000000-0000-4000-8000-000000000000")).status, 404);
+    assert.deepEqual([(await say(world, "talk", "x", "mine")).status, (await say(world, "talk", "x", "x".repeat(36))).status], [400, 400]);
+    // An answer puts its end off; a call that is refused once its session was found does not.
+    const brief = await say(world, "brief", "x", null);
+    const look = () => call(world, "brief", { messages: [3] }, { project: "p", headers: { "x-session-id": brief.session } });
+    assert.equal((await look()).status, 400);
+    await eventually(async () => (await look()).status === 404, "the session's time is over");
+  },
+
+  async "what fails opens no session, and an endpoint without sessions has none"(world) {
+    const failed = await say(world, "broken", "x", null);
+    assert.deepEqual([failed.status, failed.session], [502, null]);
+    const without = await say(world, "without", "x", null);
+    assert.deepEqual([without.status, without.session], [200, null]);
+    const forgetful = await say(world, "talk", "x", null, { key: "pg_live_forgetful", project: "f" });
+    assert.deepEqual([forgetful.status, forgetful.session], [200, null], forgetful.text);
+    const refused = await say(world, "talk", "x", "00000000-0000-4000-8000-000000000000", { key: "pg_live_forgetful", project: "f" });
+    assert.deepEqual([refused.status, refused.error.code], [400, "conversation_store"]);
+  },
+};
+
 const openBounded = (build) =>
   openWorld(build, { shards: 2, extraProviders: other, extraModels: boundedModels, extra: boundedKeys + bounded });
 
@@ -612,5 +726,10 @@ export const suites = [
   { name: "endpoints, after a crash", open: openCrashing, tests: crashed },
   { name: "endpoints, managed", open: openCrashing, tests: managed },
   { name: "endpoints, schemas", open: openSchemas, tests: schemaTests },
+  {
+    name: "endpoints, sessions",
+    open: (build) => openCrashing(build, { extraProviders, extraModels, extra: sessionKeys + sessionSetup }),
+    tests: sessionTests,
+  },
   { name: "endpoints, routes", open: openBounded, tests: routes },
 ];
