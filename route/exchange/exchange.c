@@ -32,7 +32,7 @@ static void find_certificate(struct exchange *e)
 		e->client_certificate = arena_copy(&e->arena, certificate);
 }
 
-struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *request)
+struct exchange *exchange_make(struct gateway_shard *gs, struct http_request *request, struct shard_config *config)
 {
 	struct exchange *e = gs->free;
 
@@ -46,7 +46,7 @@ struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *re
 	}
 	memset(e, 0, EXCHANGE_CLEARED_BYTES);
 	e->gateway_shard = gs;
-	e->config = gs->config;
+	e->config = config;
 	e->config->exchanges++;
 	limit_request_clear(&e->limit);
 	limit_request_clear(&e->address_limit);
@@ -60,10 +60,19 @@ struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *re
 	memcpy(e->id_text, "req_", 4);
 	ulid_print(&e->id, e->id_text + 4);
 	arena_init(&e->arena, &gs->shard->arenas, EXCHANGE_ARENA_BYTES_MAX);
-	find_client(e);
-	find_certificate(e);
 	gs->exchange_count++;
 	metric_add(&gs->metrics.in_flight, 1);
+	return e;
+}
+
+struct exchange *exchange_open(struct gateway_shard *gs, struct http_request *request)
+{
+	struct exchange *e = exchange_make(gs, request, gs->config);
+
+	if (!e)
+		return NULL;
+	find_client(e);
+	find_certificate(e);
 	return e;
 }
 

@@ -177,6 +177,7 @@ struct exchange {
 	struct openai_media media; /* asked for, then made */
 	struct conversation *conversation; /* of the Responses API; NULL: of another one */
 	struct session *session;           /* of an endpoint; NULL: none */
+	struct exchange_shadow *shadow; /* it is one (exchange_shadow.h); NULL: a client's */
 	struct idempotency *idempotency;   /* NULL: it has no such key */
 	struct exchange_content *content;  /* NULL: none of it is kept, so far */
 	struct openai_problem problem; /* why a candidate cannot serve it */
@@ -242,6 +243,9 @@ struct exchange {
 
 /* exchange.c: the life. */
 struct exchange *exchange_open(struct gateway_shard *gateway_shard, struct http_request *request); /* NULL: no memory */
+/* The same for a request that comes from no connection: its client is to be set. */
+struct exchange *exchange_make(
+	struct gateway_shard *gateway_shard, struct http_request *request, struct shard_config *config);
 void exchange_unhold(struct exchange *exchange, enum exchange_hold hold);                          /* may free */
 void exchange_gone(struct exchange *exchange);
 void exchange_done(struct exchange *exchange);
@@ -446,6 +450,7 @@ int exchange_append_receipt(struct exchange *exchange, void (*settled)(struct ex
 void exchange_receipt_quietly(struct exchange *exchange); /* nothing waits for it; bounded for refusals */
 void exchange_print_headers(struct exchange *exchange, struct text *headers, bool with_cost);
 void exchange_print_summary(struct exchange *exchange, struct text *json, bool with_usage);
+void exchange_count_usage(struct exchange *exchange);   /* metrics of tokens and cost alone */
 void exchange_account(struct exchange *exchange); /* metrics and the access log */
 
 #endif

@@ -238,7 +238,7 @@ bool exchange_route(struct exchange *e)
 		.priority = routing->default_priority,
 		.latency_ns = (uint64_t)routing->max_latency_ms * NS_PER_MS,
 		.score.bucket = BUCKET_STANDARD};
-	if (!exchange_is_chat(e))
+	if (!exchange_is_chat(e) || e->shadow)
 		return true;
 	if (slice_equal(e->model_name, SLICE("auto")) || settings->routing.score_always ||
 		rules_score(e))
@@ -374,6 +374,8 @@ struct slice exchange_strategy(const struct exchange *e)
 		[PRIORITY_QUALITY] = {"quality_optimized", 17},
 	};
 
+	if (e->shadow)
+		return SLICE("shadow");
 	if (e->route_choice.automatic)
 		return names[e->route_choice.priority];
 	return e->route_choice.rule ? SLICE("rule") : SLICE("direct");

@@ -313,7 +313,7 @@ static bool plan_named(struct exchange *e, const struct plan_request *request)
 	if (!may_use(e, model))
 		return refuse_not_allowed(e, SLICE("model"));
 	plan_model(&e->plan, request, model);
-	return add_fallbacks(e, request, model);
+	return e->shadow || add_fallbacks(e, request, model);
 }
 
 /* A prompt's beginning: what the system says, and what was said first. */

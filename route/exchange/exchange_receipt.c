@@ -117,6 +117,8 @@ unsigned exchange_tags(const struct exchange *e, struct receipt_tag tags[RECEIPT
 	if (e->request) /* else its client left while something else was awaited */
 		rest = http_header(&e->request->head, SLICE("x-gateway-tags"));
 
+	if (e->shadow)
+		add_tag(&e->receipt, SLICE("shadow"), SLICE("true"));
 	for (unsigned i = 0; i < e->key->tag_count; i++)
 		add_tag(tags, &count, slice_of_string(e->key->tags[i].name), slice_of_string(e->key->tags[i].value));
 	while (rest.size) {
@@ -195,7 +197,7 @@ static void fill(struct exchange *e)
 	receipt->platform_fee_nusd = e->cost.fee_nusd;
 	receipt->savings_nusd = savings_nusd(e);
 	receipt->cache_status = SLICE("bypass");
-	receipt->client_gone = e->gone;
+	receipt->client_gone = e->gone && !e->shadow;
 	receipt->hosted = e->candidate && e->candidate->model->hosted;
 	receipt->client_certificate = e->client_certificate;
 	fill_execution(e, receipt);
@@ -358,6 +360,17 @@ void exchange_print_summary(struct exchange *e, struct text *json, bool with_usa
 	text_literal(json, "}");
 }
 
+void exchange_count_usage(struct exchange *e)
+{
+	struct gateway_metrics *m = &e->gateway_shard->metrics;
+
+	metric_add(&m->tokens[TOKENS_PROMPT], e->usage.prompt_tokens);
+	metric_add(&m->tokens[TOKENS_COMPLETION], e->usage.completion_tokens);
+	metric_add(&m->tokens[TOKENS_CACHED], e->usage.cached_tokens);
+	metric_add(&m->tokens[TOKENS_REASONING], e->usage.reasoning_tokens);
+	metric_add(&m->cost_nusd, (uint64_t)e->cost.total_nusd);
+}
+
 static void count(struct exchange *e)
 {
 	struct gateway_metrics *m = &e->gateway_shard->metrics;
@@ -377,11 +390,7 @@ static void count(struct exchange *e)
 		histogram_record(&m->first_token_ns, e->first_content_ns - e->received_ns);
 	if (e->receipt.attempt_count > 1 || (e->status == 200 && e->receipt.attempt_count))
 		metric_add(&m->retries, 1);
-	metric_add(&m->tokens[TOKENS_PROMPT], e->usage.prompt_tokens);
-	metric_add(&m->tokens[TOKENS_COMPLETION], e->usage.completion_tokens);
-	metric_add(&m->tokens[TOKENS_CACHED], e->usage.cached_tokens);
-	metric_add(&m->tokens[TOKENS_REASONING], e->usage.reasoning_tokens);
-	metric_add(&m->cost_nusd, (uint64_t)e->cost.total_nusd);
+	exchange_count_usage(e);
 }
 
 void exchange_account(struct exchange *e)

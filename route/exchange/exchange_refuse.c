@@ -1,5 +1,5 @@
 /* Errors to the client: refusals before a provider was called, and what is left to say when every candidate failed. */
-#include "route/exchange/exchange.h"
+#include "route/exchange/exchange_shadow.h"
 
 #include <stdlib.h>
 
@@ -38,6 +38,8 @@ static bool render(struct exchange *e, const struct api_error *error, struct sli
 static void send_error(struct exchange *e)
 {
 	e->answered = true;
+	if (e->shadow)
+		exchange_shadow_done(e);
 	if (!e->gone)
 		http_respond_borrowed(e->request, e->status, e->answer_headers, e->answer_iov, e->answer_iov_count);
 }
@@ -60,6 +62,8 @@ static void respond_plainly(struct exchange *e)
 
 	e->answered = true;
 	e->status = 503;
+	if (e->shadow)
+		exchange_shadow_done(e);
 	if (e->gone)
 		return;
 	e->dialect->print_error(&error, slice_of(NULL, 0), &body);

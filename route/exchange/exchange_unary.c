@@ -5,6 +5,7 @@
 #include "route/exchange/exchange_conversation.h"
 #include "route/exchange/exchange_session.h"
 #include "route/exchange/exchange_idempotency.h"
+#include "route/exchange/exchange_shadow.h"
 
 #include "core/clock.h"
 #include "route/fleet/retry_after.h"
@@ -210,6 +211,10 @@ static void answer_settled(struct exchange *e, int result)
 	}
 	e->answered = true;
 	e->state = EXCHANGE_ENDED;
+	if (e->shadow)
+		exchange_shadow_done(e);
+	else
+		exchange_shadow_draw(e);
 	if (!e->gone)
 		http_respond_borrowed(e->request, e->status, e->answer_headers, e->answer_iov, e->answer_iov_count);
 }

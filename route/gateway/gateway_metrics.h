@@ -31,6 +31,8 @@ struct gateway_metrics {
 	metric credentials_limited; /* candidates left aside since their credential's own limit was reached */
 	metric addresses_shared;    /* decisions on addresses that found no place of their own */
 	metric lockouts, lockout_refusals;
+	/* Simple requests that a better model was asked as well: see route/exchange/exchange_shadow.h. */
+	metric shadows_compared, shadows_agreed, shadow_agreement_permille, shadows_failed, shadows_left_out;
 	metric content_lost; /* prompts and answers that should have been kept */
 	metric receipts_skipped; /* refusals beyond the bound, which leave no receipt */
 	metric in_flight;

@@ -87,6 +87,7 @@ struct gateway_shard {
 	char gathered[GATEWAY_GATHERED_BYTES]; /* events on their way out; empty between callbacks */
 	size_t gathered_size;
 	unsigned content_waiting; /* for the store */
+	unsigned shadow_count; /* under way */
 	struct refusal_slot refusals[REFUSAL_SLOTS];
 	struct limit_shard limits;
 	struct webhook_shard webhooks;

@@ -24,6 +24,7 @@ void admin_transactions(struct exchange *exchange);
 void admin_deposit(struct exchange *exchange);
 void admin_refund(struct exchange *exchange);
 void admin_explain(struct exchange *exchange);
+void admin_shadow(struct exchange *exchange);
 void admin_spend(struct exchange *exchange);
 void admin_deployments(struct exchange *exchange);
 void admin_deployment_disable(struct exchange *exchange);
