@@ -118,7 +118,7 @@ unsigned exchange_tags(const struct exchange *e, struct receipt_tag tags[RECEIPT
 		rest = http_header(&e->request->head, SLICE("x-gateway-tags"));
 
 	if (e->shadow)
-		add_tag(&e->receipt, SLICE("shadow"), SLICE("true"));
+		add_tag(tags, &count, SLICE("shadow"), SLICE("true"));
 	for (unsigned i = 0; i < e->key->tag_count; i++)
 		add_tag(tags, &count, slice_of_string(e->key->tags[i].name), slice_of_string(e->key->tags[i].value));
 	while (rest.size) {
