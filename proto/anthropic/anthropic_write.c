@@ -1,5 +1,6 @@
 /* Writes a chat as a request in Anthropic's dialect (Messages). */
 #include "proto/anthropic/anthropic.h"
+#include "proto/chat/turns.h"
 
 static void separate(struct text *t, bool *first)
 {
@@ -95,89 +96,36 @@ static void write_result(struct text *t, const struct chat_part *part)
 		text_literal(t, ",\"is_error\":true");
 }
 
-/* What the system says anywhere is said first: few models take it in the midst of a conversation. */
-static void write_system(const struct chat *chat, struct text *t)
+static bool is_told(struct chat *chat, const struct chat_part *part)
 {
+	(void)chat;
+	return is_block(part);
+}
+
+/* What the system says anywhere is said first: few models take it in the midst of a conversation. */
+static void write_system(struct chat *chat, struct text *t)
+{
+	struct chat_turn_part at = {0};
+	struct chat_turns turns;
 	bool first = true;
 
-	for (const struct chat_message *message = chat->messages; message; message = message->next) {
-		if (message->role != CHAT_SYSTEM)
+	chat_turns_open(&turns, chat, true, is_told);
+	if (!chat_next_turn(&turns))
+		return;
+	for (const struct chat_part *part; (part = chat_next_part(&turns, &at));) {
+		if (part->kind != CHAT_TEXT)
 			continue;
-		for (const struct chat_part *part = message->parts.first; part; part = part->next) {
-			if (part->kind != CHAT_TEXT || !part->text.size)
-				continue;
-			text_string(t, first ? ",\"system\":[" : ",");
-			first = false;
-			write_block(t, part);
-		}
+		text_string(t, first ? ",\"system\":[" : ",");
+		first = false;
+		write_block(t, part);
 	}
-	if (!first)
-		text_char(t, ']');
+	text_string(t, first ? "" : "]");
 }
 
-/* Thinking opens a turn, results open the answer to it; the rest stays in its order. */
-static bool goes_first(const struct chat_part *part)
+static int write_part(void *context, const struct chat_part *part)
 {
-	return part->kind == CHAT_THINKING || part->kind == CHAT_REDACTED_THINKING || part->kind == CHAT_TOOL_RESULT;
-}
-
-static bool has_blocks(const struct chat_message *message)
-{
-	for (const struct chat_part *part = message->parts.first; part; part = part->next)
-		if (is_block(part))
-			return true;
-	return false;
-}
-
-static const struct chat_message *next_said(const struct chat_message *message)
-{
-	while (message && (message->role == CHAT_SYSTEM || !has_blocks(message)))
-		message = message->next;
-	return message;
-}
-
-/* Where the turn ends that begins with this message: neighbours of one role are one turn. */
-static const struct chat_message *turn_end(const struct chat_message *message)
-{
-	enum chat_role role = message->role;
-
-	while (message && message->role == role)
-		message = next_said(message->next);
-	return message;
-}
-
-static void write_turn_blocks(
-	struct text *t, const struct chat_message *begin, const struct chat_message *end, bool leading, bool *first)
-{
-	for (const struct chat_message *message = begin; message != end; message = next_said(message->next))
-		for (const struct chat_part *part = message->parts.first; part; part = part->next) {
-			if (goes_first(part) != leading || !is_block(part))
-				continue;
-			separate(t, first);
-			write_block(t, part);
-		}
-}
-
-static unsigned write_messages(const struct chat *chat, struct text *t)
-{
-	const struct chat_message *message = next_said(chat->messages), *end;
-	unsigned count = 0;
-	bool first_turn = true, first;
-
-	text_literal(t, ",\"messages\":[");
-	for (; message; message = end) {
-		end = turn_end(message);
-		separate(t, &first_turn);
-		text_string(t, message->role == CHAT_USER ? "{\"role\":\"user\",\"content\":["
-							  : "{\"role\":\"assistant\",\"content\":[");
-		first = true;
-		write_turn_blocks(t, message, end, true, &first);
-		write_turn_blocks(t, message, end, false, &first);
-		text_literal(t, "]}");
-		count++;
-	}
-	text_char(t, ']');
-	return count;
+	write_block(context, part);
+	return 0;
 }
 
 static void write_choice(const struct chat *chat, struct text *t)
@@ -312,7 +260,8 @@ int anthropic_write_request(
 	text_literal(body, ",\"max_tokens\":");
 	text_i64(body, chat->max_tokens ? chat->max_tokens : target->max_tokens_default);
 	write_system(chat, body);
-	if (write_messages(chat, body) == 0)
+	text_literal(body, ",\"messages\":");
+	if (chat_write_turns(chat, is_told, body, write_part, body) == 0)
 		return chat_refuse(problem, SLICE("invalid_value"),
 			SLICE("This model needs at least one message of the user's that is not empty."),
 			SLICE("messages"));

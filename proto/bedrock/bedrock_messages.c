@@ -3,29 +3,13 @@
  * text is blank, since the provider refuses those; bytes go with the request, never by address.
  */
 #include "proto/bedrock/bedrock.h"
+#include "proto/chat/turns.h"
 
 struct writing {
-	struct chat *chat;
 	struct text *t;
 	struct openai_problem *problem;
-	int role; /* of the turn that is open; -1: none */
-	bool first_block;
-	unsigned turn_count, file_count;
+	unsigned file_count;
 };
-
-static void open_block(struct writing *w, enum chat_role role)
-{
-	if (w->role != (int)role) {
-		text_string(w->t, w->turn_count++ ? "]}," : "");
-		text_string(w->t, role == CHAT_USER ? "{\"role\":\"user\",\"content\":["
-						    : "{\"role\":\"assistant\",\"content\":[");
-		w->role = (int)role;
-		w->first_block = true;
-	}
-	if (!w->first_block)
-		text_char(w->t, ',');
-	w->first_block = false;
-}
 
 void bedrock_write_cache_point(struct slice cache_control, struct text *t)
 {
@@ -82,10 +66,12 @@ static int write_media(struct writing *w, const struct chat_part *part)
 	const char *format = format_of(part);
 
 	if (!part->data.data)
-		return refuse(w, SLICE("This model reads images and files that are sent as data alone, not by address."));
+		return refuse(
+			w, SLICE("This model reads images and files that are sent as data alone, not by address."));
 	if (!format)
-		return refuse(w, SLICE("This model reads images of type png, jpeg, gif and webp alone, and files of type "
-				       "pdf, txt, md, html, csv, doc, docx, xls and xlsx."));
+		return refuse(
+			w, SLICE("This model reads images of type png, jpeg, gif and webp alone, and files of type "
+				 "pdf, txt, md, html, csv, doc, docx, xls and xlsx."));
 	text_string(w->t, part->kind == CHAT_IMAGE ? "{\"image\":{\"format\":\"" : "{\"document\":{\"format\":\"");
 	text_string(w->t, format);
 	text_char(w->t, '"');
@@ -161,23 +147,21 @@ static void write_thinking(struct writing *w, const struct chat_part *part)
 }
 
 /* Thinking that nobody signed is not taken back. */
-static bool is_block(struct writing *w, const struct chat_part *part)
+static bool is_told(struct chat *chat, const struct chat_part *part)
 {
 	if (part->kind == CHAT_TEXT || part->kind == CHAT_REFUSAL)
 		return !chat_is_blank(part->text);
 	if (part->kind != CHAT_THINKING || part->signature.size)
 		return true;
-	chat_drop(w->chat, SLICE("thinking"));
+	chat_drop(chat, SLICE("thinking"));
 	return false;
 }
 
-static int write_block(struct writing *w, enum chat_role role, const struct chat_part *part)
+static int write_block(void *context, const struct chat_part *part)
 {
+	struct writing *w = context;
 	int err = 0;
 
-	if (!is_block(w, part))
-		return 0;
-	open_block(w, role);
 	switch (part->kind) {
 	case CHAT_TEXT:
 	case CHAT_REFUSAL:
@@ -202,44 +186,40 @@ static int write_block(struct writing *w, enum chat_role role, const struct chat
 	return err;
 }
 
-static void write_system(const struct chat *chat, struct text *t)
+static void write_system(struct chat *chat, struct text *t)
 {
+	struct chat_turn_part at = {0};
+	struct chat_turns turns;
 	bool first = true;
 
-	for (const struct chat_message *message = chat->messages; message; message = message->next) {
-		if (message->role != CHAT_SYSTEM)
+	chat_turns_open(&turns, chat, true, is_told);
+	if (!chat_next_turn(&turns))
+		return;
+	for (const struct chat_part *part; (part = chat_next_part(&turns, &at));) {
+		if (part->kind != CHAT_TEXT)
 			continue;
-		for (const struct chat_part *part = message->parts.first; part; part = part->next) {
-			if (part->kind != CHAT_TEXT || chat_is_blank(part->text))
-				continue;
-			text_string(t, first ? ",\"system\":[{\"text\":" : ",{\"text\":");
-			first = false;
-			text_json(t, part->text);
-			text_char(t, '}');
-			bedrock_write_cache_point(part->cache_control, t);
-		}
+		text_string(t, first ? ",\"system\":[{\"text\":" : ",{\"text\":");
+		first = false;
+		text_json(t, part->text);
+		text_char(t, '}');
+		bedrock_write_cache_point(part->cache_control, t);
 	}
-	if (!first)
-		text_char(t, ']');
+	text_string(t, first ? "" : "]");
 }
 
 int bedrock_write_messages(struct chat *chat, struct text *t, struct openai_problem *problem)
 {
-	struct writing w = {.chat = chat, .t = t, .problem = problem, .role = -1};
-	int err = 0;
+	struct writing w = {.t = t, .problem = problem};
+	int count;
 
-	text_literal(t, "\"messages\":[");
-	for (const struct chat_message *message = chat->messages; message && !err; message = message->next)
-		for (const struct chat_part *part = message->parts.first; part && !err; part = part->next)
-			if (message->role != CHAT_SYSTEM)
-				err = write_block(&w, message->role, part);
-	if (err)
-		return err;
-	if (!w.turn_count)
+	text_literal(t, "\"messages\":");
+	count = chat_write_turns(chat, is_told, t, write_block, &w);
+	if (count < 0)
+		return count;
+	if (!count)
 		return chat_refuse(problem, SLICE("invalid_value"),
 			SLICE("This model needs at least one message of the user's that is not empty."),
 			SLICE("messages"));
-	text_literal(t, "]}]");
 	write_system(chat, t);
 	return 0;
 }

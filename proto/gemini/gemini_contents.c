@@ -4,6 +4,7 @@
  * are kept by id.
  */
 #include "proto/gemini/gemini.h"
+#include "proto/chat/turns.h"
 
 #include <assert.h>
 #define XXH_INLINE_ALL
@@ -19,7 +20,7 @@ struct writing {
 	struct text *t;
 	struct calls calls;
 	bool wants_signatures; /* the model refuses calls of its own that carry none */
-	bool first_content, first_part, call_signed;
+	bool first_content, in_content, first_part, call_signed;
 };
 
 /* ---- calls by id -------------------------------------------------------------------------------------------- */
@@ -182,35 +183,14 @@ static int write_result(struct writing *w, const struct chat_part *part)
 
 /* ---- turns -------------------------------------------------------------------------------------------------- */
 
-/* What of a turn is written now: its results, or the rest. */
-static bool is_due(const struct chat_part *part, bool results)
+/* The provider takes back the thoughts that led to calls, by their signatures alone. */
+static bool is_told(struct chat *chat, const struct chat_part *part)
 {
-	if (part->kind == CHAT_THINKING || part->kind == CHAT_REDACTED_THINKING)
-		return false; /* the provider takes back the thoughts that led to calls, by their signatures alone */
-	if (part->kind == CHAT_TEXT || part->kind == CHAT_REFUSAL)
-		return !results && part->text.size > 0;
-	return (part->kind == CHAT_TOOL_RESULT) == results;
-}
-
-static bool is_media(const struct chat_part *part)
-{
-	return part->kind == CHAT_IMAGE || part->kind == CHAT_FILE;
-}
-
-/* A response holds no images: those of a result go with what else the user says. */
-static void write_result_media(struct writing *w, const struct chat_part *result)
-{
-	for (const struct chat_part *part = result->content.first; part; part = part->next)
-		if (is_media(part))
-			write_media(w, part);
-}
-
-static bool has_media(const struct chat_part *result)
-{
-	for (const struct chat_part *part = result->content.first; part; part = part->next)
-		if (is_media(part))
-			return true;
-	return false;
+	if (part->kind == CHAT_THINKING || part->kind == CHAT_REDACTED_THINKING) {
+		chat_drop(chat, SLICE("thinking"));
+		return false;
+	}
+	return (part->kind != CHAT_TEXT && part->kind != CHAT_REFUSAL) || part->text.size > 0;
 }
 
 static int write_part(struct writing *w, const struct chat_part *part)
@@ -233,90 +213,86 @@ static int write_part(struct writing *w, const struct chat_part *part)
 	}
 }
 
-static const struct chat_message *next_said(const struct chat_message *message)
+/* Opens a content of the turn, or another one: results are in one of their own. */
+static void open_content(struct writing *w, const struct chat_turns *turns)
 {
-	while (message && message->role == CHAT_SYSTEM)
-		message = message->next;
-	return message;
-}
-
-/* Where the turn ends that begins with this message: neighbours of one role are one turn. */
-static const struct chat_message *turn_end(const struct chat_message *message)
-{
-	enum chat_role role = message->role;
-
-	while (message && message->role == role)
-		message = next_said(message->next);
-	return message;
-}
-
-static bool has_due(const struct chat_message *begin, const struct chat_message *end, bool results)
-{
-	for (const struct chat_message *m = begin; m != end; m = next_said(m->next))
-		for (const struct chat_part *part = m->parts.first; part; part = part->next)
-			if (is_due(part, results) || (!results && has_media(part)))
-				return true;
-	return false;
-}
-
-static int write_content(
-	struct writing *w, const struct chat_message *begin, const struct chat_message *end, bool results)
-{
-	int err = 0;
-
-	if (!w->first_content)
-		text_char(w->t, ',');
+	if (w->in_content)
+		text_literal(w->t, "]}");
+	text_string(w->t, w->first_content ? "" : ",");
+	text_string(
+		w->t, turns->role == CHAT_USER ? "{\"role\":\"user\",\"parts\":[" : "{\"role\":\"model\",\"parts\":[");
+	w->in_content = true;
 	w->first_content = false;
 	w->first_part = true;
 	w->call_signed = false;
-	text_string(
-		w->t, begin->role == CHAT_USER ? "{\"role\":\"user\",\"parts\":[" : "{\"role\":\"model\",\"parts\":[");
-	for (const struct chat_message *m = begin; m != end && !err; m = next_said(m->next))
-		for (const struct chat_part *part = m->parts.first; part && !err; part = part->next) {
-			if (part->kind == CHAT_THINKING || part->kind == CHAT_REDACTED_THINKING)
-				chat_drop(w->chat, SLICE("thinking"));
-			else if (!results && part->kind == CHAT_TOOL_RESULT)
-				write_result_media(w, part);
-			else if (is_due(part, results))
-				err = write_part(w, part);
+}
+
+/* A response holds no images: those of results go with what else the user says. */
+static void write_results_media(struct writing *w, const struct chat_turns *turns, bool *opened)
+{
+	struct chat_turn_part at = {0};
+
+	for (const struct chat_part *result; (result = chat_next_part(turns, &at)) && !at.rest;)
+		for (const struct chat_part *part = result->content.first; part; part = part->next) {
+			if (part->kind != CHAT_IMAGE && part->kind != CHAT_FILE)
+				continue;
+			if (!*opened)
+				open_content(w, turns);
+			*opened = true;
+			write_media(w, part);
 		}
+}
+
+static int write_turn(struct writing *w, const struct chat_turns *turns)
+{
+	struct chat_turn_part at = {0};
+	const struct chat_part *part = chat_next_part(turns, &at);
+	bool opened = false;
+	int err = 0;
+
+	w->in_content = false;
+	if (part && !at.rest)
+		open_content(w, turns);
+	for (; part && !at.rest && !err; part = chat_next_part(turns, &at))
+		err = write_part(w, part);
+	if (w->in_content)
+		write_results_media(w, turns, &opened);
+	if (part && !opened)
+		open_content(w, turns);
+	for (; part && !err; part = chat_next_part(turns, &at))
+		err = write_part(w, part);
 	text_literal(w->t, "]}");
 	return err;
 }
 
 static int write_turns(struct writing *w)
 {
-	const struct chat_message *message = next_said(w->chat->messages), *end;
+	struct chat_turns turns;
 	int err = 0;
 
 	text_literal(w->t, "\"contents\":[");
-	for (; message && !err; message = end) {
-		end = turn_end(message);
-		if (has_due(message, end, true))
-			err = write_content(w, message, end, true);
-		if (!err && has_due(message, end, false))
-			err = write_content(w, message, end, false);
-	}
+	for (chat_turns_open(&turns, w->chat, false, is_told); !err && chat_next_turn(&turns);)
+		err = write_turn(w, &turns);
 	text_char(w->t, ']');
 	return err;
 }
 
 static void write_system(struct writing *w)
 {
+	struct chat_turn_part at = {0};
+	struct chat_turns turns;
+
 	w->first_part = true;
-	for (const struct chat_message *message = w->chat->messages; message; message = message->next) {
-		if (message->role != CHAT_SYSTEM)
+	chat_turns_open(&turns, w->chat, true, is_told);
+	if (!chat_next_turn(&turns))
+		return;
+	for (const struct chat_part *part; (part = chat_next_part(&turns, &at));) {
+		if (part->kind != CHAT_TEXT)
 			continue;
-		for (const struct chat_part *part = message->parts.first; part; part = part->next) {
-			if (part->kind != CHAT_TEXT || !part->text.size)
-				continue;
-			if (w->first_part)
-				text_literal(w->t, ",\"systemInstruction\":{\"parts\":[");
-			write_part(w, part);
-		}
+		text_string(w->t, w->first_part ? ",\"systemInstruction\":{\"parts\":[" : "");
+		write_part(w, part);
 	}
-	if (!w->first_part)
-		text_literal(w->t, "]}");
+	text_string(w->t, w->first_part ? "" : "]}");
 }
 
 int gemini_write_contents(
