@@ -45,6 +45,8 @@ struct exchange *exchange_make(struct gateway_shard *gs, struct http_request *re
 			return NULL;
 	}
 	memset(e, 0, EXCHANGE_CLEARED_BYTES);
+	e->lane = &e->first_lane;
+	exchange_lane_init(e->lane, e);
 	e->gateway_shard = gs;
 	e->config = config;
 	e->config->exchanges++;
@@ -80,6 +82,7 @@ static void exchange_free(struct exchange *e)
 {
 	struct gateway_shard *gs = e->gateway_shard;
 
+	exchange_hedge_end(e);
 	exchange_call_done(e);
 	exchange_stream_stop(e);
 	exchange_forget_answer(e);
@@ -110,6 +113,7 @@ void exchange_gone(struct exchange *e)
 	e->gone = true;
 	if (e->state == EXCHANGE_SETTLING || e->state == EXCHANGE_ENDED || e->state == EXCHANGE_ASKING)
 		return;
+	exchange_hedge_end(e);
 	if (e->candidate && (e->state == EXCHANGE_ANSWERING || e->state == EXCHANGE_STREAMING))
 		exchange_settle_usage(e);
 	exchange_cancel_call(e);
@@ -138,5 +142,5 @@ void exchange_drained(struct exchange *e)
 		return;
 	e->paused = false;
 	if ((e->holds & HOLD_CALL) && !e->budget.waiting)
-		http_call_resume(&e->call);
+		http_call_resume(&e->lane->call);
 }

@@ -38,7 +38,7 @@ enum exchange_state {
 };
 
 enum exchange_hold { HOLD_REQUEST = 1, HOLD_CALL = 2, HOLD_TICKET = 4, HOLD_QUERY = 8, HOLD_LIMIT = 16, HOLD_BUDGET = 32,
-	HOLD_IDEMPOTENCY = 64, HOLD_CONTENT = 128 };
+	HOLD_IDEMPOTENCY = 64, HOLD_CONTENT = 128, HOLD_RIVAL = 256 };
 
 /* Of a candidate. */
 enum admission { ADMISSION_NOW, ADMISSION_LATER /* exchange_attempt() is called again */, ADMISSION_REFUSED };
@@ -128,6 +128,17 @@ struct exchange_vectors {
 	bool untold; /* a call did not say how many these were */
 };
 
+/* A call to a provider, and what belongs to it at its place in memory for as long as it lasts. */
+struct exchange_lane {
+	struct exchange *exchange;
+	struct http_call call;
+	struct http_head head; /* of the answer */
+	struct timer first_token_timer;
+	struct iovec body_iov[2 * JSON_EDITS_MAX + 1];
+};
+
+struct exchange_rival; /* exchange_hedge.c */
+
 struct exchange {
 	struct gateway_shard *gateway_shard;
 	struct shard_config *config;
@@ -186,38 +197,47 @@ struct exchange {
 	unsigned candidate_next; /* of plan.candidates */
 	bool candidate_asked;    /* its credential, for that one */
 	unsigned attempt_count; /* all; the receipt names the first few alone */
+	/*
+	 * The attempt that is looked at, up to `failure`: another may be under way besides (exchange_hedge.c), and the two change
+	 * places, with `reader` and `writer`.
+	 */
 	const struct exchange_candidate *candidate; /* being tried, then the winner */
 	struct slice model_json;                    /* its catalog id, quoted, and its length-checked copy */
-	bool translates;                            /* its provider speaks another dialect than the client */
 	struct slice dropped;                       /* names of fields that it did not get */
-	struct exchange_failure failure;
-	/* The call. */
-	uint64_t call_started_ns, overhead_ns, body_begun_ns;
-	struct fleet_call fleet_call; /* of the attempt under way */
-	/* The answer to the client while it waits for its receipt. */
-	struct slice answer_headers;
-	/* The provider's answer, collected. */
-	struct buffer *answer_buffer; /* the whole of it lies in one receive buffer, so far */
-	struct slice answer;
-	size_t answer_capacity; /* 0: `answer` is not the arena's */
-	unsigned answer_iov_count;
-	/* The stream. */
+	struct fleet_call fleet_call;
+	uint64_t call_started_ns;
+	struct buffer *answer_buffer; /* the whole of the answer lies in one receive buffer, so far */
+	struct slice answer;          /* collected */
+	size_t answer_capacity;       /* 0: `answer` is not the arena's */
 	struct sse_parser sse;
 	struct event_stream messages; /* instead, of a provider whose streams are such */
-	bool streaming; /* its timers may be armed */
-	struct timer first_token_timer, keepalive_timer;
-	struct text held; /* opening events that wait for the first content */
-	bool head_sent, content_sent, done_seen, paused;
-	bool usage_told; /* the client has what the provider says of usage */
-	uint64_t first_content_ns, last_write_ns, output_bytes;
-	struct slice end_event; /* what ends the stream, while it waits for its receipt */
-	/* What it came to. */
+	struct text held;             /* opening events that wait for the first content */
+	uint64_t output_bytes;
 	struct usage usage;
-	bool usage_known;
-	uint64_t prompt_estimate; /* 0: not made */
-	struct cost cost;
 	char finish_reason[32];
 	unsigned finish_reason_size;
+	bool usage_known;
+	bool usage_told; /* the client has what the provider says of usage */
+	bool translates; /* its provider speaks another dialect than the client */
+	struct exchange_failure failure;
+	/* The calls. */
+	struct exchange_lane *lane;   /* of the attempt that is looked at */
+	struct exchange_rival *rival; /* NULL: there is no other */
+	struct timer hedge_timer;
+	uint64_t overhead_ns, body_begun_ns;
+	/* The answer to the client while it waits for its receipt. */
+	struct slice answer_headers;
+	unsigned answer_iov_count;
+	/* The stream. */
+	bool streaming; /* its timers may be armed */
+	struct timer keepalive_timer;
+	bool head_sent, content_sent, done_seen, paused;
+	uint64_t first_content_ns, last_write_ns;
+	struct slice end_event; /* what ends the stream, while it waits for its receipt */
+	/* What it came to: what the winner used, and what attempts besides did. */
+	struct usage usage_besides;
+	struct cost cost, cost_besides; /* the first holds the second */
+	uint64_t prompt_estimate; /* 0: not made */
 	struct store_ticket ticket;
 	void (*settled)(struct exchange *exchange, int result); /* what waited for the ticket */
 	struct store_query query;
@@ -226,17 +246,18 @@ struct exchange {
 	 * and written before they are read.
 	 */
 	struct receipt receipt;
-	struct http_call call;
+	struct exchange_lane first_lane;
 	struct chat_reader reader; /* of a stream */
 	struct chat_writer writer;
 	struct limit_request limit; /* of its key; exchange_open() begins all three */
 	struct limit_request address_limit, credential_limit;
 	struct limit_extension extension;
 	struct plan plan;
-	struct iovec body_iov[2 * JSON_EDITS_MAX + 1];
 	struct iovec answer_iov[2 * JSON_EDITS_MAX + 1];
-	struct http_head answer_head;
 };
+
+/* Of what changes places. */
+#define EXCHANGE_ATTEMPT_BYTES (offsetof(struct exchange, failure) - offsetof(struct exchange, candidate))
 
 /* Bytes at the beginning of an exchange that are cleared for each request. */
 #define EXCHANGE_CLEARED_BYTES (offsetof(struct exchange, receipt) + offsetof(struct receipt, candidates))
@@ -354,6 +375,7 @@ void exchange_add_verdict(struct exchange *exchange, const struct exchange_candi
 bool exchange_call_take(struct exchange *exchange, const struct exchange_candidate *candidate); /* false: not it, now */
 void exchange_read_room(struct exchange *exchange);   /* what the answer's head says of the provider's limits */
 void exchange_call_failed(struct exchange *exchange); /* as exchange->failure says */
+void exchange_call_outrun(struct exchange *exchange); /* another attempt was faster */
 void exchange_call_done(struct exchange *exchange);   /* by exchange->status; nothing when no call is under way */
 void exchange_call_served(struct exchange *exchange); /* and another one follows */
 
@@ -370,6 +392,12 @@ void exchange_attempt_failed(struct exchange *exchange);
 void exchange_set_failure(struct exchange *exchange, enum attempt_failure kind, unsigned status, struct slice message);
 void exchange_cancel_call(struct exchange *exchange);
 const char *attempt_failure_name(enum attempt_failure kind);
+
+/* exchange_hedge.c: a second attempt beside the first. */
+void exchange_hedge_begin(struct exchange *exchange); /* the request's first attempt goes */
+struct exchange *exchange_turn_to(struct exchange_lane *lane); /* its attempt is the one that is looked at */
+bool exchange_hedge_goes_on(struct exchange *exchange); /* this attempt is over, and the other is looked at; false: there is none */
+void exchange_hedge_end(struct exchange *exchange); /* this attempt is the one: the other is broken off */
 
 /* exchange_unary.c: collected bodies: answers and a provider's errors. */
 void exchange_collect(struct exchange *exchange, struct slice data, struct buffer *buffer);
@@ -432,6 +460,7 @@ int exchange_write_length(struct exchange *exchange, struct slice *written); /* 
 enum attempt_failure exchange_stream_failure(const struct exchange *exchange, json_ref error);
 
 /* exchange_stream.c */
+void exchange_lane_init(struct exchange_lane *lane, struct exchange *exchange);
 void exchange_stream_prepare(struct exchange *exchange); /* timers, before the first attempt */
 int exchange_stream_begin(struct exchange *exchange);   /* the provider's head is there */
 void exchange_stream_data(struct exchange *exchange, struct slice data);
@@ -445,7 +474,10 @@ void exchange_stream_stop(struct exchange *exchange);   /* timers */
 /* exchange_receipt.c: settling, the receipt, headers and summaries. */
 unsigned exchange_tags(const struct exchange *exchange, struct receipt_tag tags[RECEIPT_TAGS_MAX]); /* the key's first */
 void exchange_settle_usage(struct exchange *exchange); /* usage (or its estimate) and cost */
+void exchange_settle_besides(struct exchange *exchange); /* the same of an attempt that is not the answer's end */
+struct usage exchange_usage(const struct exchange *exchange); /* of all attempts that are paid for */
 void exchange_note_attempt(struct exchange *exchange, unsigned status, struct slice error);
+void exchange_note_outrun(struct exchange *exchange); /* that another attempt was faster */
 int exchange_append_receipt(struct exchange *exchange, void (*settled)(struct exchange *exchange, int result));
 void exchange_receipt_quietly(struct exchange *exchange); /* nothing waits for it; bounded for refusals */
 void exchange_print_headers(struct exchange *exchange, struct text *headers, bool with_cost);

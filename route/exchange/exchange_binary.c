@@ -25,7 +25,7 @@ static bool is_type(struct slice type, struct slice wanted)
 /* A page or a document in a successful answer is an error that its server did not mean to tell. */
 static struct slice type_of(const struct exchange *e)
 {
-	struct slice type = http_header(e->call.head, SLICE("content-type"));
+	struct slice type = http_header(e->lane->call.head, SLICE("content-type"));
 
 	if (!type.size || type.size > TYPE_BYTES_MAX)
 		return SLICE("application/octet-stream");
@@ -43,7 +43,7 @@ void exchange_binary_begin(struct exchange *e)
 		relay_fail(e, ATTEMPT_BAD_ANSWER, SLICE("The provider answered with a document instead of sound."));
 		return;
 	}
-	if (!e->call.head->chunked && !e->call.head->has_length) {
+	if (!e->lane->call.head->chunked && !e->lane->call.head->has_length) {
 		relay_fail(e, ATTEMPT_BAD_ANSWER, SLICE("The provider's answer does not say where it ends."));
 		return;
 	}

@@ -82,7 +82,7 @@ void exchange_read_embeddings(struct exchange *e, struct openai_usage *usage)
 
 	*usage = (struct openai_usage){0};
 	if (!dialect->read_usage(e->gateway_shard->json, usage))
-		read_header(e->call.head, dialect->tokens_header, usage);
+		read_header(e->lane->call.head, dialect->tokens_header, usage);
 	e->vectors.untold |= !usage->present;
 	usage->present = !e->vectors.untold;
 	usage->prompt_tokens += e->vectors.prompt_tokens;

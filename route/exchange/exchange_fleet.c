@@ -69,7 +69,7 @@ bool exchange_call_take(struct exchange *e, const struct exchange_candidate *can
 void exchange_read_room(struct exchange *e)
 {
 	if (e->fleet_call.deployment)
-		rate_room_read(&e->fleet_call.deployment->states[e->gateway_shard->shard->index].room, e->call.head,
+		rate_room_read(&e->fleet_call.deployment->states[e->gateway_shard->shard->index].room, e->lane->call.head,
 			exchange_now_ns(e), shard_wall_ns(e->gateway_shard->shard));
 }
 
@@ -103,13 +103,20 @@ static void say(struct exchange *e, const struct fleet_deployment *deployment, e
 			&field, 1);
 }
 
+static uint64_t took_ns(const struct exchange *e)
+{
+	bool first_content = e->stream && e->first_content_ns > e->call_started_ns;
+
+	return (first_content ? e->first_content_ns : exchange_now_ns(e)) - e->call_started_ns;
+}
+
 static void end_call(struct exchange *e, enum fleet_outcome outcome, uint64_t wait_ns)
 {
 	const struct fleet_deployment *deployment = e->fleet_call.deployment;
-	bool first_content = e->stream && e->first_content_ns > e->call_started_ns;
 	struct fleet_end end = {.outcome = outcome,
 		.kind = e->stream ? BALANCE_STREAM : BALANCE_UNARY,
-		.took_ns = (first_content ? e->first_content_ns : exchange_now_ns(e)) - e->call_started_ns,
+		.took_ns = took_ns(e),
+		.tokens = exchange_tokens_about(e),
 		.wait_ns = wait_ns};
 
 	if (deployment)
@@ -154,6 +161,11 @@ void exchange_call_failed(struct exchange *e)
 void exchange_call_served(struct exchange *e)
 {
 	end_call(e, FLEET_SERVED, 0);
+}
+
+void exchange_call_outrun(struct exchange *e)
+{
+	end_call(e, FLEET_OUTRUN, 0);
 }
 
 void exchange_call_done(struct exchange *e)

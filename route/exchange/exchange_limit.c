@@ -436,7 +436,8 @@ static void learn(struct exchange *e, struct limit_request *request)
 /* A call that was not even tried leaves no trace in its limits. */
 void exchange_limit_settle(struct exchange *e)
 {
-	const struct limit_use use = {.tokens = e->usage.prompt_tokens + e->usage.completion_tokens,
+	const struct usage used = exchange_usage(e);
+	const struct limit_use use = {.tokens = used.prompt_tokens + used.completion_tokens,
 		.nusd = e->cost.total_nusd,
 		.undone = e->candidate == NULL,
 		.hosted = e->candidate && e->candidate->model->hosted,

@@ -18,6 +18,45 @@ static uint64_t estimate(uint64_t bytes)
 	return (bytes + ESTIMATE_BYTES_PER_TOKEN - 1) / ESTIMATE_BYTES_PER_TOKEN;
 }
 
+static int64_t nusd_sum(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+static struct cost cost_sum(const struct cost *a, const struct cost *b)
+{
+	return (struct cost){.provider_nusd = nusd_sum(a->provider_nusd, b->provider_nusd),
+		.fee_nusd = nusd_sum(a->fee_nusd, b->fee_nusd),
+		.total_nusd = nusd_sum(a->total_nusd, b->total_nusd)};
+}
+
+static struct usage usage_sum(const struct usage *a, const struct usage *b)
+{
+	struct usage sum = *a;
+
+	sum.prompt_tokens += b->prompt_tokens;
+	sum.completion_tokens += b->completion_tokens;
+	sum.cached_tokens += b->cached_tokens;
+	sum.cache_write_tokens += b->cache_write_tokens;
+	sum.reasoning_tokens += b->reasoning_tokens;
+	sum.estimated |= b->estimated;
+	return sum;
+}
+
+struct usage exchange_usage(const struct exchange *e)
+{
+	return usage_sum(&e->usage, &e->usage_besides);
+}
+
+void exchange_settle_besides(struct exchange *e)
+{
+	exchange_settle_usage(e);
+	e->cost_besides = e->cost;
+	e->usage_besides = exchange_usage(e);
+}
+
 /* Of the tokens as many as were reserved of the allowance are free, and so is their part of the price. */
 static void draw_allowance(struct exchange *e)
 {
@@ -53,6 +92,7 @@ void exchange_settle_usage(struct exchange *e)
 	}
 	e->cost = price_cost(&e->candidate->model->price, &e->usage, fee_ppm);
 	draw_allowance(e);
+	e->cost = cost_sum(&e->cost, &e->cost_besides);
 }
 
 static struct slice optional(const char *string)
@@ -60,7 +100,7 @@ static struct slice optional(const char *string)
 	return slice_of_string(string && string[0] ? string : NULL);
 }
 
-void exchange_note_attempt(struct exchange *e, unsigned status, struct slice error)
+static void note_attempt(struct exchange *e, unsigned status, struct slice error, enum receipt_verdict verdict)
 {
 	struct receipt *receipt = &e->receipt;
 	const struct exchange_candidate *candidate = e->candidate;
@@ -77,7 +117,17 @@ void exchange_note_attempt(struct exchange *e, unsigned status, struct slice err
 	};
 	if (receipt->candidate_count < RECEIPT_CANDIDATES_MAX)
 		receipt->candidates[receipt->candidate_count++] =
-			(struct receipt_candidate){slice_of_string(candidate->model->id), VERDICT_FAILED};
+			(struct receipt_candidate){slice_of_string(candidate->model->id), verdict};
+}
+
+void exchange_note_attempt(struct exchange *e, unsigned status, struct slice error)
+{
+	note_attempt(e, status, error, VERDICT_FAILED);
+}
+
+void exchange_note_outrun(struct exchange *e)
+{
+	note_attempt(e, 0, SLICE("outrun"), VERDICT_SLOWER);
 }
 
 static void add_tag(struct receipt_tag tags[RECEIPT_TAGS_MAX], unsigned *count, struct slice name, struct slice value)
@@ -171,6 +221,7 @@ static enum receipt_api told_api(const struct exchange *e)
 static void fill(struct exchange *e)
 {
 	struct receipt *receipt = &e->receipt;
+	struct usage usage = exchange_usage(e);
 
 	receipt->request_id = e->id;
 	receipt->wall_ns = e->received_wall_ns;
@@ -188,11 +239,11 @@ static void fill(struct exchange *e)
 	receipt->latency_ns = exchange_now_ns(e) - e->received_ns;
 	receipt->ttft_ns = e->first_content_ns ? e->first_content_ns - e->received_ns : 0;
 	receipt->overhead_ns = e->overhead_ns;
-	receipt->prompt_tokens = e->usage.prompt_tokens;
-	receipt->completion_tokens = e->usage.completion_tokens;
-	receipt->cached_tokens = e->usage.cached_tokens;
-	receipt->reasoning_tokens = e->usage.reasoning_tokens;
-	receipt->tokens_estimated = e->usage.estimated;
+	receipt->prompt_tokens = usage.prompt_tokens;
+	receipt->completion_tokens = usage.completion_tokens;
+	receipt->cached_tokens = usage.cached_tokens;
+	receipt->reasoning_tokens = usage.reasoning_tokens;
+	receipt->tokens_estimated = usage.estimated;
 	receipt->provider_cost_nusd = e->cost.provider_nusd;
 	receipt->platform_fee_nusd = e->cost.fee_nusd;
 	receipt->savings_nusd = savings_nusd(e);
@@ -322,17 +373,19 @@ void exchange_print_headers(struct exchange *e, struct text *headers, bool with_
 
 static void add_usage(struct exchange *e, struct text *json)
 {
+	struct usage usage = exchange_usage(e);
+
 	text_literal(json, ",\"usage\":{\"prompt_tokens\":");
-	text_u64(json, e->usage.prompt_tokens);
+	text_u64(json, usage.prompt_tokens);
 	text_literal(json, ",\"completion_tokens\":");
-	text_u64(json, e->usage.completion_tokens);
+	text_u64(json, usage.completion_tokens);
 	text_literal(json, ",\"total_tokens\":");
-	text_u64(json, e->usage.prompt_tokens + e->usage.completion_tokens);
+	text_u64(json, usage.prompt_tokens + usage.completion_tokens);
 	text_literal(json, ",\"cached_tokens\":");
-	text_u64(json, e->usage.cached_tokens);
+	text_u64(json, usage.cached_tokens);
 	text_literal(json, ",\"reasoning_tokens\":");
-	text_u64(json, e->usage.reasoning_tokens);
-	if (e->usage.estimated)
+	text_u64(json, usage.reasoning_tokens);
+	if (usage.estimated)
 		text_literal(json, ",\"estimated\":true}");
 	else
 		text_literal(json, ",\"estimated\":false}");
@@ -363,11 +416,12 @@ void exchange_print_summary(struct exchange *e, struct text *json, bool with_usa
 void exchange_count_usage(struct exchange *e)
 {
 	struct gateway_metrics *m = &e->gateway_shard->metrics;
+	struct usage usage = exchange_usage(e);
 
-	metric_add(&m->tokens[TOKENS_PROMPT], e->usage.prompt_tokens);
-	metric_add(&m->tokens[TOKENS_COMPLETION], e->usage.completion_tokens);
-	metric_add(&m->tokens[TOKENS_CACHED], e->usage.cached_tokens);
-	metric_add(&m->tokens[TOKENS_REASONING], e->usage.reasoning_tokens);
+	metric_add(&m->tokens[TOKENS_PROMPT], usage.prompt_tokens);
+	metric_add(&m->tokens[TOKENS_COMPLETION], usage.completion_tokens);
+	metric_add(&m->tokens[TOKENS_CACHED], usage.cached_tokens);
+	metric_add(&m->tokens[TOKENS_REASONING], usage.reasoning_tokens);
 	metric_add(&m->cost_nusd, (uint64_t)e->cost.total_nusd);
 }
 

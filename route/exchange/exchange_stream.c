@@ -14,11 +14,17 @@
 
 static void first_token_expired(struct timer *timer)
 {
-	struct exchange *e = container_of(timer, struct exchange, first_token_timer);
+	struct exchange *e = exchange_turn_to(container_of(timer, struct exchange_lane, first_token_timer));
 
 	exchange_set_failure(
 		e, ATTEMPT_FIRST_TOKEN_TIMEOUT, 0, SLICE("The provider did not begin its answer in time."));
 	exchange_attempt_failed(e);
+}
+
+void exchange_lane_init(struct exchange_lane *lane, struct exchange *e)
+{
+	lane->exchange = e;
+	timer_init(&lane->first_token_timer, first_token_expired);
 }
 
 /* A stream that fails unseen is told so by the writer as well: nothing of another attempt's may be in it. */
@@ -34,7 +40,6 @@ void exchange_stream_prepare(struct exchange *e)
 
 	e->streaming = true;
 	forget_written(e);
-	timer_init(&e->first_token_timer, first_token_expired);
 	timer_init(&e->keepalive_timer, relay_keepalive);
 	e->last_write_ns = exchange_now_ns(e);
 	if (keepalive_ns && !exchange_is_uploading(e))
@@ -47,7 +52,7 @@ void exchange_stream_stop(struct exchange *e)
 	if (!e->streaming)
 		return;
 	e->streaming = false;
-	timer_disarm(&e->gateway_shard->shard->timers, &e->first_token_timer);
+	timer_disarm(&e->gateway_shard->shard->timers, &e->lane->first_token_timer);
 	timer_disarm(&e->gateway_shard->shard->timers, &e->keepalive_timer);
 }
 
@@ -95,7 +100,7 @@ static void take_figures(struct exchange *e, const struct openai_chunk *chunk)
 
 void relay_fail(struct exchange *e, enum attempt_failure kind, struct slice message)
 {
-	exchange_set_failure(e, kind, e->call.head->status, message);
+	exchange_set_failure(e, kind, e->lane->call.head->status, message);
 	exchange_attempt_failed(e);
 }
 
@@ -103,7 +108,7 @@ void relay_provider_error(struct exchange *e, json_ref error)
 {
 	struct slice raw = json_raw(e->gateway_shard->json, error);
 
-	exchange_set_failure(e, exchange_stream_failure(e, error), e->call.head->status,
+	exchange_set_failure(e, exchange_stream_failure(e, error), e->lane->call.head->status,
 		SLICE("The provider reported an error in its stream."));
 	if (raw.size <= EXCHANGE_ERROR_BYTES)
 		e->failure.upstream = arena_copy(&e->arena, raw);
@@ -330,7 +335,7 @@ static void on_event(struct exchange *e, const struct sse_event *event)
 void exchange_stream_go_on(struct exchange *e)
 {
 	if (e->budget.waiting && !e->paused && (e->holds & HOLD_CALL))
-		http_call_resume(&e->call);
+		http_call_resume(&e->lane->call);
 	e->budget.waiting = false;
 }
 
@@ -341,7 +346,7 @@ static void wait_for_money(struct exchange *e)
 		e->output_bytes < e->budget.output_tokens || !(e->holds & HOLD_CALL))
 		return;
 	e->budget.waiting = true;
-	http_call_pause(&e->call);
+	http_call_pause(&e->lane->call);
 }
 
 void exchange_stream_data(struct exchange *e, struct slice data)

@@ -150,7 +150,7 @@ void relay_end(struct exchange *e, struct slice last)
 	}
 	e->done_seen = true;
 	if ((e->paused || e->budget.waiting) && (e->holds & HOLD_CALL))
-		http_call_resume(&e->call); /* so that its connection gets back to the pool */
+		http_call_resume(&e->lane->call); /* so that its connection gets back to the pool */
 	e->paused = e->budget.waiting = false;
 	exchange_settle_usage(e);
 	text_literal(&event, ": x-llm-gateway ");

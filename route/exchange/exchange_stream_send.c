@@ -37,9 +37,10 @@ static void relay_write(struct exchange *e, struct slice bytes)
 		return;
 	idempotency_note(e, bytes);
 	content_note(e, bytes);
-	if (!http_write(e->request, bytes) && !e->paused && (e->holds & HOLD_CALL) && !e->done_seen) {
+	/* While two attempts race, all that is written are comments. */
+	if (!http_write(e->request, bytes) && !e->paused && !e->rival && (e->holds & HOLD_CALL) && !e->done_seen) {
 		e->paused = true;
-		http_call_pause(&e->call);
+		http_call_pause(&e->lane->call);
 	}
 }
 
@@ -137,7 +138,8 @@ int relay_let_go(struct exchange *e)
 {
 	if (e->content_sent)
 		return 0;
-	timer_disarm(&e->gateway_shard->shard->timers, &e->first_token_timer);
+	exchange_hedge_end(e);
+	timer_disarm(&e->gateway_shard->shard->timers, &e->lane->first_token_timer);
 	e->first_content_ns = exchange_now_ns(e);
 	e->overhead_ns += clock_monotonic_ns() - e->first_content_ns;
 	if (!e->head_sent && send_head(e) < 0)

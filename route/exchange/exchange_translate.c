@@ -117,9 +117,9 @@ int exchange_translate_request(struct exchange *e, const struct exchange_candida
 	if (err)
 		return err == -EINVAL ? refuse_here(e) : err;
 	note_dropped(e);
-	e->body_iov[0] = (struct iovec){body.data, body.size};
-	e->call.body = e->body_iov;
-	e->call.body_count = 1;
+	e->lane->body_iov[0] = (struct iovec){body.data, body.size};
+	e->lane->call.body = e->lane->body_iov;
+	e->lane->call.body_count = 1;
 	*size = body.size;
 	return 0;
 }

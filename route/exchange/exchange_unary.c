@@ -45,7 +45,7 @@ static int grow(struct exchange *e, size_t capacity)
 
 static int make_room(struct exchange *e, size_t more)
 {
-	const struct http_head *head = e->call.head;
+	const struct http_head *head = e->lane->call.head;
 	size_t wanted = e->answer.size + more, capacity = COLLECT_FIRST_BYTES;
 
 	if (wanted <= e->answer_capacity)
@@ -63,7 +63,7 @@ void exchange_collect(struct exchange *e, struct slice data, struct buffer *buff
 
 	if (e->answer.size + data.size > bytes_max) {
 		exchange_set_failure(
-			e, ATTEMPT_BAD_ANSWER, e->call.head->status, SLICE("The provider's answer is too large."));
+			e, ATTEMPT_BAD_ANSWER, e->lane->call.head->status, SLICE("The provider's answer is too large."));
 		exchange_attempt_failed(e);
 		return;
 	}
@@ -74,7 +74,7 @@ void exchange_collect(struct exchange *e, struct slice data, struct buffer *buff
 		return;
 	}
 	if (make_room(e, data.size) < 0) {
-		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->call.head->status,
+		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->lane->call.head->status,
 			SLICE("The gateway is out of memory. Try again in a moment."));
 		exchange_attempt_failed(e);
 		return;
@@ -176,10 +176,10 @@ static void judge_error(struct exchange *e)
 	if (e->answer.size && !json_parse(json, e->answer, &json_error))
 		dialect->read_error(json, &complaint);
 	if (dialect->error_type_header.data)
-		read_error_type(e->call.head, dialect->error_type_header, &complaint);
-	kind = status_failure(dialect_error_means(dialect, e->call.head->status, &complaint, &wait_s));
-	exchange_set_failure(e, kind, e->call.head->status, status_message(kind));
-	e->failure.retry_after_s = retry_after_read(e->call.head, shard_wall_ns(e->gateway_shard->shard));
+		read_error_type(e->lane->call.head, dialect->error_type_header, &complaint);
+	kind = status_failure(dialect_error_means(dialect, e->lane->call.head->status, &complaint, &wait_s));
+	exchange_set_failure(e, kind, e->lane->call.head->status, status_message(kind));
+	e->failure.retry_after_s = retry_after_read(e->lane->call.head, shard_wall_ns(e->gateway_shard->shard));
 	if (!e->failure.retry_after_s)
 		e->failure.retry_after_s = complaint.retry_after_s ? complaint.retry_after_s : wait_s;
 	keep_complaint(e, &complaint);
@@ -310,10 +310,10 @@ static void take_usage(struct exchange *e, const struct openai_answer *answer)
 static void fail_answer(struct exchange *e, int err)
 {
 	if (err == -EPROTO)
-		exchange_set_failure(e, ATTEMPT_BAD_ANSWER, e->call.head->status,
+		exchange_set_failure(e, ATTEMPT_BAD_ANSWER, e->lane->call.head->status,
 			SLICE("The provider's answer is not the JSON that this API returns."));
 	else
-		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->call.head->status,
+		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->lane->call.head->status,
 			SLICE("The gateway is out of memory. Try again in a moment."));
 	exchange_attempt_failed(e);
 }
@@ -330,7 +330,7 @@ static bool is_to_encode(struct exchange *e)
 /* Text was asked for: a document or a page is something else. */
 static bool is_page(const struct exchange *e)
 {
-	struct slice type = http_header(e->call.head, SLICE("content-type")), html = SLICE("text/html");
+	struct slice type = http_header(e->lane->call.head, SLICE("content-type")), html = SLICE("text/html");
 
 	return type.size >= html.size && slice_equal_nocase(slice_of(type.data, html.size), html);
 }
@@ -360,7 +360,7 @@ void exchange_collected(struct exchange *e)
 	struct chat_answer whole;
 	int err;
 
-	if (e->call.head->status / 100 != 2) {
+	if (e->lane->call.head->status / 100 != 2) {
 		judge_error(e);
 		return;
 	}
@@ -371,6 +371,7 @@ void exchange_collected(struct exchange *e)
 		fail_answer(e, err);
 	if (err)
 		return;
+	exchange_hedge_end(e);
 	e->translates |= is_to_encode(e);
 	e->status = 200;
 	take_usage(e, &answer);

@@ -178,7 +178,7 @@ static void push(struct exchange *e)
 	struct exchange_upload *u = e->upload;
 
 	if (e->holds & HOLD_CALL)
-		http_call_push(&e->call);
+		http_call_push(&e->lane->call);
 	if (u->body.filling.size < HIGH_BYTES || u->paused || u->whole)
 		return;
 	u->paused = true;
@@ -235,7 +235,7 @@ void exchange_upload_room(struct exchange *e)
 
 void exchange_upload_attach(struct exchange *e, size_t *size)
 {
-	e->call.upload = &e->upload->body;
+	e->lane->call.upload = &e->upload->body;
 	*size += e->upload->announced;
 }
 
@@ -244,7 +244,7 @@ bool exchange_upload_answered(struct exchange *e)
 	if (!exchange_is_uploading(e))
 		return false;
 	e->upload->answer_waits = true;
-	http_call_pause(&e->call);
+	http_call_pause(&e->lane->call);
 	return true;
 }
 
@@ -311,12 +311,12 @@ static void start_waiting(struct exchange *e)
 		return;
 	if (!e->streaming)
 		exchange_stream_prepare(e);
-	e->call.limits.max_body_bytes = UINT64_MAX;
+	e->lane->call.limits.max_body_bytes = UINT64_MAX;
 	e->last_write_ns = now_ns;
 	if (keepalive_ns)
 		timer_arm(timers, &e->keepalive_timer, now_ns + keepalive_ns);
 	if (provider && provider->first_token_ns)
-		timer_arm(timers, &e->first_token_timer, now_ns + provider->first_token_ns);
+		timer_arm(timers, &e->lane->first_token_timer, now_ns + provider->first_token_ns);
 }
 
 void exchange_upload_whole(struct exchange *e)
@@ -335,6 +335,6 @@ void exchange_upload_whole(struct exchange *e)
 	start_waiting(e);
 	if (!u->answer_waits || e->state != EXCHANGE_CALLING)
 		return;
-	http_call_resume(&e->call);
+	http_call_resume(&e->lane->call);
 	exchange_take_head(e);
 }

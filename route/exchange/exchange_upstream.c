@@ -54,7 +54,7 @@ void exchange_cancel_call(struct exchange *e)
 {
 	if (!(e->holds & HOLD_CALL))
 		return;
-	http_call_cancel(&e->call);
+	http_call_cancel(&e->lane->call);
 	exchange_unhold(e, HOLD_CALL);
 }
 
@@ -149,8 +149,8 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 		return exchange_is_chat(e) && candidate->dialect->chat->write_request
 			       ? exchange_translate_request(e, candidate, size)
 			       : -E2BIG;
-	e->call.body = e->body_iov;
-	e->call.body_count = json_edited(&edits, e->request->body, e->body_iov, size);
+	e->lane->call.body = e->lane->body_iov;
+	e->lane->call.body_count = json_edited(&edits, e->request->body, e->lane->body_iov, size);
 	return 0;
 }
 
@@ -181,8 +181,8 @@ static int write_head(struct exchange *e, const struct exchange_candidate *candi
 		.model = slice_of_string(candidate->deployment->upstream_model),
 		.stream = e->stream,
 		.body_bytes = body_bytes,
-		.body = e->call.body,
-		.body_count = e->call.body_count,
+		.body = e->lane->call.body,
+		.body_count = e->lane->call.body_count,
 		.wall_ns = shard_wall_ns(e->gateway_shard->shard),
 		.traceparent = http_header(&e->request->head, SLICE("traceparent")),
 		.tracestate = http_header(&e->request->head, SLICE("tracestate")),
@@ -206,7 +206,7 @@ static int write_head(struct exchange *e, const struct exchange_candidate *candi
 		request.anthropic_beta = beta;
 	}
 	upstream_head(&request, &head);
-	e->call.request_head = text_slice(&head);
+	e->lane->call.request_head = text_slice(&head);
 	return head.full ? -E2BIG : 0;
 }
 
@@ -224,7 +224,7 @@ static void start_timers(struct exchange *e, const struct provider_settings *pro
 {
 	uint64_t left_ns = exchange_time_left_ns(e, provider);
 
-	e->call.timeouts = (struct http_timeouts){
+	e->lane->call.timeouts = (struct http_timeouts){
 		.connect_ns = provider->connect_ns,
 		.head_ns = e->stream           ? provider->first_token_ns
 			   : provider->head_ns ? provider->head_ns
@@ -233,7 +233,7 @@ static void start_timers(struct exchange *e, const struct provider_settings *pro
 		.total_ns = left_ns,
 	};
 	if (e->stream && provider->first_token_ns && !exchange_is_uploading(e))
-		timer_arm(&e->gateway_shard->shard->timers, &e->first_token_timer,
+		timer_arm(&e->gateway_shard->shard->timers, &e->lane->first_token_timer,
 			exchange_now_ns(e) + provider->first_token_ns);
 }
 
@@ -245,7 +245,7 @@ int exchange_start_call(struct exchange *e, const struct exchange_candidate *can
 	uint64_t begun_ns;
 	int err;
 
-	memset(&e->call, 0, sizeof(e->call));
+	memset(&e->lane->call, 0, sizeof(e->lane->call));
 	e->candidate = candidate;
 	e->translates = exchange_is_chat(e) ? dialect_translates(e->dialect, candidate->dialect)
 					    : e->api == API_EMBEDDINGS && exchange_embeddings_dialect(candidate);
@@ -257,17 +257,17 @@ int exchange_start_call(struct exchange *e, const struct exchange_candidate *can
 	if (err)
 		return err;
 	start_timers(e, candidate->provider);
-	e->call.handler = &call_handler;
-	e->call.origin = origin->origin;
-	e->call.limits = (struct http_limits){ANSWER_HEAD_BYTES_MAX, HTTP_HEADERS_MAX,
+	e->lane->call.handler = &call_handler;
+	e->lane->call.origin = origin->origin;
+	e->lane->call.limits = (struct http_limits){ANSWER_HEAD_BYTES_MAX, HTTP_HEADERS_MAX,
 		e->stream || exchange_is_binary(e) ? UINT64_MAX : settings->http.max_body_bytes};
-	e->call.head = &e->answer_head;
-	e->call.user = e;
+	e->lane->call.head = &e->lane->head;
+	e->lane->call.user = e->lane;
 	e->holds |= HOLD_CALL;
 	e->state = EXCHANGE_CALLING;
 	metric_add(&e->gateway_shard->metrics.attempts, 1);
-	http_call_start(e->gateway_shard->client, &e->call);
-	begun_ns = e->receipt.attempt_count + e->vectors.count == 0 ? e->body_begun_ns : e->call_started_ns;
+	http_call_start(e->gateway_shard->client, &e->lane->call);
+	begun_ns = e->attempt_count == 1 && e->vectors.count == 0 ? e->body_begun_ns : e->call_started_ns;
 	e->overhead_ns += clock_monotonic_ns() - begun_ns;
 	return 0;
 }
@@ -309,8 +309,11 @@ void exchange_attempt(struct exchange *e)
 		e->attempt_count++;
 		e->vectors = (struct exchange_vectors){0};
 		err = exchange_start_call(e, candidate);
-		if (err == 0)
+		if (err == 0) {
+			if (e->attempt_count == 1)
+				exchange_hedge_begin(e);
 			return;
+		}
 		if (err != -EINVAL) /* else the failure is told */
 			exchange_set_failure(
 				e, ATTEMPT_NO_MEMORY, 0, SLICE("The gateway is out of memory. Try again in a moment."));
@@ -350,25 +353,27 @@ void exchange_attempt_failed(struct exchange *e)
 	struct slice name = slice_of_string(attempt_failure_name(e->failure.kind));
 
 	if (CONFIG(TLS) && e->failure.kind == ATTEMPT_TLS)
-		name = compose(e, "tls", "_", tls_cause_name(e->call.tls_cause));
+		name = compose(e, "tls", "_", tls_cause_name(e->lane->call.tls_cause));
 	exchange_cancel_call(e);
 	exchange_call_failed(e);
-	timer_disarm(&e->gateway_shard->shard->timers, &e->first_token_timer);
+	timer_disarm(&e->gateway_shard->shard->timers, &e->lane->first_token_timer);
 	exchange_note_attempt(e, e->failure.status, name);
 	metric_add(&e->gateway_shard->metrics.failures[e->failure.kind], 1);
 	if (e->content_sent || e->failure.kind == ATTEMPT_REFUSED_REQUEST) {
+		exchange_hedge_end(e);
 		exchange_give_up(e);
 		return;
 	}
 	exchange_credential_settle(e, &nothing_used);
 	exchange_stream_forget(e);
 	exchange_forget_answer(e);
-	exchange_attempt(e);
+	if (!exchange_hedge_goes_on(e))
+		exchange_attempt(e);
 }
 
 static void fail_answer(struct exchange *e, enum attempt_failure kind, struct slice message)
 {
-	exchange_set_failure(e, kind, e->call.head->status, message);
+	exchange_set_failure(e, kind, e->lane->call.head->status, message);
 	exchange_attempt_failed(e);
 }
 
@@ -384,7 +389,7 @@ static bool is_event_stream(const struct http_head *head, const struct dialect *
 
 void exchange_take_head(struct exchange *e)
 {
-	const struct http_head *head = e->call.head;
+	const struct http_head *head = e->lane->call.head;
 	struct slice encoding = http_header(head, SLICE("content-encoding"));
 	bool success = head->status / 100 == 2;
 
@@ -415,7 +420,7 @@ void exchange_take_head(struct exchange *e)
 
 static void on_head(struct http_call *call)
 {
-	struct exchange *e = call->user;
+	struct exchange *e = exchange_turn_to(call->user);
 
 	if (e->state != EXCHANGE_CALLING || (call->head->status / 100 == 2 && exchange_upload_answered(e)))
 		return;
@@ -424,7 +429,7 @@ static void on_head(struct http_call *call)
 
 static void on_data(struct http_call *call, struct slice data, struct buffer *buffer)
 {
-	struct exchange *e = call->user;
+	struct exchange *e = exchange_turn_to(call->user);
 
 	if (e->state == EXCHANGE_ANSWERING)
 		exchange_collect(e, data, buffer);
@@ -435,10 +440,8 @@ static void on_data(struct http_call *call, struct slice data, struct buffer *bu
 	/* else: behind a stream's end marker, of no interest */
 }
 
-static void on_end(struct http_call *call)
+static void on_end(struct exchange *e)
 {
-	struct exchange *e = call->user;
-
 	switch (e->state) {
 	case EXCHANGE_ANSWERING:
 		exchange_collected(e);
@@ -456,7 +459,7 @@ static void on_end(struct http_call *call)
 
 static void call_ended(struct http_call *call)
 {
-	struct exchange *e = call->user;
+	struct exchange *e = exchange_turn_to(call->user);
 
 	/* The request's hold keeps the exchange through on_end(), unless nothing is left to do there. */
 	if (e->state != EXCHANGE_ANSWERING && e->state != EXCHANGE_STREAMING) {
@@ -464,7 +467,7 @@ static void call_ended(struct http_call *call)
 		return;
 	}
 	exchange_unhold(e, HOLD_CALL);
-	on_end(call);
+	on_end(e);
 }
 
 static struct slice failure_message(enum http_failure failure)
@@ -503,7 +506,7 @@ static bool is_own_lack(enum http_failure failure, int error)
 
 static void on_failed(struct http_call *call, enum http_failure failure, int error, struct slice detail)
 {
-	struct exchange *e = call->user;
+	struct exchange *e = exchange_turn_to(call->user);
 	bool matters = e->state == EXCHANGE_CALLING || e->state == EXCHANGE_ANSWERING || e->state == EXCHANGE_STREAMING;
 	unsigned status = e->state == EXCHANGE_CALLING ? 0 : call->head->status;
 
@@ -524,7 +527,7 @@ static void on_failed(struct http_call *call, enum http_failure failure, int err
 
 static void on_room(struct http_call *call)
 {
-	exchange_upload_room(call->user);
+	exchange_upload_room(exchange_turn_to(call->user));
 }
 
 static const struct http_call_handler call_handler = {

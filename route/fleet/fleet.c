@@ -321,7 +321,8 @@ struct fleet_view *fleet_view_make(struct fleet *fleet, const struct settings *s
 	view->deployments = calloc(most, sizeof(struct fleet_deployment *));
 	view->first_option = calloc(settings->model_count + 1, sizeof(*view->first_option));
 	view->budgets = calloc((size_t)settings->model_count * fleet->shard_count + 1, sizeof(*view->budgets));
-	if (!view->options || !view->deployments || !view->first_option || !view->budgets || !fill(fleet, view)) {
+	view->hedges = calloc((size_t)settings->model_count * fleet->shard_count + 1, sizeof(*view->hedges));
+	if (!view->hedges || !view->options || !view->deployments || !view->first_option || !view->budgets || !fill(fleet, view)) {
 		fleet_view_free(view);
 		return NULL;
 	}
@@ -332,6 +333,7 @@ void fleet_view_free(struct fleet_view *view)
 {
 	if (!view)
 		return;
+	free(view->hedges);
 	free(view->budgets);
 	free(view->first_option);
 	free(view->deployments);

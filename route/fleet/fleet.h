@@ -15,6 +15,7 @@
 #include "core/shard.h"
 #include "route/fleet/balance.h"
 #include "route/fleet/breaker.h"
+#include "route/fleet/hedge.h"
 #include "route/dialects/dialect.h"
 #include "route/fleet/pool_limit.h"
 #include "route/fleet/rate_room.h"
@@ -71,6 +72,7 @@ struct deployment_state {
 	struct fleet_report report;
 	struct rate_room room;
 	struct peak_ewma ewma[BALANCE_KINDS];
+	struct hedge_times times[BALANCE_KINDS][HEDGE_CLASSES];
 	uint64_t forbidden_until_ns; /* its credential may not use this model */
 	uint32_t forbidden, in_flight;
 	bool unsampled; /* it was learnt that the model there takes no sampling */
@@ -117,6 +119,7 @@ struct fleet_view {
 	unsigned *first_option;                /* by the model's index, and one behind the last */
 	struct fleet_deployment **deployments; /* each once */
 	struct retry_budget *budgets;          /* of each shard, by the model's index */
+	struct hedge_share *hedges;            /* likewise */
 };
 
 int fleet_open(struct fleet **fleet, unsigned shard_count);
@@ -147,6 +150,12 @@ static inline struct retry_budget *fleet_budget(
 	return &view->budgets[shard * view->settings->model_count + fleet_model_index(view, model)];
 }
 
+static inline struct hedge_share *fleet_hedges(
+	const struct fleet_view *view, unsigned shard, const struct model_settings *model)
+{
+	return &view->hedges[shard * view->settings->model_count + fleet_model_index(view, model)];
+}
+
 /* ---- a call to a deployment, in the shard's thread: fleet_call.c ---- */
 
 struct fleet_call { /* zeroed: none */
@@ -164,6 +173,7 @@ enum fleet_outcome {
 	FLEET_SERVED,    /* in `took_ns`, to the first token or the whole answer */
 	FLEET_ANSWERED,  /* with a refusal that is no fault of its own */
 	FLEET_ABANDONED, /* nothing is known */
+	FLEET_OUTRUN,    /* no more than that it took longer than that */
 	FLEET_FAULT,
 	FLEET_THROTTLED, /* to come back in `wait_ns`; 0: it does not say */
 	FLEET_REJECTED,  /* the credential is no good */
@@ -174,6 +184,7 @@ struct fleet_end {
 	enum fleet_outcome outcome;
 	enum balance_kind kind;
 	uint64_t took_ns, wait_ns;
+	uint64_t tokens; /* about, of the prompt */
 };
 
 /* What the end of a call changed for all shards; for the log. */

@@ -291,6 +291,10 @@ static enum breaker_change judge(
 	case FLEET_SERVED:
 		peak_ewma_add(&s->ewma[end->kind], end->took_ns, now_ns);
 		return breaker_success(&s->breaker, rules, call->probe, now_ns);
+	case FLEET_OUTRUN:
+		if (end->took_ns > s->ewma[end->kind].value_ns)
+			peak_ewma_add(&s->ewma[end->kind], end->took_ns, now_ns);
+		return breaker_abandon(&s->breaker, call->probe, now_ns);
 	case FLEET_ANSWERED:
 		return breaker_success(&s->breaker, rules, call->probe, now_ns);
 	case FLEET_FAULT:
@@ -318,6 +322,8 @@ enum fleet_change fleet_call_end(
 		atomic_fetch_sub_explicit(&d->provider->in_flight, 1, memory_order_relaxed);
 	if (end->outcome == FLEET_SERVED || end->outcome == FLEET_ANSWERED || end->outcome == FLEET_FAULT)
 		fleet_report_outcome(d, end->outcome == FLEET_FAULT, gateway, shard);
+	if (end->outcome == FLEET_SERVED || end->outcome == FLEET_OUTRUN)
+		hedge_times_add(&s->times[end->kind][hedge_class(end->tokens)], end->took_ns);
 	change = judge(s, call, end, shard);
 	tell_breaker(d, change, shard_now_ns(shard), gateway, shard);
 	if (change == BREAKER_OPENED) {

@@ -144,6 +144,8 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 			budget_overruns),
 		ROW("retries_refused_total", "counter", "Calls that were not tried again for want of retry budget.",
 			retries_refused),
+		ROW("hedges_total", "counter", "Second attempts beside a first one that took long.", hedges),
+		ROW("hedges_won_total", "counter", "Those of them that were faster.", hedges_won),
 		ROW("streams_total", "counter", "Calls answered as streams.", streams),
 		ROW("stream_events_total", "counter", "Events forwarded.", stream_events),
 		ROW("limit_letters_total", "counter", "Letters to other shards about limits.", limit_letters),

@@ -102,14 +102,13 @@ static const struct schema_field breaker_fields[] = {
 static const struct schema breaker_schema = SCHEMA(breaker_fields);
 
 static const struct schema_field hedge_fields[] = {
-	{.name = "enabled", .type = SCHEMA_BOOL, MORE(hedge), .fallback = "false", .build = SCHEMA_LACKS},
+	{.name = "enabled", .type = SCHEMA_BOOL, MORE(hedge), .fallback = "false"},
 	{.name = "after_percentile",
 		.type = SCHEMA_INTEGER,
 		MORE(hedge_after_percentile),
 		.min = 1,
 		.max = 99,
-		.fallback = "95",
-		.build = SCHEMA_IGNORES},
+		.fallback = "95"},
 };
 static const struct schema hedge_schema = SCHEMA(hedge_fields);
 

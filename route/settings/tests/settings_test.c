@@ -192,7 +192,6 @@ static const struct wrong wrong_parts[] = {
 		"1:43: time_of_day: \"22:00-22:00\" will not do (expected " EXPECTED_DAY_SPAN ")"},
 	{"routing: { rules: [{ use: { priority: cheap } }] }",
 		"1:39: priority: \"cheap\" will not do (expected one of cost latency quality)"},
-	{"routing: { hedge: { enabled: true } }", "1:30: enabled is not in this build"},
 	{"cache: { cache_enabled: true }", "1:25: cache_enabled is not in this build"},
 	{"cache: { semantic: { embedding_model: n } }", "1:39: there is no model \"n\""},
 	{"guardrails: { pii_detection_enabled: true }", "1:38: pii_detection_enabled is not in this build"},
@@ -698,7 +697,6 @@ static void test_warnings(void **state)
 			"rule 2 is never reached: rule 1 matches all that it does"},
 		{"routing: { rules: [{ when: { input_tokens: { gt: 50, lt: 51 } }, use: { priority: cost } }] }",
 			"rule 1 is never reached: its own conditions exclude each other"},
-		{"routing: { hedge: { after_percentile: 90 } }", "after_percentile is accepted, but"},
 		{"routing: { baseline_model: x }", "there is no model x here"},
 	};
 	size_t i;

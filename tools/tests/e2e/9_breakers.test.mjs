@@ -60,6 +60,8 @@ const MODELS = `
   - { id: t/two, provider: two, upstream_model: m }
   - { id: t/three, provider: three, upstream_model: m }
   - { id: t/rather-two, provider: three, upstream_model: m, fallback: [t/two] }
+  - { id: t/hedged, provider: one, upstream_model: m, price: { input: 1, output: 1 }, fallback: [t/hedge-two, t/three] }
+  - { id: t/hedge-two, provider: two, upstream_model: m, price: { input: 1, output: 1 } }
   - { id: t/chain, provider: timed, upstream_model: m, fallback: [t/two, t/three] }
   - { id: t/balanced, deployments: [{ provider: timed, upstream_model: m }, { provider: two, upstream_model: m }, { provider: three, upstream_model: m }] }
 `;
@@ -361,7 +363,7 @@ const operators = {
     await ask(world, "t/one");
     await ask(world, "t/one", { stream: true });
     const own = await deployment(world, "one/default/m");
-    assert.deepEqual(own.models, ["t/one", "t/both", "t/even"]);
+    assert.deepEqual(own.models, ["t/one", "t/both", "t/even", "t/hedged"]);
     assert.equal(own.state, "in_use");
     assert.equal(own.in_flight, 0);
     assert.ok(own.ewma_ms.unary > 0 && own.ewma_ms.first_token > 0);
@@ -481,6 +483,123 @@ const shared = {
 };
 
 const QUICK = "{ breaker: { consecutive_failures: 3, open_ms: 300 } }";
+// The first of two is slow from some moment on: with hedging the second is asked beside it, seldom.
+const metric = async (world, name) =>
+  Number((await (await fetch(`${world.base}/metrics`)).text()).match(new RegExp(`^${name} (\\d+)$`, "m"))[1]);
+
+// Until its times are known so well that calls leave some of what may be hedged: a twentieth of 40 is two.
+async function learn(world, model, more) {
+  for (let hedged = 2; hedged > 1;) {
+    const before = await metric(world, "tollgate_hedges_total");
+    for (const answer of await waves(4, () => ask(world, model, more))) assert.equal(answer.status, 200);
+    hedged = (await metric(world, "tollgate_hedges_total")) - before;
+  }
+  world.provider.calls.length = 0;
+}
+
+const hedging = Object.fromEntries(["unary", "stream"].flatMap((how) => {
+  const more = { stream: how === "stream" };
+  return [
+    [`${how}: a second attempt answers where the first is slow; both are on the receipt and the bill`, async (world) => {
+      await fresh(world);
+      let plain;
+      do plain = await receipt(world, await ask(world, "t/hedged", more)); while (plain.fallback.attempts.length);
+      await learn(world, "t/hedged", more);
+      const won = await metric(world, "tollgate_hedges_won_total"), { failures } = await deployment(world, "one/default/m");
+      let release;
+      const hold = new Promise((resolve) => (release = resolve));
+      world.provider.behave = (name) => (name === "one" ? { hold } : {});
+      const answer = await ask(world, "t/hedged", more), own = await receipt(world, answer);
+      release();
+      assert.equal(answer.status, 200, answer.text);
+      assert.equal(own.execution.provider, "two");
+      assert.deepEqual(own.fallback.attempts.map(({ provider, error, status }) => [provider, error, status]), [["one", "outrun", null]]);
+      assert.deepEqual(own.verdicts, ["t/hedged slower", "t/hedge-two chosen"]);
+      assert.equal(await metric(world, "tollgate_hedges_won_total"), won + 1);
+      // The first prompt's tokens are estimated, and cost what the answer's do.
+      const estimated = own.execution.tokens.prompt - plain.execution.tokens.prompt;
+      assert.ok(estimated > 0 && own.execution.tokens.estimated);
+      assert.ok(Math.abs(own.cost.total_usd - plain.cost.total_usd - estimated * 1e-6) < 2e-9, JSON.stringify(own.cost));
+      await eventually(async () => (await deployment(world, "one/default/m")).in_flight === 0, "the loser is broken off");
+      assert.equal((await deployment(world, "one/default/m")).failures, failures);
+    }],
+    [`${how}: the first answers after all, and has the client`, async (world) => {
+      await fresh(world);
+      await learn(world, "t/hedged", more);
+      let release, reached;
+      const hold = new Promise((resolve) => (release = resolve)), there = new Promise((resolve) => (reached = resolve));
+      const never = new Promise(() => {});
+      world.provider.behave = (name) => (name === "one" ? { hold } : (reached(), { hold: never }));
+      const asking = ask(world, "t/hedged", more);
+      await there;
+      release();
+      const answer = await asking, own = await receipt(world, answer);
+      assert.equal(answer.status, 200, answer.text);
+      assert.equal(own.execution.provider, "one");
+      assert.deepEqual(own.fallback.attempts.map(({ provider, error }) => [provider, error]), [["two", "outrun"]]);
+    }],
+    [`${how}: where one of both fails the other goes on, where both do the next is tried`, async (world) => {
+      for (const [failing, served] of [[["one"], "two"], [["two"], "one"], [["one", "two"], "three"]]) {
+        await fresh(world);
+        await learn(world, "t/hedged", more);
+        let fail, serve, reached;
+        const failed = new Promise((resolve) => (fail = resolve)), free = new Promise((resolve) => (serve = resolve));
+        const there = new Promise((resolve) => (reached = resolve));
+        world.provider.behave = (name) => {
+          if (name === "two") reached();
+          return failing.includes(name) ? { hold: failed, status: 500 } : { hold: free };
+        };
+        const asking = ask(world, "t/hedged", more);
+        await there;
+        fail();
+        for (const name of failing) await eventually(async () => (await deployment(world, `${name}/default/m`)).in_flight === 0, "it failed");
+        serve();
+        const answer = await asking, own = await receipt(world, answer);
+        assert.equal(answer.status, 200, answer.text);
+        assert.equal(own.execution.provider, served);
+        assert.deepEqual(own.fallback.attempts.map(({ provider, error }) => [provider, error]).sort(), failing.map((name) => [name, "status"]));
+      }
+    }],
+    [`${how}: a client that leaves ends both`, async (world) => {
+      await fresh(world);
+      await learn(world, "t/hedged", more);
+      let reached;
+      const there = new Promise((resolve) => (reached = resolve)), never = new Promise(() => {});
+      world.provider.behave = (name) => (name === "two" && reached(), { hold: never });
+      const abort = new AbortController();
+      const call = post(world, "/v1/chat/completions", chat("t/hedged", more), { signal: abort.signal }).catch(() => null);
+      await there;
+      abort.abort();
+      await call;
+      for (const name of ["one", "two"]) await eventually(async () => (await deployment(world, `${name}/default/m`)).in_flight === 0, "its call ended");
+    }],
+  ];
+}));
+
+Object.assign(hedging, {
+  async "one of twenty at most is hedged"(world) {
+    await fresh(world);
+    await learn(world, "t/hedged");
+    const before = await metric(world, "tollgate_hedges_total");
+    world.provider.behave = (name) => (name === "one" ? { hold: new Promise((resolve) => setTimeout(resolve, 300)) } : {});
+    for (const { status } of await waves(10, () => ask(world, "t/hedged"))) assert.equal(status, 200);
+    // What was saved before counts: ten at most. What is broken off early may not have come.
+    const hedges = (await metric(world, "tollgate_hedges_total")) - before;
+    assert.ok(hedges >= 1 && hedges <= 10 + 5, `${hedges} of 100`);
+    assert.ok(world.provider.calls.length <= 100 + hedges);
+  },
+});
+
+const unhedged = {
+  async "unless it is switched on there is one attempt"(world) {
+    await fresh(world);
+    await learn(world, "t/hedged");
+    world.provider.behave = (name) => (name === "one" ? { hold: new Promise((resolve) => setTimeout(resolve, 100)) } : {});
+    for (const { status } of await waves(2, () => ask(world, "t/hedged"))) assert.equal(status, 200);
+    assert.equal(world.provider.calls.length, 20);
+  },
+};
+
 const RATE = "{ breaker: { consecutive_failures: 1000000, window_ms: 600000, open_ms: 600000 } }";
 const NEVER = "breaker: { consecutive_failures: 1000000, min_requests: 1000000 }";
 const SLOW = "{ breaker: { consecutive_failures: 3, open_ms: 60000 } }";
@@ -491,6 +610,8 @@ export const suites = [
   { name: "breakers' balance, 2 shards", open: world(SLOW, 2), tests: balance },
   { name: "breakers' operators", open: world(SLOW, 2), tests: operators },
   { name: "breakers, one of three", open: world(SLOW), tests: outage },
+  { name: "hedging", open: world("{ hedge: { enabled: true, after_percentile: 99 }, breaker: { consecutive_failures: 1000000 }, retries: { budget_percent: 100 } }"), tests: hedging },
+  { name: "no hedging", open: world(SLOW), tests: unhedged },
   { name: "breakers' probes", open: world(QUICK), tests: probes },
   { name: "breakers' retry budget", open: world(`{ ${NEVER} }`), tests: storm },
   { name: "breakers without a retry budget", open: world(`{ ${NEVER}, retries: { budget_percent: 100 } }`), tests: unbound },
