@@ -62,9 +62,8 @@ static void answered(struct tenancy_ask *ask)
 }
 
 /* With the bytes behind it that the JSON parser reads past the end. */
-static struct slice copy_body(struct exchange *e)
+static struct slice copy_body(struct exchange *e, struct slice body)
 {
-	struct slice body = e->request->body;
 	char *copy = arena_alloc(&e->arena, body.size + BUFFER_PADDING_BYTES);
 
 	if (!copy)
@@ -113,8 +112,27 @@ void admin_tenancy(struct exchange *e)
 	if (e->route->kind == TENANT_PROJECT)
 		tenancy_split_endpoint(&ask->ask);
 	ask->ask.query = arena_copy(&e->arena, e->request->head.query);
-	ask->ask.body = copy_body(e);
+	ask->ask.body = copy_body(e, e->request->body);
 	if (ask->ask.query.data && ask->ask.body.data)
+		start(e, ask);
+	else
+		refuse_memory(e);
+}
+
+void admin_workspace_update(struct exchange *e, struct slice id, struct slice body)
+{
+	struct admin_ask *ask = arena_zalloc(&e->arena, sizeof(*ask));
+
+	if (!ask || !e->gateway_shard->gateway->tenancy) {
+		refuse_memory(e);
+		return;
+	}
+	ask->ask.verb = TENANCY_UPDATE;
+	ask->ask.kind = TENANT_WORKSPACE;
+	ask->ask.id = id;
+	ask->ask.query = SLICE("");
+	ask->ask.body = copy_body(e, body);
+	if (ask->ask.body.data)
 		start(e, ask);
 	else
 		refuse_memory(e);

@@ -32,6 +32,10 @@ void admin_deployment_enable(struct exchange *exchange);
 void admin_deployment_reset(struct exchange *exchange);
 void admin_connection_test(struct exchange *exchange);
 void admin_tenancy(struct exchange *exchange); /* as its route says */
+/* A change of a workspace; `id` and `body` are in the arena, or as long. */
+void admin_workspace_update(struct exchange *exchange, struct slice id, struct slice body);
+void admin_alerts(struct exchange *exchange);
+void admin_alerts_change(struct exchange *exchange);
 
 /*
  * Answers 200 with JSON that is the exchange's, once what was changed is in the audit log; also when it could not be stored

@@ -16,6 +16,7 @@ enum {
 	JSON_BYTES_MAX = 4 << 20, /* of a row, which is the larger */
 };
 #define PRUNE_NS (3600 * NS_PER_S)
+#define WATCH_NS (10 * NS_PER_S)
 
 struct reload_letter {
 	struct letter letter;
@@ -360,11 +361,20 @@ static void on_prune_timer(struct timer *timer)
 	timer_arm(&tenancy->shard.timers, timer, shard_now_ns(&tenancy->shard) + PRUNE_NS);
 }
 
+static void on_watch_timer(struct timer *timer)
+{
+	struct tenancy *tenancy = container_of(timer, struct tenancy, watch_timer);
+
+	tenancy_watch_look(tenancy);
+	timer_arm(&tenancy->shard.timers, timer, shard_now_ns(&tenancy->shard) + WATCH_NS);
+}
+
 static void on_start(struct shard *shard)
 {
 	struct tenancy *tenancy = container_of(shard, struct tenancy, shard);
 
 	timer_arm(&shard->timers, &tenancy->prune_timer, shard_now_ns(shard) + NS_PER_S);
+	timer_arm(&shard->timers, &tenancy->watch_timer, shard_now_ns(shard) + NS_PER_S);
 }
 
 static int open_parts(struct tenancy *tenancy, char *why, size_t why_bytes)
@@ -376,6 +386,10 @@ static int open_parts(struct tenancy *tenancy, char *why, size_t why_bytes)
 		return -ENOMEM;
 	for (unsigned i = 0; i < tenancy->gateway->shard_count; i++)
 		tenancy->spreads[i].tenancy = tenancy;
+	if (tenancy_watch_open(tenancy) < 0) {
+		snprintf(why, why_bytes, "the store cannot be read");
+		return -EIO;
+	}
 	return tenant_tables_load(&tenancy->tables, tenancy->gateway->store, tenancy->json, why, why_bytes);
 }
 
@@ -401,6 +415,7 @@ int tenancy_open(struct tenancy **tenancy, const struct tenancy_options *options
 	list_init(&made->asks);
 	list_init(&made->reloads);
 	timer_init(&made->prune_timer, on_prune_timer);
+	timer_init(&made->watch_timer, on_watch_timer);
 	made->base = gateway_config_borrow(options->base);
 	rc = open_parts(made, why, why_bytes);
 	if (rc < 0)
@@ -442,6 +457,7 @@ void tenancy_close(struct tenancy *tenancy)
 	free(tenancy->pruned_ids);
 	free(tenancy->retention_rules.list);
 	gateway_config_give(&tenancy->retention_config);
+	tenancy_watch_close(tenancy);
 	tenant_tables_fini(&tenancy->tables);
 	gateway_config_give(&tenancy->config);
 	gateway_config_give(&tenancy->base);

@@ -71,6 +71,8 @@ struct tenancy {
 	struct tenancy_spread *spreads; /* one for each shard */
 	unsigned spreading;
 	struct timer prune_timer;
+	struct timer watch_timer;
+	struct tenancy_watch *watch;
 	struct records_write prune_write; /* of audit records whose time is over */
 	struct record *pruned;
 	char (*pruned_ids)[RECORD_ID_BYTES_MAX];
@@ -146,5 +148,10 @@ void tenancy_audit_note(struct tenancy *tenancy, struct tenancy_ask *ask);
 void tenancy_audit_list(struct tenancy *tenancy, struct tenancy_ask *ask);
 void tenancy_prune(struct tenancy *tenancy);
 void tenancy_expire_receipts(struct tenancy *tenancy); /* tenancy_retention.c */
+
+/* tenancy_watch.c: what somebody should hear of. Opening reads what was told before: 0, -ENOMEM, -EIO. */
+int tenancy_watch_open(struct tenancy *tenancy);
+void tenancy_watch_close(struct tenancy *tenancy); /* its thread has ended */
+void tenancy_watch_look(struct tenancy *tenancy);
 
 #endif

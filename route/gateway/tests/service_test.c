@@ -39,6 +39,8 @@ static void paths_lead_somewhere(void **state)
 		{HTTP_GET, "/admin/deployments", admin_deployments, NULL},
 		{HTTP_POST, "/admin/deployments/disable", admin_deployment_disable, NULL},
 		{HTTP_POST, "/admin/deployments/enable", admin_deployment_enable, NULL},
+		{HTTP_GET, "/admin/alerts", admin_alerts, NULL},
+		{HTTP_PATCH, "/admin/alerts", admin_alerts_change, NULL},
 		{HTTP_POST, "/admin/deployments/reset", admin_deployment_reset, NULL},
 	};
 
