@@ -98,11 +98,11 @@ static int say_families(struct kv *kv, char *why, size_t why_bytes)
 	size_t count = 0;
 	char **names = rocksdb_list_column_families(kv->options, kv->path, &count, &error);
 
+	rocksdb_list_column_families_destroy(names, count);
 	if (error) {
 		rocksdb_free(error);
 		return 0;
 	}
-	rocksdb_list_column_families_destroy(names, count);
 	if (count < KV_FAMILY_COUNT)
 		snprintf(why, why_bytes, "the database %s has an older schema: start the gateway once, which brings it up to date",
 			 kv->path);
