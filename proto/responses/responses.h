@@ -52,6 +52,23 @@ int responses_read_kept(const struct json_parser *p, struct text *items);
 void responses_continue(const struct json_parser *p, const struct responses_conversation *c, struct slice items,
 	struct text *input, struct json_edits *edits);
 
+/*
+ * Items that a request's input has by the ids that this gateway gave them. The id of the response that the first of them
+ * is of, without "resp_"; NULL data: there is none.
+ */
+struct slice responses_referred(const struct json_parser *p);
+
+struct responses_kept_item {
+	struct slice id;   /* quoted, of the kept document */
+	struct slice json; /* as one of input; empty: it has nothing to say there */
+};
+/* The view holds what is kept of that response: how many items it has, up to `count`. `json`: memory for them all. */
+unsigned responses_read_items(
+	const struct json_parser *p, struct responses_kept_item *items, unsigned count, struct text *json);
+/* The request's input with these items in place of what refers to them; how many did. */
+unsigned responses_write_referred(
+	const struct json_parser *p, const struct responses_kept_item *items, unsigned count, struct text *input);
+
 /* As openai_read_answer(); openai_edit_answer() does the edits. */
 int responses_read_figures(const struct json_parser *p, struct openai_answer *answer);
 

@@ -131,3 +131,91 @@ void responses_continue(const struct json_parser *p, const struct responses_conv
 	json_replace(edits, p, json_member(p, 0, SLICE("input")), text_slice(input));
 	json_remove(edits, p, 0, c->previous);
 }
+
+/* ---- items by their ids ---------------------------------------------------------------------------------------- */
+
+static bool is_reference(const struct json_parser *p, json_ref item)
+{
+	return slice_equal(chat_member_text(p, item, SLICE("type")), SLICE("item_reference"));
+}
+
+/* What responses_write_item_id() writes, "fc_ULID_PLACE": its middle; NULL data: an id of somebody else's making. */
+static struct slice response_of(struct slice id)
+{
+	static const struct slice prefixes[] = {{"msg_", 4}, {"fc_", 3}, {"rs_", 3}};
+	const size_t size = 26; /* a ULID's */
+
+	for (unsigned i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		struct slice rest = slice_after(id, prefixes[i].size);
+
+		if (slice_starts_with(id, prefixes[i]) && rest.size > size + 1 && rest.data[size] == '_' &&
+			!memchr(rest.data, '_', size))
+			return slice_of(rest.data, size);
+	}
+	return slice_of(NULL, 0);
+}
+
+struct slice responses_referred(const struct json_parser *p)
+{
+	json_ref input = json_member(p, 0, SLICE("input"));
+	bool list = input != JSON_NONE && json_type(p, input) == JSON_ARRAY;
+
+	for (json_ref v = list ? json_first(p, input) : JSON_NONE; v != JSON_NONE; v = json_next(p, v)) {
+		struct slice id = is_reference(p, v) ? response_of(chat_member_text(p, v, SLICE("id"))) : slice_of(NULL, 0);
+
+		if (id.data)
+			return id;
+	}
+	return slice_of(NULL, 0);
+}
+
+unsigned responses_read_items(
+	const struct json_parser *p, struct responses_kept_item *items, unsigned count, struct text *json)
+{
+	json_ref output = json_member(p, json_member(p, 0, SLICE("response")), SLICE("output"));
+	unsigned read = 0;
+
+	for (json_ref v = chat_first(p, output); v != JSON_NONE && read < count; v = json_next(p, v)) {
+		json_ref id = json_member(p, v, SLICE("id"));
+		struct text item = text_over(json->data + json->size, json->capacity - json->size);
+
+		if (id == JSON_NONE)
+			continue;
+		add_output(p, v, &item);
+		json->size += item.size;
+		json->full |= item.full;
+		items[read++] = (struct responses_kept_item){json_raw(p, id), text_slice(&item)};
+	}
+	return read;
+}
+
+static const struct responses_kept_item *find_item(
+	const struct json_parser *p, json_ref item, const struct responses_kept_item *items, unsigned count)
+{
+	struct slice id = chat_member_json(p, item, SLICE("id"));
+
+	for (unsigned i = 0; i < count && is_reference(p, item); i++)
+		if (slice_equal(items[i].id, id))
+			return &items[i];
+	return NULL;
+}
+
+unsigned responses_write_referred(
+	const struct json_parser *p, const struct responses_kept_item *items, unsigned count, struct text *input)
+{
+	unsigned found = 0;
+
+	text_char(input, '[');
+	for (json_ref v = chat_first(p, json_member(p, 0, SLICE("input"))); v != JSON_NONE; v = json_next(p, v)) {
+		const struct responses_kept_item *item = find_item(p, v, items, count);
+		struct slice json = item ? item->json : json_raw(p, v);
+
+		found += item != NULL;
+		if (!json.size)
+			continue;
+		text_string(input, input->size > 1 ? "," : "");
+		text_add(input, json);
+	}
+	text_char(input, ']');
+	return found;
+}

@@ -15,6 +15,7 @@ struct conversation {
 	struct exchange *e;
 	bool store, lost; /* lost: it should have been kept, and could not be */
 	struct slice previous_id, previous_json, input, id;
+	unsigned lookups; /* of responses whose items the input has by their ids */
 	void (*then)(struct exchange *e);
 	struct store_sealed op;
 };
@@ -53,13 +54,13 @@ static bool keeps(const struct exchange *e)
 
 /* ---- before the call ---------------------------------------------------------------------------------------- */
 
-static bool refuse(struct exchange *e, unsigned status, struct slice code, struct slice message)
+static bool refuse(struct exchange *e, unsigned status, struct slice code, struct slice message, struct slice param)
 {
 	struct api_error error = {.status = status,
 		.type = status == 404 ? SLICE("not_found_error") : SLICE("invalid_request_error"),
 		.code = code,
 		.message = message,
-		.param = SLICE("previous_response_id")};
+		.param = param};
 
 	exchange_refuse(e, &error, NONE);
 	return false;
@@ -90,18 +91,32 @@ static struct text room(struct exchange *e, size_t capacity)
 	return text_over(arena_alloc(&e->arena, capacity + BUFFER_PADDING_BYTES), capacity);
 }
 
+/* The request's body from here on. */
+static int take_body(struct exchange *e, struct json_edits *edits)
+{
+	struct iovec iov[2 * JSON_EDITS_MAX + 1];
+	size_t size;
+	unsigned count = json_edited(edits, e->request->body, iov, &size);
+	struct text body = room(e, size);
+
+	if (!body.data)
+		return -ENOMEM;
+	for (unsigned i = 0; i < count; i++)
+		text_add(&body, slice_of(iov[i].iov_base, iov[i].iov_len));
+	memset(body.data + size, 0, BUFFER_PADDING_BYTES);
+	e->request->body = text_slice(&body);
+	return 0;
+}
+
 /* Puts what was said before in front of the request's input: from here on it is a request that refers to nothing. */
 static int splice(struct exchange *e, struct slice found)
 {
 	struct json_parser *json = e->gateway_shard->json;
-	struct text items = room(e, found.size + RESPONSES_KEPT_FRAME_BYTES), input, body;
-	struct iovec iov[2 * JSON_EDITS_MAX + 1];
+	struct text items = room(e, found.size + RESPONSES_KEPT_FRAME_BYTES), input;
 	struct responses_conversation c;
 	struct openai_problem problem;
 	struct json_error error;
 	struct json_edits edits;
-	unsigned count;
-	size_t size;
 	int err = items.data ? conversation_parse(e, found) : -ENOMEM;
 
 	if (!err)
@@ -117,41 +132,72 @@ static int splice(struct exchange *e, struct slice found)
 		return -ENOMEM;
 	json_edits_init(&edits);
 	responses_continue(json, &c, text_slice(&items), &input, &edits);
-	count = json_edited(&edits, e->request->body, iov, &size);
-	body = room(e, size);
-	if (!body.data || items.full || input.full)
+	return items.full || input.full ? -ENOMEM : take_body(e, &edits);
+}
+
+/* Puts the items of a response in the places that refer to them. */
+static int resolve(struct exchange *e, struct slice found)
+{
+	enum { ITEMS_MAX = 256 };
+	struct json_parser *json = e->gateway_shard->json;
+	struct responses_kept_item *items = arena_alloc(&e->arena, ITEMS_MAX * sizeof(*items));
+	struct text kept = room(e, found.size), input;
+	struct json_error error;
+	struct json_edits edits;
+	unsigned count;
+	int err = items && kept.data ? conversation_parse(e, found) : -ENOMEM;
+
+	if (err)
+		return err;
+	count = responses_read_items(json, items, ITEMS_MAX, &kept);
+	err = json_parse(json, e->request->body, &error);
+	if (err)
+		return err;
+	input = room(e, e->request->body.size + kept.size); /* each item is meant to be there once */
+	if (!input.data || kept.full)
 		return -ENOMEM;
-	for (unsigned i = 0; i < count; i++)
-		text_add(&body, slice_of(iov[i].iov_base, iov[i].iov_len));
-	memset(body.data + size, 0, BUFFER_PADDING_BYTES);
-	e->request->body = text_slice(&body);
-	return 0;
+	if (!responses_write_referred(json, items, count, &input))
+		return -ENOENT;
+	json_edits_init(&edits);
+	json_replace(&edits, json, json_member(json, 0, SLICE("input")), text_slice(&input));
+	return input.full ? -ENOMEM : take_body(e, &edits);
+}
+
+static bool refuse_missing(struct exchange *e)
+{
+	if (!e->conversation->lookups)
+		return refuse(e, 404, SLICE("previous_response_not_found"),
+			SLICE("There is no response of this id, or its time is over. Send the whole conversation in "
+			      "'input'."),
+			SLICE("previous_response_id"));
+	return refuse(e, 404, SLICE("item_not_found"),
+		SLICE("There is no item of an 'item_reference' here, or its time is over. Send the item itself."),
+		SLICE("input"));
 }
 
 static void on_found(struct store_sealed *op)
 {
 	struct conversation *c = container_of(op, struct conversation, op);
 	struct exchange *e = c->e;
+	bool left = e->state == EXCHANGE_ENDED; /* the client */
 	int err = op->result;
 
 	e->view_lost = true;
-	if (e->state != EXCHANGE_ENDED && !err)
-		err = splice(e, slice_of(op->found, op->found_size));
+	if (!left && !err)
+		err = (c->lookups ? resolve : splice)(e, slice_of(op->found, op->found_size));
 	store_sealed_fini(op);
-	if (e->state == EXCHANGE_ENDED)
-		; /* its client left */
+	if (left)
+		;
 	else if (err == -ENOENT)
-		refuse(e, 404, SLICE("previous_response_not_found"),
-			SLICE("There is no response of this id, or its time is over. Send the whole conversation in "
-			      "'input'."));
+		refuse_missing(e);
 	else if (err == -ENOMEM)
 		refuse_memory(e);
 	else if (err)
 		exchange_refuse_overloaded(e, SLICE("store_failed"),
 			SLICE("The conversation could not be read. Send the whole of it in 'input'."));
-	else
-		c->then(e);
 	exchange_unhold(e, HOLD_QUERY);
+	if (!left && !err)
+		c->then(e); /* its request holds it, and there may be another query */
 }
 
 static bool find_previous(struct exchange *e, const struct responses_conversation *asked)
@@ -163,7 +209,8 @@ static bool find_previous(struct exchange *e, const struct responses_conversatio
 	if (!keeps(e))
 		return refuse(e, 400, SLICE("conversation_store"),
 			SLICE("This workspace keeps no conversations ('retention.conversation_store' is false). Send "
-			      "the whole one in 'input'."));
+			      "the whole one in 'input'."),
+			SLICE("previous_response_id"));
 	c->previous_id = arena_copy(&e->arena, asked->previous_id);
 	if (!c->previous_id.data || !quoted.data)
 		return refuse_memory(e);
@@ -171,6 +218,29 @@ static bool find_previous(struct exchange *e, const struct responses_conversatio
 	c->previous_json = text_slice(&quoted);
 	c->op.done = on_found;
 	return conversation_ask(e, &c->op, STORE_SEALED_GET, c->previous_id) || refuse_memory(e);
+}
+
+/* Where nothing is kept, whoever cannot look for it says so. */
+static enum conversation_result find_items(struct exchange *e)
+{
+	enum { LOOKUPS_MAX = 64 };
+	static const struct slice lead = {"resp_", 5};
+	struct conversation *c = e->conversation;
+	struct slice referred = responses_referred(e->gateway_shard->json);
+	struct text id;
+
+	if (!referred.data || !keeps(e) || c->lookups++ == LOOKUPS_MAX)
+		return CONVERSATION_READY;
+	id = room(e, lead.size + referred.size);
+	if (id.data) {
+		text_add(&id, lead);
+		text_add(&id, referred);
+		c->op.done = on_found;
+		if (conversation_ask(e, &c->op, STORE_SEALED_GET, text_slice(&id)))
+			return CONVERSATION_AWAITED;
+	}
+	refuse_memory(e);
+	return CONVERSATION_REFUSED;
 }
 
 enum conversation_result exchange_converse(struct exchange *e, void (*then)(struct exchange *e))
@@ -200,7 +270,7 @@ enum conversation_result exchange_converse(struct exchange *e, void (*then)(stru
 	e->conversation->store = asked.store && keeps(e);
 	e->conversation->input = asked.input;
 	if (!asked.previous_id.data)
-		return CONVERSATION_READY;
+		return find_items(e);
 	return find_previous(e, &asked) ? CONVERSATION_AWAITED : CONVERSATION_REFUSED;
 }
 

@@ -297,6 +297,62 @@ static void conversations_go_on(void **state)
 	}
 }
 
+#define ULID_A "01M7ZBMTR23M8R86A5EV85SPTE"
+#define ULID_B "01M7ZBMTKMKX33YHP5P8QRN1FX"
+#define REFERENCE(id) "{\"type\":\"item_reference\",\"id\":\"" id "\"}"
+
+/* One response after the other: what refers to none of the gateway's making, or to what is not there, stays. */
+static void items_are_put_where_they_are_referred_to(void **state)
+{
+	static const struct {
+		const char *request, *response, *out; /* of whom the first reference is, NULL: of nobody; the input then */
+		unsigned found;
+	} table[] = {
+		{"{\"input\":[{\"role\":\"user\",\"content\":\"One.\"}," REFERENCE("rs_" ULID_A "_0") "," REFERENCE(
+			 "fc_" ULID_A "_1") "," REFERENCE("msg_" ULID_B "_0") "]}",
+			ULID_A,
+			"[{\"role\":\"user\",\"content\":\"One.\"},{\"type\":\"function_call\",\"call_id\":\"c\","
+			"\"name\":\"f\",\"arguments\":\"{}\"}," REFERENCE("msg_" ULID_B "_0") "]",
+			2},
+		{"{\"input\":[" REFERENCE("fc_theirs") "," REFERENCE("fc_" ULID_A "_7") "]}", ULID_A,
+			"[" REFERENCE("fc_theirs") "," REFERENCE("fc_" ULID_A "_7") "]", 0},
+		{"{\"input\":[" REFERENCE("fc_theirs") "," REFERENCE("xx_" ULID_A "_1") "," REFERENCE("fc_" ULID_A) "]}",
+			NULL, NULL, 0},
+		{"{\"input\":\"text\"}", NULL, NULL, 0},
+		{"{}", NULL, NULL, 0},
+	};
+	const struct slice kept = SLICE("{\"input\":[],\"response\":{\"output\":["
+					"{\"type\":\"reasoning\",\"id\":\"rs_" ULID_A "_0\",\"summary\":[]},"
+					"{\"type\":\"function_call\",\"id\":\"fc_" ULID_A "_1\",\"call_id\":\"c\",\"name\":\"f\","
+					"\"arguments\":\"{}\",\"status\":\"completed\"},{\"type\":\"of_no_id\"}]}}");
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT(table); i++) {
+		char said[1024], joined[1024], document[1024];
+		struct text json = text_over(said, sizeof(said)), input = text_over(joined, sizeof(joined));
+		struct text copy = text_over(document, sizeof(document));
+		struct responses_kept_item items[4];
+		struct slice referred;
+		unsigned count;
+
+		parse(f, slice_of_string(table[i].request));
+		referred = responses_referred(f->parser);
+		assert_int_equal(referred.data != NULL, table[i].response != NULL);
+		if (!table[i].response)
+			continue;
+		expect_text(i, referred, table[i].response);
+		text_add(&copy, kept);
+		memset(copy.data + copy.size, 0, sizeof(document) - copy.size);
+		assert_int_equal(json_parse(f->parser, text_slice(&copy), &(struct json_error){0}), 0);
+		count = responses_read_items(f->parser, items, COUNT(items), &json);
+		assert_int_equal(count, 2);
+		parse(f, slice_of_string(table[i].request));
+		assert_int_equal(responses_write_referred(f->parser, items, count, &input), table[i].found);
+		assert_false(json.full || input.full);
+		expect_text(i, text_slice(&input), table[i].out);
+	}
+}
+
 static void what_is_no_conversation_is_told(void **state)
 {
 	static const char *const table[] = {"{}", "[]", "{\"input\":[]}",
@@ -321,6 +377,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_answer_is_kept_up_to_its_bound, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_event_fits_the_room_that_it_asked_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(conversations_go_on, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(items_are_put_where_they_are_referred_to, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_conversation_is_told, set_up, tear_down),
 	};
 

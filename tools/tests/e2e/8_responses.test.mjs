@@ -357,6 +357,34 @@ Object.assign(tests, {
     assert.equal((await lastTo(world, "/v1/messages")).messages[1].content[0].type, "thinking");
   },
 
+  async "items of kept responses are named by their ids, several of them, at any provider"(world) {
+    const reference = ({ id }) => ({ type: "item_reference", id });
+    for (const first of BRIDGED) {
+      const one = await openai(world).responses.create({ model: `${first}/mock-tool-parallel`, input: "One.", tools: [weather] });
+      const callsOf = ({ output }) => output.filter((item) => item.type === "function_call");
+      const results = (response) => callsOf(response).map(({ call_id }) => ({ type: "function_call_output", call_id, output: "7 degrees" }));
+      const input = [{ role: "user", content: "One." }, ...one.output.map(reference), ...results(one)];
+      const two = await openai(world).responses.stream({ model: `${first}/mock-tool-parallel`, input, tools: [weather] }).finalResponse();
+      for (const second of ALL) {
+        await openai(world).responses.create({ model: `${second}/mock`, tools: [weather],
+          input: [...input, ...two.output.map(reference), ...results(two), { role: "user", content: "Two." }] });
+        if (second !== "native") continue;
+        const sent = (await lastTo(world, "/v1/responses")).input;
+        const named = [...callsOf(one), ...callsOf(two)].map(({ call_id: id }) => [undefined, id]);
+        assert.equal(named.length, 4);
+        assert.deepEqual(callsOf({ output: sent }).map((item) => [item.id, item.call_id]), named);
+        assert.ok(sent.every((item) => item.type !== "item_reference"));
+      }
+      const other = openai(world, THIRD_KEY), [call] = callsOf(one);
+      for (const [client, id] of [[other, call.id], [openai(world), `${call.id}9`], [openai(world), `fc_${"0".repeat(26)}_0`]]) {
+        const error = await refusal(client.responses.create({ model: `${first}/mock`, input: [{ type: "item_reference", id }] }));
+        assert.deepEqual([error.status, error.code, error.param], [404, "item_not_found", "input"], id);
+      }
+      const foreign = await refusal(openai(world).responses.create({ model: `${first}/mock`, input: [{ type: "item_reference", id: "fc_of_somebody_else" }] }));
+      assert.deepEqual([foreign.status, foreign.code], [400, "unsupported_feature"]);
+    }
+  },
+
   async "a response can be fetched, its input listed, and removed, by its own key alone"(world) {
     const client = openai(world);
     for (const provider of ALL) {
