@@ -7,7 +7,7 @@ lookup-y += lookup/main.o lookup/fill.o lookup/ask.o lookup/cost.o
 
 # Single steps of the library.
 micro-y += micro/main.o micro/measure.o micro/passes.o micro/material.o
-micro-y += micro/yardstick.o micro/json.o micro/chat.o micro/http.o micro/route.o micro/receipt.o micro/sse.o micro/score.o
+micro-y += micro/yardstick.o micro/json.o micro/chat.o micro/http.o micro/route.o micro/routing.o micro/receipt.o micro/sse.o micro/score.o
 
 test-y += response_test latency_test passes_test
 response_test-y := loadgen/response.o

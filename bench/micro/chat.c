@@ -152,11 +152,13 @@ STEPS(mistral, "{\"id\":\"cmpl-1\",\"object\":\"chat.completion.chunk\",\"create
 
 #define ROW_TO(name, kind)                                                                                             \
 	{                                                                                                              \
-		"to-" #name, "1 kB of a request to " kind, open_to_##name, run_request, close_translation, REQUEST_KB  \
+		"to-" #name, "1 kB of a request to " kind, open_to_##name, run_request, close_translation, REQUEST_KB, \
+			NULL                                                                                           \
 	}
 #define ROW_FROM(name, kind)                                                                                           \
 	{                                                                                                              \
-		"from-" #name, "event from " kind ", view included", open_from_##name, run_event, close_translation, 1 \
+		"from-" #name, "event from " kind ", view included", open_from_##name, run_event, close_translation,   \
+			1, NULL                                                                                        \
 	}
 
 const struct micro micro_chat[] = {

@@ -74,7 +74,7 @@ static void run_message(void *state, uint64_t times)
 }
 
 const struct micro micro_http[] = {
-	{"http-request", "a request's head of 15 fields", open_request, run_message, close_message, 1},
-	{"http-answer", "an answer's head of 13 fields", open_answer, run_message, close_message, 1},
+	{"http-request", "a request's head of 15 fields", open_request, run_message, close_message, 1, NULL},
+	{"http-answer", "an answer's head of 13 fields", open_answer, run_message, close_message, 1, NULL},
 	{.name = NULL},
 };

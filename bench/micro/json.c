@@ -108,9 +108,9 @@ static void run_scan(void *state, uint64_t times)
 }
 
 const struct micro micro_json[] = {
-	{"json-1.5k", "view of a request of 1.5 kB", open_small, run_view, close_document, 1},
-	{"json-200k", "view of a request of 200 kB", open_large, run_view, close_document, 1},
-	{"edits", "edits of a request with a view", open_small, run_edits, close_document, 1},
-	{"event", "scan and edit of an event", open_event, run_scan, close_document, 1},
+	{"json-1.5k", "view of a request of 1.5 kB", open_small, run_view, close_document, 1, NULL},
+	{"json-200k", "view of a request of 200 kB", open_large, run_view, close_document, 1, NULL},
+	{"edits", "edits of a request with a view", open_small, run_edits, close_document, 1, NULL},
+	{"event", "scan and edit of an event", open_event, run_scan, close_document, 1, NULL},
 	{.name = NULL},
 };

@@ -67,7 +67,7 @@ static bool read_options(struct options *options, int argc, char **argv)
 static unsigned choose(struct step *steps, const char *part)
 {
 	static const struct micro *const tables[] = {
-		micro_yardstick, micro_http, micro_json, micro_chat, micro_sse, micro_route, micro_score, micro_receipt};
+		micro_yardstick, micro_http, micro_json, micro_chat, micro_sse, micro_route, micro_routing, micro_score, micro_receipt};
 	unsigned count = 0;
 
 	for (unsigned t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)
@@ -124,6 +124,9 @@ static void print(const struct step *steps, unsigned count, const struct options
 	else
 		printf("\nProcessor time of one step, median of %u passes of about %u ms.\n", options->passes,
 			options->pass_ms);
+	for (unsigned i = 0; i < count && !options->json; i++)
+		if (steps[i].micro->tell)
+			steps[i].micro->tell(steps[i].state);
 }
 
 int main(int argc, char **argv)

@@ -4,7 +4,7 @@
  *   main.c      command line, passes, what is printed
  *   measure.c   one pass of one step;  passes.c  the middle of several
  *   material.c  the requests and events that the steps are given
- *   yardstick.c, json.c, chat.c, http.c, route.c, score.c, receipt.c, sse.c   the steps
+ *   yardstick.c, json.c, chat.c, http.c, route.c, routing.c, score.c, receipt.c, sse.c   the steps
  *
  * A step's nanoseconds are processor time of this thread, so that other programs on the machine count less. They change
  * with the machine all the same: what is kept and compared is the ratio to the yardstick of the same run.
@@ -23,11 +23,12 @@ struct micro {
 	void (*run)(void *state, uint64_t times); /* each time the same, and its result is checked */
 	void (*close)(void *state);
 	unsigned units; /* of what `what` names, in each time */
+	void (*tell)(const void *state); /* what else there is to say, a line on stdout; NULL: nothing */
 };
 
 /* The tables of steps. */
 extern const struct micro micro_yardstick[], micro_json[], micro_chat[], micro_http[], micro_route[], micro_receipt[], micro_sse[],
-	micro_score[];
+	micro_score[], micro_routing[];
 
 /* material.c: bytes with the padding that json_parse() asks for; .data is NULL when memory is out. The caller frees it.
  */

@@ -67,7 +67,7 @@ static void run_print(void *state, uint64_t times)
 }
 
 const struct micro micro_receipt[] = {
-	{"receipt-encode", "a receipt as its record", open_receipt, run_encode, free, 1},
-	{"receipt-print", "a receipt as JSON", open_receipt, run_print, free, 1},
+	{"receipt-encode", "a receipt as its record", open_receipt, run_encode, free, 1, NULL},
+	{"receipt-print", "a receipt as JSON", open_receipt, run_print, free, 1, NULL},
 	{.name = NULL},
 };

@@ -191,8 +191,8 @@ static void run_new_keys(void *state, uint64_t times)
 }
 
 const struct micro micro_route[] = {
-	{"key-known", "look-up of a key that the shard has seen", open_callers, run_known_key, close_callers, 1},
-	{"key-new", "look-up of one that it has not, of 10,000", open_callers, run_new_keys, close_callers, 1},
-	{"plan", "plan of a call, of 100 models", open_plan, run_plan, close_plan, 1},
+	{"key-known", "look-up of a key that the shard has seen", open_callers, run_known_key, close_callers, 1, NULL},
+	{"key-new", "look-up of one that it has not, of 10,000", open_callers, run_new_keys, close_callers, 1, NULL},
+	{"plan", "plan of a call, of 100 models", open_plan, run_plan, close_plan, 1, NULL},
 	{.name = NULL},
 };

@@ -67,7 +67,7 @@ static void close_text(void *state)
 }
 
 const struct micro micro_score[] = {
-	{"score-90", "request of 90 bytes scored", open_short, run_score, close_text, 1},
-	{"score-4k", "request of 4 KB scored", open_long, run_score, close_text, 1},
+	{"score-90", "request of 90 bytes scored", open_short, run_score, close_text, 1, NULL},
+	{"score-4k", "request of 4 KB scored", open_long, run_score, close_text, 1, NULL},
 	{0},
 };

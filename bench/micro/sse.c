@@ -62,6 +62,6 @@ static void run_events(void *state, uint64_t times)
 }
 
 const struct micro micro_sse[] = {
-	{"sse", "an event of a stream", open_events, run_events, free, EVENTS},
+	{"sse", "an event of a stream", open_events, run_events, free, EVENTS, NULL},
 	{.name = NULL},
 };

@@ -30,6 +30,6 @@ static void run_yard(void *state, uint64_t times)
 }
 
 const struct micro micro_yardstick[] = {
-	{"yardstick", "FNV-1a over 4 KiB in four lanes", open_yard, run_yard, free, 1},
+	{"yardstick", "FNV-1a over 4 KiB in four lanes", open_yard, run_yard, free, 1, NULL},
 	{.name = NULL},
 };

@@ -17,8 +17,7 @@ enum {
 	REASON_BYTES = 320,
 	OUTPUT_TOKENS_USUAL = 500, /* of an answer whose length is not bounded, for what it will cost */
 	TOLD_MAX = RECEIPT_CANDIDATES_MAX / 2, /* of those that are left aside */
-	RANKED_MAX = RECEIPT_CANDIDATES_MAX + TOLD_MAX,
-	MODELS_MAX = 4096 /* the first so many that are declared are looked at: a plan has a bound */
+	RANKED_MAX = RECEIPT_CANDIDATES_MAX + TOLD_MAX
 };
 
 /* ---- what the request is like --------------------------------------------------------------------------------- */
@@ -260,7 +259,8 @@ static uint64_t fastest_ns(const struct exchange *e, const struct plan_request *
 	uint64_t fastest = 0;
 
 	for (unsigned i = request->view->first_option[model]; i < request->view->first_option[model + 1]; i++) {
-		uint64_t value = request->view->options[i].of->states[request->shard].ewma[kind].value_ns;
+		const struct deployment_state *state = &request->view->options[i].of->states[request->shard];
+		uint64_t value = balance_ewma(state->ewma[kind], hedge_class(request->tokens))->value_ns;
 
 		if (value && (!fastest || value < fastest))
 			fastest = value;
@@ -345,7 +345,7 @@ bool exchange_plan_auto(struct exchange *e, const struct plan_request *request)
 		.quality_asked = e->route_choice.quality_asked,
 		.latency_ns = e->route_choice.latency_ns,
 		.tokens = request->tokens + (e->chat && e->chat->max_tokens > 0 ? (uint64_t)e->chat->max_tokens : 0)};
-	unsigned count = settings->model_count < MODELS_MAX ? settings->model_count : MODELS_MAX, fit;
+	unsigned count = settings->model_count, fit; /* at most SETTINGS_MODELS_MAX */
 	struct rank_model *models = arena_alloc(&e->arena, count * sizeof(*models) + 1);
 
 	if (!models)

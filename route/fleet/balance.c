@@ -45,6 +45,28 @@ void peak_ewma_add_failure(struct peak_ewma *e, uint64_t took_ns, uint64_t now_n
 	peak_ewma_add(e, took_ns > twice ? took_ns : twice, now_ns);
 }
 
+const struct peak_ewma *balance_ewma(const struct peak_ewma classes[BALANCE_CLASSES], unsigned class)
+{
+	assert(class < BALANCE_CLASSES);
+	for (unsigned i = class + 1; i-- > 0;)
+		if (classes[i].value_ns)
+			return &classes[i];
+	for (unsigned i = class + 1; i < BALANCE_CLASSES; i++)
+		if (classes[i].value_ns)
+			return &classes[i];
+	return &classes[class];
+}
+
+const struct peak_ewma *balance_latest(const struct peak_ewma classes[BALANCE_CLASSES])
+{
+	const struct peak_ewma *latest = classes;
+
+	for (unsigned i = 1; i < BALANCE_CLASSES; i++)
+		if (classes[i].sampled_ns > latest->sampled_ns)
+			latest = &classes[i];
+	return latest;
+}
+
 uint32_t balance_warm_percent(uint64_t back_ns, uint64_t now_ns)
 {
 	if (back_ns == 0 || now_ns >= back_ns + BALANCE_SLOW_START_NS)

@@ -8,6 +8,7 @@
 #define ROUTE_BALANCE_H
 
 #include "core/rand.h"
+#include "route/fleet/hedge.h"
 
 #include <stdbool.h>
 
@@ -23,6 +24,14 @@ struct peak_ewma {
 };
 
 void peak_ewma_add(struct peak_ewma *ewma, uint64_t sample_ns, uint64_t now_ns);
+
+/* A long prompt takes longer to its first token: their classes (hedge_class()) are told apart. */
+enum { BALANCE_CLASSES = HEDGE_CLASSES };
+
+/* What is known of a class; where nothing is, what is known of the nearest one below, else above. */
+const struct peak_ewma *balance_ewma(const struct peak_ewma classes[BALANCE_CLASSES], unsigned class);
+/* What was sampled last, of whichever class. */
+const struct peak_ewma *balance_latest(const struct peak_ewma classes[BALANCE_CLASSES]);
 
 /* A failure that took so long, which is worse than any answer: at least twice what is known. */
 void peak_ewma_add_failure(struct peak_ewma *ewma, uint64_t took_ns, uint64_t now_ns);

@@ -71,7 +71,7 @@ struct deployment_state {
 	struct breaker breaker;
 	struct fleet_report report;
 	struct rate_room room;
-	struct peak_ewma ewma[BALANCE_KINDS];
+	struct peak_ewma ewma[BALANCE_KINDS][BALANCE_CLASSES];
 	struct hedge_times times[BALANCE_KINDS][HEDGE_CLASSES];
 	uint64_t forbidden_until_ns; /* its credential may not use this model */
 	uint32_t forbidden, in_flight;

@@ -46,7 +46,7 @@ static void show(struct fleet_deployment *d, const struct shard *shard)
 	metric_set(&s->shown_breaker, s->breaker.state);
 	metric_set(&s->shown_in_flight, s->in_flight);
 	for (unsigned kind = 0; kind < BALANCE_KINDS; kind++)
-		metric_set(&s->shown_ewma_ns[kind], s->ewma[kind].value_ns);
+		metric_set(&s->shown_ewma_ns[kind], balance_latest(s->ewma[kind])->value_ns);
 	metric_set(&c->shown_cooling_until_ns, c->cooling_until_ns);
 	metric_set(&c->shown_rejected_until_ns,
 		c->rejected_until_ns > s->forbidden_until_ns ? c->rejected_until_ns : s->forbidden_until_ns);
@@ -285,20 +285,21 @@ static enum breaker_change judge(
 {
 	bool owned = call->deployment->owner == shard->index;
 	const struct breaker_rules *rules = owned ? &call->view->rules : &call->view->rules_apart;
+	struct peak_ewma *ewma = &s->ewma[end->kind][hedge_class(end->tokens)];
 	uint64_t now_ns = shard_now_ns(shard);
 
 	switch (end->outcome) {
 	case FLEET_SERVED:
-		peak_ewma_add(&s->ewma[end->kind], end->took_ns, now_ns);
+		peak_ewma_add(ewma, end->took_ns, now_ns);
 		return breaker_success(&s->breaker, rules, call->probe, now_ns);
 	case FLEET_OUTRUN:
-		if (end->took_ns > s->ewma[end->kind].value_ns)
-			peak_ewma_add(&s->ewma[end->kind], end->took_ns, now_ns);
+		if (end->took_ns > ewma->value_ns)
+			peak_ewma_add(ewma, end->took_ns, now_ns);
 		return breaker_abandon(&s->breaker, call->probe, now_ns);
 	case FLEET_ANSWERED:
 		return breaker_success(&s->breaker, rules, call->probe, now_ns);
 	case FLEET_FAULT:
-		peak_ewma_add_failure(&s->ewma[end->kind], end->took_ns, now_ns);
+		peak_ewma_add_failure(ewma, end->took_ns, now_ns);
 		metric_add(&s->failures, 1);
 		return breaker_failure(&s->breaker, rules, call->probe, &shard->rand, now_ns);
 	default:

@@ -165,7 +165,7 @@ static struct balance_option balance_option_of(const struct plan_request *r, con
 	const struct deployment_state *s = &candidate->option->of->states[r->shard];
 
 	return (struct balance_option){.weight = candidate->option->weight,
-		.ewma = s->ewma[r->stream ? BALANCE_STREAM : BALANCE_UNARY],
+		.ewma = *balance_ewma(s->ewma[r->stream ? BALANCE_STREAM : BALANCE_UNARY], hedge_class(r->tokens)),
 		.in_flight = s->in_flight,
 		.warm_percent = balance_warm_percent(s->breaker.closed_ns, r->now_ns)};
 }

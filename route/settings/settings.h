@@ -195,6 +195,8 @@ struct connection_settings {
 	char id[5 + 26 + 1]; /* conn_ + ULID */
 };
 
+enum { SETTINGS_MODELS_MAX = 4096 };
+
 struct settings {
 	unsigned listener_count;
 	struct listener_settings *listeners;

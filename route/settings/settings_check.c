@@ -288,12 +288,26 @@ static void check_slugs(struct settings_load *load)
 	check_unique(load, &slugs, true);
 }
 
+/* A decision looks at each of them, and has a bound. */
+static void check_model_count(struct settings_load *load)
+{
+	const struct config_entry *entry = settings_entries(load, "models");
+
+	if (load->settings->model_count <= SETTINGS_MODELS_MAX)
+		return;
+	for (unsigned i = 0; i < SETTINGS_MODELS_MAX; i++)
+		entry = next_entry(entry);
+	settings_error(load, value_of(entry), NULL, "models holds %u (expected at most %u), of which this is the first too many",
+		load->settings->model_count, (unsigned)SETTINGS_MODELS_MAX);
+}
+
 static void check_models(struct settings_load *load, const struct names *providers, struct names *models)
 {
 	struct settings *settings = load->settings;
 	const struct config_entry *entry = settings_entries(load, "models");
 	unsigned i, j;
 
+	check_model_count(load);
 	name_models(load, models);
 	check_slugs(load);
 	for (i = 0; i < settings->model_count; i++, entry = next_entry(entry)) {

@@ -36,6 +36,22 @@ static void samples(void **state)
 	assert_int_equal(e.value_ns, 1);
 }
 
+static void classes_of_prompts(void **state)
+{
+	struct peak_ewma classes[BALANCE_CLASSES] = {{0}};
+
+	(void)state;
+	assert_ptr_equal(balance_ewma(classes, 2), &classes[2]); /* nothing is known */
+	classes[3] = (struct peak_ewma){900 * MS, 5 * S};
+	assert_ptr_equal(balance_ewma(classes, 0), &classes[3]);
+	classes[0] = (struct peak_ewma){100 * MS, 4 * S};
+	assert_ptr_equal(balance_ewma(classes, 2), &classes[0]);
+	assert_ptr_equal(balance_ewma(classes, 3), &classes[3]);
+	assert_ptr_equal(balance_latest(classes), &classes[3]);
+	classes[0].sampled_ns = 6 * S;
+	assert_ptr_equal(balance_latest(classes), &classes[0]);
+}
+
 static void slow_start(void **state)
 {
 	(void)state;
@@ -237,6 +253,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(samples),
+		cmocka_unit_test(classes_of_prompts),
 		cmocka_unit_test(slow_start),
 		cmocka_unit_test(shares),
 		cmocka_unit_test(providers_that_change),

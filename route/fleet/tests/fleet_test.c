@@ -123,7 +123,7 @@ static void outcomes(void **state)
 		assert_int_equal(metric_get(&s->attempts), 1);
 		assert_int_equal(metric_get(&s->failures), table[i].failures);
 		assert_int_equal(metric_get(&s->shown_in_flight), 0);
-		assert_int_equal(s->ewma[BALANCE_UNARY].value_ns, table[i].ewma_ns);
+		assert_int_equal(s->ewma[BALANCE_UNARY][0].value_ns, table[i].ewma_ns);
 		assert_int_equal(
 			w->credential->cooling_until_ns, table[i].cooling_ns ? 1000 * S + table[i].cooling_ns : 0);
 		assert_int_equal(

@@ -682,6 +682,36 @@ static void test_no_warnings(void **state)
 	settings_free(settings);
 }
 
+/* As many models as a decision looks at, and one more, which is named by its place. */
+static void test_too_many_models(void **state)
+{
+	enum { YAML_BYTES = 1 << 20 };
+	char *yaml = malloc(YAML_BYTES);
+
+	(void)state;
+	assert_non_null(yaml);
+	for (unsigned more = 0; more < 2; more++) {
+		struct told told = {.first_line = 1};
+		struct text text = text_over(yaml, YAML_BYTES);
+		struct settings *settings;
+
+		text_string(&text, base);
+		for (unsigned i = 1; i < SETTINGS_MODELS_MAX + more; i++) { /* the base has one */
+			text_literal(&text, "  - { id: m");
+			text_u64(&text, i);
+			text_literal(&text, ", provider: p, upstream_model: u }\n");
+		}
+		assert_false(text.full);
+		settings = settings_parse(text_slice(&text), tell, tell, &told);
+		if (more && (settings || told.count != 1 || !strstr(told.text, "models holds 4097 (expected at most 4096)")))
+			fail_msg("told: %s", told.text);
+		if (!more && !settings)
+			fail_msg("told: %s", told.text);
+		settings_free(settings);
+	}
+	free(yaml);
+}
+
 /* What is accepted without effect, or is likely a mistake, is told without preventing. */
 static void test_warnings(void **state)
 {
@@ -768,6 +798,7 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_example),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_too_many_models),
 		cmocka_unit_test(test_warnings),
 		cmocka_unit_test(test_no_warnings),
 		cmocka_unit_test(test_cuts),

@@ -1,0 +1,198 @@
+/*
+ * What routing adds to a request of `auto`: the chat read from its view, analysed and scored, fifty models ranked, and
+ * the deployments of those that fit planned, with their times, calls and breakers drawn anew for each. Beside the usual
+ * figure there are its middle and its 99th percentile, in processor time, of which asking the clock is a part.
+ */
+#include "bench/micro/micro.h"
+
+#include "route/exchange/exchange.h"
+
+#include "core/clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+enum { MODELS = 50, YAML_BYTES = 32 << 10, REQUEST_BYTES = 1500, VIEW_BYTES_MAX = 1 << 20, SAMPLES = 1 << 16, CHANGES = 8 };
+
+struct routing {
+	struct exchange exchange;
+	struct gateway_shard gateway_shard;
+	struct shard shard;
+	struct shard_config shard_config;
+	struct http_request request;
+	struct fleet *fleet;
+	struct gateway_config *config;
+	struct slice body;
+	uint64_t now_ns, count;
+	uint32_t took_ns[SAMPLES]; /* of the latest */
+};
+
+static void keep_quiet(void *context, unsigned line, unsigned column, const char *message)
+{
+	(void)context, (void)line, (void)column, (void)message;
+}
+
+static void print_models(struct text *yaml)
+{
+	for (unsigned i = 0; i < MODELS; i++) {
+		text_literal(yaml, "  - { id: m");
+		text_u64(yaml, i);
+		text_literal(yaml, ", provider: p, upstream_model: m, price: { input: 0.");
+		text_u64(yaml, 10 + i * 7 % 80);
+		text_literal(yaml, ", output: 1 }, quality: 0.");
+		text_u64(yaml, 30 + i * 11 % 65);
+		text_literal(yaml, ", context_window: 128000 }\n");
+	}
+}
+
+static struct gateway_config *make_config(struct fleet *fleet)
+{
+	struct text yaml = text_over(malloc(YAML_BYTES), YAML_BYTES);
+	struct settings *settings = NULL;
+	char why[256];
+
+	if (!yaml.data)
+		return NULL;
+	text_literal(&yaml, "admin: { master_key: bench-master-key-0123456789abcdef }\n"
+			    "keys: [{ name: bench, secret: gw_virt_bench, workspace: default }]\n"
+			    "providers: [{ name: p, kind: openai, base_url: 'http://127.0.0.1:1/v1',\n"
+			    "  credentials: [{ name: a, api_key: sk-1 }, { name: b, api_key: sk-2 }] }]\n"
+			    "models:\n");
+	print_models(&yaml);
+	if (!yaml.full)
+		settings = settings_parse(text_slice(&yaml), keep_quiet, keep_quiet, NULL);
+	free(yaml.data);
+	return settings ? gateway_config_make(settings, fleet, NULL, why, sizeof(why)) : NULL;
+}
+
+static void close_routing(void *state)
+{
+	struct routing *r = state;
+
+	if (r->config)
+		gateway_config_give(&r->config);
+	fleet_close(r->fleet);
+	json_parser_close(r->gateway_shard.json);
+	analysis_terms_free(r->gateway_shard.terms);
+	free((char *)r->body.data);
+	free(r);
+}
+
+static void set_exchange(struct routing *r)
+{
+	struct exchange *e = &r->exchange;
+
+	r->gateway_shard.shard = &r->shard;
+	r->shard_config.config = r->config;
+	e->gateway_shard = &r->gateway_shard;
+	e->config = &r->shard_config;
+	e->key = &r->config->settings->keys[0];
+	e->api = API_CHAT_COMPLETIONS;
+	e->dialect = &dialect_openai;
+	e->request = &r->request;
+	e->model_name = SLICE("auto");
+	r->request.body = r->body;
+	r->now_ns = NS_PER_S;
+}
+
+static void *open_routing(void)
+{
+	struct routing *r = calloc(1, sizeof(*r));
+	struct openai_problem problem;
+	struct json_error error;
+
+	if (!r)
+		return NULL;
+	arena_pool_init(&r->shard.arenas, 0);
+	rand_seed(&r->shard.rand, 1);
+	if (fleet_open(&r->fleet, 1) == 0)
+		r->config = make_config(r->fleet);
+	r->body = micro_request(REQUEST_BYTES);
+	r->gateway_shard.json = json_parser_open(VIEW_BYTES_MAX);
+	r->gateway_shard.terms = analysis_terms_make();
+	if (!r->config || !r->body.data || !r->gateway_shard.json || !r->gateway_shard.terms ||
+		json_parse(r->gateway_shard.json, r->body, &error) < 0 ||
+		openai_read_request(r->gateway_shard.json, OPENAI_CHAT, &r->exchange.asked, &problem) < 0) {
+		close_routing(r);
+		return NULL;
+	}
+	set_exchange(r);
+	return r;
+}
+
+/* Some deployments have become faster, slower, busier, or have broken. */
+static void draw_states(struct routing *r)
+{
+	const struct fleet_view *view = r->config->fleet;
+	struct rand *rand = &r->shard.rand;
+
+	for (unsigned i = 0; i < CHANGES; i++) {
+		struct deployment_state *s = view->options[rand_below(rand, view->option_count)].of->states;
+
+		peak_ewma_add(&s->ewma[BALANCE_UNARY][0], rand_below(rand, 2 * NS_PER_S), r->now_ns);
+		s->in_flight = (uint32_t)rand_below(rand, 32);
+		s->breaker.state = rand_below(rand, 10) ? BREAKER_CLOSED : BREAKER_OPEN;
+		s->breaker.until_ns = r->now_ns + rand_below(rand, NS_PER_S);
+	}
+}
+
+static uint64_t thread_ns(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * NS_PER_S + (uint64_t)used.tv_nsec;
+}
+
+static void decide(struct routing *r)
+{
+	struct exchange *e = &r->exchange;
+	uint64_t began_ns;
+
+	r->now_ns += NS_PER_MS;
+	r->shard.now_ns = r->now_ns;
+	draw_states(r);
+	arena_init(&e->arena, &r->shard.arenas, EXCHANGE_ARENA_BYTES_MAX);
+	e->chat = NULL;
+	e->chat_read = false;
+	began_ns = thread_ns();
+	micro_expect(exchange_candidates(e) && e->route_choice.automatic &&
+			     e->plan.candidate_count + e->plan.verdict_count > 0, /* all may have broken */
+		"routing");
+	r->took_ns[r->count++ % SAMPLES] = (uint32_t)(thread_ns() - began_ns);
+	arena_fini(&e->arena);
+}
+
+static void run_routing(void *state, uint64_t times)
+{
+	while (times--)
+		decide(state);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+static void tell_routing(const void *state)
+{
+	const struct routing *r = state;
+	unsigned count = r->count < SAMPLES ? (unsigned)r->count : SAMPLES;
+	uint32_t *sorted = malloc(count * sizeof(*sorted));
+
+	if (!sorted)
+		return;
+	memcpy(sorted, r->took_ns, count * sizeof(*sorted));
+	qsort(sorted, count, sizeof(*sorted), compare);
+	printf("routing-auto: p50 %.1f us, p99 %.1f us of %u decisions\n", sorted[count / 2] / 1000.0,
+		sorted[(uint64_t)count * 99 / 100] / 1000.0, count);
+	free(sorted);
+}
+
+const struct micro micro_routing[] = {
+	{"routing-auto", "a decision of `auto`, of 50 models in drawn states", open_routing, run_routing, close_routing, 1,
+		tell_routing},
+	{.name = NULL},
+};
