@@ -377,7 +377,7 @@ static void look_at_drain(struct gateway_shard *gs)
 		close_doors(gs);
 	}
 	if (!servers_are_idle(gs) || gs->exchange_count > 0 || any_config_is_asking(gs) ||
-		!list_empty(&gs->limits.leases))
+		!list_empty(&gs->limits.leases) || !list_empty(&gs->limits.owing) || gs->limits.telling)
 		return;
 	if (!webhook_shard_close(&gs->webhooks))
 		return;

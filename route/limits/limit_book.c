@@ -106,8 +106,11 @@ static struct limit_debtor *make_debtors(unsigned count)
 	if (!debtors)
 		return NULL;
 	memset(debtors, 0, count * sizeof(*debtors));
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
 		list_init(&debtors[i].link);
+		list_init(&debtors[i].owing);
+		list_init(&debtors[i].waiting);
+	}
 	return debtors;
 }
 
@@ -770,7 +773,8 @@ struct limit_debtor *limit_book_address_debtor(const struct limit_book *book, un
 
 	if (debtor->address == address)
 		return debtor;
-	if (debtor->returning || debtor->lease.asked || limit_lease_holds(&debtor->lease))
+	if (debtor->returning || debtor->lease.asked || limit_lease_holds(&debtor->lease) || debtor->telling ||
+		debtor->owed.count)
 		return NULL;
 	list_remove(&debtor->link);
 	debtor->address = address;

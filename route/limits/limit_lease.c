@@ -3,10 +3,10 @@
 
 #include <assert.h>
 
-uint32_t limit_lease_wish(struct limit_lease *lease, uint64_t now_ns)
+/* The borrower's own rate: all its requests, those of a lease as well. */
+static void count(struct limit_lease *lease, uint64_t now_ns)
 {
 	uint64_t period = now_ns / LIMIT_LEASE_NS;
-	uint32_t rate;
 
 	if (period != lease->period) {
 		lease->period_before = period == lease->period + 1 ? lease->period_count : 0;
@@ -14,6 +14,13 @@ uint32_t limit_lease_wish(struct limit_lease *lease, uint64_t now_ns)
 		lease->period = period;
 	}
 	lease->period_count++;
+}
+
+uint32_t limit_lease_wish(struct limit_lease *lease, uint64_t now_ns)
+{
+	uint32_t rate;
+
+	count(lease, now_ns);
 	rate = lease->period_before > lease->period_count ? lease->period_before : lease->period_count;
 	if (rate < LIMIT_LEASE_WORTH || lease->asked || limit_lease_holds(lease))
 		return 0;
@@ -36,6 +43,7 @@ bool limit_lease_take(
 {
 	if (now_ns >= lease->until_ns || !has_enough(lease, ask))
 		return false;
+	count(lease, now_ns);
 	lease->requests--;
 	lease->nusd -= ask->nusd;
 	lease->requests_view.remaining = less(lease->requests_view.remaining, 1);

@@ -42,13 +42,14 @@ static struct limit_addresses *addresses_of(const struct limit_request *request)
 	return limit_book_addresses(request->gateway_shard->gateway->limits, request->owner);
 }
 
-/* At the owner's: what it is held against. `own` is for an address, whose meter is found when it is decided. */
-static const struct limit_scope *scopes_of(const struct limit_request *request, struct limit_scope *own)
+/* At the owner's: what it is held against. `meter` is an address's, which is found when it is decided. */
+static const struct limit_scope *scopes_of(
+	const struct limit_subject *subject, struct limit_meter *meter, struct limit_scope *own)
 {
-	if (!request->address)
-		return request->subject->scopes;
-	*own = request->subject->scopes[0];
-	own->meter = request->meter;
+	if (!meter)
+		return subject->scopes;
+	*own = subject->scopes[0];
+	own->meter = meter;
 	return own;
 }
 
@@ -141,7 +142,7 @@ static void decide(struct limit_request *request, struct gateway_shard *owner)
 		ask.lease = 0; /* a balance is never lent */
 	if (ask.lease && subject->budget_count)
 		bound_lease(subject, owner->gateway->shard_count, &ask);
-	limit_decide(scopes_of(request, &own), subject->scope_count, owner->gateway->shard_count, &time, &ask, answer);
+	limit_decide(scopes_of(subject, request->meter, &own), subject->scope_count, owner->gateway->shard_count, &time, &ask, answer);
 	answer->chosen = chosen;
 	if (answer->admitted && ask.allowance)
 		allowance_reserve(ask.allowance, ask.day, ask.allowance_tokens);
@@ -164,14 +165,19 @@ static void note(struct limit_request *request)
 		metric_add(&request->gateway_shard->metrics.limit_refusals[request->answer.kind], 1);
 }
 
+static void wake(struct limit_debtor *debtor);
+
 static void answer_home(struct letter *letter)
 {
 	struct limit_request *request = container_of(letter, struct limit_request, letter);
+	struct limit_debtor *debtor = request->ask.lease ? request->debtor : NULL;
 
-	if (request->ask.lease)
+	if (debtor)
 		limit_lease_keep(request);
 	note(request);
 	request->decided(request);
+	if (debtor)
+		wake(debtor);
 }
 
 static void ask_at_owner(struct letter *letter)
@@ -184,26 +190,80 @@ static void ask_at_owner(struct letter *letter)
 	shard_post(request->gateway_shard->shard, letter, owner->shard);
 }
 
+/* A balance is never lent, nor what more than the key has a part in. */
+static bool is_lent(const struct limit_request *request)
+{
+	return request->debtor && !request->subject->counts_concurrency && !request->ask.hosted &&
+	       !request->subject->joined;
+}
+
 static bool take_from_lease(struct limit_request *request)
 {
 	struct limit_debtor *debtor = request->debtor;
 	struct shard *shard = request->gateway_shard->shard;
 
 	request->ask.lease = 0;
-	if (!debtor || request->subject->counts_concurrency || request->ask.hosted || request->subject->joined)
-		return false; /* a balance is never lent, nor what more than the key has a part in */
+	if (!is_lent(request))
+		return false;
 	if (debtor->subject != request->subject && limit_lease_holds(&debtor->lease))
 		limit_lease_give(debtor); /* another configuration's, which may count other things */
-	if (limit_lease_take(&debtor->lease, shard_now_ns(shard), &request->ask, &request->answer))
+	if (limit_lease_take(&debtor->lease, shard_now_ns(shard), &request->ask, &request->answer)) {
+		request->meter = request->address ? debtor->scopes[0].meter : NULL;
 		return true;
+	}
 	if (!debtor->lease.requests && limit_lease_holds(&debtor->lease))
 		limit_lease_give(debtor);
 	request->ask.lease = limit_lease_wish(&debtor->lease, shard_now_ns(shard));
 	if (debtor->returning)
 		request->ask.lease = 0;
-	if (request->ask.lease)
+	if (request->ask.lease) {
 		debtor->lease.asked = true;
+		debtor->waiting_max = request->ask.lease;
+		debtor->asked_subject = request->subject;
+	}
 	return false;
+}
+
+static void ask_owner(struct limit_request *request)
+{
+	struct gateway_shard *gs = request->gateway_shard;
+
+	metric_add(&gs->metrics.limit_letters, 1);
+	request->letter.open = ask_at_owner;
+	shard_post(owner_of(request)->shard, &request->letter, gs->shard);
+}
+
+/* A lease is on its way, which was asked for before this request could be: it is there sooner than an answer would be. */
+static bool wait_for_lease(struct limit_request *request)
+{
+	struct limit_debtor *debtor = request->debtor;
+
+	if (!is_lent(request) || !debtor->lease.asked || request->ask.lease || debtor->waiting_max == 0 ||
+		debtor->asked_subject != request->subject)
+		return false;
+	debtor->waiting_max--;
+	list_append(&debtor->waiting, &request->waiting);
+	return true;
+}
+
+/* The lease is there: what it has no room for asks by itself. */
+static void wake(struct limit_debtor *debtor)
+{
+	struct list *first;
+
+	debtor->waiting_max = 0; /* nobody joins them from here on */
+	while ((first = list_take_first(&debtor->waiting))) {
+		struct limit_request *request = container_of(first, struct limit_request, waiting);
+
+		request->leased = take_from_lease(request);
+		if (!request->leased) {
+			ask_owner(request);
+			continue;
+		}
+		metric_add(&request->gateway_shard->metrics.limit_leased, 1);
+		note(request);
+		request->decided(request);
+	}
 }
 
 int limit_request_start(struct limit_request *request, const struct limit_ask *ask)
@@ -221,14 +281,14 @@ int limit_request_start(struct limit_request *request, const struct limit_ask *a
 		note(request);
 		return 1;
 	}
-	if (take_from_lease(request)) {
+	request->leased = take_from_lease(request);
+	if (request->leased) {
 		metric_add(&gs->metrics.limit_leased, 1);
 		note(request);
 		return 1;
 	}
-	metric_add(&gs->metrics.limit_letters, 1);
-	request->letter.open = ask_at_owner;
-	shard_post(owner->shard, &request->letter, gs->shard);
+	if (!wait_for_lease(request))
+		ask_owner(request);
 	return 0;
 }
 
@@ -246,18 +306,23 @@ static void settle_money(
 		look_at_budgets(owner, subject, back->budget_day, NULL);
 }
 
-static void give_back(struct limit_request *request, struct gateway_shard *owner)
+void limit_settle_at(struct gateway_shard *owner, const struct limit_subject *subject, struct limit_meter *meter,
+	uint64_t address, const struct limit_return *back)
 {
+	const struct limit_addresses *addresses =
+		address ? limit_book_addresses(owner->gateway->limits, owner->shard->index) : NULL;
 	struct limit_time time = limit_time_of(owner);
 	struct limit_scope own;
 
-	if (request->address && !limit_addresses_has(addresses_of(request), request->meter, request->address))
+	if (address && !limit_addresses_has(addresses, meter, address))
 		return; /* it was quiet for so long that its place is another's, and its count forgotten */
-	limit_give_back(scopes_of(request, &own), request->subject->scope_count, &time, &request->back);
-	settle_money(owner, request->subject, &request->back);
-	if (request->back.allowance)
-		allowance_settle(request->back.allowance, request->back.budget_day, request->back.free_reserved_tokens,
-			request->back.free_used_tokens);
+	limit_give_back(scopes_of(subject, meter, &own), subject->scope_count, &time, back);
+	settle_money(owner, subject, back);
+}
+
+static void give_back(struct limit_request *request, struct gateway_shard *owner)
+{
+	limit_settle_at(owner, request->subject, request->meter, request->address, &request->back);
 }
 
 static void settlement_home(struct letter *letter)
@@ -319,6 +384,8 @@ int limit_request_settle(struct limit_request *request, const struct limit_use *
 		give_back(request, owner);
 		return 1;
 	}
+	if (request->leased && limit_owe(request))
+		return 1;
 	metric_add(&gs->metrics.limit_letters, 1);
 	request->letter.open = settle_at_owner;
 	shard_post(owner->shard, &request->letter, gs->shard);

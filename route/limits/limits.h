@@ -96,6 +96,9 @@ struct limit_shard {
 	struct gateway_shard *gateway_shard;
 	struct list leases; /* the oldest first */
 	struct timer timer; /* the oldest one's end */
+	struct list owing;  /* who has to tell an owner what came of them, the longest first */
+	struct timer owed_timer;
+	unsigned telling; /* letters of theirs that are out */
 };
 
 void limit_shard_init(struct limit_shard *own, struct gateway_shard *gateway_shard);
@@ -103,6 +106,7 @@ void limit_shard_init(struct limit_shard *own, struct gateway_shard *gateway_sha
 /* A request on its way past its limits; embedded in its exchange. */
 struct limit_request {
 	struct letter letter;
+	struct list waiting; /* link of those that wait for a lease which is on its way */
 	const struct limit_subject *subject; /* NULL: not limited */
 	struct gateway_shard *gateway_shard;
 	struct limit_debtor *debtor; /* NULL: nothing is lent to it */
@@ -116,12 +120,13 @@ struct limit_request {
 	void (*settled)(struct limit_request *request); /* when settle() returned 0: the letter is back */
 	bool asked;                                     /* an answer came, or will: until then it is empty */
 	bool admitted;                                  /* and has not been settled */
+	bool leased;                                    /* from a lease */
 };
 
 static inline void limit_request_clear(struct limit_request *request)
 {
 	request->subject = NULL;
-	request->asked = request->admitted = false;
+	request->asked = request->admitted = request->leased = false;
 }
 
 /* `address` says whose (an id of route/tenancy/lockout.h) when the subject is that of addresses, else it is 0. */
