@@ -360,13 +360,19 @@ const tests = {
     const forever = 60000;
     for (const [more, answer] of [[{}, [forever]], [{ stream: true }, [forever]], [{ stream: true }, [chunk({ content: "Hi" }), forever]]]) {
       say(world, answer);
-      const before = world.script.closed, leaving = new AbortController();
-      const left = chat(world, "openai_compatible", more, leaving.signal).then((response) => response.text()).then(() => assert.fail("it had an answer"), () => "left");
-      await eventually(() => world.script.requests.length, "the call is there");
+      const before = world.script.closed, leaving = new AbortController(), delivers = answer.length > 1;
+      let response = null;
+      const left = chat(world, "openai_compatible", more, leaving.signal).then((begun) => (response = begun).text())
+        .then(() => assert.fail("it had an answer"), () => "left");
+      await eventually(() => world.script.requests.length && (response || !delivers), "the call is there");
       leaving.abort();
       assert.equal(await left, "left");
       await eventually(() => world.script.closed > before, "the provider sees it");
       await eventually(async () => (await deployments(world)).every((d) => d.in_flight === 0), "its place is free");
+      if (!delivers) continue;
+      const { status, execution, cost } = await receiptOf(world, response);
+      assert.deepEqual([status, execution.tokens.completion, execution.tokens.estimated], [499, 1, true]);
+      assert.ok(cost.total_usd > 0);
     }
   },
 
