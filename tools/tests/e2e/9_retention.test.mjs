@@ -29,11 +29,15 @@ async function checked(world, expected) {
   assert.equal(code, 0, stdout);
 }
 
+async function fill(world, count) {
+  const { code, stderr } = await run(`${world.build}/lookup`, ["--dir", world.options.dataDir, "--receipts", String(count), "--lookups", "1",
+    "--per-second", "1000"]);
+  assert.equal(code, 0, stderr);
+}
+
 const receipts = {
   async "old receipts go, new ones stay; the chain verifies and spend does not change"(world) {
-    const { code, stderr } = await run(`${world.build}/lookup`, ["--dir", world.options.dataDir, "--receipts", String(OLD), "--lookups", "1",
-      "--per-second", "100"]);
-    assert.equal(code, 0, stderr);
+    await fill(world, OLD);
 
     let gateway = await retaining(world, "receipts_days: 3650");
     const kept = (await ask(world, "/admin/receipts?limit=1")).body.data[0].request_id;
@@ -63,6 +67,23 @@ const receipts = {
     gateway = await retaining(world, "receipts_days: 90");
     assert.deepEqual((await ask(world, "/admin/receipts?limit=10")).body.data.map((one) => one.request_id), [fresh]);
     assert.equal((await gateway.stop()).code, 0);
+  },
+};
+
+const killed = {
+  async "SIGKILL while receipts expire, again and again: what is left verifies, and in the end all are gone"(world) {
+    await fill(world, 200000);
+    const none = async () => (await ask(world, "/admin/receipts?limit=1")).body.data.length === 0;
+    for (const goal of [1, 20000, 40000]) { // of each life, or all that a life before it left
+      const gateway = await retaining(world, "receipts_days: 90");
+      await eventually(async () => await metric(world, "tollgate_store_receipts_expired_total") >= goal || await none(), `${goal} expire`);
+      await gateway.kill();
+      await checked(world, /^\d+ receipts have expired.*: sound$/ms);
+    }
+    const gateway = await retaining(world, "receipts_days: 90");
+    await eventually(none, "all are gone", 30000);
+    assert.equal((await gateway.stop()).code, 0);
+    await checked(world, /^200\d+ receipts have expired.*: sound$/ms);
   },
 };
 
@@ -191,5 +212,6 @@ async function open(build) {
 
 export const suites = [
   { name: "retention receipts", open, tests: receipts },
+  { name: "retention killed", open, tests: killed },
   { name: "retention contents", open, tests: contents },
 ];
