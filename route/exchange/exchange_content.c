@@ -43,7 +43,7 @@ void content_note(struct exchange *e, struct slice bytes)
 		text_add(&c->noted, bytes);
 }
 
-/* The text that an event of any of the dialects adds. */
+/* The text that an event of any of the dialects adds to the first answer. */
 static struct slice delta_of(const struct json_parser *json)
 {
 	json_ref choices = json_member(json, 0, SLICE("choices")), delta = json_member(json, 0, SLICE("delta"));
@@ -53,6 +53,10 @@ static struct slice delta_of(const struct json_parser *json)
 	if (choices != JSON_NONE && json_type(json, choices) == JSON_ARRAY)
 		choice = json_first(json, choices);
 	if (choice != JSON_NONE) {
+		json_ref index = json_member(json, choice, SLICE("index"));
+
+		if (index != JSON_NONE && !slice_equal(json_raw(json, index), SLICE("0")))
+			return slice_of(NULL, 0);
 		delta = json_member(json, choice, SLICE("delta"));
 		if (delta == JSON_NONE)
 			return chat_member_text(json, choice, SLICE("text"));
