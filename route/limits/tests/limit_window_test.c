@@ -251,6 +251,48 @@ static void test_decisions(void **state)
 	}
 }
 
+/* What headers say of a key, its workspace and the workspace's plan, each with a meter of its own, as a window slides. */
+static void test_views(void **state)
+{
+	static const struct {
+		uint64_t at_ms;
+		bool admitted;
+		uint64_t limit, remaining, reset_ms, fits_ms; /* of the tightest; fits_ms when it is refused */
+	} rows[] = {
+		{0, true, 3, 2, 61020, 0},
+		{10000, true, 3, 1, 71020, 0},
+		{20900, true, 3, 0, 81020, 0},
+		{30000, false, 3, 0, 81020, 61020},
+		{61019, false, 3, 0, 81020, 61020},
+		{61020, true, 3, 0, 122020, 0},
+		{72000, true, 3, 0, 133020, 0},
+		{140000, true, 3, 2, 201020, 0},
+	};
+	struct limit_meter key, workspace, plan;
+	const struct limit_scope scopes[] = {{&key, {.rpm = 4}, LIMIT_KEY}, {&workspace, {.rpm = 3}, LIMIT_WORKSPACE},
+		{&plan, {.rpm = 9}, LIMIT_PLAN}};
+
+	(void)state;
+	limit_meter_init(&key);
+	limit_meter_init(&workspace);
+	limit_meter_init(&plan);
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const uint64_t start_ns = 5000 * NS_PER_S;
+		const struct limit_time time = {start_ns + rows[i].at_ms * NS_PER_MS, 20000 * LIMIT_DAY_NS};
+		struct limit_answer answer;
+
+		limit_decide(scopes, 3, 1, &time, &(struct limit_ask){.tokens = 0}, &answer);
+		assert_int_equal(answer.admitted, rows[i].admitted);
+		assert_int_equal(answer.requests.limit, rows[i].limit);
+		assert_int_equal(answer.requests.remaining, rows[i].remaining);
+		assert_int_equal(answer.requests.reset_ns - start_ns, rows[i].reset_ms * NS_PER_MS);
+		if (rows[i].admitted)
+			continue;
+		assert_int_equal(answer.place, LIMIT_WORKSPACE);
+		assert_int_equal(answer.fits_ns - start_ns, rows[i].fits_ms * NS_PER_MS);
+	}
+}
+
 static void test_settling(void **state)
 {
 	const struct limit_time time = {5000 * NS_PER_S, 20000 * LIMIT_DAY_NS + 1000 * NS_PER_S};
@@ -287,6 +329,7 @@ int main(void)
 		cmocka_unit_test(test_day),
 		cmocka_unit_test(test_pace),
 		cmocka_unit_test(test_decisions),
+		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_settling),
 	};
 
