@@ -175,6 +175,14 @@ struct chat_target dialect_target(const struct model_settings *model, const stru
 	};
 }
 
+/* A model that lists it does, whoever serves it; one that lists nothing, where its dialect does. */
+bool dialect_takes_prefill(const struct dialect *dialect, const struct model_settings *model)
+{
+	if (model->capabilities.count)
+		return model_lists(model, "prefill");
+	return dialect->chat && (dialect->chat->has & ~dialect->lacks & CHAT_PREFILL);
+}
+
 /* Where nothing is translated, what has no capability's name is between client and provider, and so is the last
  * message's role. */
 uint32_t dialect_has(const struct dialect *dialect, const struct model_settings *model, bool translated)

@@ -156,4 +156,7 @@ bool dialect_samples(const struct model_settings *model);
 /* enum chat_need: what the model can do in its provider's dialect, and what its settings leave of that. */
 uint32_t dialect_has(const struct dialect *dialect, const struct model_settings *model, bool translated);
 
+/* Whether the begin of an answer may be sent along, for the model to go on with. */
+bool dialect_takes_prefill(const struct dialect *dialect, const struct model_settings *model);
+
 #endif

@@ -224,6 +224,11 @@ struct exchange {
 	struct exchange_lane *lane;   /* of the attempt that is looked at */
 	struct exchange_rival *rival; /* NULL: there is no other */
 	struct timer hedge_timer;
+	/* A stream that may be continued, should it break: exchange_continue.c. */
+	bool continuable, continued;
+	unsigned said_unsent; /* bytes at the end of `said` that the attempt's provider was not told */
+	struct text said;     /* the answer so far */
+	struct exchange_failure broken; /* why it was */
 	uint64_t overhead_ns, body_begun_ns;
 	/* The answer to the client while it waits for its receipt. */
 	struct slice answer_headers;
@@ -392,6 +397,12 @@ void exchange_attempt_failed(struct exchange *exchange);
 void exchange_set_failure(struct exchange *exchange, enum attempt_failure kind, unsigned status, struct slice message);
 void exchange_cancel_call(struct exchange *exchange);
 const char *attempt_failure_name(enum attempt_failure kind);
+
+/* exchange_continue.c: streams that break, and go on at the next candidate. */
+void exchange_continue_prepare(struct exchange *exchange); /* the first attempt's request is written, and the view holds the client's */
+bool exchange_continue_event(struct exchange *exchange, struct chat_event *event); /* false: nothing for the client */
+bool exchange_continue(struct exchange *exchange); /* after a failure behind content; false: it cannot go on */
+int exchange_continue_write(struct exchange *exchange); /* the begin of the answer, into exchange->chat */
 
 /* exchange_hedge.c: a second attempt beside the first. */
 void exchange_hedge_begin(struct exchange *exchange); /* the request's first attempt goes */

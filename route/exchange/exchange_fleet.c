@@ -170,5 +170,7 @@ void exchange_call_outrun(struct exchange *e)
 
 void exchange_call_done(struct exchange *e)
 {
-	end_call(e, e->status == 200 ? FLEET_SERVED : FLEET_ABANDONED, 0);
+	enum fleet_outcome served = e->continued ? FLEET_ANSWERED : FLEET_SERVED; /* its first token is not the answer's */
+
+	end_call(e, e->status == 200 ? served : FLEET_ABANDONED, 0);
 }

@@ -86,7 +86,7 @@ void exchange_stream_error(struct exchange *e, const struct api_error *error)
 {
 	e->done_seen = true;
 	e->status = error->status;
-	if (e->content_sent)
+	if (e->content_sent && (e->output_bytes || !e->continued)) /* else what came is settled */
 		exchange_settle_usage(e);
 	write_error_event(e, error);
 	e->state = EXCHANGE_SETTLING;
@@ -187,7 +187,7 @@ void relay_end_marker(struct exchange *e)
 }
 
 /* What the provider has counted so far, or what came through: that much was delivered. */
-static void count_delivered(struct exchange *e)
+void relay_count_delivered(struct exchange *e)
 {
 	struct usage known = e->usage;
 
@@ -209,7 +209,7 @@ void exchange_stream_cut(struct exchange *e)
 	static const char length[] = "length";
 	struct slice written;
 
-	count_delivered(e);
+	relay_count_delivered(e);
 	exchange_cancel_call(e);
 	e->paused = e->budget.waiting = false;
 	e->receipt.reason = SLICE("the budget ended the stream");

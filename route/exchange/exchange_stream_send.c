@@ -136,10 +136,12 @@ static bool hold_back(struct exchange *e, struct slice lead, const struct iovec 
 /* The first content: from here on the client sees this candidate. */
 int relay_let_go(struct exchange *e)
 {
+	if (e->content_sent && !e->continued)
+		return 0;
+	timer_disarm(&e->gateway_shard->shard->timers, &e->lane->first_token_timer);
 	if (e->content_sent)
 		return 0;
 	exchange_hedge_end(e);
-	timer_disarm(&e->gateway_shard->shard->timers, &e->lane->first_token_timer);
 	e->first_content_ns = exchange_now_ns(e);
 	e->overhead_ns += clock_monotonic_ns() - e->first_content_ns;
 	if (!e->head_sent && send_head(e) < 0)

@@ -110,6 +110,8 @@ int exchange_translate_request(struct exchange *e, const struct exchange_candida
 	else if (!e->chat_read || e->view_lost || e->receipt.attempt_count > 0)
 		err = read_chat(e);
 	e->chat_read = true;
+	if (!err && e->continued)
+		err = exchange_continue_write(e);
 	if (!err && !e->chat->max_tokens)
 		e->chat->max_tokens = (int64_t)exchange_output_cap(e, candidate->model);
 	if (!err)
@@ -129,6 +131,7 @@ int exchange_translate_request(struct exchange *e, const struct exchange_candida
 struct chat_frame exchange_frame(const struct exchange *e, struct slice members)
 {
 	enum { BYTES_PER_TOKEN = 4 };
+	struct usage usage = e->continued ? exchange_usage(e) : e->usage;
 	struct chat_frame frame = {
 		.model_json = e->model_json,
 		.members = members,
@@ -136,11 +139,11 @@ struct chat_frame exchange_frame(const struct exchange *e, struct slice members)
 		.prompt_tokens_estimate = e->request ? e->request->body.size / BYTES_PER_TOKEN + 1 : 1,
 		.include_usage = e->asked.include_usage,
 		.usage = {.present = true,
-			.prompt_tokens = e->usage.prompt_tokens,
-			.completion_tokens = e->usage.completion_tokens,
-			.cached_tokens = e->usage.cached_tokens,
-			.cache_write_tokens = e->usage.cache_write_tokens,
-			.reasoning_tokens = e->usage.reasoning_tokens},
+			.prompt_tokens = usage.prompt_tokens,
+			.completion_tokens = usage.completion_tokens,
+			.cached_tokens = usage.cached_tokens,
+			.cache_write_tokens = usage.cache_write_tokens,
+			.reasoning_tokens = usage.reasoning_tokens},
 		.id = slice_of(e->id_text + sizeof(e->id_text) - ULID_TEXT_BYTES, ULID_TEXT_BYTES),
 		.echo = e->chat ? e->chat->echo : slice_of(NULL, 0),
 	};
@@ -277,6 +280,8 @@ static void watch_event(struct chat_sink *sink, const struct chat_event *event)
 		note_event(e, event);
 		return;
 	}
+	if ((e->continuable || e->continued) && !exchange_continue_event(e, &named))
+		return;
 	if (event->kind == CHAT_EVENT_START && !event->id.size)
 		named.id = slice_of(e->id_text, sizeof(e->id_text));
 	make_room(e, &named, &watch->frame, &watch->out);

@@ -129,7 +129,7 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 		(json_parse(json, e->request->body, &json_error) ||
 			e->dialect->read_request(json, e->api, &e->asked, &problem)))
 		return -ENOMEM;
-	if (e->translates)
+	if (e->translates || e->continued)
 		return exchange_translate_request(e, candidate, size);
 	e->asked.output_cap = exchange_output_cap(e, candidate->model);
 	e->asked.output_cap_name = candidate->provider->kind == PROVIDER_OPENAI && e->api == API_CHAT_COMPLETIONS
@@ -252,6 +252,9 @@ int exchange_start_call(struct exchange *e, const struct exchange_candidate *can
 	e->call_started_ns = exchange_now_ns(e);
 	e->model_json = quote(e, candidate->model->id);
 	err = e->model_json.data ? edit_body(e, candidate, &body_bytes) : -ENOMEM;
+	e->translates |= e->continued;
+	if (!err)
+		exchange_continue_prepare(e);
 	if (!err)
 		err = write_head(e, candidate, body_bytes);
 	if (err)
@@ -359,6 +362,8 @@ void exchange_attempt_failed(struct exchange *e)
 	timer_disarm(&e->gateway_shard->shard->timers, &e->lane->first_token_timer);
 	exchange_note_attempt(e, e->failure.status, name);
 	metric_add(&e->gateway_shard->metrics.failures[e->failure.kind], 1);
+	if (e->content_sent && exchange_continue(e))
+		return;
 	if (e->content_sent || e->failure.kind == ATTEMPT_REFUSED_REQUEST) {
 		exchange_hedge_end(e);
 		exchange_give_up(e);

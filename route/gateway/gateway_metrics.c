@@ -146,6 +146,7 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 			retries_refused),
 		ROW("hedges_total", "counter", "Second attempts beside a first one that took long.", hedges),
 		ROW("hedges_won_total", "counter", "Those of them that were faster.", hedges_won),
+		ROW("streams_continued_total", "counter", "Attempts to go on with a stream that broke.", streams_continued),
 		ROW("streams_total", "counter", "Calls answered as streams.", streams),
 		ROW("stream_events_total", "counter", "Events forwarded.", stream_events),
 		ROW("limit_letters_total", "counter", "Letters to other shards about limits.", limit_letters),

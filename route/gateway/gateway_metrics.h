@@ -17,7 +17,7 @@ enum token_kind { TOKENS_PROMPT, TOKENS_COMPLETION, TOKENS_CACHED, TOKENS_REASON
 struct gateway_metrics {
 	metric requests[API_COUNT][STATUS_CLASSES]; /* class: first digit of the status; 0: the client left */
 	metric pages[STATUS_CLASSES];               /* GETs, and refusals before an API was known */
-	metric attempts, retries, retries_refused, hedges, hedges_won;
+	metric attempts, retries, retries_refused, hedges, hedges_won, streams_continued;
 	metric failures[UPSTREAM_FAILURES_MAX]; /* by enum attempt_failure */
 	metric tokens[TOKEN_KINDS];
 	metric cost_nusd;

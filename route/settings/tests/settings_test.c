@@ -182,7 +182,6 @@ static const struct wrong wrong_parts[] = {
 	{"routing: { allowed_providers: [p, pq] }", "1:35: there is no provider \"pq\" (did you mean \"p\"?)"},
 	{"routing: { quality_threshold: 1.5 }", "1:31: quality_threshold: \"1.5\" will not do (expected a number 0..1"},
 	{"routing: { retries: { max_attempts: 0 } }", "1:37: max_attempts: \"0\" will not do"},
-	{"routing: { stream_recovery: continue }", "1:29: stream_recovery is not in this build"},
 	{"routing: { rules: [{ when: { bucket: simple }, use: { model: no-such } }] }", "1:62: there is no model \"no-such\""},
 	{"routing: { rules: [{ when: { time_of_day: 25:00-06:00 }, use: { priority: cost } }] }",
 		"1:43: time_of_day: \"25:00-06:00\" will not do (expected " EXPECTED_DAY_SPAN ")"},

@@ -1,5 +1,6 @@
 // What clients see of providers that fail: each fault in each place of the chain, for each client, unary and streaming.
 import assert from "node:assert/strict";
+import http from "node:http";
 import { MASTER_KEY, PATIENT, chat, forgive, openWorld, post } from "./harness.mjs";
 
 // What a chain of providers that all fail like this ends with. `error` is the last attempt's in the receipt; `refused`: the request is to
@@ -164,8 +165,157 @@ const unnamedAuto = {
   },
 };
 
+// stream_recovery: continue. Providers of the test's own: what each is asked is kept, and each says its part of one sentence.
+const PARTS = { broken: ["The quick ", "brown "], able: ["fox ", "jumps."], deaf: ["(from the beginning)"] };
+
+function startParts() {
+  const state = { asked: [], refuses: [] };
+  const server = http.createServer((request, response) => {
+    const name = request.url.split("/")[1], anthropic = request.url.endsWith("/messages");
+    let text = "";
+    request.on("data", (data) => (text += data));
+    request.on("end", () => {
+      state.asked.push({ name, ...JSON.parse(text) });
+      if (state.refuses.includes(name)) {
+        response.writeHead(500, { "content-type": "application/json" });
+        response.end("{}");
+        return;
+      }
+      const breaks = name.startsWith("broken"), parts = PARTS[name.replace(/\d/, "")];
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      (anthropic ? sayAnthropic : sayOpenai)(response, parts, breaks);
+      if (breaks) response.socket.end();
+      else response.end();
+    });
+  });
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(Object.assign(state, {
+    port: server.address().port,
+    close: () => (server.closeAllConnections(), new Promise((done) => server.close(done))),
+  }))));
+}
+
+function sayOpenai(response, parts, breaks) {
+  const chunk = (delta, more = {}) => response.write(`data: ${JSON.stringify({ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "m",
+    choices: [{ index: 0, delta, finish_reason: null, ...more }] })}\n\n`);
+  chunk({ role: "assistant", content: "" });
+  for (const content of parts) chunk({ content });
+  if (breaks) return;
+  chunk({}, { finish_reason: "stop" });
+  const usage = { prompt_tokens: 30, completion_tokens: 2, total_tokens: 32 };
+  response.write(`data: ${JSON.stringify({ id: "chatcmpl-1", object: "chat.completion.chunk", created: 1, model: "m", choices: [], usage })}\n\ndata: [DONE]\n\n`);
+}
+
+function sayAnthropic(response, parts, breaks) {
+  const say = (type, more = {}) => response.write(`event: ${type}\ndata: ${JSON.stringify({ type, ...more })}\n\n`);
+  say("message_start", { message: { id: "msg_1", type: "message", role: "assistant", model: "m", content: [], stop_reason: null, stop_sequence: null,
+    usage: { input_tokens: 30, output_tokens: 1 } } });
+  say("content_block_start", { index: 0, content_block: { type: "text", text: "" } });
+  for (const text of parts) say("content_block_delta", { index: 0, delta: { type: "text_delta", text } });
+  if (breaks) return;
+  say("content_block_stop", { index: 0 });
+  say("message_delta", { delta: { stop_reason: "end_turn", stop_sequence: null }, usage: { output_tokens: 2 } });
+  say("message_stop");
+}
+
+async function openParts(build) {
+  const parts = await startParts();
+  const names = ["broken1", "broken2", "able1", "able2", "deaf1"];
+  const kind = (name) => (name.endsWith("2") ? "anthropic" : "openai_compatible");
+  const provider = (name) => `  - { name: ${name}, kind: ${kind(name)}, base_url: "http://127.0.0.1:${parts.port}/${name}/v1", credentials: [{ api_key: k }] }\n`;
+  const model = (name) => `  - { id: p/${name}, provider: ${name}, upstream_model: m, ${PRICE}, max_output_tokens: 100${name === "able1" ? ", capabilities: [chat, streaming, prefill, tools]" : ""} }\n`;
+  const world = await openWorld(build, { extraProviders: names.map(provider).join(""), extraModels: names.map(model).join(""),
+    extra: `routing: { stream_recovery: continue, ${PATIENT} }\n` });
+  const { close } = world;
+  return Object.assign(world, { parts, close: async () => {
+    await close();
+    await parts.close();
+  } });
+}
+
+// Calls that need no second attempt, so that there is retry budget for those that do.
+async function save(world) {
+  for (let i = 0; i < 10; i++) await (await post(world, "/v1/chat/completions", chat("p/broken1"))).text();
+}
+
+async function askParts(world, client, names, more = {}) {
+  Object.assign(world.parts, { asked: [], refuses: [], ...more.state });
+  const models = names.map((name) => `p/${name}`);
+  const answer = await post(world, CLIENTS[client].target, { ...CLIENTS[client].body(models[0], { stream: true, "x-fallback-chain": models.slice(1) }), ...more.body });
+  const text = await answer.text();
+  const receipt = await (await fetch(`${world.base}/admin/receipts/${answer.headers.get("x-request-id")}`, { headers: { authorization: `Bearer ${MASTER_KEY}` } })).json();
+  const events = text.split("\n").filter((line) => line.startsWith("data: {")).map((line) => JSON.parse(line.slice(6)));
+  const said = events.map((event) => event.choices?.[0]?.delta?.content ?? event.delta?.text ?? "").join("");
+  return { text, events, said, receipt };
+}
+
+const recovery = {
+  async "twice broken, twice continued"(world) {
+    const { said, receipt } = await askParts(world, "openai", ["broken1", "broken2", "able1"]);
+    assert.equal(said, "The quick brown The quick brown fox jumps.");
+    assert.equal(receipt.fallback.attempts.length, 2);
+    assert.equal(world.parts.asked[2].messages.at(-1).content, "The quick brown The quick brown");
+  },
+
+  async "a text that breaks off goes on at the next candidate that takes a begin, in one stream"(world) {
+    for (const client of Object.keys(CLIENTS)) for (const broken of ["broken1", "broken2"]) for (const able of ["able1", "able2"]) {
+      const name = `${client} ${broken} ${able}`;
+      const { text, events, said, receipt } = await askParts(world, client, [broken, "deaf1", able]);
+      assert.equal(said, "The quick brown fox jumps.", `${name}: ${text}`);
+      assert.ok(CLIENTS[client].ends(text) && !text.includes("\"error\""), text);
+      const begins = client === "openai" ? events.filter((event) => event.choices?.[0]?.delta?.role) : events.filter(({ type }) => type === "message_start");
+      const ends = client === "openai" ? events.filter((event) => event.choices?.[0]?.finish_reason) : events.filter(({ type }) => type === "message_delta");
+      assert.deepEqual([begins.length, ends.length], [1, 1], text);
+      if (client === "anthropic") assert.equal(events.filter(({ type }) => type === "content_block_start").length, 1, text);
+      // The white space at its end is not sent.
+      assert.deepEqual(world.parts.asked.map(({ name: own }) => own), [broken, able]);
+      const { role, content } = world.parts.asked[1].messages.at(-1);
+      assert.deepEqual([role, typeof content === "string" ? content : content[0].text], ["assistant", "The quick brown"]);
+      assert.equal(receipt.status, 200);
+      assert.equal(receipt.routing.winner, `p/${able}`);
+      assert.equal(receipt.routing.reason, "the next candidate continued a broken stream");
+      assert.deepEqual(receipt.fallback.attempts.map(({ model, error }) => [model, error]), [[`p/${broken}`, "truncated"]]);
+      // What the second told, and what is estimated of the first, or was told by it.
+      const { prompt, completion, estimated } = receipt.execution.tokens;
+      assert.ok(estimated && prompt > 30 && completion >= 2 + 4, JSON.stringify(receipt.execution.tokens));
+      assert.ok(Math.abs(receipt.cost.total_usd - prompt * 1e-6 - completion * 2e-6) < 3e-9, JSON.stringify(receipt.cost));
+    }
+  },
+
+  async "one that fails before it goes on is passed by, and when none is left the client is told of the break"(world) {
+    for (const client of Object.keys(CLIENTS)) {
+      await save(world);
+      const served = await askParts(world, client, ["broken1", "able1", "able2"], { state: { refuses: ["able1"] } });
+      assert.equal(served.said, "The quick brown fox jumps.", served.text);
+      assert.deepEqual(served.receipt.fallback.attempts.map(({ error }) => error), ["truncated", "status"]);
+      for (const names of [["broken1", "deaf1"], ["broken1", "able1"]]) {
+        const { text, said, receipt } = await askParts(world, client, names, { state: { refuses: ["able1"] } });
+        assert.equal(said, "The quick brown ", text);
+        assert.ok(!CLIENTS[client].ends(text) && text.includes("\"error\""), text);
+        assert.equal(receipt.status, 502);
+        assert.ok(receipt.execution.tokens.completion >= 4 && receipt.cost.total_usd > 0);
+      }
+    }
+  },
+
+  async "what the gateway cannot say in its own words breaks as before"(world) {
+    for (const body of [{ n: 2 }, { logprobs: true }, { tools: [] , n: 3 }]) {
+      const { text } = await askParts(world, "openai", ["broken1", "able1"], { body });
+      assert.ok(!text.includes("fox") && text.includes("\"error\""), text);
+    }
+  },
+
+  async "streams that do not break are as they were"(world) {
+    for (const client of Object.keys(CLIENTS)) for (const name of ["able1", "able2"]) {
+      const { text, said } = await askParts(world, client, [name]);
+      assert.equal(said, "fox jumps.");
+      assert.ok(CLIENTS[client].ends(text));
+    }
+  },
+};
+
 export const suites = [
   { name: "fault matrix", open: openMatrix, tests: matrix },
+  { name: "stream recovery", open: openParts, tests: recovery },
   { name: "default model", open: (build) => openWorld(build, { extra: `routing: { default_model: test/mock, ${PATIENT} }\n` }), tests: unnamed },
   {
     name: "default model, auto",
