@@ -75,7 +75,8 @@ static size_t bytes_of(const struct config_node *node)
 {
 	size_t bytes = FRAME_BYTES + ESCAPED_BYTES_MAX * node->text.size;
 
-	for (const struct config_entry *entry = node->kind == CONFIG_SCALAR ? NULL : node->first; entry; entry = entry->next)
+	for (const struct config_entry *entry = node->kind == CONFIG_SCALAR ? NULL : node->first; entry;
+		entry = entry->next)
 		bytes += bytes_of(entry->value) +
 			 (entry->key ? FRAME_BYTES + ESCAPED_BYTES_MAX * entry->key->text.size : 0);
 	return bytes;

@@ -4,7 +4,8 @@
 
 #include "core/config_tree.h"
 
-/* NUL-terminated. NULL: memory->failed. Scalars without quotes are null, booleans and numbers where JSON writes those so. */
+/* NUL-terminated. NULL: memory->failed. Scalars without quotes are null, booleans and numbers where JSON writes those
+ * so. */
 char *config_print_json(const struct config_node *node, struct config_memory *memory);
 
 #endif

@@ -81,7 +81,8 @@ static unsigned type_of(const struct json_parser *json, json_ref value)
 	case JSON_INTEGER:
 		return TYPE_INTEGER | TYPE_NUMBER;
 	case JSON_NUMBER:
-		return json_number(json, value, &number) && number == floor(number) ? TYPE_INTEGER | TYPE_NUMBER : TYPE_NUMBER;
+		return json_number(json, value, &number) && number == floor(number) ? TYPE_INTEGER | TYPE_NUMBER
+										    : TYPE_NUMBER;
 	case JSON_STRING:
 		return TYPE_STRING;
 	case JSON_ARRAY:
@@ -183,7 +184,8 @@ static bool check_items(struct checking *c, const struct schema_node *node, json
 		return wrong_for(c, place, "its items are fewer than", (double)node->items_min);
 	if (count > node->items_max)
 		return wrong_for(c, place, "its items are more than", (double)node->items_max);
-	for (json_ref v = node->items ? json_first(c->json, value) : JSON_NONE; v != JSON_NONE; v = json_next(c->json, v)) {
+	for (json_ref v = node->items ? json_first(c->json, value) : JSON_NONE; v != JSON_NONE;
+		v = json_next(c->json, v)) {
 		if (!check(c, node->items, v, &below))
 			return false;
 		below.number++;
@@ -259,9 +261,10 @@ static unsigned passed(struct checking *c, const struct schema_nodes *nodes, jso
 	return count;
 }
 
-static bool check_combined(struct checking *c, const struct schema_node *node, json_ref value, const struct place *place)
+static bool check_combined(
+	struct checking *c, const struct schema_node *node, json_ref value, const struct place *place)
 {
-	const struct schema_nodes not = {1, (const struct schema_node **)(uintptr_t)&node->not};
+	const struct schema_nodes not = {1, (const struct schema_node **)(uintptr_t)&node->not };
 
 	if (node->refers && !check(c, node->refers, value, place))
 		return false;
@@ -311,8 +314,8 @@ static bool check(struct checking *c, const struct schema_node *node, json_ref v
 	return good;
 }
 
-bool json_schema_check(const struct json_schema *schema, const struct json_parser *json, json_ref value, struct text *where,
-	struct text *what)
+bool json_schema_check(const struct json_schema *schema, const struct json_parser *json, json_ref value,
+	struct text *where, struct text *what)
 {
 	struct checking c = {.json = json, .where = where, .what = what};
 	bool good = check(&c, schema->root, value, NULL);

@@ -253,7 +253,8 @@ static const struct number_keyword numbers[] = {DOUBLE("minimum", minimum), DOUB
 	COUNT("minLength", length_min), COUNT("maxLength", length_max), COUNT("minItems", items_min),
 	COUNT("maxItems", items_max), COUNT("minProperties", members_min), COUNT("maxProperties", members_max)};
 
-static bool read_number(struct making *m, struct schema_node *node, const struct number_keyword *keyword, json_ref value)
+static bool read_number(
+	struct making *m, struct schema_node *node, const struct number_keyword *keyword, json_ref value)
 {
 	enum json_type type = json_type(m->json, value);
 	double number;
@@ -273,12 +274,13 @@ static bool read_number(struct making *m, struct schema_node *node, const struct
 static const struct {
 	const char *name;
 	bool (*read)(struct making *m, struct schema_node *node, json_ref value); /* NULL: it says nothing of values */
-} keywords[] = {{"type", read_type}, {"properties", read_properties}, {"required", read_required}, {"items", read_items},
-	{"enum", read_enum}, {"const", read_const}, {"additionalProperties", read_additional}, {"allOf", read_all},
-	{"anyOf", read_any}, {"oneOf", read_one}, {"not", read_not}, {"$ref", read_ref}, {"title", NULL},
-	{"description", NULL}, {"default", NULL}, {"examples", NULL}, {"example", NULL}, {"format", NULL}, {"$schema", NULL},
-	{"$id", NULL}, {"$comment", NULL}, {"$defs", NULL}, {"definitions", NULL}, {"deprecated", NULL}, {"readOnly", NULL},
-	{"writeOnly", NULL}, {"contentEncoding", NULL}, {"contentMediaType", NULL}};
+} keywords[] = {{"type", read_type}, {"properties", read_properties}, {"required", read_required},
+	{"items", read_items}, {"enum", read_enum}, {"const", read_const}, {"additionalProperties", read_additional},
+	{"allOf", read_all}, {"anyOf", read_any}, {"oneOf", read_one}, {"not", read_not}, {"$ref", read_ref},
+	{"title", NULL}, {"description", NULL}, {"default", NULL}, {"examples", NULL}, {"example", NULL},
+	{"format", NULL}, {"$schema", NULL}, {"$id", NULL}, {"$comment", NULL}, {"$defs", NULL}, {"definitions", NULL},
+	{"deprecated", NULL}, {"readOnly", NULL}, {"writeOnly", NULL}, {"contentEncoding", NULL},
+	{"contentMediaType", NULL}};
 
 static bool read_keyword(struct making *m, struct schema_node *node, json_ref value)
 {
@@ -353,7 +355,8 @@ static bool ends(const struct schema_node *looked_at)
 	if (node->color == GREY)
 		return false;
 	node->color = GREY;
-	good = ends(node->refers) && ends(node->not) && all_end(&node->all) && all_end(&node->any) && all_end(&node->one);
+	good = ends(node->refers) && ends(node->not ) && all_end(&node->all) && all_end(&node->any) &&
+	       all_end(&node->one);
 	node->color = BLACK;
 	return good;
 }

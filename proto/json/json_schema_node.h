@@ -38,13 +38,13 @@ struct schema_nodes {
 };
 
 struct schema_node {
-	bool never; /* `false` */
+	bool never;     /* `false` */
 	unsigned types; /* 0: any */
 	bool has_values;
 	unsigned value_count, required_count, property_count;
 	struct schema_scalar *values;
 	struct slice *required;
-	struct schema_property *properties; /* by name */
+	struct schema_property *properties;                          /* by name */
 	const struct schema_node *additional, *items, *not, *refers; /* NULL: there is none */
 	struct schema_nodes all, any, one;
 	double minimum, maximum, above, below, multiple; /* NaN: none */

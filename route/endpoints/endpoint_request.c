@@ -76,8 +76,8 @@ int endpoint_read_call(const struct endpoint *endpoint, const struct json_parser
 	int err;
 
 	if (json_type(json, 0) != JSON_OBJECT)
-		return refuse(problem, SLICE("invalid_type"), SLICE("The body has to be a JSON object."),
-			slice_of(NULL, 0));
+		return refuse(
+			problem, SLICE("invalid_type"), SLICE("The body has to be a JSON object."), slice_of(NULL, 0));
 	err = refuse_twice(json, problem);
 	if (err)
 		return err;
@@ -88,12 +88,13 @@ int endpoint_read_call(const struct endpoint *endpoint, const struct json_parser
 		return refuse(problem, SLICE("invalid_value"),
 			SLICE("This endpoint says what its answers are like. Leave 'response_format' out."),
 			SLICE("response_format"));
-	*call = (struct endpoint_call){.messages = json_member(json, 0, SLICE("messages")),
-		.input = json_member(json, 0, SLICE("input"))};
+	*call = (struct endpoint_call){
+		.messages = json_member(json, 0, SLICE("messages")), .input = json_member(json, 0, SLICE("input"))};
 	err = read_content(json, call, problem);
 	if (!err && endpoint->input_schema && call->messages != JSON_NONE)
 		return refuse(problem, SLICE("invalid_value"),
-			SLICE("This endpoint takes 'input', which its schema describes. Send that."), SLICE("messages"));
+			SLICE("This endpoint takes 'input', which its schema describes. Send that."),
+			SLICE("messages"));
 	return err ? err : read_stream(endpoint, json, call, problem);
 }
 
@@ -124,8 +125,9 @@ static size_t request_bytes(
 {
 	const char *schema = endpoint->settings->output_schema;
 
-	return FRAME_BYTES + (schema ? strlen(schema) : 0) + call->history.size + json_document(json).size + strlen(endpoint->settings->model) +
-	       template_bytes(&endpoint->system, json, call->input) + template_bytes(&endpoint->user, json, call->input) +
+	return FRAME_BYTES + (schema ? strlen(schema) : 0) + call->history.size + json_document(json).size +
+	       strlen(endpoint->settings->model) + template_bytes(&endpoint->system, json, call->input) +
+	       template_bytes(&endpoint->user, json, call->input) +
 	       (call->input != JSON_NONE ? 6 * json_raw(json, call->input).size : 0);
 }
 
@@ -165,7 +167,8 @@ static bool add_user(const struct endpoint *endpoint, const struct json_parser *
 /* Not strict: providers then want a schema of a certain build. What comes back is checked here. */
 static void add_format(const struct endpoint *endpoint, struct text *text)
 {
-	text_literal(text, ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"output\",\"schema\":");
+	text_literal(text,
+		",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"name\":\"output\",\"schema\":");
 	text_string(text, endpoint->settings->output_schema);
 	text_literal(text, "}}");
 }
@@ -189,9 +192,8 @@ static void add_rest(const struct endpoint *endpoint, const struct json_parser *
 	}
 }
 
-int endpoint_write_request(const struct endpoint *endpoint, const struct json_parser *json,
-	struct endpoint_call *call, struct arena *arena, size_t bytes_max, struct slice *request,
-	struct openai_problem *problem)
+int endpoint_write_request(const struct endpoint *endpoint, const struct json_parser *json, struct endpoint_call *call,
+	struct arena *arena, size_t bytes_max, struct slice *request, struct openai_problem *problem)
 {
 	size_t said_at, capacity = request_bytes(endpoint, json, call);
 	struct slice missing;

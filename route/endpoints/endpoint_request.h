@@ -1,7 +1,7 @@
 /*
- * What a call of a defined endpoint becomes: a request of the chat completions API, with the endpoint's model, its system
- * prompt in front, and what the caller sent as messages, or as input that fills the template. All that the caller sent
- * besides stays as it is. Pure.
+ * What a call of a defined endpoint becomes: a request of the chat completions API, with the endpoint's model, its
+ * system prompt in front, and what the caller sent as messages, or as input that fills the template. All that the
+ * caller sent besides stays as it is. Pure.
  */
 #ifndef ROUTE_ENDPOINT_REQUEST_H
 #define ROUTE_ENDPOINT_REQUEST_H
@@ -24,11 +24,10 @@ int endpoint_read_call(const struct endpoint *endpoint, const struct json_parser
 	struct openai_problem *problem);
 
 /*
- * The request, in the arena, with BUFFER_PADDING_BYTES behind it. -EINVAL: the template lacks something, as *problem says; -E2BIG:
- * it is longer than bytes_max; -ENOMEM.
+ * The request, in the arena, with BUFFER_PADDING_BYTES behind it. -EINVAL: the template lacks something, as *problem
+ * says; -E2BIG: it is longer than bytes_max; -ENOMEM.
  */
-int endpoint_write_request(const struct endpoint *endpoint, const struct json_parser *json,
-	struct endpoint_call *call, struct arena *arena, size_t bytes_max, struct slice *request,
-	struct openai_problem *problem);
+int endpoint_write_request(const struct endpoint *endpoint, const struct json_parser *json, struct endpoint_call *call,
+	struct arena *arena, size_t bytes_max, struct slice *request, struct openai_problem *problem);
 
 #endif

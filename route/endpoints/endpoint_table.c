@@ -62,8 +62,8 @@ static struct json_schema *compile(struct endpoint_table *table, const char *doc
 	return schema;
 }
 
-static void add(struct endpoint_table *table, const struct project_settings *project,
-	const struct endpoint_settings *settings)
+static void add(
+	struct endpoint_table *table, const struct project_settings *project, const struct endpoint_settings *settings)
 {
 	struct endpoint *endpoint = &table->endpoints[table->count];
 

@@ -1,6 +1,6 @@
 /*
- * The endpoints that an operator defined, by "project/slug", with their templates taken apart. Made once from the settings of a
- * configuration, which outlive it; read-only, shared by all shards.
+ * The endpoints that an operator defined, by "project/slug", with their templates taken apart. Made once from the
+ * settings of a configuration, which outlive it; read-only, shared by all shards.
  */
 #ifndef ROUTE_ENDPOINT_TABLE_H
 #define ROUTE_ENDPOINT_TABLE_H
@@ -33,7 +33,6 @@ bool endpoint_is_of(const struct endpoint *endpoint, const struct key_settings *
 bool endpoint_is_allowed(const struct endpoint *endpoint, const struct key_settings *key);
 
 /* The nearest name of those that the key may call, among the first few hundred; NULL data: none is near. */
-struct slice endpoint_suggest(
-	const struct endpoint_table *table, const struct key_settings *key, struct slice name);
+struct slice endpoint_suggest(const struct endpoint_table *table, const struct key_settings *key, struct slice name);
 
 #endif

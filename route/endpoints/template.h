@@ -1,7 +1,7 @@
 /*
- * Texts with places to be filled: {{input}} and {{input.field}}, where a field may be one of a field (input.a.b). A text is
- * taken apart once, when a configuration is read; filling it copies bytes. All of it works on JSON as it is written: a
- * filled template is the inside of a JSON string. Pure.
+ * Texts with places to be filled: {{input}} and {{input.field}}, where a field may be one of a field (input.a.b). A
+ * text is taken apart once, when a configuration is read; filling it copies bytes. All of it works on JSON as it is
+ * written: a filled template is the inside of a JSON string. Pure.
  */
 #ifndef ROUTE_TEMPLATE_H
 #define ROUTE_TEMPLATE_H
@@ -15,7 +15,8 @@ struct template_part {
 	struct slice text; /* escaped, as it stands; filled: the path behind "input.", empty for the input itself */
 };
 
-struct template {
+struct template
+{
 	unsigned part_count; /* 0: there is no text */
 	struct template_part *parts;
 };
@@ -32,8 +33,8 @@ void template_compile(struct template *template, struct slice text, struct confi
 size_t template_bytes(const struct template *template, const struct json_parser *json, json_ref input);
 
 /*
- * Appends the template, filled from `input` (JSON_NONE: there is none): strings as they are, other values as JSON. False: a
- * place stays empty, and *missing is its path.
+ * Appends the template, filled from `input` (JSON_NONE: there is none): strings as they are, other values as JSON.
+ * False: a place stays empty, and *missing is its path.
  */
 bool template_fill(const struct template *template, const struct json_parser *json, json_ref input, struct text *text,
 	struct slice *missing);

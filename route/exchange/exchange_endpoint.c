@@ -1,6 +1,6 @@
 /*
- * Calls of defined endpoints: which one the path names and whether the key may call it, before the body is read; then the chat
- * request that the call becomes, which goes the way of every other one.
+ * Calls of defined endpoints: which one the path names and whether the key may call it, before the body is read; then
+ * the chat request that the call becomes, which goes the way of every other one.
  */
 #include "route/endpoints/endpoint_request.h"
 #include "route/exchange/exchange_session.h"
@@ -112,8 +112,8 @@ static bool refuse_tokens(struct exchange *e, uint64_t prompt, uint64_t output)
 	return false;
 }
 
-/* Of what the endpoint allows for a request, the answer may have what the prompt leaves: it is sent as a cap where the request
- * has none. */
+/* Of what the endpoint allows for a request, the answer may have what the prompt leaves: it is sent as a cap where the
+ * request has none. */
 bool exchange_bound_endpoint(struct exchange *e)
 {
 	uint64_t most = e->endpoint->settings->request_tokens_max, answers = exchange_asked_answers(e);

@@ -1,4 +1,5 @@
-/* An endpoint's schemas: what a call's input and a model's answer have to be, and the 422 that says where they are not. */
+/* An endpoint's schemas: what a call's input and a model's answer have to be, and the 422 that says where they are not.
+ */
 #include "route/exchange/exchange.h"
 
 enum { WHERE_BYTES = 160, WHAT_BYTES = 160, MESSAGE_BYTES = 640 };
@@ -97,7 +98,8 @@ static struct slice content_of(const struct json_parser *json, json_ref choice)
 	json_ref message = json_member(json, choice, SLICE("message"));
 	json_ref content = message == JSON_NONE ? JSON_NONE : json_member(json, message, SLICE("content"));
 
-	return content != JSON_NONE && json_type(json, content) == JSON_STRING ? json_string(json, content) : slice_of(NULL, 0);
+	return content != JSON_NONE && json_type(json, content) == JSON_STRING ? json_string(json, content)
+									       : slice_of(NULL, 0);
 }
 
 static bool check_content(struct exchange *e, struct slice content, struct violation *v)
@@ -137,7 +139,8 @@ bool exchange_check_output(struct exchange *e)
 	for (unsigned i = 0; i < count; i++) {
 		if (!contents[i].data || check_content(e, contents[i], &v))
 			continue;
-		error = error_of(e, &v, SLICE("output"), SLICE("The model's answer is not as this endpoint's schema says"));
+		error = error_of(
+			e, &v, SLICE("output"), SLICE("The model's answer is not as this endpoint's schema says"));
 		exchange_answer_error(e, &error, slice_of(NULL, 0));
 		return false;
 	}
@@ -157,7 +160,8 @@ bool exchange_sends_schema(const struct exchange *e)
 		const struct provider_settings *provider = &settings->providers[model->deployments[i].provider];
 		const struct dialect *dialect = dialect_of_call(provider, model, e->api);
 
-		if (dialect && (dialect_has(dialect, model, dialect_translates(e->dialect, dialect)) & CHAT_JSON_SCHEMA))
+		if (dialect &&
+			(dialect_has(dialect, model, dialect_translates(e->dialect, dialect)) & CHAT_JSON_SCHEMA))
 			return true;
 	}
 	return false;

@@ -111,7 +111,8 @@ static void on_found(struct store_sealed *op)
 		; /* its client left */
 	else if (err == -ENOENT)
 		refuse(e, 404, SLICE("session_not_found"),
-			SLICE("There is no session of this id, or its time is over. Leave X-Session-ID out to open one."));
+			SLICE("There is no session of this id, or its time is over. Leave X-Session-ID out to open "
+			      "one."));
 	else if (err == -ENOMEM)
 		refuse_memory(e);
 	else if (err)
@@ -234,7 +235,8 @@ static bool begins(const struct json_parser *json, json_ref message)
 {
 	json_ref role = json_member(json, message, SLICE("role"));
 
-	return role != JSON_NONE && json_type(json, role) == JSON_STRING && slice_equal(json_string(json, role), SLICE("user"));
+	return role != JSON_NONE && json_type(json, role) == JSON_STRING &&
+	       slice_equal(json_string(json, role), SLICE("user"));
 }
 
 /* The newest messages that the endpoint's bounds leave, from one of the user's on. The view holds the list. */

@@ -1,4 +1,5 @@
-/* A call of an endpoint, or with a tag, that has limits or a budget of its own: held against those and its key's, as one subject. */
+/* A call of an endpoint, or with a tag, that has limits or a budget of its own: held against those and its key's, as
+ * one subject. */
 #include "route/limits/limits.h"
 
 static void add_scopes(struct limit_subject *joined, const struct limit_subject *endpoint)
@@ -36,8 +37,8 @@ void limit_subject_add(struct limit_subject *subject, const struct limit_subject
 	add_budgets(subject, more);
 }
 
-bool limit_subject_join(
-	struct limit_subject *joined, const struct limit_subject *key, const struct limit_subject *endpoint, const char *name)
+bool limit_subject_join(struct limit_subject *joined, const struct limit_subject *key,
+	const struct limit_subject *endpoint, const char *name)
 {
 	if (!endpoint->scope_count && !endpoint->budget_count && !endpoint->has_budget)
 		return false;

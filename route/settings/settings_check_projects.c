@@ -61,7 +61,8 @@ static bool refer_credential(const struct settings *settings, const char *name, 
 	for (unsigned i = 0; i < settings->provider_count; i++)
 		for (unsigned k = 0; k < settings->providers[i].credential_count; k++)
 			if (!settings->providers[i].credentials[k].workspace &&
-				same_pair(name, settings->providers[i].name, settings->providers[i].credentials[k].name))
+				same_pair(
+					name, settings->providers[i].name, settings->providers[i].credentials[k].name))
 				return true;
 	snprintf(complaint->message, sizeof(complaint->message),
 		"there is no credential \"%.128s\" (expected PROVIDER/CREDENTIAL of one that is declared)", name);
@@ -81,8 +82,8 @@ static bool check_schema(const char *document, const char *member, struct endpoi
 	return !document || schema;
 }
 
-bool settings_check_endpoint(const struct settings *settings, const struct endpoint_settings *endpoint,
-	struct endpoint_complaint *complaint)
+bool settings_check_endpoint(
+	const struct settings *settings, const struct endpoint_settings *endpoint, struct endpoint_complaint *complaint)
 {
 	complaint->member = "model";
 	if (!refer_model(settings, endpoint->model, complaint))
@@ -122,7 +123,8 @@ static void read_schema(struct settings_load *load, char **schema, const struct 
 		return;
 	rc = settings_read_file(name->text.data, &content, &size);
 	if (rc < 0) {
-		settings_error(load, node, member, "the file %.128s cannot be read: %s", name->text.data, strerror(-rc));
+		settings_error(
+			load, node, member, "the file %.128s cannot be read: %s", name->text.data, strerror(-rc));
 		*schema = NULL;
 	} else {
 		*schema = config_copy(load->walk.memory, slice_of(content, size));
@@ -130,8 +132,7 @@ static void read_schema(struct settings_load *load, char **schema, const struct 
 	free(content);
 }
 
-static void check_project(
-	struct settings_load *load, struct project_settings *project, const struct config_node *node)
+static void check_project(struct settings_load *load, struct project_settings *project, const struct config_node *node)
 {
 	const struct config_node *list = config_member(node, "endpoints");
 	const struct config_entry *entry = list && list->kind == CONFIG_LIST ? list->first : NULL;

@@ -136,6 +136,17 @@ struct config_node *json_config_read(struct json_config *config, const struct js
 	return root;
 }
 
+void json_config_unlink(struct config_node *parent, struct config_entry *before, struct config_entry *entry)
+{
+	if (before)
+		before->next = entry->next;
+	else
+		parent->first = entry->next;
+	if (parent->last == entry)
+		parent->last = before;
+	parent->count--;
+}
+
 struct config_entry *json_config_take(struct config_node *map, const char *name)
 {
 	struct config_entry *before = NULL, *entry = map->kind == CONFIG_MAP ? map->first : NULL;
@@ -146,13 +157,7 @@ struct config_entry *json_config_take(struct config_node *map, const char *name)
 	}
 	if (!entry)
 		return NULL;
-	if (before)
-		before->next = entry->next;
-	else
-		map->first = entry->next;
-	if (map->last == entry)
-		map->last = before;
-	map->count--;
+	json_config_unlink(map, before, entry);
 	return entry;
 }
 

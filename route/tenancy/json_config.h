@@ -30,6 +30,9 @@ void json_config_merge(struct config_node *target, const struct config_node *pat
 /* Takes the member out of a map; NULL when it has none. */
 struct config_entry *json_config_take(struct config_node *map, const char *name);
 
+/* Takes `entry`, which stands behind `before` (NULL: first), out of a map or a list. */
+void json_config_unlink(struct config_node *parent, struct config_entry *before, struct config_entry *entry);
+
 /* Puts an entry of another map, or of this one, at the end of a map. */
 void json_config_put(struct config_node *map, struct config_entry *entry);
 

@@ -39,7 +39,8 @@ static bool refuse_unknown(struct tenancy_ask *ask)
 
 /* ---- shown ---- */
 
-static void print_endpoint(const struct project_settings *project, const struct endpoint_settings *endpoint, struct text *json)
+static void print_endpoint(
+	const struct project_settings *project, const struct endpoint_settings *endpoint, struct text *json)
 {
 	text_literal(json, "{\"object\":\"endpoint\",\"project\":");
 	text_json(json, slice_of_string(project->id));
@@ -114,13 +115,7 @@ static struct config_entry *take(struct config_node *list, struct slice slug)
 	}
 	if (!entry)
 		return NULL;
-	if (before)
-		before->next = entry->next;
-	else
-		list->first = entry->next;
-	if (list->last == entry)
-		list->last = before;
-	list->count--;
+	json_config_unlink(list, before, entry);
 	return entry;
 }
 

@@ -39,7 +39,8 @@ static const struct sample samples[] = {
 	{"{\"properties\":{\"a\":false}}", "{\"a\":1}", ".a", "it may not be there"},
 	{"{\"required\":[\"a\",\"b\"]}", "{\"a\":1}", "", "it lacks a member \"b\""},
 	{"{\"required\":[\"a\"]}", "\"no object\"", NULL, NULL},
-	{"{\"properties\":{\"a\":{}},\"additionalProperties\":false}", "{\"a\":1,\"z\":1}", "", "it may not have a member \"z\""},
+	{"{\"properties\":{\"a\":{}},\"additionalProperties\":false}", "{\"a\":1,\"z\":1}", "",
+		"it may not have a member \"z\""},
 	{"{\"properties\":{\"a\":{}},\"additionalProperties\":{\"type\":\"null\"}}", "{\"a\":1,\"z\":1}", ".z",
 		"it has to be of type null"},
 	{"{\"minProperties\":1}", "{}", "", "its members are fewer than 1"},
@@ -118,10 +119,11 @@ static void checks(void **state)
 		struct text what = text_over(what_memory, sizeof(what_memory));
 		bool good = passes(s->schema, s->value, &where, &what);
 
-		if (good != !s->where || (s->where && (!slice_equal(text_slice(&where), slice_of_string(s->where)) ||
-							      !slice_equal(text_slice(&what), slice_of_string(s->what)))))
-			fail_msg("%s of %s: %d at \"%.*s\": %.*s", s->schema, s->value, good, (int)where.size, where.data,
-				(int)what.size, what.data);
+		if (good != !s->where ||
+			(s->where && (!slice_equal(text_slice(&where), slice_of_string(s->where)) ||
+					     !slice_equal(text_slice(&what), slice_of_string(s->what)))))
+			fail_msg("%s of %s: %d at \"%.*s\": %.*s", s->schema, s->value, good, (int)where.size,
+				where.data, (int)what.size, what.data);
 	}
 }
 
@@ -131,8 +133,10 @@ static const struct {
 	{"", "an empty text is no schema"},
 	{"{", "\"schema\" will not do (expected JSON)"},
 	{"[]", "\"[]\" will not do (expected a schema)"},
-	{"{\"type\":\"text\"}", "\"type\" will not do (expected null, boolean, integer, number, string, array or object, or a list of them)"},
-	{"{\"type\":5}", "\"type\" will not do (expected null, boolean, integer, number, string, array or object, or a list of them)"},
+	{"{\"type\":\"text\"}", "\"type\" will not do (expected null, boolean, integer, number, string, array or "
+				"object, or a list of them)"},
+	{"{\"type\":5}", "\"type\" will not do (expected null, boolean, integer, number, string, array or object, or a "
+			 "list of them)"},
 	{"{\"pattern\":\"^a\"}", "\"pattern\" will not do (expected a keyword that is checked here)"},
 	{"{\"items\":[{}]}", "\"[{}]\" will not do (expected a schema)"},
 	{"{\"required\":\"a\"}", "\"required\" will not do (expected a list of names)"},
@@ -150,7 +154,8 @@ static const struct {
 	{"{\"$ref\":\"http://x/y\"}", "\"$ref\" will not do (expected a place in this schema, as #/$defs/NAME)"},
 	{"{\"$ref\":\"#/$defs/x\"}", "\"$ref\" will not do (expected a place in this schema, as #/$defs/NAME)"},
 	{"{\"$ref\":\"#\"}", "\"$ref\" will not do (expected one that does not lead back to itself)"},
-	{"{\"properties\":{\"a\":{\"anyOf\":[{\"$ref\":\"#/$defs/x\"}]}},\"$defs\":{\"x\":{\"not\":{\"$ref\":\"#/properties/a\"}}}}",
+	{"{\"properties\":{\"a\":{\"anyOf\":[{\"$ref\":\"#/$defs/x\"}]}},\"$defs\":{\"x\":{\"not\":{\"$ref\":\"#/"
+	 "properties/a\"}}}}",
 		"\"$ref\" will not do (expected one that does not lead back to itself)"},
 };
 
@@ -174,7 +179,8 @@ static void ends(void **state)
 {
 	static const char schema[] =
 		"{\"$defs\":{\"x\":{\"anyOf\":[{\"items\":{\"$ref\":\"#/$defs/x\"},\"maxItems\":1,\"const\":0},"
-		"{\"items\":{\"$ref\":\"#/$defs/x\"}},{\"items\":{\"$ref\":\"#/$defs/x\"}},{\"items\":{\"$ref\":\"#/$defs/x\"}},"
+		"{\"items\":{\"$ref\":\"#/$defs/x\"}},{\"items\":{\"$ref\":\"#/$defs/x\"}},{\"items\":{\"$ref\":\"#/"
+		"$defs/x\"}},"
 		"{\"items\":{\"$ref\":\"#/$defs/x\"}},{\"items\":{\"$ref\":\"#/$defs/x\"}}],\"type\":\"array\"}},"
 		"\"$ref\":\"#/$defs/x\"}";
 	char value[64], where_memory[64], what_memory[64];

@@ -28,7 +28,8 @@ static void open_world(struct world *w, const char *system, const char *user, co
 {
 	struct json_error error;
 
-	*w = (struct world){.project = {.id = project_id}, .settings = {.slug = slug, .model = model, .streaming = true}};
+	*w = (struct world){
+		.project = {.id = project_id}, .settings = {.slug = slug, .model = model, .streaming = true}};
 	w->endpoint = (struct endpoint){.project = &w->project, .settings = &w->settings, .name = SLICE("p/s")};
 	config_memory_init(&w->memory, 1 << 20);
 	template_compile(&w->endpoint.system, slice_of_string(system), &w->memory);
@@ -62,15 +63,19 @@ static const struct {
 	const char *request; /* NULL: refused, */
 	const char *param;   /* for this */
 } cases[] = {
-	{"", "", "{\"input\":\"hi\"}", "{\"model\":\"a/m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}", NULL},
+	{"", "", "{\"input\":\"hi\"}", "{\"model\":\"a/m\",\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
+		NULL},
 	{"S", "T {{input.x}}", "{\"input\":{\"x\":[1]},\"stream\":true, \"n\" : 1}",
-		"{\"model\":\"a/m\",\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"T "
+		"{\"model\":\"a/"
+		"m\",\"messages\":[{\"role\":\"system\",\"content\":\"S\"},{\"role\":\"user\",\"content\":\"T "
 		"[1]\"}],\"stream_options\":null,\"stream\":true,\"n\":1}",
 		NULL},
 	{"S", "T {{input}}", "{\"messages\":[ {\"role\":\"user\"} ],\"input\":null}",
-		"{\"model\":\"a/m\",\"messages\":[{\"role\":\"system\",\"content\":\"S\"}, {\"role\":\"user\"} ]}", NULL},
+		"{\"model\":\"a/m\",\"messages\":[{\"role\":\"system\",\"content\":\"S\"}, {\"role\":\"user\"} ]}",
+		NULL},
 	{"", "", "{\"input\":{\"a\":\"\\\"\"},\"messages\":null}",
-		"{\"model\":\"a/m\",\"messages\":[{\"role\":\"user\",\"content\":\"{\\\"a\\\":\\\"\\\\\\\"\\\"}\"}]}", NULL},
+		"{\"model\":\"a/m\",\"messages\":[{\"role\":\"user\",\"content\":\"{\\\"a\\\":\\\"\\\\\\\"\\\"}\"}]}",
+		NULL},
 	{"", "{{input.a.b}}", "{\"input\":{\"a\":1}}", NULL, "input.a.b"},
 	{"{{input}}", "", "{\"messages\":[{}]}", NULL, "input"},
 	{"", "", "{}", NULL, "input"},

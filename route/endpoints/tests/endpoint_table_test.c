@@ -6,15 +6,16 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-static const char yaml[] = "admin: { master_key: 0123456789abcdef }\n"
-			   "workspaces: [{ id: default }, { id: other }]\n"
-			   "keys:\n"
-			   "  - { name: all, secret: a }\n"
-			   "  - { name: some, secret: b, endpoints: ['p/a*', '?/zebra'] }\n"
-			   "projects:\n"
-			   "  - { id: p, endpoints: [{ slug: zebra, system_prompt: 'x {{input}}' }, { slug: ape }, { slug: apes }] }\n"
-			   "  - { id: q, workspace: other, endpoints: [{ slug: zebra }] }\n"
-			   "  - { id: empty }\n";
+static const char yaml[] =
+	"admin: { master_key: 0123456789abcdef }\n"
+	"workspaces: [{ id: default }, { id: other }]\n"
+	"keys:\n"
+	"  - { name: all, secret: a }\n"
+	"  - { name: some, secret: b, endpoints: ['p/a*', '?/zebra'] }\n"
+	"projects:\n"
+	"  - { id: p, endpoints: [{ slug: zebra, system_prompt: 'x {{input}}' }, { slug: ape }, { slug: apes }] }\n"
+	"  - { id: q, workspace: other, endpoints: [{ slug: zebra }] }\n"
+	"  - { id: empty }\n";
 
 static void complain(void *context, unsigned line, unsigned column, const char *message)
 {
@@ -35,8 +36,8 @@ static void finds(void **state)
 	static const struct {
 		const char *name;
 		bool found;
-	} names[] = {{"p/ape", true}, {"p/apes", true}, {"p/zebra", true}, {"q/zebra", true}, {"p/ap", false}, {"p", false},
-		{"", false}, {"q/ape", false}, {"p/apes2", false}, {"r/zebra", false}};
+	} names[] = {{"p/ape", true}, {"p/apes", true}, {"p/zebra", true}, {"q/zebra", true}, {"p/ap", false},
+		{"p", false}, {"", false}, {"q/ape", false}, {"p/apes2", false}, {"r/zebra", false}};
 	struct settings *settings = read_settings();
 	struct endpoint_table *table = endpoint_table_make(settings);
 

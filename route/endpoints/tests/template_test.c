@@ -12,8 +12,8 @@ static void checks(void **state)
 {
 	static const char *const good[] = {"", "plain", "{{input}}", "a {{ input }} b", "{{input.a}}{{input.a.b}}",
 		"{ {x} }", "}} alone", "{{input.with space}}", "\t{{\tinput.x\t}}"};
-	static const char *const bad[] = {"{{", "{{}}", "{{input", "{{ input }", "{{inptu}}", "{{inputs}}", "{{input.}}",
-		"{{input..a}}", "{{input.a.}}", "{{input.a}} {{b}}", "{{{input}}}"};
+	static const char *const bad[] = {"{{", "{{}}", "{{input", "{{ input }", "{{inptu}}", "{{inputs}}",
+		"{{input.}}", "{{input..a}}", "{{input.a.}}", "{{input.a}} {{b}}", "{{{input}}}"};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++)
