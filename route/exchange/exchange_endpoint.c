@@ -50,38 +50,45 @@ bool exchange_find_endpoint(struct exchange *e)
 	return endpoint_is_allowed(endpoint, e->key) || refuse_not_allowed(e);
 }
 
-bool exchange_enter_endpoint(struct exchange *e, void (*then)(struct exchange *e))
+/* Of a call that becomes no request. */
+static void refuse_call(struct exchange *e, int err, const struct openai_problem *problem)
 {
-	struct openai_problem problem;
-	struct endpoint_call call;
-	size_t bytes_max = e->config->config->settings->http.max_body_bytes;
-	int err = endpoint_read_call(e->endpoint, e->gateway_shard->json, &call, &problem);
+	const struct api_error too_large = {.status = 413,
+		.type = SLICE("invalid_request_error"),
+		.code = SLICE("body_too_large"),
+		.message = SLICE("The input makes this endpoint's request larger than one may be. Send less.")};
 
-	if (!err && call.input != JSON_NONE && !exchange_check_input(e, call.input))
-		return false;
-	if (!err && session_begin(e, then) != CONVERSATION_READY)
-		return false;
-	call.history = session_history(e);
-	call.format = exchange_sends_schema(e);
-	if (!err)
-		err = endpoint_write_request(
-			e->endpoint, e->gateway_shard->json, &call, &e->arena, bytes_max, &e->request->body, &problem);
-	if (!err)
-		session_note_said(e, call.said);
-	if (err == -EINVAL) {
-		exchange_refuse_invalid(e, problem.code, problem.message, problem.param);
-	} else if (err == -E2BIG) {
-		struct api_error error = {.status = 413,
-			.type = SLICE("invalid_request_error"),
-			.code = SLICE("body_too_large"),
-			.message = SLICE("The input makes this endpoint's template larger than a request may be. Send "
-					 "less.")};
-
-		exchange_refuse(e, &error, slice_of(NULL, 0));
-	} else if (err) {
+	if (err == -EINVAL)
+		exchange_refuse_invalid(e, problem->code, problem->message, problem->param);
+	else if (err == -E2BIG)
+		exchange_refuse(e, &too_large, slice_of(NULL, 0));
+	else
 		exchange_refuse_overloaded(
 			e, SLICE("out_of_memory"), SLICE("The gateway is out of memory. Try again in a moment."));
+}
+
+bool exchange_enter_endpoint(struct exchange *e, void (*then)(struct exchange *e))
+{
+	const struct json_parser *json = e->gateway_shard->json;
+	size_t bytes_max = e->config->config->settings->http.max_body_bytes;
+	struct openai_problem problem;
+	struct endpoint_call call;
+	int err = endpoint_read_call(e->endpoint, json, &call, &problem);
+
+	if (!err) {
+		if (call.input != JSON_NONE && !exchange_check_input(e, call.input))
+			return false;
+		if (session_begin(e, then) != CONVERSATION_READY)
+			return false;
+		call.history = session_history(e);
+		call.format = exchange_sends_schema(e);
+		err = endpoint_write_request(
+			e->endpoint, json, &call, &e->arena, bytes_max, &e->request->body, &problem);
 	}
+	if (err)
+		refuse_call(e, err, &problem);
+	else
+		session_note_said(e, call.said);
 	return err == 0;
 }
 

@@ -329,3 +329,32 @@ bool draft_check_unchanged(struct draft *d, const struct tenant *tenant, const v
 	return !param || draft_refuse(d, 400, SLICE("immutable_field"), param, "%s cannot change (expected another %s)",
 				 param, shape->name);
 }
+
+/* The first that would be left without it. */
+bool draft_is_used(struct draft *d, const char *id)
+{
+	const struct settings *settings = draft_settings(d);
+	bool team = d->ask->kind == TENANT_TEAM;
+
+	for (unsigned i = 0; i < settings->key_count; i++) {
+		const struct key_settings *key = &settings->keys[i];
+
+		if (!key->revoked_at_ns && draft_same_text(team ? key->team : key->workspace, id))
+			return !draft_refuse(d, 409, SLICE("in_use"), NULL,
+				"Key %s belongs to this %s: revoke it first.", key->id, d->shape->name);
+	}
+	for (unsigned i = 0; !team && i < settings->team_count; i++)
+		if (draft_same_text(settings->teams[i].workspace, id))
+			return !draft_refuse(d, 409, SLICE("in_use"), NULL,
+				"Team %s belongs to this workspace: remove it first.", settings->teams[i].id);
+	for (unsigned i = 0; !team && i < settings->connection_count; i++)
+		if (draft_same_text(settings->connections[i].workspace, id))
+			return !draft_refuse(d, 409, SLICE("in_use"), NULL,
+				"Connection %s belongs to this workspace: remove it first.",
+				settings->connections[i].id);
+	for (unsigned i = 0; !team && i < settings->project_count; i++)
+		if (draft_same_text(settings->projects[i].workspace, id))
+			return !draft_refuse(d, 409, SLICE("in_use"), NULL, "Project %s belongs to this workspace: remove it first.",
+				settings->projects[i].id);
+	return false;
+}

@@ -48,6 +48,9 @@ bool draft_check(struct draft *draft, const struct tenant *tenant, const void *b
 bool draft_check_connection(struct draft *draft, const struct connection_settings *connection); /* its secrets, too */
 bool draft_check_unchanged(struct draft *draft, const struct tenant *tenant, const void *before);
 
+/* Whether a team or a workspace is referred to. True: refused, with the first that would be left without it. */
+bool draft_is_used(struct draft *draft, const char *id);
+
 /* NULL is a text of its own. */
 static inline bool draft_same_text(const char *a, const char *b)
 {

@@ -356,35 +356,6 @@ static bool update(struct draft *d, const void *item, struct tenant *before)
 	return before || is_built_in(d, item) ? update_stored(d, item, before, patch) : update_declared(d, item, patch);
 }
 
-/* The first that would be left without it. */
-static bool is_used(struct draft *d, const char *id)
-{
-	const struct settings *settings = draft_settings(d);
-	bool team = d->ask->kind == TENANT_TEAM;
-
-	for (unsigned i = 0; i < settings->key_count; i++) {
-		const struct key_settings *key = &settings->keys[i];
-
-		if (!key->revoked_at_ns && draft_same_text(team ? key->team : key->workspace, id))
-			return !draft_refuse(d, 409, SLICE("in_use"), NULL,
-				"Key %s belongs to this %s: revoke it first.", key->id, d->shape->name);
-	}
-	for (unsigned i = 0; !team && i < settings->team_count; i++)
-		if (draft_same_text(settings->teams[i].workspace, id))
-			return !draft_refuse(d, 409, SLICE("in_use"), NULL,
-				"Team %s belongs to this workspace: remove it first.", settings->teams[i].id);
-	for (unsigned i = 0; !team && i < settings->connection_count; i++)
-		if (draft_same_text(settings->connections[i].workspace, id))
-			return !draft_refuse(d, 409, SLICE("in_use"), NULL,
-				"Connection %s belongs to this workspace: remove it first.",
-				settings->connections[i].id);
-	for (unsigned i = 0; !team && i < settings->project_count; i++)
-		if (draft_same_text(settings->projects[i].workspace, id))
-			return !draft_refuse(d, 409, SLICE("in_use"), NULL, "Project %s belongs to this workspace.",
-				settings->projects[i].id);
-	return false;
-}
-
 static bool revoke(struct draft *d, const struct key_settings *key, struct tenant *before)
 {
 	struct key_settings declared = *key;
@@ -414,7 +385,7 @@ static bool remove_item(struct draft *d, const void *item, struct tenant *before
 		return revoke(d, item, before);
 	if (!before)
 		return refuse_declared(d);
-	if ((d->ask->kind == TENANT_TEAM || d->ask->kind == TENANT_WORKSPACE) && is_used(d, before->id))
+	if ((d->ask->kind == TENANT_TEAM || d->ask->kind == TENANT_WORKSPACE) && draft_is_used(d, before->id))
 		return false;
 	return commit(d, "delete", 200, before, item, NULL);
 }
