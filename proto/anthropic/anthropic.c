@@ -1,8 +1,6 @@
 /* The Anthropic dialect, what is common to its parts: reading and editing where both sides speak it, usage, reasons. */
 #include "proto/anthropic/anthropic.h"
 
-#define CREDIBLE_TOKENS_MAX 100000000 /* figures beyond this are no count of tokens that one call can have used */
-
 /* ---- requests ----------------------------------------------------------------------------------------------- */
 
 static int read_model(const struct json_parser *p, struct openai_request *request, struct openai_problem *problem)
@@ -157,28 +155,19 @@ void anthropic_edit_request(const struct json_parser *p, const struct openai_req
 
 /* ---- usage and reasons -------------------------------------------------------------------------------------- */
 
-static void read_figure(const struct json_parser *p, json_ref object, struct slice key, uint64_t *figure)
-{
-	json_ref value = json_member(p, object, key);
-	int64_t number;
-
-	if (value != JSON_NONE && json_integer(p, value, &number) && number >= 0 && number <= CREDIBLE_TOKENS_MAX)
-		*figure = (uint64_t)number;
-}
-
 void anthropic_read_usage(const struct json_parser *p, json_ref usage, uint64_t raw[static 5])
 {
 	json_ref details;
 
 	if (usage == JSON_NONE || json_type(p, usage) != JSON_OBJECT)
 		return;
-	read_figure(p, usage, SLICE("input_tokens"), &raw[ANTHROPIC_INPUT]);
-	read_figure(p, usage, SLICE("cache_creation_input_tokens"), &raw[ANTHROPIC_CACHE_WRITE]);
-	read_figure(p, usage, SLICE("cache_read_input_tokens"), &raw[ANTHROPIC_CACHE_READ]);
-	read_figure(p, usage, SLICE("output_tokens"), &raw[ANTHROPIC_OUTPUT]);
+	(void)openai_read_figure(p, usage, SLICE("input_tokens"), &raw[ANTHROPIC_INPUT]);
+	(void)openai_read_figure(p, usage, SLICE("cache_creation_input_tokens"), &raw[ANTHROPIC_CACHE_WRITE]);
+	(void)openai_read_figure(p, usage, SLICE("cache_read_input_tokens"), &raw[ANTHROPIC_CACHE_READ]);
+	(void)openai_read_figure(p, usage, SLICE("output_tokens"), &raw[ANTHROPIC_OUTPUT]);
 	details = json_member(p, usage, SLICE("output_tokens_details"));
 	if (details != JSON_NONE)
-		read_figure(p, details, SLICE("thinking_tokens"), &raw[ANTHROPIC_THINKING]);
+		(void)openai_read_figure(p, details, SLICE("thinking_tokens"), &raw[ANTHROPIC_THINKING]);
 }
 
 /* OpenAI counts what was cached among the prompt's tokens, Anthropic beside them. */

@@ -1,35 +1,17 @@
 /* Answers in Bedrock's dialect, whole and event by event, read into the form of a chat; and the dialect's row. */
 #include "proto/bedrock/bedrock.h"
 
-#define CREDIBLE_TOKENS_MAX 100000000 /* figures beyond this are no count of tokens that one call can have used */
-
-/* What is absent is 0; what is nonsense makes all of it none. */
-static uint64_t read_figure(const struct json_parser *p, json_ref usage, struct slice key, bool *credible)
-{
-	json_ref value = json_member(p, usage, key);
-	int64_t number;
-
-	if (!chat_given(p, value))
-		return 0;
-	if (json_integer(p, value, &number) && number >= 0 && number <= CREDIBLE_TOKENS_MAX)
-		return (uint64_t)number;
-	*credible = false;
-	return 0;
-}
-
 /* What a cache gave or took is told beside the input; OpenAI's clients count it within the prompt. */
 static struct openai_usage read_usage(const struct json_parser *p, json_ref usage)
 {
-	bool credible = true;
-	uint64_t input, output, cached, written;
+	uint64_t input = 0, output = 0, cached = 0, written = 0;
 
 	if (usage == JSON_NONE || json_type(p, usage) != JSON_OBJECT)
 		return (struct openai_usage){0};
-	input = read_figure(p, usage, SLICE("inputTokens"), &credible);
-	output = read_figure(p, usage, SLICE("outputTokens"), &credible);
-	cached = read_figure(p, usage, SLICE("cacheReadInputTokens"), &credible);
-	written = read_figure(p, usage, SLICE("cacheWriteInputTokens"), &credible);
-	if (!credible || input + cached + written == 0)
+	if (!openai_read_figure(p, usage, SLICE("inputTokens"), &input) ||
+		!openai_read_figure(p, usage, SLICE("outputTokens"), &output) ||
+		!openai_read_figure(p, usage, SLICE("cacheReadInputTokens"), &cached) ||
+		!openai_read_figure(p, usage, SLICE("cacheWriteInputTokens"), &written) || input + cached + written == 0)
 		return (struct openai_usage){0};
 	return (struct openai_usage){.present = true,
 		.prompt_tokens = input + cached + written,

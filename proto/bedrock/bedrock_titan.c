@@ -36,13 +36,9 @@ static json_ref vectors(const struct json_parser *p)
 
 static bool read_usage(const struct json_parser *p, struct openai_usage *usage)
 {
-	json_ref count = json_member(p, 0, SLICE("inputTextTokenCount"));
-	int64_t tokens;
-
-	if (!chat_given(p, count) || !json_integer(p, count, &tokens) || tokens < 1 || tokens > INT32_MAX)
-		return false;
-	*usage = (struct openai_usage){.present = true, .prompt_tokens = (uint64_t)tokens};
-	return true;
+	usage->present =
+		openai_read_figure(p, 0, SLICE("inputTextTokenCount"), &usage->prompt_tokens) && usage->prompt_tokens > 0;
+	return usage->present;
 }
 
 const struct embeddings_dialect embeddings_titan = {

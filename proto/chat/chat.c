@@ -245,6 +245,37 @@ int chat_read_choices(const struct json_parser *p, struct chat *chat, struct cha
 	return last ? err : -EPROTO;
 }
 
+void chat_tell(const struct chat_telling *t, struct chat_event event)
+{
+	event.choice = t->choice;
+	t->sink->event(t->sink, &event);
+}
+
+void chat_tell_text(const struct chat_telling *t, enum chat_event_kind kind, struct slice text)
+{
+	const struct chat_event event = {.kind = kind, .choice = t->choice, .text = text, .error = JSON_NONE};
+
+	if (text.size)
+		t->sink->event(t->sink, &event);
+}
+
+void chat_tell_start(const struct chat_telling *t, struct slice id)
+{
+	if (t->reader->begun >> t->choice & 1)
+		return;
+	t->reader->begun |= 1u << t->choice;
+	chat_tell(t,
+		(struct chat_event){.kind = CHAT_EVENT_START, .id = chat_member_text(t->p, 0, id), .error = JSON_NONE});
+}
+
+void chat_tell_finish(const struct chat_telling *t, enum chat_finish finish)
+{
+	if (t->reader->ended >> t->choice & 1)
+		return;
+	t->reader->ended |= 1u << t->choice;
+	chat_tell(t, (struct chat_event){.kind = CHAT_EVENT_FINISH, .finish = finish, .error = JSON_NONE});
+}
+
 bool chat_all_ended(const struct chat_reader *reader, unsigned at_least)
 {
 	return reader->ended == reader->begun && (unsigned)__builtin_popcount(reader->begun) >= at_least;

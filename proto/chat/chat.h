@@ -238,6 +238,19 @@ struct chat_reader {
 	struct chat_reader_choice choices[CHAT_CHOICES_MAX]; /* where the dialect has several */
 };
 
+/* One choice of an event, as a reader tells of it. */
+struct chat_telling {
+	const struct json_parser *p;
+	struct chat_sink *sink;
+	struct chat_reader *reader;
+	uint32_t choice;
+};
+void chat_tell(const struct chat_telling *t, struct chat_event event); /* as its choice's */
+void chat_tell_text(const struct chat_telling *t, enum chat_event_kind kind, struct slice text); /* unless it is empty */
+/* Each once for a choice, whatever a provider repeats. */
+void chat_tell_start(const struct chat_telling *t, struct slice id); /* the member of the event that has it */
+void chat_tell_finish(const struct chat_telling *t, enum chat_finish finish);
+
 /* Whether at least so many choices began, and each that began has said why it ended. */
 bool chat_all_ended(const struct chat_reader *reader, unsigned at_least);
 

@@ -1,8 +1,6 @@
 /* Answers in Cohere's dialect, whole and event by event, read into the form of a chat. */
 #include "proto/cohere/cohere.h"
 
-#define CREDIBLE_TOKENS_MAX 100000000 /* figures beyond this are no count of tokens that one call can have used */
-
 bool cohere_finish(struct slice finish_reason, enum chat_finish *finish)
 {
 	static const struct {
@@ -22,23 +20,11 @@ bool cohere_finish(struct slice finish_reason, enum chat_finish *finish)
 	return !slice_equal(finish_reason, SLICE("ERROR")) && !slice_equal(finish_reason, SLICE("TIMEOUT"));
 }
 
-static bool read_figure(const struct json_parser *p, json_ref object, struct slice key, uint64_t *figure)
-{
-	json_ref value = json_member(p, object, key);
-	int64_t number;
-
-	if (value == JSON_NONE || !json_integer(p, value, &number) || number < 0 || number > CREDIBLE_TOKENS_MAX)
-		return false;
-	*figure = (uint64_t)number;
-	return true;
-}
-
 bool cohere_read_billed(const struct json_parser *p, json_ref billed, struct openai_usage *usage)
 {
 	struct openai_usage found = {.present = true};
 
-	if (billed == JSON_NONE || !read_figure(p, billed, SLICE("input_tokens"), &found.prompt_tokens) ||
-		!found.prompt_tokens)
+	if (!openai_read_figure(p, billed, SLICE("input_tokens"), &found.prompt_tokens) || !found.prompt_tokens)
 		return false;
 	*usage = found;
 	return true;
@@ -54,9 +40,9 @@ struct openai_usage cohere_usage(const struct json_parser *p, json_ref usage)
 		json_ref figures = json_member(p, usage, kinds[i]);
 		struct openai_usage found = {.present = true};
 
-		if (figures != JSON_NONE && read_figure(p, figures, SLICE("input_tokens"), &found.prompt_tokens) &&
-			read_figure(p, figures, SLICE("output_tokens"), &found.completion_tokens) &&
-			found.prompt_tokens > 0)
+		if (openai_read_figure(p, figures, SLICE("input_tokens"), &found.prompt_tokens) &&
+			openai_read_figure(p, figures, SLICE("output_tokens"), &found.completion_tokens) &&
+			found.prompt_tokens > 0 && chat_given(p, json_member(p, figures, SLICE("output_tokens"))))
 			return found;
 	}
 	return (struct openai_usage){0};

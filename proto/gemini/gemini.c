@@ -3,8 +3,6 @@
 
 #include "core/kconfig.h"
 
-#define CREDIBLE_TOKENS_MAX 100000000 /* figures beyond this are no count of tokens that one call can have used */
-
 unsigned gemini_generation(struct slice model)
 {
 	static const struct slice name = {"gemini-", 7};
@@ -20,35 +18,19 @@ unsigned gemini_generation(struct slice model)
 	return generation;
 }
 
-/* What is absent is 0; what is nonsense makes all of it none. */
-static uint64_t read_figure(const struct json_parser *p, json_ref object, struct slice key, bool *credible)
-{
-	json_ref value = json_member(p, object, key);
-	int64_t number;
-
-	if (!chat_given(p, value))
-		return 0;
-	if (json_integer(p, value, &number) && number >= 0 && number <= CREDIBLE_TOKENS_MAX)
-		return (uint64_t)number;
-	*credible = false;
-	return 0;
-}
-
 /* What is cached counts among the prompt's tokens; thoughts count beside the answer's, which OpenAI counts together. */
 bool gemini_read_usage(const struct json_parser *p, struct openai_usage *usage)
 {
 	json_ref metadata = json_member(p, 0, SLICE("usageMetadata"));
-	uint64_t prompt, tools, cached, answer, thoughts;
-	bool credible = true;
+	uint64_t prompt = 0, tools = 0, cached = 0, answer = 0, thoughts = 0;
 
 	if (metadata == JSON_NONE || json_type(p, metadata) != JSON_OBJECT)
 		return false;
-	prompt = read_figure(p, metadata, SLICE("promptTokenCount"), &credible);
-	tools = read_figure(p, metadata, SLICE("toolUsePromptTokenCount"), &credible);
-	cached = read_figure(p, metadata, SLICE("cachedContentTokenCount"), &credible);
-	answer = read_figure(p, metadata, SLICE("candidatesTokenCount"), &credible);
-	thoughts = read_figure(p, metadata, SLICE("thoughtsTokenCount"), &credible);
-	if (!credible || prompt + tools == 0)
+	if (!openai_read_figure(p, metadata, SLICE("promptTokenCount"), &prompt) ||
+		!openai_read_figure(p, metadata, SLICE("toolUsePromptTokenCount"), &tools) ||
+		!openai_read_figure(p, metadata, SLICE("cachedContentTokenCount"), &cached) ||
+		!openai_read_figure(p, metadata, SLICE("candidatesTokenCount"), &answer) ||
+		!openai_read_figure(p, metadata, SLICE("thoughtsTokenCount"), &thoughts) || prompt + tools == 0)
 		return false;
 	*usage = (struct openai_usage){.present = true,
 		.prompt_tokens = prompt + tools,

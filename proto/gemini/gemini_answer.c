@@ -68,94 +68,54 @@ int gemini_read_answer(const struct json_parser *p, struct chat *chat, struct ch
 
 /* ---- streams ------------------------------------------------------------------------------------------------ */
 
-/* One candidate of an event, as it is read. */
-struct telling {
-	const struct json_parser *p;
-	struct chat_sink *sink;
-	struct chat_reader *reader;
-	struct chat_reader_choice *state;
-	uint32_t choice;
-};
-
-static void tell(const struct telling *t, enum chat_event_kind kind, struct slice text)
-{
-	struct chat_event event = {.kind = kind, .choice = t->choice, .text = text, .error = JSON_NONE};
-
-	if (text.size)
-		t->sink->event(t->sink, &event);
-}
-
 /* A call comes whole. */
-static int tell_call(const struct telling *t, json_ref value)
+static int tell_call(const struct chat_telling *t, json_ref value)
 {
 	json_ref call = json_member(t->p, value, SLICE("functionCall"));
 	char memory[CHAT_ID_BYTES];
 	struct chat_event event = {.kind = CHAT_EVENT_TOOL,
-		.choice = t->choice,
-		.id = gemini_call_id(t->p, call, t->choice, t->state->tool_count, memory),
+		.id = gemini_call_id(t->p, call, t->choice, t->reader->choices[t->choice].tool_count, memory),
 		.name = chat_member_text(t->p, call, SLICE("name")),
 		.signature = chat_member_text(t->p, value, SLICE("thoughtSignature")),
 		.error = JSON_NONE};
 
 	if (!event.name.size)
 		return -EPROTO;
-	t->state->tool_count++;
-	t->sink->event(t->sink, &event);
-	tell(t, CHAT_EVENT_ARGUMENTS, arguments_of(t->p, call));
+	t->reader->choices[t->choice].tool_count++;
+	chat_tell(t, event);
+	chat_tell_text(t, CHAT_EVENT_ARGUMENTS, arguments_of(t->p, call));
 	return 0;
 }
 
-static int tell_part(const struct telling *t, json_ref value)
+static int tell_part(const struct chat_telling *t, json_ref value)
 {
 	struct slice text = chat_member_text(t->p, value, SLICE("text"));
 
 	if (chat_given(t->p, json_member(t->p, value, SLICE("functionCall")))) {
-		t->state->said = true;
+		t->reader->choices[t->choice].said = true;
 		return tell_call(t, value);
 	}
-	t->state->said |= text.size > 0;
-	tell(t, text_kind(t->p, value) == CHAT_THINKING ? CHAT_EVENT_THINKING : CHAT_EVENT_TEXT, text);
+	t->reader->choices[t->choice].said |= text.size > 0;
+	chat_tell_text(t, text_kind(t->p, value) == CHAT_THINKING ? CHAT_EVENT_THINKING : CHAT_EVENT_TEXT, text);
 	return 0;
 }
 
-static void tell_start(const struct telling *t)
-{
-	struct chat_event event = {.kind = CHAT_EVENT_START,
-		.choice = t->choice,
-		.id = chat_member_text(t->p, 0, SLICE("responseId")),
-		.error = JSON_NONE};
-
-	if (!(t->reader->begun >> t->choice & 1))
-		t->sink->event(t->sink, &event);
-	t->reader->begun |= 1u << t->choice;
-}
-
-static void tell_finish(const struct telling *t, enum chat_finish finish)
-{
-	struct chat_event event = {
-		.kind = CHAT_EVENT_FINISH, .choice = t->choice, .finish = finish, .error = JSON_NONE};
-
-	if (!(t->reader->ended >> t->choice & 1))
-		t->sink->event(t->sink, &event);
-	t->reader->ended |= 1u << t->choice;
-}
-
-static int tell_candidate(const struct telling *t, json_ref candidate)
+static int tell_candidate(const struct chat_telling *t, json_ref candidate)
 {
 	enum chat_finish finish;
 	enum gemini_end end;
 	int err = 0;
 
-	tell_start(t);
+	chat_tell_start(t, SLICE("responseId"));
 	for (json_ref v = gemini_parts(t->p, candidate); v != JSON_NONE && !err; v = json_next(t->p, v))
 		err = tell_part(t, v);
 	if (err)
 		return err;
-	end = gemini_read_end(t->p, candidate, t->state->tool_count > 0, &finish);
-	if (end == GEMINI_FAILED && !t->state->said)
+	end = gemini_read_end(t->p, candidate, t->reader->choices[t->choice].tool_count > 0, &finish);
+	if (end == GEMINI_FAILED && !t->reader->choices[t->choice].said)
 		return -EPROTO;
 	if (end != GEMINI_GOES_ON)
-		tell_finish(t, finish);
+		chat_tell_finish(t, finish);
 	return 0;
 }
 
@@ -165,7 +125,7 @@ static int tell_candidates(
 	int err = 0;
 
 	for (json_ref c = chat_next_choice(p, choices); c != JSON_NONE && !err; c = chat_next_choice(p, choices)) {
-		const struct telling t = {p, sink, reader, &reader->choices[choices->number], choices->number};
+		const struct chat_telling t = {p, sink, reader, choices->number};
 
 		err = tell_candidate(&t, c);
 	}
@@ -184,9 +144,8 @@ static void tell_end(const struct chat_reader *reader, struct chat_sink *sink)
 int gemini_read_event(struct chat_reader *reader, const struct json_parser *p, struct chat_sink *sink)
 {
 	json_ref error = json_member(p, 0, SLICE("error"));
-	struct chat_choices choices =
-		chat_choices_of(p, json_member(p, 0, SLICE("candidates")), reader->asked > 1);
-	const struct telling first = {p, sink, reader, &reader->choices[0], 0};
+	struct chat_choices choices = chat_choices_of(p, json_member(p, 0, SLICE("candidates")), reader->asked > 1);
+	const struct chat_telling first = {p, sink, reader, 0};
 	struct chat_event event = {.kind = CHAT_EVENT_ERROR, .error = error};
 	int err = 0;
 
@@ -200,8 +159,8 @@ int gemini_read_event(struct chat_reader *reader, const struct json_parser *p, s
 	if (choices.at != JSON_NONE) {
 		err = tell_candidates(reader, p, &choices, sink);
 	} else if (gemini_is_blocked(p)) { /* whatever was asked for: there is one answer, which is none */
-		tell_start(&first);
-		tell_finish(&first, CHAT_FINISH_FILTER);
+		chat_tell_start(&first, SLICE("responseId"));
+		chat_tell_finish(&first, CHAT_FINISH_FILTER);
 		reader->asked = 1;
 	}
 	if (!err)

@@ -5,26 +5,9 @@
 
 /* ---- reading ------------------------------------------------------------------------------------------------ */
 
-/* One choice of a chunk, as it is read. */
-struct telling {
-	const struct json_parser *p;
-	struct chat_sink *sink;
-	struct chat_reader *reader;
-	struct chat_reader_choice *state;
-	uint32_t choice;
-};
-
-static void tell(const struct telling *t, enum chat_event_kind kind, struct slice text)
-{
-	struct chat_event event = {.kind = kind, .choice = t->choice, .text = text};
-
-	if (text.size)
-		t->sink->event(t->sink, &event);
-}
-
 /*
- * Whether this piece begins a call. Calls are told apart by their index; servers that leave it out, or always say 0, tell
- * them by a new id, which others repeat in every piece.
+ * Whether this piece begins a call. Calls are told apart by their index; servers that leave it out, or always say 0,
+ * tell them by a new id, which others repeat in every piece.
  */
 static bool is_new_call(const struct chat_reader_choice *state, int64_t index, const struct chat_event *event)
 {
@@ -36,7 +19,7 @@ static bool is_new_call(const struct chat_reader_choice *state, int64_t index, c
 
 /* A call that has no id gets one: of the answer's, its choice and its number, so that no two of a conversation are
  * alike. */
-static struct slice make_id(const struct telling *t, struct text *memory)
+static struct slice make_id(const struct chat_telling *t, struct text *memory)
 {
 	uint64_t hash = chat_hash(chat_member_text(t->p, 0, SLICE("id")));
 
@@ -46,21 +29,20 @@ static struct slice make_id(const struct telling *t, struct text *memory)
 		text_u64(memory, t->choice);
 		text_char(memory, '_');
 	}
-	text_u64(memory, t->state->tool_count);
+	text_u64(memory, t->reader->choices[t->choice].tool_count);
 	return text_slice(memory);
 }
 
 /*
- * A call's id and name come with its first piece. Pieces of a call behind the beginning of the next one would have to be
- * held back to the end, so that a stream which mixes them is not translated.
+ * A call's id and name come with its first piece. Pieces of a call behind the beginning of the next one would have to
+ * be held back to the end, so that a stream which mixes them is not translated.
  */
-static int read_call(const struct telling *t, json_ref value)
+static int read_call(const struct chat_telling *t, json_ref value)
 {
 	const struct json_parser *p = t->p;
-	struct chat_reader_choice *state = t->state;
+	struct chat_reader_choice *state = &t->reader->choices[t->choice];
 	json_ref function = json_member(p, value, SLICE("function")), number = json_member(p, value, SLICE("index"));
 	struct chat_event event = {.kind = CHAT_EVENT_TOOL,
-		.choice = t->choice,
 		.id = chat_member_text(p, value, SLICE("id")),
 		.name = chat_member_text(p, function, SLICE("name"))};
 	int64_t index = state->tool_count ? (int64_t)state->tool_index : 0;
@@ -77,30 +59,31 @@ static int read_call(const struct telling *t, json_ref value)
 		state->tool_index = (uint32_t)index;
 		state->tool_hash = chat_hash(event.id);
 		state->tool_count++;
-		t->sink->event(t->sink, &event);
+		chat_tell(t, event);
 	} else if (index < (int64_t)state->tool_index) {
 		return -EPROTO;
 	}
-	tell(t, CHAT_EVENT_ARGUMENTS, chat_openai_arguments(p, function));
+	chat_tell_text(t, CHAT_EVENT_ARGUMENTS, chat_openai_arguments(p, function));
 	return 0;
 }
 
 static int tell_piece(void *context, enum chat_part_kind kind, struct slice text)
 {
-	tell(context, kind == CHAT_THINKING ? CHAT_EVENT_THINKING : CHAT_EVENT_TEXT, text);
+	chat_tell_text(context, kind == CHAT_THINKING ? CHAT_EVENT_THINKING : CHAT_EVENT_TEXT, text);
 	return 0;
 }
 
-static int read_delta(struct telling *t, json_ref delta)
+static int read_delta(struct chat_telling *t, json_ref delta)
 {
 	const struct json_parser *p = t->p;
 	struct slice thinking = chat_member_text(p, delta, SLICE("reasoning_content"));
 	json_ref calls = json_member(p, delta, SLICE("tool_calls"));
 	int err = 0;
 
-	tell(t, CHAT_EVENT_THINKING, thinking.data ? thinking : chat_member_text(p, delta, SLICE("reasoning")));
+	chat_tell_text(
+		t, CHAT_EVENT_THINKING, thinking.data ? thinking : chat_member_text(p, delta, SLICE("reasoning")));
 	chat_openai_each_text(p, json_member(p, delta, SLICE("content")), tell_piece, t);
-	tell(t, CHAT_EVENT_REFUSAL, chat_member_text(p, delta, SLICE("refusal")));
+	chat_tell_text(t, CHAT_EVENT_REFUSAL, chat_member_text(p, delta, SLICE("refusal")));
 	if (calls == JSON_NONE || json_type(p, calls) != JSON_ARRAY)
 		return 0;
 	for (json_ref v = json_first(p, calls); v != JSON_NONE && !err; v = json_next(p, v))
@@ -108,31 +91,22 @@ static int read_delta(struct telling *t, json_ref delta)
 	return err;
 }
 
-static void tell_plain(const struct telling *t, struct chat_event event)
-{
-	event.choice = t->choice;
-	t->sink->event(t->sink, &event);
-}
-
-static int read_choice(struct telling *t, json_ref choice)
+static int read_choice(struct chat_telling *t, json_ref choice)
 {
 	const struct json_parser *p = t->p;
 	json_ref delta = json_member(p, choice, SLICE("delta"));
 	enum chat_finish finish;
 
-	if (!(t->reader->begun >> t->choice & 1)) {
-		t->reader->begun |= 1u << t->choice;
-		tell_plain(t, (struct chat_event){.kind = CHAT_EVENT_START, .id = chat_member_text(p, 0, SLICE("id"))});
-	}
+	chat_tell_start(t, SLICE("id"));
 	if (slice_equal(chat_member_text(p, choice, SLICE("finish_reason")), SLICE("error"))) {
-		tell_plain(t, (struct chat_event){.kind = CHAT_EVENT_ERROR, .error = choice});
+		chat_tell(t, (struct chat_event){.kind = CHAT_EVENT_ERROR, .error = choice});
 		return 0;
 	}
 	if (delta != JSON_NONE && json_type(p, delta) == JSON_OBJECT && read_delta(t, delta) < 0)
 		return -EPROTO;
 	finish = chat_finish_of(chat_member_text(p, choice, SLICE("finish_reason")));
 	if (finish != CHAT_FINISH_NONE)
-		tell_plain(t, (struct chat_event){.kind = CHAT_EVENT_FINISH, .finish = finish});
+		chat_tell_finish(t, finish);
 	return 0;
 }
 
@@ -153,7 +127,7 @@ int chat_openai_read_event(struct chat_reader *reader, const struct json_parser 
 	if (chunk.usage.present)
 		reader->usage = chunk.usage;
 	for (json_ref c = chat_next_choice(p, &choices); c != JSON_NONE && !err; c = chat_next_choice(p, &choices)) {
-		struct telling t = {p, sink, reader, &reader->choices[choices.number], choices.number};
+		struct chat_telling t = {p, sink, reader, choices.number};
 
 		err = read_choice(&t, c);
 	}

@@ -46,6 +46,9 @@ struct openai_usage {
 	uint64_t prompt_tokens, completion_tokens, cached_tokens, cache_write_tokens, reasoning_tokens;
 };
 
+/* False for a figure that is no count that one call can have used. That, null and an absent one leave *figure. */
+bool openai_read_figure(const struct json_parser *p, json_ref object, struct slice key, uint64_t *figure);
+
 /* The object of an answer or an event, by the names of the Responses API or else by those of all others. Leaves *usage when
  * it says nothing, or nothing credible. */
 void openai_read_usage(const struct json_parser *p, json_ref value, bool responses, struct openai_usage *usage);

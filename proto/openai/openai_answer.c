@@ -7,8 +7,7 @@
 /* Figures beyond this are no count of tokens that one call can have used. */
 #define CREDIBLE_TOKENS_MAX 100000000
 
-/* False for a figure that is no count. An absent one leaves *figure. */
-static bool read_figure(const struct json_parser *p, json_ref object, struct slice key, uint64_t *figure)
+bool openai_read_figure(const struct json_parser *p, json_ref object, struct slice key, uint64_t *figure)
 {
 	json_ref value = json_member(p, object, key);
 	int64_t number;
@@ -29,9 +28,9 @@ static void read_timings(const struct json_parser *p, json_ref timings, struct o
 
 	if (usage->present || timings == JSON_NONE || json_type(p, timings) != JSON_OBJECT)
 		return;
-	if (!read_figure(p, timings, SLICE("prompt_n"), &anew) ||
-		!read_figure(p, timings, SLICE("cache_n"), &u.cached_tokens) ||
-		!read_figure(p, timings, SLICE("predicted_n"), &u.completion_tokens))
+	if (!openai_read_figure(p, timings, SLICE("prompt_n"), &anew) ||
+		!openai_read_figure(p, timings, SLICE("cache_n"), &u.cached_tokens) ||
+		!openai_read_figure(p, timings, SLICE("predicted_n"), &u.completion_tokens))
 		return;
 	u.prompt_tokens = anew + u.cached_tokens;
 	if (u.prompt_tokens > 0)
@@ -59,15 +58,15 @@ void openai_read_usage(const struct json_parser *p, json_ref value, bool respons
 	/* No figure of its own means that nothing is known, not that nothing was used. */
 	if (json_member(p, value, names->input) == JSON_NONE)
 		return;
-	credible = read_figure(p, value, names->input, &u.prompt_tokens) &&
-		   read_figure(p, value, names->output, &u.completion_tokens);
+	credible = openai_read_figure(p, value, names->input, &u.prompt_tokens) &&
+		   openai_read_figure(p, value, names->output, &u.completion_tokens);
 	details = json_member(p, value, names->input_details);
 	if (credible && details != JSON_NONE)
-		credible = read_figure(p, details, SLICE("cached_tokens"), &u.cached_tokens) &&
-			   read_figure(p, details, SLICE("cache_write_tokens"), &u.cache_write_tokens);
+		credible = openai_read_figure(p, details, SLICE("cached_tokens"), &u.cached_tokens) &&
+			   openai_read_figure(p, details, SLICE("cache_write_tokens"), &u.cache_write_tokens);
 	details = json_member(p, value, names->output_details);
 	if (credible && details != JSON_NONE)
-		credible = read_figure(p, details, SLICE("reasoning_tokens"), &u.reasoning_tokens);
+		credible = openai_read_figure(p, details, SLICE("reasoning_tokens"), &u.reasoning_tokens);
 	if (credible && u.cached_tokens + u.cache_write_tokens <= u.prompt_tokens &&
 		u.reasoning_tokens <= u.completion_tokens && u.prompt_tokens > 0)
 		*usage = u;

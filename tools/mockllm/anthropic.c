@@ -59,21 +59,6 @@ static bool refuse(struct mock_connection *c, const char *message)
 
 /* ---- requests ----------------------------------------------------------------------------------------------- */
 
-static bool one_of(struct slice word, const char *const *words)
-{
-	for (; *words; words++)
-		if (slice_equal(word, slice_of_string(*words)))
-			return true;
-	return false;
-}
-
-static struct slice string_at(const struct json_parser *p, json_ref object, const char *name)
-{
-	json_ref value = json_member(p, object, slice_of_string(name));
-
-	return value == JSON_NONE ? slice_of(NULL, 0) : json_string(p, value);
-}
-
 static bool check_fields(struct mock_connection *c, const struct json_parser *p)
 {
 	static const char *const known[] = {"model", "max_tokens", "messages", "system", "stop_sequences", "stream",
@@ -83,7 +68,7 @@ static bool check_fields(struct mock_connection *c, const struct json_parser *p)
 	struct text t = text_over(memory, sizeof(memory));
 
 	for (json_ref m = json_first(p, 0); m != JSON_NONE; m = json_next(p, m)) {
-		if (one_of(json_key(p, m), known))
+		if (mock_one_of(json_key(p, m), known))
 			continue;
 		text_add(&t, json_key(p, m));
 		text_literal(&t, ": Extra inputs are not permitted");
@@ -96,13 +81,13 @@ static bool check_fields(struct mock_connection *c, const struct json_parser *p)
 static bool check_source(struct mock_connection *c, const struct json_parser *p, json_ref block)
 {
 	json_ref source = json_member(p, block, SLICE("source"));
-	struct slice type = source == JSON_NONE ? slice_of(NULL, 0) : string_at(p, source, "type");
+	struct slice type = source == JSON_NONE ? slice_of(NULL, 0) : mock_string(p, source, "type");
 
 	if (slice_equal(type, SLICE("base64")))
-		return (string_at(p, source, "media_type").size && string_at(p, source, "data").size) ||
+		return (mock_string(p, source, "media_type").size && mock_string(p, source, "data").size) ||
 		       refuse(c, "source.base64: media_type and data are required");
 	if (slice_equal(type, SLICE("url")))
-		return string_at(p, source, "url").size || refuse(c, "source.url: Field required");
+		return mock_string(p, source, "url").size || refuse(c, "source.url: Field required");
 	return refuse(c, "source: Input should be 'base64', 'url' or 'file'");
 }
 
@@ -110,23 +95,23 @@ static bool check_block(struct mock_connection *c, const struct json_parser *p, 
 {
 	static const char *const types[] = {
 		"text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking", NULL};
-	struct slice type = string_at(p, block, "type");
+	struct slice type = mock_string(p, block, "type");
 	json_ref input = json_member(p, block, SLICE("input"));
 
-	if (!one_of(type, types))
+	if (!mock_one_of(type, types))
 		return refuse(
 			c, "messages.content: Input tag found using 'type' does not match any of the expected tags");
-	if (slice_equal(type, SLICE("text")) && !string_at(p, block, "text").size)
+	if (slice_equal(type, SLICE("text")) && !mock_string(p, block, "text").size)
 		return refuse(c, "messages: text content blocks must be non-empty");
 	if ((slice_equal(type, SLICE("image")) || slice_equal(type, SLICE("document"))) && !check_source(c, p, block))
 		return false;
 	if (slice_equal(type, SLICE("tool_use")) &&
-		(user || !string_at(p, block, "id").size || !string_at(p, block, "name").size || input == JSON_NONE ||
+		(user || !mock_string(p, block, "id").size || !mock_string(p, block, "name").size || input == JSON_NONE ||
 			json_type(p, input) != JSON_OBJECT))
 		return refuse(c, "messages.content.tool_use.input: Input should be a valid dictionary");
-	if (slice_equal(type, SLICE("tool_result")) && (!user || !string_at(p, block, "tool_use_id").size))
+	if (slice_equal(type, SLICE("tool_result")) && (!user || !mock_string(p, block, "tool_use_id").size))
 		return refuse(c, "messages.content.tool_result: unexpected or without tool_use_id");
-	if (slice_equal(type, SLICE("thinking")) && !string_at(p, block, "signature").size)
+	if (slice_equal(type, SLICE("thinking")) && !mock_string(p, block, "signature").size)
 		return refuse(c, "messages.content.thinking.signature: Field required");
 	return true;
 }
@@ -137,7 +122,7 @@ static bool check_results(struct mock_connection *c, const struct json_parser *p
 	bool other = false;
 
 	for (json_ref b = json_first(p, content); b != JSON_NONE; b = json_next(p, b)) {
-		bool result = slice_equal(string_at(p, b, "type"), SLICE("tool_result"));
+		bool result = slice_equal(mock_string(p, b, "type"), SLICE("tool_result"));
 
 		if (result && other)
 			return refuse(c, "messages: tool_result blocks must come first in content");
@@ -147,10 +132,10 @@ static bool check_results(struct mock_connection *c, const struct json_parser *p
 		b = json_next(p, b)) {
 		bool answered = false;
 
-		if (!slice_equal(string_at(p, b, "type"), SLICE("tool_use")))
+		if (!slice_equal(mock_string(p, b, "type"), SLICE("tool_use")))
 			continue;
 		for (json_ref r = json_first(p, content); r != JSON_NONE; r = json_next(p, r))
-			answered |= slice_equal(string_at(p, r, "tool_use_id"), string_at(p, b, "id"));
+			answered |= slice_equal(mock_string(p, r, "tool_use_id"), mock_string(p, b, "id"));
 		if (!answered)
 			return refuse(c,
 				"messages: `tool_use` ids were found without `tool_result` blocks immediately after");
@@ -165,10 +150,10 @@ static bool check_messages(struct mock_connection *c, const struct json_parser *
 	if (messages == JSON_NONE || json_type(p, messages) != JSON_ARRAY || json_count(p, messages) == 0)
 		return refuse(c, "messages: at least one message is required");
 	for (json_ref m = json_first(p, messages); m != JSON_NONE; m = json_next(p, m)) {
-		bool user = slice_equal(string_at(p, m, "role"), SLICE("user"));
+		bool user = slice_equal(mock_string(p, m, "role"), SLICE("user"));
 		json_ref content = json_member(p, m, SLICE("content"));
 
-		if (!user && !slice_equal(string_at(p, m, "role"), SLICE("assistant")))
+		if (!user && !slice_equal(mock_string(p, m, "role"), SLICE("assistant")))
 			return refuse(c, "messages: Unexpected role. Use the top-level system parameter");
 		if (content == JSON_NONE ||
 			(json_type(p, content) != JSON_STRING && json_type(p, content) != JSON_ARRAY))
@@ -194,15 +179,15 @@ static bool check_tools(struct mock_connection *c, const struct json_parser *p)
 	static const char *const choices[] = {"auto", "any", "tool", "none", NULL};
 	json_ref tools = json_member(p, 0, SLICE("tools")), choice = json_member(p, 0, SLICE("tool_choice")), schema;
 
-	if (choice != JSON_NONE && !one_of(string_at(p, choice, "type"), choices))
+	if (choice != JSON_NONE && !mock_one_of(mock_string(p, choice, "type"), choices))
 		return refuse(c, "tool_choice: Input tag does not match any of the expected tags");
 	if (choice != JSON_NONE && tools == JSON_NONE)
 		return refuse(c, "tool_choice may only be specified while providing tools");
 	for (json_ref v = tools == JSON_NONE ? JSON_NONE : json_first(p, tools); v != JSON_NONE; v = json_next(p, v)) {
 		schema = json_member(p, v, SLICE("input_schema"));
-		if (!string_at(p, v, "name").size)
+		if (!mock_string(p, v, "name").size)
 			return refuse(c, "tools.name: Field required");
-		if (schema == JSON_NONE || !slice_equal(string_at(p, schema, "type"), SLICE("object")))
+		if (schema == JSON_NONE || !slice_equal(mock_string(p, schema, "type"), SLICE("object")))
 			return refuse(c, "tools.custom.input_schema.type: Field required");
 	}
 	return true;
@@ -223,7 +208,7 @@ static bool check_options(struct mock_connection *c, const struct json_parser *p
 	if (heat != JSON_NONE && (!json_number(p, heat, &degrees) || degrees < 0 || degrees > 1))
 		return refuse(c, "temperature: range: 0..1");
 	if (output != JSON_NONE && json_member(p, output, SLICE("effort")) != JSON_NONE &&
-		!one_of(string_at(p, output, "effort"), efforts))
+		!mock_one_of(mock_string(p, output, "effort"), efforts))
 		return refuse(c, "output_config.effort: Input should be 'low', 'medium', 'high', 'xhigh' or 'max'");
 	if (stream != JSON_NONE && json_type(p, stream) != JSON_TRUE && json_type(p, stream) != JSON_FALSE)
 		return refuse(c, "stream: Input should be a valid boolean");

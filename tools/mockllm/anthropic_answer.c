@@ -209,9 +209,8 @@ static void add_error(struct mock_connection *c)
 {
 	mock_stream_chunk(c, SLICE("event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\","
 				   "\"message\":\"Overloaded\"},\"request_id\":\"req_mock\"}\n\n"));
-	mock_out_add(c, SLICE("0\r\n\r\n"));
+	mock_stream_close(c);
 	c->close_after = true;
-	c->streaming = false;
 }
 
 void mock_messages_begin(struct mock_connection *c)
@@ -220,10 +219,7 @@ void mock_messages_begin(struct mock_connection *c)
 	unsigned index = text_index(r);
 	bool cut;
 
-	c->streaming = true;
-	c->events.next = 0;
-	c->events.total = mock_words(r, &cut);
-	c->events.started_ns = shard_now_ns(&c->mock->shard);
+	mock_stream_open(c, mock_words(r, &cut));
 	mock_stream_head(c);
 	if (r->plan.error_first) {
 		add_error(c);
@@ -274,8 +270,7 @@ static void add_tail(struct mock_connection *c)
 	send_event(c, &t);
 	if (r->plan.fault != MOCK_NO_DONE)
 		mock_stream_chunk(c, SLICE("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
-	mock_out_add(c, SLICE("0\r\n\r\n"));
-	c->streaming = false;
+	mock_stream_close(c);
 }
 
 const struct mock_steps mock_messages_steps = {

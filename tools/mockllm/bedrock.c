@@ -219,22 +219,10 @@ bool mock_bedrock_read_model(struct mock_connection *c)
 
 /* ---- the conversation --------------------------------------------------------------------------------------- */
 
-static struct slice string_at(const struct json_parser *p, json_ref object, const char *name)
-{
-	json_ref value = json_member(p, object, slice_of_string(name));
-
-	return value == JSON_NONE || json_type(p, value) != JSON_STRING ? slice_of(NULL, 0) : json_string(p, value);
-}
-
-static json_ref first_of(const struct json_parser *p, json_ref container)
-{
-	return container == JSON_NONE ? JSON_NONE : json_first(p, container);
-}
-
 bool mock_bedrock_check_names(
 	struct mock_connection *c, const struct json_parser *p, json_ref object, const char *const *known)
 {
-	for (json_ref m = first_of(p, object); m != JSON_NONE; m = json_next(p, m)) {
+	for (json_ref m = mock_first(p, object); m != JSON_NONE; m = json_next(p, m)) {
 		unsigned i = 0;
 
 		while (known[i] && !slice_equal(json_key(p, m), slice_of_string(known[i])))
@@ -263,11 +251,11 @@ static bool check_result(struct mock_connection *c, const struct json_parser *p,
 {
 	static const char *const known[] = {"toolUseId", "content", "status", NULL};
 
-	for (json_ref v = first_of(p, json_member(p, result, SLICE("content"))); v != JSON_NONE; v = json_next(p, v))
-		if (json_member(p, v, SLICE("text")) != JSON_NONE && is_blank(string_at(p, v, "text")))
+	for (json_ref v = mock_first(p, json_member(p, result, SLICE("content"))); v != JSON_NONE; v = json_next(p, v))
+		if (json_member(p, v, SLICE("text")) != JSON_NONE && is_blank(mock_string(p, v, "text")))
 			return mock_bedrock_refuse(c, "The text field in the ContentBlock object at toolResult is blank.");
 	return mock_bedrock_check_names(c, p, result, known) &&
-	       (string_at(p, result, "toolUseId").size > 0 || mock_bedrock_refuse(c, "toolResult.toolUseId is missing"));
+	       (mock_string(p, result, "toolUseId").size > 0 || mock_bedrock_refuse(c, "toolResult.toolUseId is missing"));
 }
 
 /* A block is a union: it has one member. */
@@ -282,15 +270,15 @@ static bool check_block(struct mock_connection *c, const struct json_parser *p, 
 		return mock_bedrock_refuse(c, "A content block has to have exactly one member.");
 	if (!mock_bedrock_check_names(c, p, block, known))
 		return false;
-	if (json_member(p, block, SLICE("text")) != JSON_NONE && is_blank(string_at(p, block, "text")))
+	if (json_member(p, block, SLICE("text")) != JSON_NONE && is_blank(mock_string(p, block, "text")))
 		return mock_bedrock_refuse(c, "The text field in the ContentBlock object is blank. Add text to the text field.");
-	if (image != JSON_NONE && !string_at(p, json_member(p, image, SLICE("source")), "bytes").size)
+	if (image != JSON_NONE && !mock_string(p, json_member(p, image, SLICE("source")), "bytes").size)
 		return mock_bedrock_refuse(c, "image.source.bytes is missing");
 	turn->has_tools |= call != JSON_NONE || result != JSON_NONE;
 	turn->calls += call != JSON_NONE;
 	turn->results += result != JSON_NONE;
 	input = call == JSON_NONE ? JSON_NONE : json_member(p, call, SLICE("input"));
-	if (call != JSON_NONE && (!string_at(p, call, "toolUseId").size || !string_at(p, call, "name").size ||
+	if (call != JSON_NONE && (!mock_string(p, call, "toolUseId").size || !mock_string(p, call, "name").size ||
 					 input == JSON_NONE || json_type(p, input) != JSON_OBJECT))
 		return mock_bedrock_refuse(c, "toolUse needs toolUseId, name and input.");
 	return result == JSON_NONE || check_result(c, p, result);
@@ -310,10 +298,10 @@ static bool check_messages(struct mock_connection *c, const struct json_parser *
 
 		if (!mock_bedrock_check_names(c, p, m, known))
 			return false;
-		if (!slice_equal(string_at(p, m, "role"), wanted))
+		if (!slice_equal(mock_string(p, m, "role"), wanted))
 			return mock_bedrock_refuse(c, "A conversation must alternate between user and assistant roles, beginning with user.");
 		wanted = slice_equal(wanted, SLICE("user")) ? SLICE("assistant") : SLICE("user");
-		if (first_of(p, json_member(p, m, SLICE("content"))) == JSON_NONE)
+		if (mock_first(p, json_member(p, m, SLICE("content"))) == JSON_NONE)
 			return mock_bedrock_refuse(c, "The content field in the Message object is empty.");
 		for (json_ref b = json_first(p, json_member(p, m, SLICE("content"))); b != JSON_NONE; b = json_next(p, b))
 			if (!check_block(c, p, b, &turn))
@@ -340,7 +328,7 @@ static bool check_tools(struct mock_connection *c, const struct json_parser *p, 
 							 "toolResult content blocks.");
 	tools = json_member(p, config, SLICE("tools"));
 	choice = json_member(p, config, SLICE("toolChoice"));
-	if (first_of(p, tools) == JSON_NONE)
+	if (mock_first(p, tools) == JSON_NONE)
 		return mock_bedrock_refuse(c, "toolConfig.tools: at least one is required");
 	for (json_ref v = json_first(p, tools); v != JSON_NONE; v = json_next(p, v)) {
 		json_ref spec = json_member(p, v, SLICE("toolSpec"));
@@ -349,8 +337,8 @@ static bool check_tools(struct mock_connection *c, const struct json_parser *p, 
 
 		if (spec == JSON_NONE && json_member(p, v, SLICE("cachePoint")) != JSON_NONE)
 			continue;
-		if (json == JSON_NONE || !string_at(p, spec, "name").size ||
-			!slice_equal(string_at(p, json, "type"), SLICE("object")))
+		if (json == JSON_NONE || !mock_string(p, spec, "name").size ||
+			!slice_equal(mock_string(p, json, "type"), SLICE("object")))
 			return mock_bedrock_refuse(c, "toolSpec needs a name and an inputSchema.json of type object.");
 		if (!mock_bedrock_check_names(c, p, spec, spec_names))
 			return false;

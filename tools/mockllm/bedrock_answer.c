@@ -207,8 +207,7 @@ static void send_calls(struct mock_connection *c)
 
 static void end_chunks(struct mock_connection *c)
 {
-	mock_out_add(c, SLICE("0\r\n\r\n"));
-	c->streaming = false;
+	mock_stream_close(c);
 }
 
 static void add_error(struct mock_connection *c)
@@ -223,10 +222,7 @@ void mock_bedrock_begin(struct mock_connection *c)
 	const struct mock_request *r = &c->request;
 	bool cut;
 
-	c->streaming = true;
-	c->events.next = 0;
-	c->events.total = words_of(r, &cut);
-	c->events.started_ns = shard_now_ns(&c->mock->shard);
+	mock_stream_open(c, words_of(r, &cut));
 	send_head(c);
 	if (r->plan.error_first) {
 		add_error(c);

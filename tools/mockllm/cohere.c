@@ -11,26 +11,6 @@
 
 enum { BYTES_PER_TOKEN = 4, TEXTS_MAX = 96, STOPS_MAX = 5, DIMENSIONS_DEFAULT = 64, DIMENSIONS_MAX = 4096 };
 
-static struct slice string_at(const struct json_parser *p, json_ref object, const char *name)
-{
-	json_ref value = json_member(p, object, slice_of_string(name));
-
-	return value == JSON_NONE || json_type(p, value) != JSON_STRING ? slice_of(NULL, 0) : json_string(p, value);
-}
-
-static json_ref first_of(const struct json_parser *p, json_ref container)
-{
-	return container == JSON_NONE ? JSON_NONE : json_first(p, container);
-}
-
-static bool one_of(struct slice word, const char *const *words)
-{
-	for (; *words; words++)
-		if (slice_equal(word, slice_of_string(*words)))
-			return true;
-	return false;
-}
-
 static void write_error(struct mock_connection *c, unsigned status, struct slice headers, struct slice message)
 {
 	char memory[512];
@@ -62,7 +42,7 @@ static bool check_names(
 	struct text t = text_over(memory, sizeof(memory));
 
 	for (json_ref m = json_first(p, object); m != JSON_NONE; m = json_next(p, m)) {
-		if (one_of(json_key(p, m), known))
+		if (mock_one_of(json_key(p, m), known))
 			continue;
 		text_literal(&t, "invalid request: unknown field: ");
 		text_add(&t, json_key(p, m));
@@ -95,7 +75,7 @@ static bool check_content(struct mock_connection *c, const struct json_parser *p
 	if (json_type(p, content) != JSON_ARRAY)
 		return refuse_invalid(c, "invalid type: content must be a string or an array");
 	for (json_ref v = json_first(p, content); v != JSON_NONE; v = json_next(p, v))
-		if (!one_of(string_at(p, v, "type"), parts))
+		if (!mock_one_of(mock_string(p, v, "type"), parts))
 			return refuse_invalid(c, "invalid content type");
 	return true;
 }
@@ -105,15 +85,15 @@ static bool check_message(struct mock_connection *c, const struct json_parser *p
 	static const char *const fields[] = {
 		"role", "content", "tool_calls", "tool_plan", "tool_call_id", "citations", NULL};
 	static const char *const call[] = {"id", "type", "function", NULL};
-	struct slice role = string_at(p, message, "role");
+	struct slice role = mock_string(p, message, "role");
 	json_ref calls = json_member(p, message, SLICE("tool_calls"));
 
 	if (!check_names(c, p, message, fields))
 		return false;
-	if (slice_equal(role, SLICE("tool")) && !string_at(p, message, "tool_call_id").size)
+	if (slice_equal(role, SLICE("tool")) && !mock_string(p, message, "tool_call_id").size)
 		return refuse(c, "invalid request: a tool message needs a tool_call_id");
-	for (json_ref v = first_of(p, calls); v != JSON_NONE; v = json_next(p, v))
-		if (!check_names(c, p, v, call) || !string_at(p, json_member(p, v, SLICE("function")), "name").size)
+	for (json_ref v = mock_first(p, calls); v != JSON_NONE; v = json_next(p, v))
+		if (!check_names(c, p, v, call) || !mock_string(p, json_member(p, v, SLICE("function")), "name").size)
 			return refuse(c, "invalid request: a tool call needs a function");
 	if (slice_equal(role, SLICE("assistant")))
 		return check_content(c, p, message, calls == JSON_NONE);
@@ -129,14 +109,14 @@ static bool check_tools(struct mock_connection *c, const struct json_parser *p)
 	static const char *const function[] = {"name", "description", "parameters", NULL};
 	json_ref choice = json_member(p, 0, SLICE("tool_choice")), tools = json_member(p, 0, SLICE("tools"));
 
-	if (choice != JSON_NONE && (json_type(p, choice) != JSON_STRING || !one_of(json_string(p, choice), choices)))
+	if (choice != JSON_NONE && (json_type(p, choice) != JSON_STRING || !mock_one_of(json_string(p, choice), choices)))
 		return refuse_invalid(c, "invalid tool_choice: must be one of REQUIRED, NONE");
 	if (choice != JSON_NONE && tools == JSON_NONE)
 		return refuse(c, "invalid request: tool_choice needs tools");
-	for (json_ref v = first_of(p, tools); v != JSON_NONE; v = json_next(p, v)) {
+	for (json_ref v = mock_first(p, tools); v != JSON_NONE; v = json_next(p, v)) {
 		json_ref f = json_member(p, v, SLICE("function"));
 
-		if (f == JSON_NONE || !string_at(p, f, "name").size ||
+		if (f == JSON_NONE || !mock_string(p, f, "name").size ||
 			json_member(p, f, SLICE("parameters")) == JSON_NONE)
 			return refuse(c, "invalid request: a tool needs a function with name and parameters");
 		if (!check_names(c, p, f, function))
@@ -153,7 +133,7 @@ static bool check_format(struct mock_connection *c, const struct json_parser *p)
 
 	if (format == JSON_NONE)
 		return true;
-	if (!one_of(string_at(p, format, "type"), types))
+	if (!mock_one_of(mock_string(p, format, "type"), types))
 		return refuse_invalid(c, "invalid response_format type: must be one of text, json_object");
 	return check_names(c, p, format, known);
 }
@@ -219,7 +199,7 @@ static bool check_embed(struct mock_connection *c, const struct json_parser *p)
 
 	if (!check_names(c, p, 0, known))
 		return false;
-	if (!one_of(string_at(p, 0, "input_type"), types))
+	if (!mock_one_of(mock_string(p, 0, "input_type"), types))
 		return refuse(c, "invalid request: valid input_type must be provided with the provided model");
 	if (texts == JSON_NONE || json_type(p, texts) != JSON_ARRAY || json_count(p, texts) == 0 ||
 		json_count(p, texts) > TEXTS_MAX)

@@ -163,18 +163,12 @@ static void add_call(struct mock_connection *c, unsigned call)
 	add_content(c, "tool-call-end", call, NULL);
 }
 
-static void add_end(struct mock_connection *c)
-{
-	mock_out_add(c, SLICE("0\r\n\r\n"));
-	c->streaming = false;
-}
-
 /* How a stream fails: its end says so. */
 static void add_error(struct mock_connection *c)
 {
 	add_event(c, "message-end",
 		SLICE(",\"delta\":{\"finish_reason\":\"ERROR\",\"error\":\"internal server error\"}"));
-	add_end(c);
+	mock_stream_close(c);
 	c->close_after = true;
 }
 
@@ -185,10 +179,7 @@ void mock_cohere_begin(struct mock_connection *c)
 	struct text t = text_over(memory, sizeof(memory));
 	bool cut;
 
-	c->streaming = true;
-	c->events.next = 0;
-	c->events.total = mock_words(r, &cut);
-	c->events.started_ns = shard_now_ns(&c->mock->shard);
+	mock_stream_open(c, mock_words(r, &cut));
 	mock_stream_head(c);
 	if (r->plan.error_first) {
 		add_error(c);
@@ -252,7 +243,7 @@ static void add_tail(struct mock_connection *c)
 		add_event(c, "message-end", text_slice(&t));
 		mock_stream_chunk(c, SLICE("data: [DONE]\n\n"));
 	}
-	add_end(c);
+	mock_stream_close(c);
 }
 
 const struct mock_steps mock_cohere_steps = {

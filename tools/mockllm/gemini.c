@@ -97,18 +97,6 @@ static json_ref member(const struct json_parser *p, json_ref object, const char 
 	return JSON_NONE;
 }
 
-static struct slice string_at(const struct json_parser *p, json_ref object, const char *name)
-{
-	json_ref value = member(p, object, name);
-
-	return value == JSON_NONE || json_type(p, value) != JSON_STRING ? slice_of(NULL, 0) : json_string(p, value);
-}
-
-static json_ref first_of(const struct json_parser *p, json_ref container)
-{
-	return container == JSON_NONE ? JSON_NONE : json_first(p, container);
-}
-
 /* Names that are not in the protocol's schema are an error. */
 static bool check_names(
 	struct mock_connection *c, const struct json_parser *p, json_ref object, const char *const *known)
@@ -146,11 +134,11 @@ static bool check_call(struct mock_connection *c, const struct json_parser *p, j
 {
 	static const char *const known[] = {"id", "name", "args", NULL};
 	json_ref call = member(p, part, "functionCall"), args = member(p, call, "args");
-	struct slice signature = string_at(p, part, "thoughtSignature");
+	struct slice signature = mock_string(p, part, "thoughtSignature");
 
 	if (!check_names(c, p, call, known))
 		return false;
-	if (user || !string_at(p, call, "name").size)
+	if (user || !mock_string(p, call, "name").size)
 		return refuse(c, "function_call: a name is required, and the role model.");
 	if (args != JSON_NONE && json_type(p, args) != JSON_OBJECT)
 		return refuse(c, "Invalid value at 'contents.parts.function_call.args' "
@@ -170,7 +158,7 @@ static bool check_result(struct mock_connection *c, const struct json_parser *p,
 
 	if (!check_names(c, p, result, known))
 		return false;
-	if (!user || !string_at(p, result, "name").size)
+	if (!user || !mock_string(p, result, "name").size)
 		return refuse(c, "function_response: a name is required, and the role user.");
 	if (response == JSON_NONE || json_type(p, response) != JSON_OBJECT)
 		return refuse(c, "Invalid value at 'contents.parts.function_response.response' "
@@ -197,9 +185,9 @@ static bool check_part(
 		count += member(p, part, *name) != JSON_NONE;
 	if (count != 1)
 		return refuse(c, "contents.parts.data: required oneof field 'data' must have one initialized field");
-	if (data != JSON_NONE && (!string_at(p, data, "mimeType").size || !string_at(p, data, "data").size))
+	if (data != JSON_NONE && (!mock_string(p, data, "mimeType").size || !mock_string(p, data, "data").size))
 		return refuse(c, "inline_data: mime_type and data are required");
-	if (file != JSON_NONE && !string_at(p, file, "fileUri").size)
+	if (file != JSON_NONE && !mock_string(p, file, "fileUri").size)
 		return refuse(c, "file_data: file_uri is required");
 	if (member(p, part, "functionCall") != JSON_NONE)
 		return check_call(c, p, part, user, turn->calls++ == 0);
@@ -265,11 +253,11 @@ static bool check_schema(struct mock_connection *c, const struct json_parser *p,
 		!check_schema(c, p, member(p, schema, "additionalProperties")))
 		return false;
 	for (size_t i = 0; i < sizeof(named) / sizeof(named[0]); i++)
-		for (json_ref v = first_of(p, member(p, schema, named[i])); v != JSON_NONE; v = json_next(p, v))
+		for (json_ref v = mock_first(p, member(p, schema, named[i])); v != JSON_NONE; v = json_next(p, v))
 			if (!check_schema(c, p, v))
 				return false;
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-		for (json_ref v = first_of(p, member(p, schema, lists[i])); v != JSON_NONE; v = json_next(p, v))
+		for (json_ref v = mock_first(p, member(p, schema, lists[i])); v != JSON_NONE; v = json_next(p, v))
 			if (!check_schema(c, p, v))
 				return false;
 	return true;
@@ -281,15 +269,15 @@ static bool check_tools(struct mock_connection *c, const struct json_parser *p)
 	static const char *const known[] = {"name", "description", "parameters", "parametersJsonSchema", NULL};
 	json_ref tools = member(p, 0, "tools");
 
-	for (json_ref tool = first_of(p, tools); tool != JSON_NONE; tool = json_next(p, tool)) {
+	for (json_ref tool = mock_first(p, tools); tool != JSON_NONE; tool = json_next(p, tool)) {
 		if (!check_names(c, p, tool, tool_names))
 			return false;
-		for (json_ref f = first_of(p, member(p, tool, "functionDeclarations")); f != JSON_NONE;
+		for (json_ref f = mock_first(p, member(p, tool, "functionDeclarations")); f != JSON_NONE;
 			f = json_next(p, f)) {
 			if (!check_names(c, p, f, known) || !check_schema(c, p, member(p, f, "parametersJsonSchema")) ||
 				!check_schema(c, p, member(p, f, "parameters")))
 				return false;
-			if (!string_at(p, f, "name").size)
+			if (!mock_string(p, f, "name").size)
 				return refuse(c, "function_declarations.name: Invalid function name.");
 			if (member(p, f, "parameters") != JSON_NONE &&
 				member(p, f, "parametersJsonSchema") != JSON_NONE)
@@ -305,7 +293,7 @@ static bool check_choice(struct mock_connection *c, const struct json_parser *p)
 	static const char *const known[] = {"mode", "allowedFunctionNames", NULL};
 	static const char *const modes[] = {"AUTO", "ANY", "NONE", "VALIDATED"};
 	json_ref config = member(p, 0, "toolConfig"), calling = member(p, config, "functionCallingConfig");
-	struct slice mode = string_at(p, calling, "mode");
+	struct slice mode = mock_string(p, calling, "mode");
 	bool found = mode.size == 0;
 
 	if (!check_names(c, p, config, config_names) || !check_names(c, p, calling, known))
@@ -324,7 +312,7 @@ static bool check_thinking(struct mock_connection *c, const struct json_parser *
 {
 	static const char *const known[] = {"includeThoughts", "thinkingBudget", "thinkingLevel", NULL};
 	static const char *const levels[] = {"MINIMAL", "LOW", "MEDIUM", "HIGH"};
-	struct slice level = string_at(p, config, "thinkingLevel");
+	struct slice level = mock_string(p, config, "thinkingLevel");
 	bool found = level.size == 0;
 
 	if (!check_names(c, p, config, known))
@@ -361,7 +349,7 @@ static bool check_options(struct mock_connection *c, const struct json_parser *p
 	if (stops != JSON_NONE && json_count(p, stops) > STOPS_MAX)
 		return refuse(c, "The number of stop sequences must not exceed 5.");
 	if (member(p, config, "responseJsonSchema") != JSON_NONE &&
-		!slice_equal(string_at(p, config, "responseMimeType"), SLICE("application/json")))
+		!slice_equal(mock_string(p, config, "responseMimeType"), SLICE("application/json")))
 		return refuse(c, "response_json_schema needs the response_mime_type application/json.");
 	c->request.max_words = (uint32_t)tokens;
 	c->request.choices = (unsigned)candidates;
@@ -434,7 +422,7 @@ static bool check_embed(struct mock_connection *c, const struct json_parser *p, 
 {
 	static const char *const known[] = {"model", "content", "taskType", "title", "outputDimensionality", NULL};
 	json_ref content = member(p, value, "content"), count = member(p, value, "outputDimensionality");
-	struct slice model = string_at(p, value, "model"), prefix = SLICE("models/");
+	struct slice model = mock_string(p, value, "model"), prefix = SLICE("models/");
 	struct turn turn = {0};
 
 	if (!check_names(c, p, value, known))

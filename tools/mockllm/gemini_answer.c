@@ -201,16 +201,10 @@ static void add_parts(struct mock_connection *c, unsigned index, struct slice pa
 	send_event(c, &t);
 }
 
-static void add_end(struct mock_connection *c)
-{
-	mock_out_add(c, SLICE("0\r\n\r\n"));
-	c->streaming = false;
-}
-
 static void add_error(struct mock_connection *c)
 {
 	mock_stream_chunk(c, SLICE("data: " OVERLOADED "\r\n\r\n"));
-	add_end(c);
+	mock_stream_close(c);
 	c->close_after = true;
 }
 
@@ -222,7 +216,7 @@ static void add_only(struct mock_connection *c, void (*write)(struct text *t, co
 
 	write(&t, &c->request);
 	send_event(c, &t);
-	add_end(c);
+	mock_stream_close(c);
 }
 
 static void add_calls(struct mock_connection *c)
@@ -243,10 +237,7 @@ void mock_gemini_begin(struct mock_connection *c)
 	const struct mock_request *r = &c->request;
 	bool cut;
 
-	c->streaming = true;
-	c->events.next = 0;
-	c->events.total = words_of(r, &cut);
-	c->events.started_ns = shard_now_ns(&c->mock->shard);
+	mock_stream_open(c, words_of(r, &cut));
 	mock_stream_head(c);
 	if (r->plan.error_first) {
 		add_error(c);
@@ -303,7 +294,7 @@ static void add_tail(struct mock_connection *c)
 {
 	if (c->request.plan.fault != MOCK_NO_DONE)
 		add_reasons(c);
-	add_end(c);
+	mock_stream_close(c);
 }
 
 const struct mock_steps mock_gemini_steps = {

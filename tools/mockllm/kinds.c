@@ -17,31 +17,11 @@ enum { BYTES_PER_TOKEN = 4, CALL_ID_BYTES = 9, CHOICES_MAX = 8 };
 
 #define AZURE_DEPLOYMENTS SLICE("/openai/deployments/")
 
-static struct slice string_at(const struct json_parser *p, json_ref object, const char *name)
-{
-	json_ref value = json_member(p, object, slice_of_string(name));
-
-	return value == JSON_NONE || json_type(p, value) != JSON_STRING ? slice_of(NULL, 0) : json_string(p, value);
-}
-
 static bool has(const struct json_parser *p, json_ref object, const char *name)
 {
 	json_ref value = json_member(p, object, slice_of_string(name));
 
 	return value != JSON_NONE && json_type(p, value) != JSON_NULL;
-}
-
-static bool one_of(struct slice word, const char *const *words)
-{
-	for (; *words; words++)
-		if (slice_equal(word, slice_of_string(*words)))
-			return true;
-	return false;
-}
-
-static json_ref first_of(const struct json_parser *p, json_ref container)
-{
-	return container == JSON_NONE ? JSON_NONE : json_first(p, container);
 }
 
 /* ---- errors ------------------------------------------------------------------------------------------------- */
@@ -163,7 +143,7 @@ static bool check_names(
 	struct mock_connection *c, const struct json_parser *p, json_ref object, const char *const *known)
 {
 	for (json_ref m = json_first(p, object); m != JSON_NONE; m = json_next(p, m))
-		if (!one_of(json_key(p, m), known))
+		if (!mock_one_of(json_key(p, m), known))
 			return refuse_field(c, "extra_forbidden", json_key(p, m), "Extra inputs are not permitted");
 	return true;
 }
@@ -192,19 +172,19 @@ static bool check_mistral_message(struct mock_connection *c, const struct json_p
 	static const char *const assistant[] = {"role", "content", "tool_calls", "prefix", NULL};
 	static const char *const tool[] = {"role", "content", "tool_call_id", "name", NULL};
 	static const char *const call[] = {"id", "type", "function", "index", NULL};
-	struct slice role = string_at(p, message, "role");
+	struct slice role = mock_string(p, message, "role");
 
 	if (slice_equal(role, SLICE("tool")))
-		return check_names(c, p, message, tool) && check_call_id(c, string_at(p, message, "tool_call_id"));
+		return check_names(c, p, message, tool) && check_call_id(c, mock_string(p, message, "tool_call_id"));
 	if (!slice_equal(role, SLICE("assistant")))
 		return (slice_equal(role, SLICE("user")) || slice_equal(role, SLICE("system")))
 			       ? check_names(c, p, message, user)
 			       : refuse_field(c, "literal_error", SLICE("role"), "Input should be a known role");
 	if (!check_names(c, p, message, assistant))
 		return false;
-	for (json_ref v = first_of(p, json_member(p, message, SLICE("tool_calls"))); v != JSON_NONE;
+	for (json_ref v = mock_first(p, json_member(p, message, SLICE("tool_calls"))); v != JSON_NONE;
 		v = json_next(p, v))
-		if (!check_names(c, p, v, call) || !check_call_id(c, string_at(p, v, "id")))
+		if (!check_names(c, p, v, call) || !check_call_id(c, mock_string(p, v, "id")))
 			return false;
 	return true;
 }
@@ -220,10 +200,10 @@ static bool check_mistral(struct mock_connection *c, const struct json_parser *p
 
 	if (!check_names(c, p, 0, known) || !read_common(c, p))
 		return false;
-	if (choice != JSON_NONE && json_type(p, choice) == JSON_STRING && !one_of(json_string(p, choice), choices))
+	if (choice != JSON_NONE && json_type(p, choice) == JSON_STRING && !mock_one_of(json_string(p, choice), choices))
 		return refuse_field(
 			c, "enum", SLICE("tool_choice"), "Input should be 'auto', 'none', 'any' or 'required'");
-	for (json_ref m = first_of(p, json_member(p, 0, SLICE("messages"))); m != JSON_NONE; m = json_next(p, m))
+	for (json_ref m = mock_first(p, json_member(p, 0, SLICE("messages"))); m != JSON_NONE; m = json_next(p, m))
 		if (!check_mistral_message(c, p, m))
 			return false;
 	return true;
@@ -242,7 +222,7 @@ static bool check_groq(struct mock_connection *c, const struct json_parser *p)
 			return refuse(c, "property is not supported by this model");
 	if (n != JSON_NONE && (!json_integer(p, n, &count) || count != 1))
 		return refuse(c, "'n' : number must be at most 1");
-	for (json_ref m = first_of(p, json_member(p, 0, SLICE("messages"))); m != JSON_NONE; m = json_next(p, m))
+	for (json_ref m = mock_first(p, json_member(p, 0, SLICE("messages"))); m != JSON_NONE; m = json_next(p, m))
 		if (json_member(p, m, SLICE("name")) != JSON_NONE)
 			return refuse(c, "'messages' : property 'name' is unsupported");
 	return read_common(c, p);
@@ -269,7 +249,7 @@ static bool read_azure_model(struct mock_connection *c)
 	const char *end;
 
 	if (!slice_starts_with(c->head.path, AZURE_DEPLOYMENTS))
-		return mock_take_model(c, string_at(p, 0, "model"));
+		return mock_take_model(c, mock_string(p, 0, "model"));
 	end = rest.size ? memchr(rest.data, '/', rest.size) : NULL;
 	if (!c->head.query.size || !memmem(c->head.query.data, c->head.query.size, "api-version=20", 14)) {
 		write_error(c, 404, slice_of(NULL, 0), SLICE("Resource not found"), "404", "");
@@ -331,7 +311,7 @@ static bool check_mistral_embeddings(struct mock_connection *c, const struct jso
 
 	if (!check_names(c, p, 0, known) || !read_inputs(c, p, "output_dimension"))
 		return false;
-	c->request.base64 = slice_equal(string_at(p, 0, "encoding_format"), SLICE("base64"));
+	c->request.base64 = slice_equal(mock_string(p, 0, "encoding_format"), SLICE("base64"));
 	return true;
 }
 

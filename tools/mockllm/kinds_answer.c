@@ -196,12 +196,6 @@ static void add_delta(
 	add_event(c, choice, text_slice(&t), NULL, slice_of(NULL, 0));
 }
 
-static void add_end(struct mock_connection *c)
-{
-	mock_out_add(c, SLICE("0\r\n\r\n"));
-	c->streaming = false;
-}
-
 static void add_error(struct mock_connection *c)
 {
 	if (c->request.path == MOCK_GROQ)
@@ -210,7 +204,7 @@ static void add_error(struct mock_connection *c)
 	else
 		mock_stream_chunk(c, SLICE("data: {\"error\":{\"message\":\"The server had an error\","
 					   "\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"));
-	add_end(c);
+	mock_stream_close(c);
 	c->close_after = true;
 }
 
@@ -277,10 +271,7 @@ void mock_kind_begin(struct mock_connection *c)
 	const struct mock_request *r = &c->request;
 	bool cut;
 
-	c->streaming = true;
-	c->events.next = 0;
-	c->events.total = mock_words(r, &cut);
-	c->events.started_ns = shard_now_ns(&c->mock->shard);
+	mock_stream_open(c, mock_words(r, &cut));
 	mock_stream_head(c);
 	if (r->plan.error_first) {
 		add_error(c);
@@ -344,7 +335,7 @@ static void add_tail(struct mock_connection *c)
 	}
 	if (r->plan.fault != MOCK_NO_DONE)
 		mock_stream_chunk(c, SLICE("data: [DONE]\n\n"));
-	add_end(c);
+	mock_stream_close(c);
 }
 
 const struct mock_steps mock_kind_steps = {.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 4};

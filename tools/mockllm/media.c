@@ -17,19 +17,11 @@ static bool refuse(struct mock_connection *c, const char *message, const char *p
 	return false;
 }
 
-static bool one_of(struct slice word, const char *const *words)
-{
-	for (; *words; words++)
-		if (slice_equal(word, slice_of_string(*words)))
-			return true;
-	return false;
-}
-
 /* An unknown name is refused: nothing of a gateway's own may reach a provider. */
 static bool check_names(struct mock_connection *c, const struct json_parser *p, const char *const *known)
 {
 	for (json_ref m = json_first(p, 0); m != JSON_NONE; m = json_next(p, m))
-		if (!one_of(json_key(p, m), known))
+		if (!mock_one_of(json_key(p, m), known))
 			return refuse(c, "Unknown parameter.", NULL);
 	return true;
 }
@@ -55,7 +47,7 @@ static bool check_choice(
 {
 	json_ref value = json_member(p, 0, slice_of_string(name));
 
-	if (value == JSON_NONE || (json_type(p, value) == JSON_STRING && one_of(json_string(p, value), choices)))
+	if (value == JSON_NONE || (json_type(p, value) == JSON_STRING && mock_one_of(json_string(p, value), choices)))
 		return true;
 	return refuse(c, "Invalid value.", name);
 }

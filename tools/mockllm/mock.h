@@ -201,6 +201,11 @@ extern const struct mock_format mock_messages, mock_count, mock_responses, mock_
 
 const struct mock_format *mock_format_of(enum mock_path path); /* NULL: OpenAI's */
 
+/* fields.c: NULL data when it is no string; also the first of what is absent: JSON_NONE; a list that ends with NULL. */
+struct slice mock_string(const struct json_parser *p, json_ref object, const char *name);
+json_ref mock_first(const struct json_parser *p, json_ref container);
+bool mock_one_of(struct slice word, const char *const *words);
+
 /* request.c: copies the model's name, which goes into answers as it is; false: refused. */
 bool mock_take_model(struct mock_connection *c, struct slice model);
 
@@ -231,7 +236,9 @@ void mock_vector_floats(struct text *t, const struct mock_request *r, uint32_t i
 /* stream.c */
 void mock_stream_begin(struct mock_connection *c);
 void mock_stream_fill(struct mock_connection *c); /* appends events that are due */
+void mock_stream_open(struct mock_connection *c, uint32_t total); /* of so many content events */
 void mock_stream_head(struct mock_connection *c);
+void mock_stream_close(struct mock_connection *c); /* behind its last chunk */
 void mock_stream_chunk(struct mock_connection *c, struct slice payload);
 uint32_t mock_stream_events_due(const struct mock_connection *c);
 uint64_t mock_stream_due_ns(const struct mock_connection *c); /* of the next event; 0: now */

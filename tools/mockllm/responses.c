@@ -15,21 +15,6 @@ static bool refuse(struct mock_connection *c, const char *message, const char *p
 	return false;
 }
 
-static bool one_of(struct slice word, const char *const *words)
-{
-	for (; *words; words++)
-		if (slice_equal(word, slice_of_string(*words)))
-			return true;
-	return false;
-}
-
-static struct slice string_at(const struct json_parser *p, json_ref object, const char *name)
-{
-	json_ref value = object == JSON_NONE ? JSON_NONE : json_member(p, object, slice_of_string(name));
-
-	return value == JSON_NONE ? slice_of(NULL, 0) : json_string(p, value);
-}
-
 static bool check_fields(struct mock_connection *c, const struct json_parser *p)
 {
 	static const char *const known[] = {"model", "input", "instructions", "max_output_tokens", "max_tool_calls",
@@ -41,7 +26,7 @@ static bool check_fields(struct mock_connection *c, const struct json_parser *p)
 	struct text t = text_over(memory, sizeof(memory));
 
 	for (json_ref m = json_first(p, 0); m != JSON_NONE; m = json_next(p, m)) {
-		if (one_of(json_key(p, m), known))
+		if (mock_one_of(json_key(p, m), known))
 			continue;
 		text_literal(&t, "Unsupported parameter: '");
 		text_add(&t, json_key(p, m));
@@ -58,16 +43,16 @@ static bool check_part(struct mock_connection *c, const struct json_parser *p, j
 {
 	static const char *const given[] = {"input_text", "input_image", "input_file", NULL};
 	static const char *const answered[] = {"output_text", "refusal", NULL};
-	struct slice type = string_at(p, part, "type");
+	struct slice type = mock_string(p, part, "type");
 
-	if (!one_of(type, assistant ? answered : given))
+	if (!mock_one_of(type, assistant ? answered : given))
 		return refuse(c, "Invalid value: this role's content has other types of parts.",
 			"input[].content[].type", "invalid_value");
-	if (slice_equal(type, SLICE("input_image")) && !string_at(p, part, "image_url").size &&
-		!string_at(p, part, "file_id").size)
+	if (slice_equal(type, SLICE("input_image")) && !mock_string(p, part, "image_url").size &&
+		!mock_string(p, part, "file_id").size)
 		return refuse(c, "Missing required parameter: 'input[].content[].image_url'.", "input", NULL);
 	if ((slice_equal(type, SLICE("input_text")) || slice_equal(type, SLICE("output_text"))) &&
-		!string_at(p, part, "text").data)
+		!mock_string(p, part, "text").data)
 		return refuse(c, "Missing required parameter: 'input[].content[].text'.", "input",
 			"missing_required_parameter");
 	return true;
@@ -77,9 +62,9 @@ static bool check_message(struct mock_connection *c, const struct json_parser *p
 {
 	static const char *const roles[] = {"user", "assistant", "system", "developer", NULL};
 	json_ref content = json_member(p, item, SLICE("content"));
-	struct slice role = string_at(p, item, "role");
+	struct slice role = mock_string(p, item, "role");
 
-	if (!one_of(role, roles))
+	if (!mock_one_of(role, roles))
 		return refuse(c, "Invalid value for 'input[].role'.", "input[].role", "invalid_value");
 	if (content == JSON_NONE)
 		return refuse(
@@ -95,9 +80,9 @@ static bool check_message(struct mock_connection *c, const struct json_parser *p
 /* Calls of this simulator are known by their places: "fc_0" is what "call_0" calls. */
 static bool refers_to(const struct json_parser *p, json_ref item, struct slice call_id)
 {
-	struct slice id = string_at(p, item, "id"), item_lead = SLICE("fc_"), call_lead = SLICE("call_");
+	struct slice id = mock_string(p, item, "id"), item_lead = SLICE("fc_"), call_lead = SLICE("call_");
 
-	return slice_equal(string_at(p, item, "type"), SLICE("item_reference")) && slice_starts_with(id, item_lead) &&
+	return slice_equal(mock_string(p, item, "type"), SLICE("item_reference")) && slice_starts_with(id, item_lead) &&
 	       slice_starts_with(call_id, call_lead) &&
 	       slice_equal(slice_after(id, item_lead.size), slice_after(call_id, call_lead.size));
 }
@@ -105,36 +90,36 @@ static bool refers_to(const struct json_parser *p, json_ref item, struct slice c
 /* A result answers a call that stands before it. */
 static bool check_output(struct mock_connection *c, const struct json_parser *p, json_ref input, json_ref item)
 {
-	struct slice id = string_at(p, item, "call_id");
+	struct slice id = mock_string(p, item, "call_id");
 
 	for (json_ref v = json_first(p, input); v != JSON_NONE && v != item; v = json_next(p, v))
-		if (refers_to(p, v, id) || (slice_equal(string_at(p, v, "type"), SLICE("function_call")) &&
-						   slice_equal(string_at(p, v, "call_id"), id)))
+		if (refers_to(p, v, id) || (slice_equal(mock_string(p, v, "type"), SLICE("function_call")) &&
+						   slice_equal(mock_string(p, v, "call_id"), id)))
 			return true;
 	return refuse(c, "No tool call found for function call output with this call_id.", "input", NULL);
 }
 
 static bool check_item(struct mock_connection *c, const struct json_parser *p, json_ref input, json_ref item)
 {
-	struct slice type = string_at(p, item, "type"), arguments = string_at(p, item, "arguments");
+	struct slice type = mock_string(p, item, "type"), arguments = mock_string(p, item, "arguments");
 	json_ref summary = json_member(p, item, SLICE("summary"));
 
 	if (!type.data || slice_equal(type, SLICE("message")))
 		return check_message(c, p, item);
 	if (slice_equal(type, SLICE("function_call")))
-		return (string_at(p, item, "call_id").size && string_at(p, item, "name").size && arguments.data) ||
+		return (mock_string(p, item, "call_id").size && mock_string(p, item, "name").size && arguments.data) ||
 		       refuse(c, "Missing required parameter of a function_call.", "input",
 			       "missing_required_parameter");
 	if (slice_equal(type, SLICE("function_call_output")))
 		return check_output(c, p, input, item);
 	if (slice_equal(type, SLICE("item_reference")))
-		return string_at(p, item, "id").size ||
+		return mock_string(p, item, "id").size ||
 		       refuse(c, "Missing required parameter: 'input[].id'.", "input[].id",
 			       "missing_required_parameter");
 	if (slice_equal(type, SLICE("reasoning"))) {
-		if (!slice_starts_with(string_at(p, item, "id"), SLICE("rs_")) || summary == JSON_NONE)
+		if (!slice_starts_with(mock_string(p, item, "id"), SLICE("rs_")) || summary == JSON_NONE)
 			return refuse(c, "Missing required parameter of a reasoning item.", "input", NULL);
-		return slice_starts_with(string_at(p, item, "encrypted_content"), SLICE("gAAAA")) ||
+		return slice_starts_with(mock_string(p, item, "encrypted_content"), SLICE("gAAAA")) ||
 		       refuse(c, "The encrypted content could not be verified.", "input", "invalid_encrypted_content");
 	}
 	return refuse(c, "Invalid value for 'input[].type'.", "input[].type", "invalid_value");
@@ -166,11 +151,11 @@ static bool check_tools(struct mock_connection *c, const struct json_parser *p)
 	json_ref tools = json_member(p, 0, SLICE("tools"));
 
 	for (json_ref v = tools == JSON_NONE ? JSON_NONE : json_first(p, tools); v != JSON_NONE; v = json_next(p, v)) {
-		struct slice type = string_at(p, v, "type");
+		struct slice type = mock_string(p, v, "type");
 
 		if (!type.size)
 			return refuse(c, "Missing required parameter: 'tools[].type'.", "tools", NULL);
-		if (slice_equal(type, SLICE("function")) && !string_at(p, v, "name").size)
+		if (slice_equal(type, SLICE("function")) && !mock_string(p, v, "name").size)
 			return refuse(c, "Missing required parameter: 'tools[].name'.", "tools[].name",
 				"missing_required_parameter");
 	}
@@ -182,9 +167,9 @@ static bool check_format(struct mock_connection *c, const struct json_parser *p)
 	json_ref text = json_member(p, 0, SLICE("text"));
 	json_ref format = text == JSON_NONE ? JSON_NONE : json_member(p, text, SLICE("format"));
 
-	if (format == JSON_NONE || !slice_equal(string_at(p, format, "type"), SLICE("json_schema")))
+	if (format == JSON_NONE || !slice_equal(mock_string(p, format, "type"), SLICE("json_schema")))
 		return true;
-	return (string_at(p, format, "name").size && json_member(p, format, SLICE("schema")) != JSON_NONE) ||
+	return (mock_string(p, format, "name").size && json_member(p, format, SLICE("schema")) != JSON_NONE) ||
 	       refuse(c, "Missing required parameter: 'text.format.name'.", "text.format.name",
 		       "missing_required_parameter");
 }
@@ -201,7 +186,7 @@ static bool check_options(struct mock_connection *c, const struct json_parser *p
 	if (stream != JSON_NONE && json_type(p, stream) != JSON_TRUE && json_type(p, stream) != JSON_FALSE &&
 		json_type(p, stream) != JSON_NULL)
 		return refuse(c, "Invalid type for 'stream'.", "stream", "invalid_type");
-	if (string_at(p, 0, "previous_response_id").size)
+	if (mock_string(p, 0, "previous_response_id").size)
 		return refuse(c, "Previous response with this id not found.", "previous_response_id",
 			"previous_response_not_found");
 	c->request.stream = stream != JSON_NONE && json_type(p, stream) == JSON_TRUE;
@@ -224,11 +209,11 @@ static bool read_azure_model(struct mock_connection *c)
 	const char *at = query.size ? memmem(query.data, query.size, version.data, version.size) : NULL;
 
 	if (slice_equal(c->head.path, SLICE("/openai/v1/responses")))
-		return mock_take_model(c, string_at(c->mock->json, 0, "model"));
+		return mock_take_model(c, mock_string(c->mock->json, 0, "model"));
 	query = at ? slice_after(query, (size_t)(at - query.data) + version.size) : slice_of(NULL, 0);
 	if (slice_equal(c->head.path, SLICE("/openai/responses")) && query.size >= 10 &&
 		memcmp(query.data, "2025-03-01", 10) >= 0)
-		return mock_take_model(c, string_at(c->mock->json, 0, "model"));
+		return mock_take_model(c, mock_string(c->mock->json, 0, "model"));
 	mock_answer_error(c, 404, SLICE("Resource not found"), NULL, "404");
 	return false;
 }

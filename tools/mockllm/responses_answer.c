@@ -240,9 +240,8 @@ static void add_error(struct mock_connection *c)
 
 	text_literal(&e.t, ",\"code\":\"server_error\",\"message\":\"The server had an error.\",\"param\":null");
 	send_event(c, &e);
-	mock_out_add(c, SLICE("0\r\n\r\n"));
+	mock_stream_close(c);
 	c->close_after = true;
-	c->streaming = false;
 }
 
 #define IN_MESSAGE ",\"item_id\":\"msg_mock\",\"content_index\":0"
@@ -252,10 +251,7 @@ void mock_responses_begin(struct mock_connection *c)
 	const struct mock_request *r = &c->request;
 	bool cut;
 
-	c->streaming = true;
-	c->events.next = c->events.sequence = 0;
-	c->events.total = mock_words(r, &cut);
-	c->events.started_ns = shard_now_ns(&c->mock->shard);
+	mock_stream_open(c, mock_words(r, &cut));
 	mock_stream_head(c);
 	if (r->plan.error_first) {
 		add_error(c);
@@ -323,8 +319,7 @@ static void add_tail(struct mock_connection *c)
 		add_message_end(c);
 	if (r->plan.fault != MOCK_NO_DONE)
 		add_object(c, cut ? "response.incomplete" : "response.completed", false);
-	mock_out_add(c, SLICE("0\r\n\r\n"));
-	c->streaming = false;
+	mock_stream_close(c);
 }
 
 const struct mock_steps mock_responses_steps = {

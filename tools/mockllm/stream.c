@@ -132,6 +132,20 @@ static void add_tool_call(struct mock_connection *c, unsigned choice)
 					   "\"function\",\"function\":{\"name\":\"get_time\",\"arguments\":\"\"}}]}"), NULL);
 }
 
+void mock_stream_open(struct mock_connection *c, uint32_t total)
+{
+	c->streaming = true;
+	c->events.next = c->events.sequence = 0;
+	c->events.total = total;
+	c->events.started_ns = shard_now_ns(&c->mock->shard);
+}
+
+void mock_stream_close(struct mock_connection *c)
+{
+	mock_out_add(c, SLICE("0\r\n\r\n"));
+	c->streaming = false;
+}
+
 void mock_stream_head(struct mock_connection *c)
 {
 	char memory[512];
@@ -160,10 +174,7 @@ void mock_stream_begin(struct mock_connection *c)
 		format->begin(c);
 		return;
 	}
-	c->streaming = true;
-	c->events.next = 0;
-	c->events.total = (r->plan.tool || r->plan.json) && chat ? 0 : words_wanted(r, &cut);
-	c->events.started_ns = shard_now_ns(&c->mock->shard);
+	mock_stream_open(c, (r->plan.tool || r->plan.json) && chat ? 0 : words_wanted(r, &cut));
 	make_template(c);
 	mock_stream_head(c);
 	for (unsigned i = 0; chat && i < r->choices; i++)
@@ -203,17 +214,15 @@ static void add_tail(struct mock_connection *c)
 		add_usage(c);
 	if (r->plan.fault != MOCK_NO_DONE)
 		mock_stream_chunk(c, SLICE("data: [DONE]\n\n"));
-	mock_out_add(c, SLICE("0\r\n\r\n"));
-	c->streaming = false;
+	mock_stream_close(c);
 }
 
 static void add_error(struct mock_connection *c)
 {
 	mock_stream_chunk(c, SLICE("data: {\"error\":{\"message\":\"The server had an error while processing "
 			   "your request\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"));
-	mock_out_add(c, SLICE("0\r\n\r\n"));
+	mock_stream_close(c);
 	c->close_after = true;
-	c->streaming = false;
 }
 
 static void add_tokens(struct mock_connection *c)
