@@ -95,6 +95,7 @@ const char *call_kind_name(enum call_kind kind)
 		[CALL_METRICS] = "metrics",
 		[CALL_RECEIPT] = "receipt",
 		[CALL_RECEIPTS] = "receipts",
+		[CALL_DEPOSIT] = "deposit",
 	};
 
 	assert(kind < CALL_KINDS);

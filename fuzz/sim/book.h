@@ -37,6 +37,8 @@ enum call_kind {
 	CALL_METRICS,
 	CALL_RECEIPT,
 	CALL_RECEIPTS,
+	CALL_PAGES_END, /* of those that are drawn */
+	CALL_DEPOSIT = CALL_PAGES_END,
 	CALL_KINDS
 };
 

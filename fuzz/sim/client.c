@@ -104,6 +104,11 @@ const struct call *client_waiting(const struct client *client)
 	return client->queued ? call_at(client, 0) : NULL;
 }
 
+static struct call *last_of(const struct client *client)
+{
+	return client->last ? book_call(&client->scenario->book, client->last - 1) : NULL;
+}
+
 /* In a race: after this call. */
 static void race_on(struct client *client, struct call *last)
 {
@@ -123,7 +128,7 @@ static void think(struct client *client)
 	uint64_t most_ns = 20 * NS_PER_MS;
 
 	if (is_race(s)) {
-		race_on(client, client->last ? book_call(&s->book, client->last - 1) : NULL);
+		race_on(client, last_of(client));
 		return;
 	}
 	if (chance(s, 6000))
@@ -303,7 +308,8 @@ static void on_conduct(struct sim_event *event)
 static bool ask_one(struct client *client, bool last, struct bytes *bytes)
 {
 	struct scenario *s = client->scenario;
-	struct call *call = book_call_add(&s->book, request_draw_kind(s));
+	enum call_kind kind = is_race(s) ? race_draw_kind(s, last_of(client)) : request_draw_kind(s);
+	struct call *call = book_call_add(&s->book, kind);
 	const char *about = "";
 
 	if (call->kind == CALL_RECEIPT && (!client->found || s->book.calls[client->found].gate != client->gate))

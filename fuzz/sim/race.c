@@ -12,6 +12,8 @@ enum {
 	CALL_TOKENS_MEAN = 350,
 	OUTPUT_MAX = 500,
 	CALL_MEAN_NUSD = 120000,
+	DEPOSITS_MAX = 60,
+	DEPOSIT_NUSD = 50 * CALL_MEAN_NUSD, /* less than the limits would let through */
 };
 #define MINUTE_NS (60 * NS_PER_S)
 
@@ -75,6 +77,33 @@ void race_draw(struct scenario *s)
 	if (chance(s, HALF)) /* some of what the limits would let through */
 		t->budget_nusd =
 			(int64_t)(pick(s, 1, 20) * CALL_MEAN_NUSD * (race->tokens_a_minute / CALL_TOKENS_MEAN)) / 10;
+	if (chance(s, HALF / 2)) {
+		race->hosted = true;
+		race->free_tokens = chance(s, HALF) ? pick(s, 1, 50) * CALL_TOKENS_MEAN : 0;
+	}
+}
+
+enum call_kind race_draw_kind(struct scenario *s, const struct call *last)
+{
+	bool poor = s->terms.race.hosted && (!last || last->status == 402) && s->race.deposits < DEPOSITS_MAX;
+
+	if (poor && chance(s, HALF / 4)) {
+		s->race.deposits++;
+		return CALL_DEPOSIT;
+	}
+	return chance(s, HALF) ? CALL_CHAT : CALL_CHAT_STREAM;
+}
+
+int64_t race_deposited_nusd(const struct scenario *s)
+{
+	return (int64_t)s->race.deposits * DEPOSIT_NUSD;
+}
+
+/* Of some it is said twice that they were made. */
+void race_write_deposit(struct scenario *s, const struct call *call, struct bytes *json)
+{
+	bytes_print(json, "{\"amount_usd\":0.%09d,\"reference\":\"sim-%u\"}", DEPOSIT_NUSD,
+		chance(s, HALF / 8) ? call->id - 1 : call->id);
 }
 
 void race_print_key(const struct scenario *s, struct bytes *yaml)
@@ -98,6 +127,9 @@ void race_print(const struct scenario *s, FILE *file)
 		(unsigned long long)(race->ramp_ns / NS_PER_S), race->calls_a_minute,
 		(unsigned long long)race->tokens_a_minute, (long long)s->terms.budget_nusd,
 		race->spends_all ? "providers count what was reserved" : "providers count less than what was reserved");
+	if (race->hosted)
+		fprintf(file, "the model is paid from the balance, but for %llu tokens\n",
+			(unsigned long long)race->free_tokens);
 }
 
 /* ---- what a client does ---- */
@@ -161,9 +193,16 @@ void race_note_arrival(struct scenario *s, struct call *call, const struct attem
 		call->asked_ns = sim_now_ns(s->sim);
 	call->used_tokens = (unsigned)tokens_of(&attempt->figures);
 	s->race.spent_nusd += scenario_cost_nusd(s, attempt->model, &attempt->figures);
+	if (s->terms.race.free_tokens)
+		return; /* which of them were free is in the receipts alone */
 	if (s->race.spent_nusd > s->terms.budget_nusd)
 		scenario_break(s, "spend stays within the budget", "call %u takes it to %lld nano-USD, of %lld",
 			call->id, (long long)s->race.spent_nusd, (long long)s->terms.budget_nusd);
+	/* A balance is the sum of the ledger: what a death cut off is not charged. */
+	if (s->terms.race.hosted && s->gates[0]->life_count == 1 && s->race.spent_nusd > race_deposited_nusd(s))
+		scenario_break(s, "no balance falls below nothing",
+			"call %u takes it to %lld nano-USD, of %lld paid in", call->id, (long long)s->race.spent_nusd,
+			(long long)race_deposited_nusd(s));
 }
 
 static uint64_t amount(const struct call *call, bool tokens)

@@ -8,6 +8,8 @@
  *   at least   whatever was not sent too late, nor had arrived too early, may have been admitted within an interval:
  *              with demand never less than the limit, less (shards - 1) and (the largest cost - 1)
  *   budget     with each arrival, all that the providers' answers will cost is within the budget
+ *   balance    in a quarter of the races the model is hosted, and clients make deposits: no more is spent than was paid
+ *              in, and no more tokens are free than there are
  */
 #ifndef FUZZ_SIM_RACE_H
 #define FUZZ_SIM_RACE_H
@@ -28,6 +30,12 @@ void race_print(const struct scenario *s, FILE *file);
 
 /* How long a client thinks after a call (NULL: it had none yet); UINT64_MAX: the race is over for it. */
 uint64_t race_pause_ns(struct scenario *s, struct call *last);
+
+/* After that call: a chat, or a deposit. */
+enum call_kind race_draw_kind(struct scenario *s, const struct call *last);
+void race_write_deposit(struct scenario *s, const struct call *call, struct bytes *json);
+
+int64_t race_deposited_nusd(const struct scenario *s); /* at most */
 
 /* What a call asks, and what its provider is to count: no more than was reserved. */
 void race_draw_output(struct scenario *s, struct call *call);

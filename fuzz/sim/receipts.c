@@ -1,6 +1,8 @@
 /* A closed store, read from its database as it lies on the simulated disk, and held against the book. */
 #include "fuzz/sim/invariants.h"
+#include "fuzz/sim/race.h"
 #include "store/kv.h"
+#include "store/ledger.h"
 #include "store/receipt_block.h"
 
 #define WRONG(s, ...) scenario_break((s), "receipts say what happened", __VA_ARGS__)
@@ -28,6 +30,14 @@ static int64_t cost_of(const struct receipt *receipt)
 	return receipt->provider_cost_nusd + receipt->platform_fee_nusd;
 }
 
+/* What is free of the tokens is free of the price, and no more of it is rounded away than a whole. */
+static int64_t without_free(int64_t nusd, const struct receipt *receipt)
+{
+	uint64_t tokens = receipt->prompt_tokens + receipt->completion_tokens, paid = tokens - receipt->free_tokens;
+
+	return receipt->free_tokens ? (int64_t)(((__int128)nusd * paid + tokens - 1) / tokens) : nusd;
+}
+
 static void check_cost(struct scenario *s, const struct call *call, const struct receipt *receipt)
 {
 	struct figures figures = {.prompt = (int64_t)receipt->prompt_tokens,
@@ -36,7 +46,7 @@ static void check_cost(struct scenario *s, const struct call *call, const struct
 		.reasoning = (int64_t)receipt->reasoning_tokens};
 
 	for (unsigned i = 0; i < MODELS; i++) {
-		int64_t due = scenario_cost_nusd(s, i, &figures);
+		int64_t due = without_free(scenario_cost_nusd(s, i, &figures), receipt);
 
 		if (slice_equal(receipt->model, slice_of_string(model_terms[i].id)) && cost_of(receipt) != due)
 			WRONG(s, "call %u: it costs %lld nano-USD, its tokens %lld", call->id,
@@ -97,6 +107,23 @@ static void add_up(struct scenario *s, const struct gate *gate, const struct rec
 			gate->name, (long long)s->counted.spent_nusd, (long long)s->terms.budget_nusd);
 }
 
+/* In a race whose model is paid from the balance: no more is spent than was paid in, nor is more free than there is. */
+static void add_hosted(struct scenario *s, const struct gate *gate, const struct receipt *receipt)
+{
+	int64_t paid_in_nusd = race_deposited_nusd(s);
+
+	if (!s->terms.race.hosted || !receipt->hosted)
+		return;
+	s->counted.hosted_nusd += cost_of(receipt);
+	s->counted.free_tokens += receipt->free_tokens;
+	if (s->counted.hosted_nusd > paid_in_nusd)
+		scenario_break(s, "no balance falls below nothing", "%s has receipts of %lld nano-USD, of %lld paid in",
+			gate->name, (long long)s->counted.hosted_nusd, (long long)paid_in_nusd);
+	if (s->counted.free_tokens > s->terms.race.free_tokens)
+		scenario_break(s, "no more is free than there is", "%s has receipts of %llu tokens, of %llu", gate->name,
+			(unsigned long long)s->counted.free_tokens, (unsigned long long)s->terms.race.free_tokens);
+}
+
 static void check(struct scenario *s, const struct gate *gate, const struct receipt *receipt)
 {
 	struct call *call = call_of(s, receipt);
@@ -109,6 +136,7 @@ static void check(struct scenario *s, const struct gate *gate, const struct rece
 	call->receipt_count++;
 	count(s, gate, receipt);
 	add_up(s, gate, receipt);
+	add_hosted(s, gate, receipt);
 	if (call->gate != gate->index || !same_id(call, receipt))
 		WRONG(s, "call %u (%s, got %u, outcome %d): its receipt (%u) is another request's", call->id,
 			call_kind_name(call->kind), call->status, call->outcome, receipt->status);
@@ -164,10 +192,14 @@ uint64_t receipts_check(struct scenario *s, struct gate *gate)
 	uint64_t count = 0;
 
 	s->counted.day = s->counted.calls = 0;
-	s->counted.spent_nusd = 0;
+	s->counted.spent_nusd = s->counted.hosted_nusd = 0;
+	s->counted.free_tokens = 0;
 	sim_disk_use(gate->disk);
 	if (store_check("/data", on_finding, &findings) != 0)
 		scenario_break(s, "spend is the sum of the receipts", "%s: %s", gate->name, findings.first);
+	findings.first[0] = '\0';
+	if (ledger_check("/data", on_finding, &findings) != 0)
+		scenario_break(s, "the ledger is the sum of its rows", "%s: %s", gate->name, findings.first);
 	if (kv_open(&kv, "/data/db", true, why, sizeof(why)) < 0) {
 		WRONG(s, "%s: %s", gate->name, why);
 		return 0;

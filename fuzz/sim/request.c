@@ -11,12 +11,10 @@ enum call_kind request_draw_kind(struct scenario *s)
 		CALL_CHAT_STREAM, CALL_COMPLETION, CALL_COMPLETION_STREAM, CALL_EMBEDDING, CALL_MODERATION};
 	enum call_kind kind;
 
-	if (is_race(s))
-		return chance(s, 32768) ? CALL_CHAT : CALL_CHAT_STREAM;
 	if (chance(s, s->terms.mischief / 4))
 		return (enum call_kind)pick(s, CALL_SERVED, CALL_REFUSED - 1);
 	if (chance(s, 6000))
-		return (enum call_kind)pick(s, CALL_REFUSED, CALL_KINDS - 1);
+		return (enum call_kind)pick(s, CALL_REFUSED, CALL_PAGES_END - 1);
 	kind = served[pick(s, 0, sizeof(served) / sizeof(*served) - 1)];
 	if (s->terms.mixed)
 		return kind == CALL_COMPLETION_STREAM || kind == CALL_CHAT_STREAM ? CALL_CHAT_STREAM : CALL_CHAT;
@@ -196,11 +194,28 @@ static void write_key(const struct call *call, struct bytes *bytes)
 			call->kind == CALL_NOT_ALLOWED ? KEY_OF_TWO : KEY_OF_ALL);
 }
 
+static void write_deposit(struct scenario *s, const struct call *call, struct bytes *bytes)
+{
+	struct bytes body = {0};
+
+	race_write_deposit(s, call, &body);
+	bytes_print(bytes,
+		"POST /admin/workspaces/default/deposits HTTP/1.1\r\nHost: gate\r\nAuthorization: Bearer %s\r\n"
+		"Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
+		MASTER_KEY, body.size);
+	bytes_add(bytes, bytes_slice(&body));
+	bytes_free(&body);
+}
+
 void request_write(struct scenario *s, struct call *call, const char *about, bool close, struct bytes *bytes)
 {
 	struct bytes body = {0};
 	bool chunked;
 
+	if (call->kind == CALL_DEPOSIT) {
+		write_deposit(s, call, bytes);
+		return;
+	}
 	if (call->kind >= CALL_REFUSED) {
 		write_page(call, about, close, bytes);
 		return;

@@ -27,6 +27,8 @@ struct race_terms {
 	bool on;
 	unsigned calls_a_minute;
 	uint64_t tokens_a_minute, begins_ns, ends_ns, ramp_ns; /* ramp_ns: within it the clients begin */
+	bool hosted;          /* the model is paid from the balance, */
+	uint64_t free_tokens; /* but for so many a month */
 	bool spends_all; /* providers count as much as was reserved */
 	enum { RACE_NOTHING, RACE_REQUESTS, RACE_TOKENS } met; /* the limit that has to be reached */
 };
@@ -78,11 +80,13 @@ struct scenario {
 	bool was_full, was_unresolved;
 	struct { /* while a store is read: calls to providers on the last day in it */
 		uint64_t day, calls;
-		int64_t spent_nusd;
+		int64_t spent_nusd, hosted_nusd;
+		uint64_t free_tokens;
 	} counted;
 	struct {
 		int64_t spent_nusd;     /* at providers, by what they will tell */
 		unsigned refused_money; /* calls */
+		unsigned deposits;      /* sent */
 	} race;
 	uint64_t ended_ns;
 	/* The first invariant that was broken, by name. */

@@ -78,20 +78,22 @@ static void print_listener(const struct scenario *s, const struct gate *gate, st
 	bytes_add(yaml, SLICE(" }]\n"));
 }
 
-static void print_models(struct bytes *yaml)
+static void print_models(const struct race_terms *race, struct bytes *yaml)
 {
 	bytes_add(yaml,
 		SLICE("models:\n"
 		      "  - { id: sim/one, provider: p0, upstream_model: one-at-0, fallback: [sim/two], price: { input: "
 		      "0.15, cached_input: 0.075, output: 0.60 } }\n"
 		      "  - { id: sim/two, provider: p1, upstream_model: two-at-1, price: { input: 3, output: 15 } }\n"
-		      "  - { id: sim/both, deployments: [{ provider: p0, upstream_model: both-at-0 }, { provider: p1, "
-		      "upstream_model: both-at-1, weight: 2 }],"
-		      " price: { input: 0.1, output: 0.4 } }\n"
 		      "  - { id: sim/embed, provider: p1, upstream_model: embed-at-1, price: { input: 0.02, output: 0 "
 		      "} }\n"
 		      "  - { id: sim/moderate, provider: p0, upstream_model: moderate-at-0, price: { input: 0, output: "
 		      "0 } }\n"));
+	bytes_print(yaml,
+		"  - { id: sim/both, hosted: %s, free_tokens_per_month: %llu, deployments: [{ provider: p0, "
+		"upstream_model: both-at-0 }, { provider: p1, upstream_model: both-at-1, weight: 2 }], price: { input: "
+		"0.1, output: 0.4 } }\n",
+		race->hosted ? "true" : "false", (unsigned long long)race->free_tokens);
 }
 
 static void print_keys(const struct terms *t, struct bytes *yaml)
@@ -120,7 +122,7 @@ void scenario_configuration(const struct scenario *s, unsigned gate, struct byte
 	bytes_add(yaml, SLICE("providers:\n"));
 	print_provider(s, 0, "provider.sim:8000/v1", yaml);
 	print_provider(s, 1, "10.0.2.2:8000/v1", yaml);
-	print_models(yaml);
+	print_models(&t->race, yaml);
 	bytes_print(yaml, "workspaces: [{ id: default, plan: enterprise, platform_fee_percent: %u", t->fee_percent);
 	if (t->budget_nusd && !t->race.on)
 		bytes_print(yaml, ", budget: { daily_usd: %lld.%09lld, reserve_output_tokens: %u }",
