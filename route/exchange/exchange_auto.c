@@ -355,7 +355,7 @@ bool exchange_plan_auto(struct exchange *e, const struct plan_request *request)
 	for (unsigned i = 0; i < count; i++)
 		add_model(e, request, &models[i], i);
 	fit = rank_models(models, count, &rules);
-	for (unsigned i = 0; i < fit; i++)
+	for (unsigned i = 0; i < fit && e->plan.candidate_count < PLAN_CANDIDATES_MAX; i++)
 		plan_model(&e->plan, request, models[i].model);
 	for (unsigned i = 0; i < fit && i < RECEIPT_CANDIDATES_MAX; i++)
 		keep_figures(e, &models[i], i + 1);
