@@ -1,7 +1,7 @@
 /*
  * Fuzzes the reader of forms. What is read as a form has as many parts as boundaries, and none within a part; written
- * anew it is read as the same, and is written no different then; and no beginning of it is a form. A part's content that
- * comes in pieces, cut anywhere, is the same.
+ * anew it is read as the same, and is written no different then; and no beginning of it is a form. A part's content
+ * that comes in pieces, cut anywhere, is the same.
  *
  * An input: a byte that draws where it is cut, a line that is the Content-Type, then the form.
  */

@@ -40,7 +40,8 @@ static const char *durability_name(enum durability durability)
 static void print_credential(struct bytes *yaml, const struct tongue *tongue, unsigned index, char which)
 {
 	if (tongue->signs)
-		bytes_print(yaml, "access_key_id: up-key-%u-%c, secret_access_key: sim, region: eu-west-1", index, which);
+		bytes_print(yaml, "access_key_id: up-key-%u-%c, secret_access_key: sim, region: eu-west-1", index,
+			which);
 	else
 		bytes_print(yaml, "api_key: up-key-%u-%c", index, which);
 }
@@ -50,8 +51,8 @@ static void print_provider(const struct scenario *s, unsigned index, const char 
 	const struct terms *t = &s->terms;
 	const struct tongue *tongue = tongue_named(t->provider_tongues[index]);
 
-	bytes_print(yaml, "  - name: p%u\n    kind: %s\n    base_url: %s://%s\n    credentials: [{ name: first, ", index,
-		tongue->kind, t->provider_tls ? "https" : "http", where);
+	bytes_print(yaml, "  - name: p%u\n    kind: %s\n    base_url: %s://%s\n    credentials: [{ name: first, ",
+		index, tongue->kind, t->provider_tls ? "https" : "http", where);
 	print_credential(yaml, tongue, index, 'a');
 	bytes_add(yaml, SLICE(", weight: 3 }, { name: second, "));
 	print_credential(yaml, tongue, index, 'b');

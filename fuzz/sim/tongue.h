@@ -83,8 +83,8 @@ enum tongue_name tongue_of_providers(uint64_t number);
 
 /* For the rows. */
 
-extern const struct tongue tongue_openai, tongue_anthropic, tongue_responses, tongue_gemini, tongue_cohere, tongue_bedrock,
-	tongue_native;
+extern const struct tongue tongue_openai, tongue_anthropic, tongue_responses, tongue_gemini, tongue_cohere,
+	tongue_bedrock, tongue_native;
 
 /* What a chat's first message says: a string, or its first part's text. */
 struct slice tongue_first_text(struct slice body);

@@ -1,6 +1,6 @@
 /*
- * AWS Bedrock's dialect (Converse, ConverseStream), of providers: the model stands in the path, requests are signed, and
- * a stream is binary messages with checksums (application/vnd.amazon.eventstream). Its answers have no id.
+ * AWS Bedrock's dialect (Converse, ConverseStream), of providers: the model stands in the path, requests are signed,
+ * and a stream is binary messages with checksums (application/vnd.amazon.eventstream). Its answers have no id.
  */
 #include "fuzz/sim/look.h"
 #include "fuzz/sim/tongue.h"

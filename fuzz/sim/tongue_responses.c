@@ -93,7 +93,8 @@ static void print_part(struct bytes *json, const struct answer_told *told, unsig
 
 static void print_item(struct bytes *json, const struct answer_told *told, unsigned pieces)
 {
-	bytes_print(json, "{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"status\":\"%s\",\"content\":[",
+	bytes_print(json,
+		"{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"status\":\"%s\",\"content\":[",
 		pieces ? "completed" : "in_progress");
 	if (pieces)
 		print_part(json, told, pieces);

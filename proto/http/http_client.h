@@ -46,8 +46,8 @@ struct http_call_handler {
 };
 
 /*
- * The rest of a request's body, behind `body`, which comes while the call is under way. Two pieces of the caller's memory:
- * one gathers what is given, the other is being sent. Such a call is made on a fresh connection, and never twice.
+ * The rest of a request's body, behind `body`, which comes while the call is under way. Two pieces of the caller's
+ * memory: one gathers what is given, the other is being sent. Such a call is made on a fresh connection, and never twice.
  */
 struct http_upload {
 	struct text filling, sending;

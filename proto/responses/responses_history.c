@@ -161,10 +161,10 @@ struct slice responses_referred(const struct json_parser *p)
 	bool list = input != JSON_NONE && json_type(p, input) == JSON_ARRAY;
 
 	for (json_ref v = list ? json_first(p, input) : JSON_NONE; v != JSON_NONE; v = json_next(p, v)) {
-		struct slice id = is_reference(p, v) ? response_of(chat_member_text(p, v, SLICE("id"))) : slice_of(NULL, 0);
+		struct slice response = response_of(chat_member_text(p, v, SLICE("id")));
 
-		if (id.data)
-			return id;
+		if (response.data && is_reference(p, v))
+			return response;
 	}
 	return slice_of(NULL, 0);
 }

@@ -1,7 +1,8 @@
 /*
  * Requests that come as a form, transcriptions: its fields become a document, which is read, routed and reserved for as
  * any other; for the provider the form is written anew with its own name of the model, and nothing of the recording is
- * copied; one that is still coming passes on (exchange_upload.c). What the gateway alone is told (routing hints, a fallback chain) is JSON in a field, and goes no further.
+ * copied; one that is still coming passes on (exchange_upload.c). What the gateway alone is told (routing hints, a
+ * fallback chain) is JSON in a field, and goes no further.
  */
 #include "route/exchange/exchange_form.h"
 #include "route/exchange/exchange_upload.h"
@@ -74,7 +75,8 @@ static bool check_recording(struct exchange *e, struct exchange_form *form)
 		form->recording = &form->parts[i];
 	}
 	if (!form->recording || !form->recording->content.size)
-		return form_refuse(e, SLICE("missing_required_parameter"), SLICE("Send the recording in 'file'."), param);
+		return form_refuse(
+			e, SLICE("missing_required_parameter"), SLICE("Send the recording in 'file'."), param);
 	if (!form->recording->filename.data)
 		return form_refuse(e, SLICE("invalid_type"), SLICE("'file' has to be a file, with a filename."), param);
 	form->recording_bytes = form->recording->content.size;
@@ -199,7 +201,8 @@ int exchange_write_form(struct exchange *e, struct slice model, size_t *size)
 	unsigned count = 0;
 	struct text heads;
 
-	_Static_assert(2 * MULTIPART_PARTS_MAX + 1 <= sizeof(e->lane->body_iov) / sizeof(e->lane->body_iov[0]), "a form fits");
+	_Static_assert(
+		2 * MULTIPART_PARTS_MAX + 1 <= sizeof(e->lane->body_iov) / sizeof(e->lane->body_iov[0]), "a form fits");
 	for (unsigned i = 0; i < form->count; i++)
 		capacity += head_bytes(form, &form->parts[i]);
 	heads = text_over(arena_alloc(&e->arena, capacity), capacity);

@@ -1,7 +1,7 @@
 /*
- * Transcriptions as they are heard ("stream": true): events pass as they come, each of them JSON; the last one, which has
- * the whole text and the figures, waits for the receipt. Servers that speak of transcripts in chunks, as of chats, end
- * them with "[DONE]".
+ * Transcriptions as they are heard ("stream": true): events pass as they come, each of them JSON; the last one, which
+ * has the whole text and the figures, waits for the receipt. Servers that speak of transcripts in chunks, as of chats,
+ * end them with "[DONE]".
  */
 #include "route/exchange/exchange_stream.h"
 

@@ -1,12 +1,13 @@
 /*
  * A form that passes while it comes: where it is large, its length is known, the fields that stand before the recording
- * name a model, and that has one candidate, the recording goes on to it piece by piece, in bounded memory, and a provider
- * that reads slowly holds back its client. All others are gathered whole first, since a second candidate needs all of it
- * again.
+ * name a model, and that has one candidate, the recording goes on to it piece by piece, in bounded memory, and a
+ * provider that reads slowly holds back its client. All others are gathered whole first, since a second candidate needs
+ * all of it again.
  *
  * What follows the recording's head passes as it is, so that its length is known beforehand; but what stands behind the
- * recording is only let go once it was read: until then the provider has no whole request, and should it answer well all
- * the same, its answer waits. So a field may stand there as well, but for those that had to be known before the call.
+ * recording is only let go once it was read: until then the provider has no whole request, and should it answer well
+ * all the same, its answer waits. So a field may stand there as well, but for those that had to be known before the
+ * call.
  */
 #include "route/exchange/exchange_upload.h"
 
@@ -14,9 +15,12 @@
 
 enum {
 	LEAST_BYTES = 262144, /* what is smaller is cheaper to gather, and then no field of it comes too late */
-	HIGH_BYTES = 65536, /* given and not taken: then the client waits */
+	HIGH_BYTES = 65536,   /* given and not taken: then the client waits */
+	TLS_RECORD_BYTES = 16384, /* RFC 8446, 5.1 */
+	PIECE_BYTES_MAX =
+		CONFIG_RECEIVE_BUFFER_BYTES > TLS_RECORD_BYTES ? CONFIG_RECEIVE_BUFFER_BYTES : TLS_RECORD_BYTES,
 	/* That, the last piece received, what came with the fields, and at last what stands behind the recording. */
-	ROOM_BYTES = HIGH_BYTES + 2 * CONFIG_RECEIVE_BUFFER_BYTES + FORM_FIELDS_BYTES_MAX + 2048,
+	ROOM_BYTES = HIGH_BYTES + 2 * PIECE_BYTES_MAX + FORM_FIELDS_BYTES_MAX + 2048,
 };
 
 struct exchange_upload {
@@ -50,7 +54,7 @@ void exchange_upload_watch(struct exchange *e)
 
 /* ---- the beginning -------------------------------------------------------------------------------------------- */
 
-/* The parts before the recording, and its head, behind which *at is. False: they are not all there, or are no such parts. */
+/* The parts before the recording, and its head, behind which *at is. False: not all is there, or it is no such form. */
 static bool read_beginning(struct exchange_form *form, struct slice bytes, size_t *at)
 {
 	struct multipart m;
@@ -283,8 +287,8 @@ static bool read_whole(struct exchange *e)
 {
 	struct exchange_upload *u = e->upload;
 	struct exchange_form *whole = arena_zalloc(&e->arena, sizeof(*whole));
-	struct multipart cut = {.at = e->request->head.content_length,
-		.problem = "the boundary behind this part's content"};
+	struct multipart cut = {
+		.at = e->request->head.content_length, .problem = "the boundary behind this part's content"};
 
 	if (!whole)
 		return form_refuse_out_of_memory(e);

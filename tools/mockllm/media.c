@@ -9,7 +9,8 @@
 
 #include <assert.h>
 
-enum { IMAGES_MAX = 10, IMAGE_BYTES = 64, PROMPT_BYTES_MAX = 32000, FRAME_BYTES = 2048, BYTES_PER_TOKEN = 4, HEARD_WORDS = 4 };
+enum { IMAGES_MAX = 10, IMAGE_BYTES = 64, PROMPT_BYTES_MAX = 32000, FRAME_BYTES = 2048, BYTES_PER_TOKEN = 4 };
+enum { HEARD_WORDS = 4 };
 
 static bool refuse(struct mock_connection *c, const char *message, const char *param)
 {
@@ -347,7 +348,8 @@ static void end_heard(struct mock_connection *c)
 
 static void break_heard(struct mock_connection *c)
 {
-	mock_stream_chunk(c, SLICE("data: {\"error\":{\"message\":\"The server had an error.\",\"type\":\"server_error\"}}\n\n"));
+	mock_stream_chunk(c,
+		SLICE("data: {\"error\":{\"message\":\"The server had an error.\",\"type\":\"server_error\"}}\n\n"));
 	mock_out_add(c, SLICE("0\r\n\r\n"));
 	c->close_after = true;
 	c->streaming = false;

@@ -315,7 +315,7 @@ static void test_upload(void **state)
 	fake_sent(0, 0);
 	fake_received(0, SLICE(OK_ANSWER));
 	assert_int_equal(r.outcome, ENDED);
-	/* All of it was sent, so the connection is good; another upload has one of its own, as it could not be sent twice. */
+	/* All of it was sent, so the connection is good; another upload has its own, as it could not be sent twice. */
 	start_upload(&b, &r, &u, 3);
 	assert_int_equal(fake_stream_count(), 2);
 	http_call_cancel(&r.call);
@@ -345,7 +345,7 @@ static void test_upload_answered_early(void **state)
 	bench_close(&b);
 }
 
-/* The head's time runs from the last byte on; before that, a peer that does not take what there is has the idle time. */
+/* The head's time runs from the last byte on; until then a peer that does not take what there is has the idle time. */
 static void test_upload_timeouts(void **state)
 {
 	struct reach r = {.call.timeouts = {.head_ns = 50 * NS_PER_MS, .idle_ns = 30 * NS_PER_MS}}, stuck = r;

@@ -305,7 +305,7 @@ static void conversations_go_on(void **state)
 static void items_are_put_where_they_are_referred_to(void **state)
 {
 	static const struct {
-		const char *request, *response, *out; /* of whom the first reference is, NULL: of nobody; the input then */
+		const char *request, *response, *out; /* of whom the first reference is, NULL: nobody; the input then */
 		unsigned found;
 	} table[] = {
 		{"{\"input\":[{\"role\":\"user\",\"content\":\"One.\"}," REFERENCE("rs_" ULID_A "_0") "," REFERENCE(
@@ -316,14 +316,16 @@ static void items_are_put_where_they_are_referred_to(void **state)
 			2},
 		{"{\"input\":[" REFERENCE("fc_theirs") "," REFERENCE("fc_" ULID_A "_7") "]}", ULID_A,
 			"[" REFERENCE("fc_theirs") "," REFERENCE("fc_" ULID_A "_7") "]", 0},
-		{"{\"input\":[" REFERENCE("fc_theirs") "," REFERENCE("xx_" ULID_A "_1") "," REFERENCE("fc_" ULID_A) "]}",
+		{"{\"input\":[" REFERENCE("fc_theirs") "," REFERENCE("xx_" ULID_A "_1") "," REFERENCE(
+			 "fc_" ULID_A) "]}",
 			NULL, NULL, 0},
 		{"{\"input\":\"text\"}", NULL, NULL, 0},
 		{"{}", NULL, NULL, 0},
 	};
 	const struct slice kept = SLICE("{\"input\":[],\"response\":{\"output\":["
 					"{\"type\":\"reasoning\",\"id\":\"rs_" ULID_A "_0\",\"summary\":[]},"
-					"{\"type\":\"function_call\",\"id\":\"fc_" ULID_A "_1\",\"call_id\":\"c\",\"name\":\"f\","
+					"{\"type\":\"function_call\",\"id\":\"fc_" ULID_A "_1\",\"call_id\":\"c\","
+					"\"name\":\"f\","
 					"\"arguments\":\"{}\",\"status\":\"completed\"},{\"type\":\"of_no_id\"}]}}");
 	struct fixture *f = *state;
 
