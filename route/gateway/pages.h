@@ -30,6 +30,7 @@ void admin_deployments(struct exchange *exchange);
 void admin_deployment_disable(struct exchange *exchange);
 void admin_deployment_enable(struct exchange *exchange);
 void admin_deployment_reset(struct exchange *exchange);
+void admin_routing(struct exchange *exchange);
 void admin_connection_test(struct exchange *exchange);
 void admin_tenancy(struct exchange *exchange); /* as its route says */
 /* A change of a workspace; `id` and `body` are in the arena, or as long. */

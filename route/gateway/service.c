@@ -136,6 +136,7 @@ static const struct service_route routes[] = {
 	{.path = PATH("/admin/routing/explain"), .method = HTTP_POST, .access = ACCESS_ADMIN, .action = ACTION_VIEW,
 		.body_bytes_max = EXPLAIN_BODY_BYTES, .handle = admin_explain},
 	ADMIN_PAGE("/admin/routing/shadow", false, admin_shadow),
+	ADMIN_PAGE("/admin/routing", false, admin_routing),
 	ADMIN_PAGE("/admin/deployments", false, admin_deployments),
 	ADMIN_ACTION("/admin/deployments/disable", admin_deployment_disable),
 	ADMIN_ACTION("/admin/deployments/enable", admin_deployment_enable),

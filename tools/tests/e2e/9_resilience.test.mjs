@@ -1,7 +1,7 @@
 // What clients see of providers that fail: each fault in each place of the chain, for each client, unary and streaming.
 import assert from "node:assert/strict";
 import http from "node:http";
-import { MASTER_KEY, PATIENT, chat, forgive, openWorld, post } from "./harness.mjs";
+import { KEY, MASTER_KEY, PATIENT, chat, forgive, openWorld, post } from "./harness.mjs";
 
 // What a chain of providers that all fail like this ends with. `error` is the last attempt's in the receipt; `refused`: the request is to
 // blame, so that no other provider is asked; `late`: of a stream some content is out by then; `unary`, `stream`: only there it is a fault.
@@ -132,6 +132,7 @@ const matrix = Object.fromEntries(Object.entries(PLACES).map(([place, mask]) => 
 
 // A call that names no model.
 const messages = [{ role: "user", content: "Say hello." }];
+const RULES = 'rules: [{ when: { input_tokens: { gte: 1000000 }, key_tag: { a: b }, time_of_day: "22:00-06:00" }, use: { priority: cost } }]';
 const UNNAMED = [
   ["/v1/chat/completions", { messages }], ["/v1/chat/completions", { model: null, messages }], ["/v1/chat/completions", { messages, stream: true }],
   ["/v1/messages", { messages, max_tokens: 10 }], ["/v1/responses", { input: "Say hello." }],
@@ -146,6 +147,18 @@ const unnamed = {
       assert.equal(answer.headers.get("x-gateway-decision"), "test/mock", target);
       assert.equal(JSON.parse(await world.mock.last()).model, "mock", target);
     }
+  },
+
+  async "the admin sees how requests are routed"(world) {
+    const headers = { authorization: `Bearer ${MASTER_KEY}` };
+    const answer = await fetch(`${world.base}/admin/routing`, { headers }), routing = await answer.json();
+    assert.equal(answer.status, 200);
+    assert.deepEqual([routing.object, routing.default_model, routing.stream_recovery, routing.hedge], ["routing", "test/mock", "none", { enabled: false, after_percentile: 95 }]);
+    assert.deepEqual(routing.retries, { max_attempts: 3, budget_percent: 100 });
+    const [{ when, use }] = routing.rules;
+    assert.deepEqual([when.input_tokens.gte, when.key_tag, when.time_of_day, when.has_tools, use], [1000000, { a: "b" }, "22:00-06:00", null, { model: null, priority: "cost" }]);
+    assert.equal((await fetch(`${world.base}/admin/routing`, { headers: { authorization: `Bearer ${KEY}` } })).status, 401);
+    assert.equal((await fetch(`${world.base}/admin/routing`, { method: "PATCH", headers, body: "{}" })).status, 405);
   },
 
   async "moderations have a default of their own, and an empty name is none"(world) {
@@ -316,7 +329,7 @@ const recovery = {
 export const suites = [
   { name: "fault matrix", open: openMatrix, tests: matrix },
   { name: "stream recovery", open: openParts, tests: recovery },
-  { name: "default model", open: (build) => openWorld(build, { extra: `routing: { default_model: test/mock, ${PATIENT} }\n` }), tests: unnamed },
+  { name: "default model", open: (build) => openWorld(build, { extra: `routing: { default_model: test/mock, ${PATIENT}, ${RULES} }\n` }), tests: unnamed },
   {
     name: "default model, auto",
     open: (build) => openWorld(build, { extraModels: `  - { id: fit, provider: mock, upstream_model: mock, ${PRICE}, quality: 0.99, context_window: 128000 }\n`,
