@@ -122,8 +122,8 @@ static bool take_letters(struct slice *text)
 	bool quoted = take(text, '<');
 	size_t size = 0;
 
-	while (size < text->size && (quoted ? text->data[size] != '>'
-					     : (text->data[size] | 32) >= 'a' && (text->data[size] | 32) <= 'z'))
+	while (size < text->size &&
+		(quoted ? text->data[size] != '>' : (text->data[size] | 32) >= 'a' && (text->data[size] | 32) <= 'z'))
 		size++;
 	*text = slice_after(*text, size);
 	return size > 0 && (!quoted || take(text, '>'));
@@ -182,8 +182,8 @@ static bool take_day(struct slice *text, struct zone_day *day)
 		without_leap = take(text, 'J');
 		if (!take_number(text, 365, &number) || (without_leap && number == 0))
 			return false;
-		*day = (struct zone_day){.kind = without_leap ? ZONE_DAY_WITHOUT_LEAP : ZONE_DAY_OF_YEAR,
-			.day = (uint16_t)number};
+		*day = (struct zone_day){
+			.kind = without_leap ? ZONE_DAY_WITHOUT_LEAP : ZONE_DAY_OF_YEAR, .day = (uint16_t)number};
 	}
 	day->time_s = 2 * HOUR_S;
 	return !take(text, '/') || take_time(text, &day->time_s);

@@ -1,7 +1,7 @@
 /*
- * A time zone: how far its clocks are ahead of UTC at a moment. Read once from the system's tz database (TZif, RFC 9636);
- * from then on nothing changes it and any number of threads ask it. The C library's own functions know but one zone at
- * a time, of the whole process.
+ * A time zone: how far its clocks are ahead of UTC at a moment. Read once from the system's tz database (TZif, RFC
+ * 9636); from then on nothing changes it and any number of threads ask it. The C library's own functions know but one
+ * zone at a time, of the whole process.
  */
 #ifndef CORE_ZONE_H
 #define CORE_ZONE_H
@@ -21,7 +21,7 @@ enum zone_day_kind { ZONE_DAY_OF_YEAR, ZONE_DAY_WITHOUT_LEAP, ZONE_DAY_OF_WEEK }
 /* A day of each year, and a time of that day on the clocks as they are before it. */
 struct zone_day {
 	enum zone_day_kind kind;
-	uint16_t day; /* of the year, from 0 or, not counting February 29, from 1; or of the week, Sunday 0 */
+	uint16_t day;        /* of the year, from 0 or, not counting February 29, from 1; or of the week, Sunday 0 */
 	uint8_t month, week; /* of ZONE_DAY_OF_WEEK: the week-th such day of the month, 5: the last */
 	int32_t time_s;
 };

@@ -1,10 +1,12 @@
 /*
  * The binary record of a receipt, version 3:
  *
- *   u8 version, 16 bytes request id, u64 wall time, u8 flags, u8 api, then varints and texts in the order of the walk below.
+ *   u8 version, 16 bytes request id, u64 wall time, u8 flags, u8 api, then varints and texts in the order of the walk
+ * below.
  *
- * Version 1 has no client_certificate, versions 1 and 2 no decision, which come last. A text is a varint of its size + 1 and its bytes; 0 is null. Reading and writing are two walks over the same fields, so
- * they sit side by side. A record needs no escape for growth: a new field is a new version, and both are read.
+ * Version 1 has no client_certificate, versions 1 and 2 no decision, which come last. A text is a varint of its size +
+ * 1 and its bytes; 0 is null. Reading and writing are two walks over the same fields, so they sit side by side. A
+ * record needs no escape for growth: a new field is a new version, and both are read.
  */
 #include "store/receipt.h"
 
@@ -39,17 +41,19 @@ enum decision_flags {
 enum figures_flags { FIGURES_PLACE = 31, FIGURES_PRICED = 32, FIGURES_KNOWN = 64 };
 
 /*
- * Longer texts are cut. 16 texts and 3 long ones, 16 candidates (verdict, text), 8 attempts (3 texts, a long one, 13 bytes
- * of numbers) and 16 tags (2 texts), each text with up to 2 bytes of size, beside 27 bytes of head, 15 varints, and a
- * decision with its figures.
+ * Longer texts are cut. 16 texts and 3 long ones, 16 candidates (verdict, text), 8 attempts (3 texts, a long one, 13
+ * bytes of numbers) and 16 tags (2 texts), each text with up to 2 bytes of size, beside 27 bytes of head, 15 varints,
+ * and a decision with its figures.
  */
 enum { TEXT_BYTES_MAX = 140, LONG_TEXT_BYTES_MAX = 256 };
 
 static_assert(27 + 15 * 10 + 16 * (TEXT_BYTES_MAX + 2) + 3 * (LONG_TEXT_BYTES_MAX + 2) +
-		      RECEIPT_CANDIDATES_MAX * (TEXT_BYTES_MAX + 3) +
-		      RECEIPT_ATTEMPTS_MAX * (3 * (TEXT_BYTES_MAX + 2) + LONG_TEXT_BYTES_MAX + 2 + 13) +
-		      RECEIPT_TAGS_MAX * 2 * (TEXT_BYTES_MAX + 2) + (1 + 2 * 5 + 2 * 10) +
-		      RECEIPT_CANDIDATES_MAX * (1 + 3 * 5 + 2 * 10) <= RECEIPT_BYTES_MAX, "the longest receipt fits");
+			      RECEIPT_CANDIDATES_MAX * (TEXT_BYTES_MAX + 3) +
+			      RECEIPT_ATTEMPTS_MAX * (3 * (TEXT_BYTES_MAX + 2) + LONG_TEXT_BYTES_MAX + 2 + 13) +
+			      RECEIPT_TAGS_MAX * 2 * (TEXT_BYTES_MAX + 2) + (1 + 2 * 5 + 2 * 10) +
+			      RECEIPT_CANDIDATES_MAX * (1 + 3 * 5 + 2 * 10) <=
+		      RECEIPT_BYTES_MAX,
+	"the longest receipt fits");
 
 /* The size of `s` cut to `max`, not within a UTF-8 character. */
 static size_t cut(struct slice s, size_t max)
@@ -321,11 +325,11 @@ static void unpack_decision(struct unpacker *u, struct receipt *r)
 
 int receipt_encode(const struct receipt *receipt, char *record, size_t capacity)
 {
-	struct packer p = { record, record + capacity, false };
+	struct packer p = {record, record + capacity, false};
 	unsigned flags = 0;
 
 	assert(receipt->candidate_count <= RECEIPT_CANDIDATES_MAX && receipt->attempt_count <= RECEIPT_ATTEMPTS_MAX &&
-	       receipt->tag_count <= RECEIPT_TAGS_MAX && receipt->api < API_COUNT);
+		receipt->tag_count <= RECEIPT_TAGS_MAX && receipt->api < API_COUNT);
 	flags |= receipt->stream ? RECORD_STREAM : 0;
 	flags |= receipt->has_score ? RECORD_HAS_SCORE : 0;
 	flags |= receipt->tokens_estimated ? RECORD_ESTIMATED : 0;
@@ -346,7 +350,7 @@ int receipt_encode(const struct receipt *receipt, char *record, size_t capacity)
 
 int receipt_decode(struct slice record, struct receipt *receipt)
 {
-	struct unpacker u = { record.data, record.data + record.size, false };
+	struct unpacker u = {record.data, record.data + record.size, false};
 	const char *id;
 	unsigned version, flags, api;
 
@@ -371,8 +375,7 @@ int receipt_decode(struct slice record, struct receipt *receipt)
 	unpack_numbers(&u, receipt);
 	unpack_texts(&u, receipt);
 	unpack_lists(&u, receipt);
-	receipt->client_certificate =
-		version >= RECORD_VERSION_WITH_CERTIFICATE ? unpack_text(&u) : slice_of(NULL, 0);
+	receipt->client_certificate = version >= RECORD_VERSION_WITH_CERTIFICATE ? unpack_text(&u) : slice_of(NULL, 0);
 	receipt->decision = (struct receipt_decision){.made = false};
 	if (version >= RECORD_VERSION_WITH_DECISION)
 		unpack_decision(&u, receipt);

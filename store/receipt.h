@@ -1,6 +1,6 @@
 /*
- * The receipt of one request, as the floors above fill it in, and its binary record. Slices in a receipt are borrowed from the
- * exchange's arena while it is encoded; a decoded receipt's slices point into the record.
+ * The receipt of one request, as the floors above fill it in, and its binary record. Slices in a receipt are borrowed
+ * from the exchange's arena while it is encoded; a decoded receipt's slices point into the record.
  *
  * Money is nano-USD, times are nanoseconds; "null" of the JSON is a slice with NULL data or an absent flag.
  */
@@ -10,13 +10,41 @@
 #include "core/text.h"
 #include "core/ulid.h"
 
-enum receipt_api { API_CHAT_COMPLETIONS, API_COMPLETIONS, API_EMBEDDINGS, API_MODERATIONS, API_RESPONSES, API_MESSAGES,
-		   API_IMAGES, API_TRANSCRIPTIONS, API_SPEECH, API_COUNT_TOKENS, API_ENDPOINT, API_COUNT };
+enum receipt_api {
+	API_CHAT_COMPLETIONS,
+	API_COMPLETIONS,
+	API_EMBEDDINGS,
+	API_MODERATIONS,
+	API_RESPONSES,
+	API_MESSAGES,
+	API_IMAGES,
+	API_TRANSCRIPTIONS,
+	API_SPEECH,
+	API_COUNT_TOKENS,
+	API_ENDPOINT,
+	API_COUNT
+};
 
-enum receipt_verdict { VERDICT_CHOSEN, VERDICT_FAILED, VERDICT_DEARER, VERDICT_SLOWER, VERDICT_BELOW_QUALITY, VERDICT_BREAKER_OPEN,
-		       VERDICT_COOLING, VERDICT_LIMITED, VERDICT_OVER_BUDGET, VERDICT_PRICE_UNKNOWN, VERDICT_DISABLED,
-		       VERDICT_EXCLUDED, VERDICT_NOT_ALLOWED, VERDICT_NO_CAPABILITY, VERDICT_TOO_SMALL_CONTEXT,
-		       VERDICT_NO_CREDENTIAL, VERDICT_RESIDENCY, VERDICT_COUNT };
+enum receipt_verdict {
+	VERDICT_CHOSEN,
+	VERDICT_FAILED,
+	VERDICT_DEARER,
+	VERDICT_SLOWER,
+	VERDICT_BELOW_QUALITY,
+	VERDICT_BREAKER_OPEN,
+	VERDICT_COOLING,
+	VERDICT_LIMITED,
+	VERDICT_OVER_BUDGET,
+	VERDICT_PRICE_UNKNOWN,
+	VERDICT_DISABLED,
+	VERDICT_EXCLUDED,
+	VERDICT_NOT_ALLOWED,
+	VERDICT_NO_CAPABILITY,
+	VERDICT_TOO_SMALL_CONTEXT,
+	VERDICT_NO_CREDENTIAL,
+	VERDICT_RESIDENCY,
+	VERDICT_COUNT
+};
 
 enum { RECEIPT_CANDIDATES_MAX = 16, RECEIPT_ATTEMPTS_MAX = 8, RECEIPT_TAGS_MAX = 16, RECEIPT_BYTES_MAX = 16384 };
 
@@ -29,8 +57,8 @@ struct receipt_candidate {
 struct receipt_figures {
 	uint8_t place; /* in the order to be tried, 1 the first; 0: left aside */
 	bool priced;
-	bool known; /* the rest is */
-	uint32_t declared; /* its number in the configuration */
+	bool known;                             /* the rest is */
+	uint32_t declared;                      /* its number in the configuration */
 	uint32_t quality_milli, context_tokens; /* context_tokens 0: no bound */
 	int64_t cost_nusd;                      /* of this request, about */
 	uint64_t latency_ns;                    /* to the first token; 0: not known */
@@ -59,7 +87,7 @@ struct receipt_tag {
 
 struct receipt {
 	struct ulid request_id;
-	uint64_t wall_ns;         /* when the head was received */
+	uint64_t wall_ns; /* when the head was received */
 	struct slice node, region, workspace, team, key_id, endpoint;
 	enum receipt_api api;
 	bool stream;
@@ -79,7 +107,8 @@ struct receipt {
 	struct slice cache_status; /* "miss", "hit", "semantic", "bypass" */
 	bool hosted;               /* paid from the workspace's balance */
 	bool client_gone;          /* the client left before the end */
-	struct slice client_certificate; /* who the client proved to be (tls/identity.h); NULL data: none was asked for */
+	struct slice
+		client_certificate; /* who the client proved to be (tls/identity.h); NULL data: none was asked for */
 	struct receipt_decision decision;
 	unsigned candidate_count, attempt_count, tag_count;
 	struct receipt_candidate candidates[RECEIPT_CANDIDATES_MAX];
@@ -114,7 +143,8 @@ static inline int64_t receipt_total_nusd(const struct receipt *receipt)
 typedef void receipt_printer(const struct receipt *receipt, struct text *json);
 receipt_printer receipt_print;
 
-/* A fallback was used when something was tried after an attempt that failed; the list may or may not name the last one. */
+/* A fallback was used when something was tried after an attempt that failed; the list may or may not name the last one.
+ */
 bool receipt_fallback_used(const struct receipt *receipt);
 
 struct slice receipt_api_name(enum receipt_api api);

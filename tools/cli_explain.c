@@ -1,4 +1,5 @@
-/* `tollgate explain`: why a request went where it went, from its receipt: the figures, the verdicts, the same order again. */
+/* `tollgate explain`: why a request went where it went, from its receipt: the figures, the verdicts, the same order
+ * again. */
 #include "tools/cli.h"
 #include "tools/client.h"
 
@@ -127,7 +128,8 @@ static void print_replay(const struct json_parser *p)
 	else if (is_true(p, replay, SLICE("agrees")))
 		puts("\nRanked again from these figures: the same order.");
 	else
-		puts("\nRanked again from these figures: ANOTHER order. The receipt, or this version's ranking, is another one.");
+		puts("\nRanked again from these figures: ANOTHER order. The receipt, or this version's ranking, is "
+		     "another one.");
 }
 
 static int explain(struct client *client, const char *id)

@@ -12,7 +12,14 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { MODELS = 50, YAML_BYTES = 32 << 10, REQUEST_BYTES = 1500, VIEW_BYTES_MAX = 1 << 20, SAMPLES = 1 << 16, CHANGES = 8 };
+enum {
+	MODELS = 50,
+	YAML_BYTES = 32 << 10,
+	REQUEST_BYTES = 1500,
+	VIEW_BYTES_MAX = 1 << 20,
+	SAMPLES = 1 << 16,
+	CHANGES = 8
+};
 
 struct routing {
 	struct exchange exchange;
@@ -192,7 +199,7 @@ static void tell_routing(const void *state)
 }
 
 const struct micro micro_routing[] = {
-	{"routing-auto", "a decision of `auto`, of 50 models in drawn states", open_routing, run_routing, close_routing, 1,
-		tell_routing},
+	{"routing-auto", "a decision of `auto`, of 50 models in drawn states", open_routing, run_routing, close_routing,
+		1, tell_routing},
 	{.name = NULL},
 };

@@ -1,4 +1,5 @@
-/* Zones: files made by hand with each form of rule, files that are broken, and the system's own against the C library. */
+/* Zones: files made by hand with each form of rule, files that are broken, and the system's own against the C library.
+ */
 #include "core/zone.h"
 
 #include <endian.h>
@@ -136,9 +137,10 @@ static void test_rules(void **state)
 
 static void test_broken(void **state)
 {
-	static const char *const rules[] = {"C", "CET", "CET-1CEST", "CET-1CEST,M3.5.0", "CET-99", "CET-1CEST,M13.5.0,M1.1.0",
-		"CET-1CEST,M0.5.0,M1.1.0", "CET-1CEST,M3.6.0,M1.1.0", "CET-1CEST,M3.0.0,M1.1.0", "CET-1CEST,M3.5.7,M1.1.0",
-		"CET-1CEST,J0,J1", "CET-1CEST,366,1", "CET-1CEST,1,2 ", "<CET-1", "CET-1CEST,1/168,2", "CET-1:60"};
+	static const char *const rules[] = {"C", "CET", "CET-1CEST", "CET-1CEST,M3.5.0", "CET-99",
+		"CET-1CEST,M13.5.0,M1.1.0", "CET-1CEST,M0.5.0,M1.1.0", "CET-1CEST,M3.6.0,M1.1.0",
+		"CET-1CEST,M3.0.0,M1.1.0", "CET-1CEST,M3.5.7,M1.1.0", "CET-1CEST,J0,J1", "CET-1CEST,366,1",
+		"CET-1CEST,1,2 ", "<CET-1", "CET-1CEST,1/168,2", "CET-1:60"};
 	struct file file = make("CET-1CEST,M3.5.0,M10.5.0/3"), other;
 	struct zone zone;
 
@@ -169,8 +171,8 @@ static void test_broken(void **state)
 
 static void test_names(void **state)
 {
-	static const char *const names[] = {"", "/etc/passwd", "../zoneinfo/UTC", "Europe/../UTC", "Europe/Ber lin", "a\nb",
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKL"};
+	static const char *const names[] = {"", "/etc/passwd", "../zoneinfo/UTC", "Europe/../UTC", "Europe/Ber lin",
+		"a\nb", "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFGHIJKL"};
 	struct zone zone;
 
 	(void)state;
@@ -182,8 +184,9 @@ static void test_names(void **state)
 /* Every 37 hours from 1970 to 2100, where the system has the database. */
 static void test_against_the_library(void **state)
 {
-	static const char *const names[] = {"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca",
-		"Asia/Kolkata", "America/Santiago", "Pacific/Apia", "Europe/Dublin", "America/Nuuk", "UTC"};
+	static const char *const names[] = {"Europe/Berlin", "America/New_York", "Australia/Lord_Howe",
+		"Africa/Casablanca", "Asia/Kolkata", "America/Santiago", "Pacific/Apia", "Europe/Dublin",
+		"America/Nuuk", "UTC"};
 	struct zone zone;
 
 	(void)state;

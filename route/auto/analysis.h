@@ -1,7 +1,7 @@
 /*
  * What a request looks like, in numbers: the features by which `auto` tells an easy request from a hard one
- * (route/auto/score.h weighs them). One pass over the last thing that the user says, at most ANALYSIS_BYTES_MAX of it, and
- * the request's shape. Pure, and without a locale: the same bytes give the same numbers everywhere, which training
+ * (route/auto/score.h weighs them). One pass over the last thing that the user says, at most ANALYSIS_BYTES_MAX of it,
+ * and the request's shape. Pure, and without a locale: the same bytes give the same numbers everywhere, which training
  * (tools/train) depends on.
  *
  * A term is a word of a list in analysis_terms.c, found as a whole word alone: "prove" is one, "improve" is not. Words

@@ -40,8 +40,8 @@ static void choose(const struct receipt *receipt, struct stage *stage)
 /* What ranking finds out itself is left to it; another reason to leave a model aside was there before. */
 static enum receipt_verdict verdict_before(enum receipt_verdict verdict, unsigned place)
 {
-	bool by_ranking = verdict == VERDICT_BELOW_QUALITY || verdict == VERDICT_SLOWER ||
-			  verdict == VERDICT_TOO_SMALL_CONTEXT;
+	bool by_ranking =
+		verdict == VERDICT_BELOW_QUALITY || verdict == VERDICT_SLOWER || verdict == VERDICT_TOO_SMALL_CONTEXT;
 
 	return place || by_ranking ? VERDICT_CHOSEN : verdict;
 }
@@ -70,8 +70,7 @@ static bool agrees(const struct receipt *receipt, const struct stage *stage, uns
 		unsigned index = stage->indices[stage->ranked[i].model - stage->models];
 		unsigned place = receipt->figures[index].place;
 
-		if (i < fit ? place <= last
-			    : place || stage->ranked[i].verdict != receipt->candidates[index].verdict)
+		if (i < fit ? place <= last : place || stage->ranked[i].verdict != receipt->candidates[index].verdict)
 			return false;
 		last = place;
 	}

@@ -2,8 +2,8 @@
  * A ranking as its receipt keeps it (store/receipt.h): the figures that ranked each candidate, and from these the same
  * ranking once more. So a receipt explains itself, and it shows if what it says and what was done ever part. Pure.
  *
- * What comes after the ranking, which of a model's deployments is tried first, is drawn, and stands in the receipt as it
- * happened.
+ * What comes after the ranking, which of a model's deployments is tried first, is drawn, and stands in the receipt as
+ * it happened.
  */
 #ifndef ROUTE_DECISION_H
 #define ROUTE_DECISION_H
@@ -14,9 +14,9 @@
 struct receipt_figures decision_figures(const struct rank_model *ranked, unsigned declared, unsigned place);
 
 struct decision_replay {
-	unsigned count;                         /* of candidates that are put into an order again */
-	uint8_t order[RECEIPT_CANDIDATES_MAX];  /* their indices in the receipt, the first to be tried first */
-	bool agrees;                            /* it is the order that the receipt tells, and so are the verdicts */
+	unsigned count;                        /* of candidates that are put into an order again */
+	uint8_t order[RECEIPT_CANDIDATES_MAX]; /* their indices in the receipt, the first to be tried first */
+	bool agrees;                           /* it is the order that the receipt tells, and so are the verdicts */
 };
 
 /* False: the receipt holds no ranking. */

@@ -121,8 +121,7 @@ static bool covers_range(const struct comparison_settings *earlier, const struct
 {
 	struct range outer = range_of(earlier), inner = range_of(later);
 
-	return !is_asked(earlier) ||
-	       (is_asked(later) && outer.least <= inner.least && outer.most >= inner.most);
+	return !is_asked(earlier) || (is_asked(later) && outer.least <= inner.least && outer.most >= inner.most);
 }
 
 static bool is_empty(const struct comparison_settings *c)
@@ -150,8 +149,7 @@ static bool covers_span(const struct day_span *earlier, const struct day_span *l
 
 	if (minutes == 0) /* 00:00-24:00 */
 		return true;
-	return same_clock(earlier->zone, later->zone) && span_minutes(later) &&
-	       offset + span_minutes(later) <= minutes;
+	return same_clock(earlier->zone, later->zone) && span_minutes(later) && offset + span_minutes(later) <= minutes;
 }
 
 static bool covers_text(const char *earlier, const char *later)

@@ -33,7 +33,8 @@ static struct slice join_texts(struct exchange *e, json_ref parts, size_t bytes_
 	if (!joined.data)
 		return NONE;
 	for (json_ref part = json_first(json, parts); part != JSON_NONE; part = json_next(json, part)) {
-		json_ref text = json_type(json, part) == JSON_OBJECT ? json_member(json, part, SLICE("text")) : JSON_NONE;
+		json_ref text =
+			json_type(json, part) == JSON_OBJECT ? json_member(json, part, SLICE("text")) : JSON_NONE;
 
 		if (text != JSON_NONE && json_type(json, text) == JSON_STRING)
 			text_add(&joined, json_string(json, text));
@@ -49,9 +50,11 @@ static json_ref content_of(const struct json_parser *json, enum receipt_api api)
 	if (api == API_CHAT_COMPLETIONS) {
 		at = json_member(json, at, SLICE("choices"));
 		at = at != JSON_NONE && json_type(json, at) == JSON_ARRAY ? json_first(json, at) : JSON_NONE;
-		at = at != JSON_NONE && json_type(json, at) == JSON_OBJECT ? json_member(json, at, SLICE("message")) : JSON_NONE;
+		at = at != JSON_NONE && json_type(json, at) == JSON_OBJECT ? json_member(json, at, SLICE("message"))
+									   : JSON_NONE;
 	}
-	return at != JSON_NONE && json_type(json, at) == JSON_OBJECT ? json_member(json, at, SLICE("content")) : JSON_NONE;
+	return at != JSON_NONE && json_type(json, at) == JSON_OBJECT ? json_member(json, at, SLICE("content"))
+								     : JSON_NONE;
 }
 
 /* The answer as its client has it. Takes the shard's view. NULL data: it has no text, or memory is out. */
@@ -142,8 +145,9 @@ static bool is_asked_for(const struct exchange *e)
 	const struct route_choice *choice = &e->route_choice;
 	uint32_t percent = e->config->config->settings->routing.more.shadow_percent;
 
-	return percent && choice->automatic && choice->scored && choice->score.bucket == BUCKET_SIMPLE && !e->stream &&
-	       !e->gone && !e->endpoint && (e->api == API_CHAT_COMPLETIONS || e->api == API_MESSAGES) &&
+	return percent && e->status == 200 && choice->automatic && choice->scored &&
+	       choice->score.bucket == BUCKET_SIMPLE && !e->stream && !e->gone && !e->endpoint &&
+	       (e->api == API_CHAT_COMPLETIONS || e->api == API_MESSAGES) &&
 	       rand_below(&e->gateway_shard->shard->rand, 100) < percent;
 }
 

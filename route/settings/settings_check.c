@@ -123,13 +123,13 @@ static void check_credential(struct settings_load *load, const struct provider_s
 	if (provider->kind != PROVIDER_BEDROCK && !has_key)
 		settings_error(load, node, NULL, "\"api_key\" is missing (it is required)");
 	if (provider->kind == PROVIDER_BEDROCK && !has_key && config_is_null(config_member(node, "access_key_id")))
-		settings_error(load, node, NULL,
-			"\"access_key_id\" is missing (it, or an api_key, is required for bedrock)");
+		settings_error(
+			load, node, NULL, "\"access_key_id\" is missing (it, or an api_key, is required for bedrock)");
 	if (provider->kind == PROVIDER_BEDROCK && !has_key && config_is_null(config_member(node, "secret_access_key")))
 		settings_error(load, node, NULL, "\"secret_access_key\" is missing (it is required for bedrock)");
 	if (has_key && credential->access_key_id)
-		settings_error(load, node, "access_key_id",
-			"access_key_id stands beside api_key (expected one of them)");
+		settings_error(
+			load, node, "access_key_id", "access_key_id stands beside api_key (expected one of them)");
 	else if (provider->kind != PROVIDER_BEDROCK && credential->access_key_id)
 		settings_error(load, node, "access_key_id", "access_key_id belongs to bedrock (expected api_key)");
 }
@@ -297,7 +297,8 @@ static void check_model_count(struct settings_load *load)
 		return;
 	for (unsigned i = 0; i < SETTINGS_MODELS_MAX; i++)
 		entry = next_entry(entry);
-	settings_error(load, value_of(entry), NULL, "models holds %u (expected at most %u), of which this is the first too many",
+	settings_error(load, value_of(entry), NULL,
+		"models holds %u (expected at most %u), of which this is the first too many",
 		load->settings->model_count, (unsigned)SETTINGS_MODELS_MAX);
 }
 

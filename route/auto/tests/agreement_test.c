@@ -24,7 +24,9 @@ static void by_hand(void **state)
 		/* 3 words and 2 pairs in common, of 5 and 7: 10 / 12. */
 		{"it is red", "it is red today", 833},
 		{"a a a", "a", 333}, /* 3 words and 2 pairs; as often as both have it */
-		{"\xc3\xbc" "ber", "uber", 0},
+		{"\xc3\xbc"
+		 "ber",
+			"uber", 0},
 	};
 
 	(void)state;

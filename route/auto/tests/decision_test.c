@@ -1,4 +1,5 @@
-/* Rankings done again from receipts: of many drawn catalogs, after the record and back; and of receipts that were changed. */
+/* Rankings done again from receipts: of many drawn catalogs, after the record and back; and of receipts that were
+ * changed. */
 #include "route/auto/decision.h"
 
 #include "core/rand.h"
@@ -57,8 +58,8 @@ static void tell(const struct catalog *c, const struct rank_rules *rules, struct
 		const struct rank_model *m = &c->ranked[i];
 
 		r->figures[r->candidate_count] = decision_figures(m, (unsigned)(m->model - c->models), place);
-		r->candidates[r->candidate_count++] = (struct receipt_candidate){slice_of_string(m->model->id),
-			place > 1 ? rank_behind(rules->priority) : m->verdict};
+		r->candidates[r->candidate_count++] = (struct receipt_candidate){
+			slice_of_string(m->model->id), place > 1 ? rank_behind(rules->priority) : m->verdict};
 	}
 }
 
@@ -149,7 +150,8 @@ static void what_was_changed_shows(void **state)
 	assert_false(decision_replay(&r, &replay));
 }
 
-/* What a decision adds to a record, of usual figures: 1 byte where there was none, else 10 and 17 for each candidate. */
+/* What a decision adds to a record, of usual figures: 1 byte where there was none, else 10 and 17 for each candidate.
+ */
 static void its_record_is_small(void **state)
 {
 	static char record[RECEIPT_BYTES_MAX];
@@ -183,8 +185,9 @@ static void printed(void **state)
 	assert_false(json.full);
 	memory[json.size] = '\0';
 	assert_non_null(strstr(memory, "\"rule\":2,\"priority\":\"cost\""));
-	assert_non_null(strstr(memory, "{\"model\":\"c\",\"verdict\":\"below_quality\",\"why\":\"its quality is lower\","
-				       "\"place\":null,\"quality\":0.499,\"cost_usd\":0"));
+	assert_non_null(
+		strstr(memory, "{\"model\":\"c\",\"verdict\":\"below_quality\",\"why\":\"its quality is lower\","
+			       "\"place\":null,\"quality\":0.499,\"cost_usd\":0"));
 	assert_non_null(strstr(memory, "\"replay\":{\"order\":[\"a\",\"b\"],\"agrees\":true}}"));
 	json = text_over(memory, sizeof(memory) - 1);
 	r.decision.made = false;

@@ -211,7 +211,8 @@ static void the_first_that_matches(void **state)
 /* Pairs of rules that differ in one condition: whether the first leaves the second anything. */
 static void covered_by_one_condition(void **state)
 {
-	static const struct zone zone = {.has_rule = true, .standard_s = 3600}, same = {.has_rule = true, .standard_s = 3600},
+	static const struct zone zone = {.has_rule = true, .standard_s = 3600},
+				 same = {.has_rule = true, .standard_s = 3600},
 				 other = {.has_rule = true, .standard_s = 7200};
 	static const struct comparison_settings any = ANY;
 	static const struct {
