@@ -138,16 +138,6 @@ const tests = {
     assert.deepEqual([list[0].api, list[0].cost.total_usd], ["audio.transcriptions", 0]);
   },
 
-  async "a client that is too slow is told so, and its call is cancelled"(world) {
-    const script = forget(world);
-    const { bytes } = form();
-    const { answer, write } = open(world, bytes.length);
-    await write(bytes.subarray(0, 200_000));
-    const { status, text } = await answer;
-    assert.deepEqual([status, JSON.parse(text).error.code], [408, "body_timeout"]);
-    await eventually(() => script.gone === 1, "the call is cancelled");
-  },
-
   async "a provider that refuses early is heard, while the client still sends"(world) {
     for (const [upstream, status] of [[400, 400], [413, 413], [401, 502], [429, 429], [500, 502]]) {
       forget(world, (request, response) => {
@@ -243,6 +233,18 @@ const tests = {
   },
 };
 
+const slow = {
+  async "a client that is too slow is told so, and its call is cancelled"(world) {
+    const script = forget(world);
+    const { bytes } = form();
+    const { answer, write } = open(world, bytes.length);
+    await write(bytes.subarray(0, 200_000));
+    const { status, text } = await answer;
+    assert.deepEqual([status, JSON.parse(text).error.code], [408, "body_timeout"]);
+    await eventually(() => script.gone === 1, "the call is cancelled");
+  },
+};
+
 // A provider that counts what it gets; `act` takes a request over.
 async function openProvider(port) {
   const script = { calls: 0 };
@@ -269,13 +271,13 @@ async function openProvider(port) {
   return script;
 }
 
-async function openUploads(build) {
+async function openUploads(build, bodyMs) {
   const port = await freePort(), script = await openProvider(port);
   const provider = (name, more = "") => `  - { name: ${name}, kind: openai, base_url: "http://127.0.0.1:${port}/v1", credentials: [{ name: primary, api_key: x }]${more} }\n`;
   const model = (name, provider, more = "") => `  - { id: ${name}, provider: ${provider}, upstream_model: up, price: { per_minute: 0.006 }${more} }\n`;
   const refusals = [400, 413, 401, 429, 500];
   const world = await openWorld(build, {
-    http: ", max_body_bytes: 33554432, body_timeout_ms: 3000",
+    http: `, max_body_bytes: 33554432, body_timeout_ms: ${bodyMs}`,
     extraProviders: provider("script") + provider("script-impatient", ", timeouts: { idle_ms: 1000 }") + refusals.map((status) => provider(`script-${status}`)).join(""),
     extraModels: model("passing", "script") + model("plain", "script") + model("rescued", "script", ", fallback: [passing]") + model("impatient", "script-impatient") +
       refusals.map((status) => model(`refused-${status}`, `script-${status}`)).join(""),
@@ -286,4 +288,7 @@ async function openUploads(build) {
   } };
 }
 
-export const suites = [{ name: "uploads", open: openUploads, tests }];
+export const suites = [
+  { name: "uploads", open: (build) => openUploads(build, 120000), tests },
+  { name: "uploads of the slow", open: (build) => openUploads(build, 3000), tests: slow },
+];
