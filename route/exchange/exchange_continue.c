@@ -1,11 +1,11 @@
 /*
- * stream_recovery: continue. A stream that breaks behind its first content goes on at the next candidate, which gets what was
- * said so far as the begin of its answer. Such streams are written by the gateway from their first event on, in whichever
- * dialect, so that the client sees one answer, begun once and ended once.
+ * stream_recovery: continue. A stream that breaks behind its first content goes on at the next candidate, which gets
+ * what was said so far as the begin of its answer. Such streams are written by the gateway from their first event on,
+ * in whichever dialect, so that the client sees one answer, begun once and ended once.
  *
- * Only text can go on: not calls of tools, thoughts, refusals, several answers, nor what the gateway cannot say in its own
- * words; and only at models that take such a begin (capability `prefill`). A budget and a balance reserve one attempt at a
- * time, so that there is no second one behind it.
+ * Only text can go on: not calls of tools, thoughts, refusals, several answers, nor what the gateway cannot say in its
+ * own words; and only at models that take such a begin (capability `prefill`). A budget and a balance reserve one
+ * attempt at a time, so that there is no second one behind it.
  */
 #include "route/exchange/exchange_stream.h"
 

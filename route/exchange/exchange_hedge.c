@@ -1,7 +1,7 @@
 /*
  * Hedging: where the first attempt takes longer than most do, a second one goes to the next candidate beside it. The
- * first to come with content (of a stream) or with its whole answer has the client; the other is broken off, and is on the
- * receipt and the bill all the same.
+ * first to come with content (of a stream) or with its whole answer has the client; the other is broken off, and is on
+ * the receipt and the bill all the same.
  *
  * The rest of the exchange knows one attempt, the one that is looked at. What belongs to it changes places with what is
  * kept here whenever something happens to the other, so that each is treated alike, and neither knows of the other.
@@ -68,8 +68,7 @@ static bool may_hedge(const struct exchange *e)
 
 static struct hedge_share *share_of(const struct exchange *e)
 {
-	return fleet_hedges(
-		e->config->config->fleet, e->gateway_shard->shard->index, e->plan.candidates[0].model);
+	return fleet_hedges(e->config->config->fleet, e->gateway_shard->shard->index, e->plan.candidates[0].model);
 }
 
 /* What the first attempt has not shown by now is worth a second: a head of a whole answer, content of a stream. */
@@ -79,7 +78,8 @@ static bool is_late(const struct exchange *e)
 	       (e->state == EXCHANGE_CALLING || (e->stream && e->state == EXCHANGE_STREAMING));
 }
 
-/* At another provider if there is one; NULL: none may be called now. One credential's own limits are asked at a time. */
+/* At another provider if there is one; NULL: none may be called now. One credential's own limits are asked at a time.
+ */
 static const struct exchange_candidate *choose(struct exchange *e)
 {
 	const struct exchange_candidate *candidate = &e->plan.candidates[e->candidate_next];

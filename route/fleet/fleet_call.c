@@ -347,8 +347,7 @@ enum fleet_change fleet_call_end(
 	return result;
 }
 
-void fleet_hear_outcomes(
-	const struct fleet_report *report, const struct breaker_rules *rules, struct shard *shard)
+void fleet_hear_outcomes(const struct fleet_report *report, const struct breaker_rules *rules, struct shard *shard)
 {
 	struct fleet_deployment *d = report->deployment;
 	struct deployment_state *s = state_of(d, shard);

@@ -1,7 +1,8 @@
 /*
  * Outcomes of calls, from the shards that made them to the one that decides on a deployment's share of failures: with
- * many shards each sees too few of them for a share to mean anything. What has gathered goes every 50 ms, in a letter that
- * is part of the deployment's state; one that is not back yet is no loss, since what is new waits for the next time.
+ * many shards each sees too few of them for a share to mean anything. What has gathered goes every 50 ms, in a letter
+ * that is part of the deployment's state; one that is not back yet is no loss, since what is new waits for the next
+ * time.
  */
 #include "route/fleet/fleet.h"
 
@@ -74,8 +75,7 @@ void fleet_reporter_close(struct fleet_reporter *reporter)
 	timer_disarm(&reporter->shard->timers, &reporter->timer);
 }
 
-void fleet_report_outcome(
-	struct fleet_deployment *d, bool failed, struct gateway *gateway, struct shard *shard)
+void fleet_report_outcome(struct fleet_deployment *d, bool failed, struct gateway *gateway, struct shard *shard)
 {
 	struct deployment_state *s = &d->states[shard->index];
 	struct fleet_report *report = &s->report;

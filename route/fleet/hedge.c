@@ -6,11 +6,11 @@ enum { UNIT_BITS = 18 /* 0.26 ms */, SAMPLES_MAX = 1000, SAVED_MAX_MILLI = 10000
 unsigned hedge_class(uint64_t tokens)
 {
 	static const uint64_t bounds[HEDGE_CLASSES - 1] = {1000, 8000, 32000};
-	unsigned class = 0;
+	unsigned i = 0;
 
-	while (class < HEDGE_CLASSES - 1 && tokens > bounds[class])
-		class++;
-	return class;
+	while (i < HEDGE_CLASSES - 1 && tokens > bounds[i])
+		i++;
+	return i;
 }
 
 /* Four for each octave: its two bits below the highest one. */

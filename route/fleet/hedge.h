@@ -14,8 +14,8 @@ enum { HEDGE_SAMPLES_MIN = 20, HEDGE_PERCENT_MAX = 5, HEDGE_CLASSES = 4, HEDGE_B
 unsigned hedge_class(uint64_t tokens);
 
 /*
- * How long it took, in buckets of a quarter of an octave from 0.26 ms to over a minute; zeroed: nothing is known. Old samples
- * fade: at a thousand all counts are halved.
+ * How long it took, in buckets of a quarter of an octave from 0.26 ms to over a minute; zeroed: nothing is known. Old
+ * samples fade: at a thousand all counts are halved.
  */
 struct hedge_times {
 	uint16_t counts[HEDGE_BUCKETS];

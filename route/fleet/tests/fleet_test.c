@@ -106,6 +106,7 @@ static void outcomes(void **state)
 		{FLEET_SERVED, 0, FLEET_SAME, 0, 100 * MS, 0, 0, 0},
 		{FLEET_ANSWERED, 0, FLEET_SAME, 0, 0, 0, 0, 0},
 		{FLEET_ABANDONED, 0, FLEET_SAME, 0, 0, 0, 0, 0},
+		{FLEET_OUTRUN, 0, FLEET_SAME, 0, 100 * MS, 0, 0, 0},
 		{FLEET_FAULT, 0, FLEET_SAME, 1, 100 * MS, 0, 0, 0},
 		{FLEET_THROTTLED, 7 * S, FLEET_COOLING, 0, 0, 7 * S, 0, 0},
 		{FLEET_REJECTED, 0, FLEET_CREDENTIAL_OUT, 0, 0, 0, 30 * S, 0},
