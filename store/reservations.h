@@ -1,8 +1,8 @@
 /*
- * What is reserved of budgets for calls under way, in a file that is mapped into memory: a process that is killed cannot
- * take it along. What such a call had reserved may have been spent, and no receipt says so; the next start finds it here
- * and counts it against the budget for the rest of its windows, as `unaccounted`. A power cut may take the last half
- * minute of it.
+ * What is reserved of budgets for calls under way, in a file that is mapped into memory: a process that is killed
+ * cannot take it along. What such a call had reserved may have been spent, and no receipt says so; the next start finds
+ * it here and counts it against the budget for the rest of its windows, as `unaccounted`. A power cut may take the last
+ * half minute of it.
  *
  *   file:  a page of header (magic, version, slots), then slots of 128 bytes, each a scope's; never two in one line
  *

@@ -77,14 +77,15 @@ void admin_alerts_change(struct exchange *e)
 
 	if (json_parse(json, e->request->body, &error) || json_type(json, 0) != JSON_OBJECT) {
 		exchange_refuse_invalid(e, SLICE("invalid_json"),
-			SLICE("Send a JSON object: {\"workspace\": \"...\", \"threshold_percent\": 80, \"webhook_url\": \"...\"}."),
+			SLICE("Send a JSON object: {\"workspace\": \"...\", \"threshold_percent\": 80, "
+			      "\"webhook_url\": \"...\"}."),
 			NONE);
 		return;
 	}
 	value = json_member(json, 0, SLICE("workspace"));
 	if (value == JSON_NONE || json_type(json, value) != JSON_STRING || json_string(json, value).size == 0) {
-		exchange_refuse_invalid(e, SLICE("invalid_value"), SLICE("'workspace' says whose alerts these are: its id."),
-			SLICE("workspace"));
+		exchange_refuse_invalid(e, SLICE("invalid_value"),
+			SLICE("'workspace' says whose alerts these are: its id."), SLICE("workspace"));
 		return;
 	}
 	workspace = arena_copy(&e->arena, json_string(json, value));

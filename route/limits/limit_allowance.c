@@ -10,8 +10,8 @@ unsigned limit_allowances_each(const struct settings *settings)
 	return count;
 }
 
-bool limit_bind_allowances(
-	struct limit_book *book, const struct settings *settings, const struct store *store, struct limit_balance *balance)
+bool limit_bind_allowances(struct limit_book *book, const struct settings *settings, const struct store *store,
+	struct limit_balance *balance)
 {
 	for (unsigned i = 0; i < settings->model_count; i++) {
 		const struct model_settings *model = &settings->models[i];

@@ -1,7 +1,8 @@
 /*
  * Free allowances: tokens of a hosted model that a workspace has for nothing in a calendar month (UTC). A call draws on
- * what is left before its workspace's balance pays: so many tokens are reserved as it may use, or as are left; and of the
- * rest the price is its part of the whole. Pure; one shard, the workspace's owner, is the only one that touches a meter.
+ * what is left before its workspace's balance pays: so many tokens are reserved as it may use, or as are left; and of
+ * the rest the price is its part of the whole. Pure; one shard, the workspace's owner, is the only one that touches a
+ * meter.
  */
 #ifndef ROUTE_ALLOWANCE_H
 #define ROUTE_ALLOWANCE_H

@@ -13,14 +13,14 @@ enum { ANOMALY_DAYS = 7, ANOMALY_TIMES = 3 };
 
 struct anomaly { /* zeroed: nothing was looked at */
 	bool begun;
-	uint32_t hour; /* since 1970, UTC */
+	uint32_t hour;         /* since 1970, UTC */
 	int64_t at_begin_nusd; /* of all time, as the hour began, or as it was looked at first */
 	uint32_t usual_day;    /* for which usual_nusd was worked out; 0: none */
 	int64_t usual_nusd;    /* -1: there is no full day yet */
 };
 
-/* The mean hour, of what was spent on each of the days before today, yesterday first; those before the first spend of all
- * do not count. -1: none. */
+/* The mean hour, of what was spent on each of the days before today, yesterday first; those before the first spend of
+ * all do not count. -1: none. */
 int64_t anomaly_usual_nusd(const int64_t days_nusd[static ANOMALY_DAYS]);
 
 /* All that was spent so far. True: this hour's part of it, *spent_nusd, is an anomaly. */

@@ -1,7 +1,8 @@
 /*
  * What nobody asks for and somebody should hear of: keys that expire, secrets of before a rotation that end, workspaces
- * that spend in an hour far more than usual. Every ten seconds all of them are looked at; each is told once (RECORDS_NOTICES,
- * written before it is told, so that a restart does not tell it again), to the log and to the workspace's webhook.
+ * that spend in an hour far more than usual. Every ten seconds all of them are looked at; each is told once
+ * (RECORDS_NOTICES, written before it is told, so that a restart does not tell it again), to the log and to the
+ * workspace's webhook.
  */
 #include "route/tenancy/tenancy_internal.h"
 
@@ -45,7 +46,8 @@ struct tenancy_watch {
 	struct tenancy *tenancy;
 	struct notice *notices; /* by id */
 	unsigned count, capacity;
-	struct hour *hours; /* one for each workspace of the configuration in force, found again by name when that changes */
+	struct hour *
+		hours; /* one for each workspace of the configuration in force, found again by name when that changes */
 	unsigned hour_count;
 	struct gateway_config *hours_config; /* a reference */
 	/* What is about to be told, once it is written; and what is over. */
@@ -252,8 +254,8 @@ static void end_notice(struct tenancy_watch *watch, struct message *message, con
 	pack_u64(&p, notice->until_ns);
 	pack_u8(&p, notice->stage);
 	watch->messages[watch->told_count] = message;
-	add_record(watch, slice_of(notice->id, notice->id_bytes),
-		slice_of(watch->values[watch->told_count], VALUE_BYTES));
+	add_record(
+		watch, slice_of(notice->id, notice->id_bytes), slice_of(watch->values[watch->told_count], VALUE_BYTES));
 	watch->told_count++;
 }
 
@@ -448,10 +450,8 @@ void tenancy_watch_look(struct tenancy *tenancy)
 	if (watch->record_count == 0)
 		return;
 	watch->writing = true;
-	watch->write = (struct records_write){.shard = &tenancy->shard,
-		.done = on_written,
-		.records = watch->records,
-		.count = watch->record_count};
+	watch->write = (struct records_write){
+		.shard = &tenancy->shard, .done = on_written, .records = watch->records, .count = watch->record_count};
 	records_write_start(tenancy->gateway->store, &watch->write);
 }
 

@@ -109,7 +109,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_name_has_one_slot, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(test_a_run_finds_what_another_left, make_directory, remove_directory),
 		cmocka_unit_test_setup_teardown(test_all_may_be_taken, make_directory, remove_directory),
-		cmocka_unit_test_setup_teardown(test_a_file_of_another_form_is_replaced, make_directory, remove_directory),
+		cmocka_unit_test_setup_teardown(
+			test_a_file_of_another_form_is_replaced, make_directory, remove_directory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Free allowances: what is left of a month, what is left to pay, and that many calls at once never draw more than there is. */
+/* Free allowances: what is left of a month, what is left to pay, and that many calls at once never draw more than there
+ * is. */
 #include "route/money/allowance.h"
 
 #include "core/rand.h"

@@ -14,11 +14,11 @@ static void test_what_is_usual(void **state)
 	static const struct {
 		int64_t days[ANOMALY_DAYS], usual;
 	} rows[] = {
-		{{0}, -1},                                                    /* the first day */
-		{{24 * USD}, USD},                                            /* the second */
-		{{0, 48 * USD}, USD},                                         /* yesterday nothing was spent */
-		{{24 * USD, 0, 48 * USD, 0, 0, 0, 0}, USD},                   /* three days old */
-		{{168 * USD, 0, 0, 0, 0, 0, 168 * USD}, 2 * USD},             /* a week, or more */
+		{{0}, -1},                                        /* the first day */
+		{{24 * USD}, USD},                                /* the second */
+		{{0, 48 * USD}, USD},                             /* yesterday nothing was spent */
+		{{24 * USD, 0, 48 * USD, 0, 0, 0, 0}, USD},       /* three days old */
+		{{168 * USD, 0, 0, 0, 0, 0, 168 * USD}, 2 * USD}, /* a week, or more */
 		{{INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX, INT64_MAX}, INT64_MAX / 24},
 	};
 
