@@ -12,6 +12,10 @@
 enum { SELDOM = 6000, HALF = 32768 }; /* of 65,536 */
 enum { CLIENTS_USUAL_MAX = 12 };
 
+/* So wide that they refuse nobody: what is counted has to come home from every shard all the same. */
+#define LIMITS_OF_ADDRESSES ", limits_per_ip: { rpm: 1000000, tpm: 1000000000, concurrency: 1000 }"
+#define LIMITS_OF_CREDENTIAL ", limits: { rpm: 1000000, tpm: 1000000000 }"
+
 const struct model_terms model_terms[MODELS] = {
 	[MODEL_ONE] = {"sim/one", {"one-at-0", NULL}, 150000, 75000, 600000},
 	[MODEL_TWO] = {"sim/two", {NULL, "two-at-1"}, 3000000, 3000000, 15000000},
@@ -54,11 +58,10 @@ static void print_provider(const struct scenario *s, unsigned index, const char 
 	bytes_print(yaml, "  - name: p%u\n    kind: %s\n    base_url: %s://%s\n    credentials: [{ name: first, ",
 		index, tongue->kind, t->provider_tls ? "https" : "http", where);
 	print_credential(yaml, tongue, index, 'a');
-	bytes_add(yaml, SLICE(", weight: 3 }, { name: second, "));
+	bytes_print(yaml, "%s, weight: 3 }, { name: second, ", t->calls_at_once ? LIMITS_OF_CREDENTIAL : "");
 	print_credential(yaml, tongue, index, 'b');
-	bytes_print(yaml,
-		" }]\n    timeouts: { connect_ms: %u, first_token_ms: %u, idle_ms: %u, total_ms: %u", t->connect_ms,
-		t->first_token_ms, t->idle_ms, t->total_ms);
+	bytes_print(yaml, " }]\n    timeouts: { connect_ms: %u, first_token_ms: %u, idle_ms: %u, total_ms: %u",
+		t->connect_ms, t->first_token_ms, t->idle_ms, t->total_ms);
 	if (t->head_ms)
 		bytes_print(yaml, ", head_ms: %u", t->head_ms);
 	bytes_add(yaml, SLICE(" }\n"));
@@ -117,9 +120,9 @@ void scenario_configuration(const struct scenario *s, unsigned gate, struct byte
 		MASTER_KEY, durability_name(t->durability), t->shard_count, t->drain_ms);
 	bytes_print(yaml,
 		"http: { max_body_bytes: %u, head_timeout_ms: %u, body_timeout_ms: %u, keepalive_timeout_ms: %u,"
-		" write_stall_timeout_ms: %u, keepalive_ms: %u }\n",
-		BODY_MAX_BYTES, t->client_head_ms, t->client_body_ms, t->keepalive_ms, t->write_stall_ms,
-		t->comment_ms);
+		" write_stall_timeout_ms: %u, keepalive_ms: %u%s }\n",
+		BODY_MAX_BYTES, t->client_head_ms, t->client_body_ms, t->keepalive_ms, t->write_stall_ms, t->comment_ms,
+		t->calls_at_once ? LIMITS_OF_ADDRESSES : "");
 	bytes_add(yaml, SLICE("providers:\n"));
 	print_provider(s, 0, "provider.sim:8000/v1", yaml);
 	print_provider(s, 1, "10.0.2.2:8000/v1", yaml);

@@ -97,7 +97,8 @@ static uint32_t fee_ppm(const struct exchange *e)
 	return e->workspace ? e->workspace->platform_fee_ppm : 0;
 }
 
-static int64_t worst_nusd(const struct exchange *e, const struct model_settings *model, uint64_t prompt, uint64_t output)
+static int64_t worst_nusd(
+	const struct exchange *e, const struct model_settings *model, uint64_t prompt, uint64_t output)
 {
 	uint64_t most = (uint64_t)model->max_output_tokens * e->budget.answers;
 	int64_t nusd;
@@ -134,7 +135,8 @@ static void refuse_for_balance(struct exchange *e, const struct budget_refusal *
 		.message = SLICE("This workspace's balance does not pay for this request.")};
 
 	if (message.data) {
-		text_literal(&message, "This model is paid from the workspace's balance, and this request may cost up to ");
+		text_literal(
+			&message, "This model is paid from the workspace's balance, and this request may cost up to ");
 		print_usd(&message, e->limit.ask.nusd);
 		text_literal(&message, ": of ");
 		print_usd(&message, refusal->limit_nusd);
@@ -142,7 +144,8 @@ static void refuse_for_balance(struct exchange *e, const struct budget_refusal *
 		print_usd(&message, refusal->used_nusd);
 		text_literal(&message, " are used and ");
 		print_usd(&message, refusal->reserved_nusd);
-		text_literal(&message, " are reserved for calls under way. Allow fewer output tokens, or make a deposit.");
+		text_literal(
+			&message, " are reserved for calls under way. Allow fewer output tokens, or make a deposit.");
 		if (!message.full)
 			error.message = text_slice(&message);
 	}
@@ -403,7 +406,8 @@ static int start_extension(struct exchange *e)
 /* ---- another candidate than the one that was reserved for ---- */
 
 /* What it takes beyond what is held, which stays so until the end: a cheaper one takes nothing. False: nothing. */
-static bool needs_more(const struct exchange *e, const struct exchange_candidate *candidate, struct limit_extension *more)
+static bool needs_more(
+	const struct exchange *e, const struct exchange_candidate *candidate, struct limit_extension *more)
 {
 	const struct limit_ask *held = &e->limit.ask;
 	bool hosted = exchange_is_hosted(e, candidate);
@@ -481,7 +485,8 @@ void exchange_budget_extend(struct exchange *e)
 		return;
 	budget->asked_tokens = wanted_tokens(e);
 	now_nusd = worst_nusd(e, model, budget->prompt_tokens, budget->output_tokens);
-	more_nusd = worst_nusd(e, model, budget->prompt_tokens, budget->output_tokens + budget->asked_tokens) - now_nusd;
+	more_nusd =
+		worst_nusd(e, model, budget->prompt_tokens, budget->output_tokens + budget->asked_tokens) - now_nusd;
 	if (!fits_one_request(e, more_nusd)) {
 		exchange_stream_cut(e);
 		return;

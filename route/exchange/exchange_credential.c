@@ -15,8 +15,9 @@ const struct limit_subject *exchange_credential_subject(
 
 	if (!config->limits || !candidate->credential)
 		return NULL;
-	subject = &config->limits->credentials[config->limits->first_credential[provider - config->settings->providers] +
-					       (unsigned)(candidate->credential - provider->credentials)];
+	subject =
+		&config->limits->credentials[config->limits->first_credential[provider - config->settings->providers] +
+					     (unsigned)(candidate->credential - provider->credentials)];
 	return subject->scope_count ? subject : NULL;
 }
 

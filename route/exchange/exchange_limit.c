@@ -236,8 +236,8 @@ static void address_decided(struct limit_request *request)
 	decided(container_of(request, struct exchange, address_limit), address_answered);
 }
 
-static void start(struct exchange *e, struct limit_request *request, struct limit_ask *ask,
-	void (*answered)(struct exchange *e))
+static void start(
+	struct exchange *e, struct limit_request *request, struct limit_ask *ask, void (*answered)(struct exchange *e))
 {
 	int result;
 

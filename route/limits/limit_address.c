@@ -91,8 +91,7 @@ bool limit_addresses_has(const struct limit_addresses *a, const struct limit_met
 {
 	unsigned number = number_of(a, meter), way = number % (LIMIT_ADDRESS_WAYS + 1);
 
-	return way == LIMIT_ADDRESS_WAYS ||
-	       a->sets[number / (LIMIT_ADDRESS_WAYS + 1)].addresses[way] == address;
+	return way == LIMIT_ADDRESS_WAYS || a->sets[number / (LIMIT_ADDRESS_WAYS + 1)].addresses[way] == address;
 }
 
 uint64_t limit_addresses_in_flight(const struct limit_addresses *a)

@@ -16,7 +16,8 @@ struct limit_addresses;
 struct limit_addresses *limit_addresses_open(void); /* NULL when memory is out */
 void limit_addresses_close(struct limit_addresses *addresses);
 
-/* How long what was used by these limits is remembered, of a day an hour: who was quiet for longer may lose its count. */
+/* How long what was used by these limits is remembered, of a day an hour: who was quiet for longer may lose its count.
+ */
 uint64_t limit_addresses_quiet_ns(const struct limit_settings *limits);
 
 /* Where an address (never 0) is counted from now on. */
@@ -24,8 +25,7 @@ struct limit_meter *limit_addresses_take(
 	struct limit_addresses *addresses, uint64_t address, uint64_t quiet_ns, uint64_t now_ns);
 
 /* Whether that is still its meter, or one that it shares. */
-bool limit_addresses_has(
-	const struct limit_addresses *addresses, const struct limit_meter *meter, uint64_t address);
+bool limit_addresses_has(const struct limit_addresses *addresses, const struct limit_meter *meter, uint64_t address);
 bool limit_addresses_is_shared(const struct limit_addresses *addresses, const struct limit_meter *meter);
 
 uint64_t limit_addresses_in_flight(const struct limit_addresses *addresses);

@@ -170,7 +170,8 @@ static bool bind_endpoint(struct limit_binding *b, const char *project, const st
 	text_char(&name, '/');
 	text_string(&name, endpoint->slug);
 	b->subject->per_request_nusd = -1;
-	return limit_bind_scope(b, LIMIT_ENDPOINT, memory, &limits) && limit_bind_budget(b, BUDGET_ENDPOINT, memory, &budget);
+	return limit_bind_scope(b, LIMIT_ENDPOINT, memory, &limits) &&
+	       limit_bind_budget(b, BUDGET_ENDPOINT, memory, &budget);
 }
 
 static bool is_limited(const struct limit_subject *subject)
@@ -241,8 +242,8 @@ static bool bind_credentials(struct limit_book *book, const struct settings *set
 	return true;
 }
 
-static bool bind_addresses(
-	struct limit_book *book, const struct settings *settings, struct limit_table *table, struct limit_subject *subject)
+static bool bind_addresses(struct limit_book *book, const struct settings *settings, struct limit_table *table,
+	struct limit_subject *subject)
 {
 	const struct limit_settings *limits = &settings->http.limits_per_ip;
 
@@ -287,11 +288,11 @@ struct limit_table *limit_book_bind(struct limit_book *book, const struct settin
 {
 	size_t subjects = (size_t)settings->key_count + credential_count(settings) + endpoint_count(settings) +
 			  tag_budget_count(settings) + 1;
-	struct limit_table *table = calloc(1, sizeof(*table) + subjects * sizeof(struct limit_subject) +
-						      settings->workspace_count * sizeof(struct limit_balance) +
-						      (size_t)settings->workspace_count * limit_allowances_each(settings) *
-							      sizeof(struct allowance) +
-						      settings->provider_count * sizeof(unsigned));
+	struct limit_table *table = calloc(1,
+		sizeof(*table) + subjects * sizeof(struct limit_subject) +
+			settings->workspace_count * sizeof(struct limit_balance) +
+			(size_t)settings->workspace_count * limit_allowances_each(settings) * sizeof(struct allowance) +
+			settings->provider_count * sizeof(unsigned));
 
 	if (table && !bind_all(book, settings, store, table)) {
 		free(table);

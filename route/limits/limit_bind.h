@@ -10,9 +10,9 @@ enum { BUCKETS = 4096, NAME_BYTES_MAX = 512 };
 struct limit_entry {
 	struct limit_meter meter;
 	struct limit_entry *next;
-	struct limit_debtor *debtors; /* NULL: nobody asks for it by itself */
-	struct balance_meter *balance; /* of a workspace, once there was a hosted model; NULL: none */
-	struct budget_meter *budget;  /* NULL: it never had one; once it did, all that it spends is counted */
+	struct limit_debtor *debtors;      /* NULL: nobody asks for it by itself */
+	struct balance_meter *balance;     /* of a workspace, once there was a hosted model; NULL: none */
+	struct budget_meter *budget;       /* NULL: it never had one; once it did, all that it spends is counted */
 	struct allowance_meter *allowance; /* of a workspace and a hosted model; NULL: none */
 	uint64_t hash;
 	size_t name_bytes;
@@ -23,7 +23,7 @@ struct limit_book {
 	unsigned shard_count;
 	_Atomic int64_t lost_nusd[BUDGET_PLACES]; /* of this month, as the start found it */
 	struct limit_entry *buckets[BUCKETS];
-	struct limit_addresses **addresses; /* by the owner shard; NULL: addresses were never limited */
+	struct limit_addresses **addresses;   /* by the owner shard; NULL: addresses were never limited */
 	struct limit_debtor *address_debtors; /* LIMIT_ADDRESS_DEBTORS of each shard */
 };
 

@@ -12,7 +12,8 @@ bool limit_settings_any(const struct limit_settings *limits)
 	return limits && (limits->rpm || limits->rph || limits->rpd || limits->tpm || limits->concurrency);
 }
 
-bool limit_bind_scope(struct limit_binding *b, enum limit_place place, const char *id, const struct limit_settings *limits)
+bool limit_bind_scope(
+	struct limit_binding *b, enum limit_place place, const char *id, const struct limit_settings *limits)
 {
 	struct limit_subject *subject = b->subject;
 	struct limit_entry *entry;
@@ -71,10 +72,12 @@ static int64_t tag_spend_nusd(const struct limit_binding *b, const char *tag, ui
 	equals = name.full ? NULL : memchr(memory, '=', name.size);
 	assert(equals); /* tags are checked to have one, and to be short */
 	*equals = '\0';
-	return store_spend_nusd(b->store, COUNTER_TAG, slice_of_string(b->key->workspace), text_slice(&name), from_day, day);
+	return store_spend_nusd(
+		b->store, COUNTER_TAG, slice_of_string(b->key->workspace), text_slice(&name), from_day, day);
 }
 
-static int64_t spend_nusd(const struct limit_binding *b, enum budget_place place, const char *id, uint32_t from_day, uint32_t day)
+static int64_t spend_nusd(
+	const struct limit_binding *b, enum budget_place place, const char *id, uint32_t from_day, uint32_t day)
 {
 	struct slice workspace = slice_of_string(b->key->workspace);
 
@@ -110,8 +113,7 @@ static struct budget_meter *make_budget(
 	uint32_t day = (uint32_t)(clock_wall_ns() / LIMIT_DAY_NS);
 
 	for (enum budget_window window = 0; meter && b->store && window < BUDGET_WINDOWS; window++)
-		budget_bring_back(
-			meter, window, day, spend_nusd(b, place, id, budget_first_day(window, day), day));
+		budget_bring_back(meter, window, day, spend_nusd(b, place, id, budget_first_day(window, day), day));
 	if (meter)
 		bring_back_lost(b, place, meter, name, day);
 	return meter;
@@ -145,9 +147,11 @@ static void note_budget(struct limit_subject *subject, enum budget_place place, 
 	note_per_request(subject, place, budget->per_request_nusd);
 }
 
-bool limit_bind_budget(struct limit_binding *b, enum budget_place place, const char *id, const struct budget_settings *budget)
+bool limit_bind_budget(
+	struct limit_binding *b, enum budget_place place, const char *id, const struct budget_settings *budget)
 {
-	static const enum limit_place places[BUDGET_PLACES] = {LIMIT_KEY, LIMIT_TEAM, LIMIT_PLAN, LIMIT_ENDPOINT, LIMIT_TAG};
+	static const enum limit_place places[BUDGET_PLACES] = {
+		LIMIT_KEY, LIMIT_TEAM, LIMIT_PLAN, LIMIT_ENDPOINT, LIMIT_TAG};
 	struct limit_subject *subject = b->subject;
 	bool limits = budget && budget_limits(budget), is_new;
 	struct limit_entry *entry;
@@ -253,7 +257,8 @@ bool limit_bind_key(struct limit_binding *b, const struct limit_table *table)
 		return false;
 	add_own_tags(b, table);
 	add_balance(b, table);
-	if (!subject->scope_count && !subject->budget_count && !subject->has_balance && !table->endpoints && !subject->tags)
+	if (!subject->scope_count && !subject->budget_count && !subject->has_balance && !table->endpoints &&
+		!subject->tags)
 		return true;
 	own = limit_entry_of(b->book, b->store, LIMIT_KEY, b->key->workspace, b->key->id);
 	if (!own)

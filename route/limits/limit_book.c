@@ -67,8 +67,8 @@ uint64_t limit_book_in_flight(const struct limit_book *book)
 
 	for (unsigned i = 0; i < BUCKETS; i++)
 		for (const struct limit_entry *entry = book->buckets[i]; entry; entry = entry->next)
-			in_flight += entry->meter.in_flight +
-				     (entry->allowance ? allowance_reserved(entry->allowance) : 0);
+			in_flight +=
+				entry->meter.in_flight + (entry->allowance ? allowance_reserved(entry->allowance) : 0);
 	for (unsigned i = 0; book->addresses && i < book->shard_count; i++)
 		in_flight += limit_addresses_in_flight(book->addresses[i]);
 	return in_flight;

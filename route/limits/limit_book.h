@@ -24,13 +24,13 @@ struct limit_debtor { /* touched by its shard alone; no two share a cache line *
 	struct limit_return back;
 	struct gateway_shard *gateway_shard;
 	const struct limit_subject *subject; /* to compare only */
-	uint64_t address; /* whose requests it is for, or was; 0: not an address's */
+	uint64_t address;                    /* whose requests it is for, or was; 0: not an address's */
 	unsigned owner, scope_count, budget_count;
 	struct limit_scope scopes[LIMIT_LEASED_SCOPES];
 	struct budget_meter *budgets[LIMIT_BUDGETS_MAX];
 	/* What its owner has to be told of requests from leases, and the configuration that they belong to. */
 	struct limit_owed owed;
-	bool telling; /* the letter is out */
+	bool telling;      /* the letter is out */
 	struct list owing; /* link of the shard's */
 	uint64_t owed_since_ns;
 	struct letter owed_letter;
@@ -38,7 +38,6 @@ struct limit_debtor { /* touched by its shard alone; no two share a cache line *
 	const struct limit_subject *owed_subject;
 	struct limit_meter *owed_meter; /* of an address */
 };
-
 
 /* Of the addresses that a shard owns. */
 struct limit_addresses *limit_book_addresses(const struct limit_book *book, unsigned shard);
@@ -53,8 +52,8 @@ struct allowance_meter *limit_book_allowance(
 
 /* limit_allowance.c: how many a workspace has; those of one, into balance->allowances; and as much as is left. */
 unsigned limit_allowances_each(const struct settings *settings);
-bool limit_bind_allowances(
-	struct limit_book *book, const struct settings *settings, const struct store *store, struct limit_balance *balance);
+bool limit_bind_allowances(struct limit_book *book, const struct settings *settings, const struct store *store,
+	struct limit_balance *balance);
 void limit_allowance_draw(const struct allowance *allowance, uint32_t day, uint64_t *tokens, int64_t *nusd);
 
 static inline struct gateway_shard *limit_owner(const struct gateway_shard *gs, unsigned owner)
@@ -74,9 +73,9 @@ static inline unsigned limit_budget_count(const struct limit_subject *subject, b
 }
 
 /* limit_shard.c: leases as a shard holds them. */
-void limit_lease_give(struct limit_debtor *debtor); /* gives back what is left */
+void limit_lease_give(struct limit_debtor *debtor);   /* gives back what is left */
 void limit_lease_keep(struct limit_request *request); /* what the owner's answer brought */
-bool limit_owe(struct limit_request *request); /* gathers ->back; false: it has to be told by itself */
+bool limit_owe(struct limit_request *request);        /* gathers ->back; false: it has to be told by itself */
 
 /* limits.c, at the owner's: what came of requests on its meters; `meter` is an address's. */
 void limit_settle_at(struct gateway_shard *owner, const struct limit_subject *subject, struct limit_meter *meter,

@@ -21,7 +21,7 @@ static struct limit_owed_second *find_second(struct limit_owed *owed, uint64_t d
 
 static bool is_gathered(const struct limit_owed *owed, const struct limit_return *back)
 {
-	if (back->requests || back->ended || back->hosted || back->balance_used_nusd)
+	if (back->requests || back->ended || back->hosted || back->balance_used_nusd || back->allowance)
 		return false;
 	return owed->count == 0 || owed->budget_day == back->budget_day;
 }

@@ -10,7 +10,7 @@
 /* What is unused goes back to the second in which it was debited; so many of them at once. */
 enum { LIMIT_OWED_SECONDS = 4 };
 
-struct limit_owed { /* zero-initialised: nothing */
+struct limit_owed {     /* zero-initialised: nothing */
 	unsigned count; /* of requests */
 	unsigned seconds;
 	uint32_t budget_day;

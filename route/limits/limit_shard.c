@@ -134,7 +134,8 @@ bool limit_owe(struct limit_request *request)
 	struct limit_debtor *debtor = request->debtor;
 	bool first = debtor->owed.count == 0;
 
-	if (debtor->telling || debtor->address != request->address || !is_current(request->gateway_shard, request->subject))
+	if (debtor->telling || debtor->address != request->address ||
+		!is_current(request->gateway_shard, request->subject))
 		return false;
 	if (!first && (debtor->owed_subject != request->subject || debtor->owed_meter != request->meter))
 		return false;

@@ -24,8 +24,8 @@ static struct limit_debtor *find_debtor(const struct limit_request *request)
 				: &request->subject->debtors[gs->shard->index];
 }
 
-void limit_request_init(struct limit_request *request, struct gateway_shard *gs, const struct limit_subject *subject,
-	uint64_t address)
+void limit_request_init(
+	struct limit_request *request, struct gateway_shard *gs, const struct limit_subject *subject, uint64_t address)
 {
 	limit_request_clear(request);
 	request->gateway_shard = gs;
@@ -59,8 +59,8 @@ static void find_meter(struct limit_request *request, struct gateway_shard *owne
 
 	if (!request->address)
 		return;
-	request->meter = limit_addresses_take(
-		addresses_of(request), request->address, quiet_ns, shard_now_ns(owner->shard));
+	request->meter =
+		limit_addresses_take(addresses_of(request), request->address, quiet_ns, shard_now_ns(owner->shard));
 	if (limit_addresses_is_shared(addresses_of(request), request->meter))
 		metric_add(&owner->metrics.addresses_shared, 1);
 }
@@ -87,8 +87,7 @@ static void look_at_budgets(struct gateway_shard *owner, const struct limit_subj
 	for (unsigned i = 0; subject->workspace && i < subject->budget_count; i++)
 		alert_budget(&owner->webhooks, &whose, &subject->budgets[i], day, refusal);
 	if (subject->workspace && subject->has_balance)
-		auto_reload_look(
-			&owner->webhooks, subject->workspace, subject->budgets[subject->budget_count].balance);
+		auto_reload_look(&owner->webhooks, subject->workspace, subject->budgets[subject->budget_count].balance);
 }
 
 /* The first candidate that every account has room for; the refusal of the first of all, when none has. */
@@ -142,7 +141,8 @@ static void decide(struct limit_request *request, struct gateway_shard *owner)
 		ask.lease = 0; /* a balance is never lent */
 	if (ask.lease && subject->budget_count)
 		bound_lease(subject, owner->gateway->shard_count, &ask);
-	limit_decide(scopes_of(subject, request->meter, &own), subject->scope_count, owner->gateway->shard_count, &time, &ask, answer);
+	limit_decide(scopes_of(subject, request->meter, &own), subject->scope_count, owner->gateway->shard_count, &time,
+		&ask, answer);
 	answer->chosen = chosen;
 	if (answer->admitted && ask.allowance)
 		allowance_reserve(ask.allowance, ask.day, ask.allowance_tokens);
@@ -233,7 +233,8 @@ static void ask_owner(struct limit_request *request)
 	shard_post(owner_of(request)->shard, &request->letter, gs->shard);
 }
 
-/* A lease is on its way, which was asked for before this request could be: it is there sooner than an answer would be. */
+/* A lease is on its way, which was asked for before this request could be: it is there sooner than an answer would be.
+ */
 static bool wait_for_lease(struct limit_request *request)
 {
 	struct limit_debtor *debtor = request->debtor;

@@ -1,8 +1,9 @@
 /*
  * Limits over all shards. Each workspace has an owner shard, which alone touches the meters of its keys, teams and
- * plan; each client's address has one, and each credential of a provider. A request is admitted there, by a letter and its answer, or from a lease that this shard holds (limit_lease.h),
- * without one. On the owner's own shard it is a function call. Nothing here allocates, locks or makes a system call on
- * a request's path: letters lie in their exchange, or in what a shard keeps for a key.
+ * plan; each client's address has one, and each credential of a provider. A request is admitted there, by a letter and
+ * its answer, or from a lease that this shard holds (limit_lease.h), without one. On the owner's own shard it is a
+ * function call. Nothing here allocates, locks or makes a system call on a request's path: letters lie in their
+ * exchange, or in what a shard keeps for a key.
  *
  * The book keeps what was used, for as long as the process lives; a configuration has a table of what is limited and
  * how. Both are made by the control thread before any shard sees them. The book grows with the keys, teams and
@@ -28,12 +29,12 @@ struct limit_subject {
 	unsigned owner;       /* the shard's index */
 	unsigned scope_count; /* this and budget_count 0: nothing is limited */
 	unsigned budget_count;
-	bool has_budget; /* some account is limited: what has no bound or no price is refused */
+	bool has_budget;          /* some account is limited: what has no bound or no price is refused */
 	int64_t per_request_nusd; /* the least of all; -1: none */
 	enum budget_place per_request_place;
 	uint32_t reserve_output_tokens;
-	const struct key_settings *key;             /* the settings' */
-	const struct workspace_settings *workspace; /* likewise; NULL: unknown */
+	const struct key_settings *key;                 /* the settings' */
+	const struct workspace_settings *workspace;     /* likewise; NULL: unknown */
 	struct budget_scope budgets[LIMIT_BUDGETS_MAX]; /* behind those that are counted, the balance */
 	bool has_balance;
 	const struct limit_balance *balance; /* NULL: has none */
@@ -82,11 +83,12 @@ struct limit_table *limit_book_bind(
 	struct limit_book *book, const struct settings *settings, const struct store *store);
 
 /*
- * Calls of an endpoint that has limits or a budget are held against those besides the key's own: what both come to, or false
- * when it has none. The owner is asked for each, in one letter. `name` is the endpoint's, and outlives the subject.
+ * Calls of an endpoint that has limits or a budget are held against those besides the key's own: what both come to, or
+ * false when it has none. The owner is asked for each, in one letter. `name` is the endpoint's, and outlives the
+ * subject.
  */
-bool limit_subject_join(
-	struct limit_subject *joined, const struct limit_subject *key, const struct limit_subject *endpoint, const char *name);
+bool limit_subject_join(struct limit_subject *joined, const struct limit_subject *key,
+	const struct limit_subject *endpoint, const char *name);
 
 /* Adds to a subject what such a one has, and nobody else's requests are held against it from then on. */
 void limit_subject_add(struct limit_subject *subject, const struct limit_subject *more);
@@ -106,7 +108,7 @@ void limit_shard_init(struct limit_shard *own, struct gateway_shard *gateway_sha
 /* A request on its way past its limits; embedded in its exchange. */
 struct limit_request {
 	struct letter letter;
-	struct list waiting; /* link of those that wait for a lease which is on its way */
+	struct list waiting;                 /* link of those that wait for a lease which is on its way */
 	const struct limit_subject *subject; /* NULL: not limited */
 	struct gateway_shard *gateway_shard;
 	struct limit_debtor *debtor; /* NULL: nothing is lent to it */
@@ -133,8 +135,8 @@ static inline void limit_request_clear(struct limit_request *request)
 void limit_request_init(struct limit_request *request, struct gateway_shard *gateway_shard,
 	const struct limit_subject *subject, uint64_t address);
 
-/* request->ask says what for; its lease is decided here. 1: request->answer is there. 0: decided() follows. -EAGAIN: the
- * owner shard has not started yet. */
+/* request->ask says what for; its lease is decided here. 1: request->answer is there. 0: decided() follows. -EAGAIN:
+ * the owner shard has not started yet. */
 int limit_request_start(struct limit_request *request, const struct limit_ask *ask);
 
 /*
@@ -144,7 +146,7 @@ int limit_request_start(struct limit_request *request, const struct limit_ask *a
 struct limit_use {
 	uint64_t tokens;
 	int64_t nusd;
-	bool undone, hosted; /* hosted: the balance pays */
+	bool undone, hosted;  /* hosted: the balance pays */
 	uint64_t free_tokens; /* that were drawn from ask.allowance */
 };
 int limit_request_settle(struct limit_request *request, const struct limit_use *use);

@@ -1,4 +1,5 @@
-/* The table of addresses: places that are kept, given on and shared, and an allowance that no number of addresses widens. */
+/* The table of addresses: places that are kept, given on and shared, and an allowance that no number of addresses
+ * widens. */
 #include "route/limits/limit_address.h"
 
 #include <setjmp.h>
@@ -40,7 +41,8 @@ static void test_quiet(void **state)
 	static const struct {
 		struct limit_settings limits;
 		uint64_t quiet_s;
-	} rows[] = {{{.rpm = 1}, 62}, {{.tpm = 1, .concurrency = 1}, 62}, {{.rph = 1}, 3720}, {{.rpm = 1, .rpd = 1}, 3720}};
+	} rows[] = {
+		{{.rpm = 1}, 62}, {{.tpm = 1, .concurrency = 1}, 62}, {{.rph = 1}, 3720}, {{.rpm = 1, .rpd = 1}, 3720}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)

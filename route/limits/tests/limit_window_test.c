@@ -251,7 +251,8 @@ static void test_decisions(void **state)
 	}
 }
 
-/* What headers say of a key, its workspace and the workspace's plan, each with a meter of its own, as a window slides. */
+/* What headers say of a key, its workspace and the workspace's plan, each with a meter of its own, as a window slides.
+ */
 static void test_views(void **state)
 {
 	static const struct {
