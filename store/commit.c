@@ -388,6 +388,12 @@ int commit_group(struct commit *commit, struct journal *const *journals, unsigne
 	int rc;
 
 	assert(count <= COMMIT_JOURNALS_MAX);
+	if (commit->pending_rows) {
+		rc = kv_write(commit->kv, commit->batch, sync);
+		if (rc < 0)
+			return rc;
+		commit->pending = commit->pending_rows = false;
+	}
 	if (!commit->pending) {
 		pthread_mutex_lock(&commit->counting);
 		rc = gather(commit, journals, count);
@@ -403,10 +409,6 @@ int commit_group(struct commit *commit, struct journal *const *journals, unsigne
 	if (rc < 0)
 		return rc;
 	commit->pending = false;
-	if (commit->pending_rows) {
-		commit->pending_rows = false;
-		return 0;
-	}
 	for (unsigned i = 0; i < count; i++)
 		journal_release(journals[i], commit->positions[i]);
 	return (int)commit->block.count;

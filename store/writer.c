@@ -325,17 +325,26 @@ int writer_start(struct writer *writer)
 	return shard_start(&writer->shard);
 }
 
-int writer_stop(struct writer *writer)
+static int write_what_is_left(struct writer *writer)
 {
 	int rc = 1;
+
+	while (rc > 0)
+		rc = commit_group(writer->commit, writer->journals, writer->port_count, clock_wall_ns(), true);
+	return rc < 0 ? rc : commit_write_counters(writer->commit, true);
+}
+
+int writer_stop(struct writer *writer)
+{
+	int rc;
 
 	shard_stop(&writer->shard);
 	shard_join(&writer->shard);
 	if (atomic_load(&writer->failing) && kv_reopen(writer->kv) < 0)
 		return -EIO;
-	while (rc > 0)
-		rc = commit_group(writer->commit, writer->journals, writer->port_count, clock_wall_ns(), true);
-	return rc < 0 ? rc : commit_write_counters(writer->commit, true);
+	rc = write_what_is_left(writer);
+	/* A database that failed for others refuses this too until it is opened again, although it would succeed by now. */
+	return rc < 0 && kv_reopen(writer->kv) == 0 ? write_what_is_left(writer) : rc;
 }
 
 void writer_close(struct writer *writer)

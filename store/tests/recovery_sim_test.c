@@ -314,11 +314,33 @@ static void repeats_a_history(void **state)
 	}
 }
 
+/* Counters' rows that failed go out with what was appended since, not instead of it. */
+static void writes_all_that_waits(void **state)
+{
+	struct machine *machine = make_machine(1);
+
+	(void)state;
+	start_process(machine);
+	append(machine);
+	commit_all(machine, false);
+	sim_disk_fill(machine->disk, true);
+	assert_int_equal(commit_write_counters(machine->commit, true), -EIO);
+	append(machine);
+	append(machine);
+	sim_disk_fill(machine->disk, false);
+	assert_int_equal(kv_reopen(machine->kv), 0);
+	assert_int_equal(commit_group(machine->commit, machine->journals, machine->journal_count, 0, true), 2);
+	assert_int_equal(commit_write_counters(machine->commit, true), 0);
+	close_process(machine);
+	free_machine(machine);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_promises),
 		cmocka_unit_test(repeats_a_history),
+		cmocka_unit_test(writes_all_that_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
