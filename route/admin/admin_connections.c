@@ -171,7 +171,7 @@ static void end(struct connection_test *test, struct slice failure)
 {
 	struct exchange *e = test->e;
 
-	test->latency_ns = exchange_now_ns(e) - e->call_started_ns;
+	test->latency_ns = exchange_now_ns(e) - e->attempt->call_started_ns;
 	e->state = EXCHANGE_ENDED;
 	if (!e->gone)
 		answer(test, failure);
@@ -225,7 +225,7 @@ static void start(struct connection_test *test, struct http_origin *origin)
 {
 	struct exchange *e = test->e;
 
-	e->lane->call = (struct http_call){.handler = &handler,
+	e->attempt->call = (struct http_call){.handler = &handler,
 		.origin = origin,
 		.request_head = text_slice(&test->head),
 		.body = &test->body,
@@ -235,12 +235,12 @@ static void start(struct connection_test *test, struct http_origin *origin)
 			.idle_ns = TEST_TIMEOUT_NS,
 			.total_ns = TEST_TIMEOUT_NS},
 		.limits = {HEAD_BYTES, HTTP_HEADERS_MAX, e->config->config->settings->http.max_body_bytes},
-		.head = &e->lane->head,
+		.head = &e->attempt->head,
 		.user = test};
 	e->state = EXCHANGE_ASKING;
 	e->holds |= HOLD_CALL;
-	e->call_started_ns = exchange_now_ns(e);
-	http_call_start(e->gateway_shard->client, &e->lane->call);
+	e->attempt->call_started_ns = exchange_now_ns(e);
+	http_call_start(e->gateway_shard->client, &e->attempt->call);
 }
 
 static void prepare(struct exchange *e, const struct connection_settings *connection, unsigned provider)

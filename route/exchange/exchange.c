@@ -45,8 +45,8 @@ struct exchange *exchange_make(struct gateway_shard *gs, struct http_request *re
 			return NULL;
 	}
 	memset(e, 0, EXCHANGE_CLEARED_BYTES);
-	e->lane = &e->first_lane;
-	exchange_lane_init(e->lane, e);
+	e->attempt = &e->first_attempt;
+	exchange_attempt_init(e->attempt, e);
 	e->gateway_shard = gs;
 	e->config = config;
 	e->config->exchanges++;
@@ -114,7 +114,7 @@ void exchange_gone(struct exchange *e)
 	if (e->state == EXCHANGE_SETTLING || e->state == EXCHANGE_ENDED || e->state == EXCHANGE_ASKING)
 		return;
 	exchange_hedge_end(e);
-	if (e->candidate && (e->state == EXCHANGE_ANSWERING || e->state == EXCHANGE_STREAMING))
+	if (e->attempt->candidate && (e->state == EXCHANGE_ANSWERING || e->state == EXCHANGE_STREAMING))
 		exchange_settle_usage(e);
 	exchange_cancel_call(e);
 	exchange_stream_stop(e);
@@ -142,5 +142,5 @@ void exchange_drained(struct exchange *e)
 		return;
 	e->paused = false;
 	if ((e->holds & HOLD_CALL) && !e->budget.waiting)
-		http_call_resume(&e->lane->call);
+		http_call_resume(&e->attempt->call);
 }

@@ -27,7 +27,7 @@
 
 enum exchange_state {
 	EXCHANGE_READING,
-	EXCHANGE_LIMITING, /* its limits' shards are asked, one after the other */
+	EXCHANGE_LIMITING,  /* its limits' shards are asked, one after the other */
 	EXCHANGE_ADMITTING, /* between attempts: a credential's shard is asked */
 	EXCHANGE_CALLING,
 	EXCHANGE_ANSWERING,
@@ -37,8 +37,17 @@ enum exchange_state {
 	EXCHANGE_ENDED
 };
 
-enum exchange_hold { HOLD_REQUEST = 1, HOLD_CALL = 2, HOLD_TICKET = 4, HOLD_QUERY = 8, HOLD_LIMIT = 16, HOLD_BUDGET = 32,
-	HOLD_IDEMPOTENCY = 64, HOLD_CONTENT = 128, HOLD_RIVAL = 256 };
+enum exchange_hold {
+	HOLD_REQUEST = 1,
+	HOLD_CALL = 2,
+	HOLD_TICKET = 4,
+	HOLD_QUERY = 8,
+	HOLD_LIMIT = 16,
+	HOLD_BUDGET = 32,
+	HOLD_IDEMPOTENCY = 64,
+	HOLD_CONTENT = 128,
+	HOLD_RIVAL = 256
+};
 
 /* Of a candidate. */
 enum admission { ADMISSION_NOW, ADMISSION_LATER /* exchange_attempt() is called again */, ADMISSION_REFUSED };
@@ -69,10 +78,7 @@ enum attempt_failure {
 	ATTEMPT_FAILURES
 };
 
-enum {
-	EXCHANGE_ERROR_BYTES = 4096,
-	EXCHANGE_ARENA_BYTES_MAX = 160 * 1024 * 1024
-};
+enum { EXCHANGE_ERROR_BYTES = 4096, EXCHANGE_ARENA_BYTES_MAX = 160 * 1024 * 1024 };
 
 /* Why the last attempt failed, kept until another takes its place or the client is told. Texts in the arena. */
 struct exchange_failure {
@@ -85,9 +91,9 @@ struct exchange_failure {
 
 /* Where a request goes, as far as that is the gateway's choice. */
 struct route_choice {
-	struct slice model;  /* as asked for, or as a rule says */
-	bool automatic;      /* it is `auto` */
-	unsigned rule;       /* the number of the one that applied; 0: none did */
+	struct slice model; /* as asked for, or as a rule says */
+	bool automatic;     /* it is `auto` */
+	unsigned rule;      /* the number of the one that applied; 0: none did */
 	bool scored;
 	struct score score;
 	enum route_priority priority;
@@ -112,8 +118,8 @@ struct exchange_budget {
 	uint64_t output_cap;                   /* to be sent as the limit of an answer; 0: the request has its own */
 	uint64_t extend_at_bytes;              /* of a stream's output: more is asked for then; 0: never */
 	uint32_t answers;
-	struct usage pieces;                   /* what is priced by the piece, at most */
-	uint64_t heard_tokens;                 /* of sound, in the prompt */
+	struct usage pieces;   /* what is priced by the piece, at most */
+	uint64_t heard_tokens; /* of sound, in the prompt */
 	uint64_t asked_tokens; /* more, which the owner shard was asked for */
 	bool extending;        /* it was */
 	bool candidate_asked;  /* for what another candidate takes */
@@ -128,13 +134,37 @@ struct exchange_vectors {
 	bool untold; /* a call did not say how many these were */
 };
 
-/* A call to a provider, and what belongs to it at its place in memory for as long as it lasts. */
-struct exchange_lane {
+/*
+ * One attempt: the call to a candidate and all that came of it. An exchange has one, and while it is hedged
+ * (exchange_hedge.c) a second; what happens to either is looked at through exchange->attempt.
+ */
+struct exchange_attempt {
 	struct exchange *exchange;
+	const struct exchange_candidate *candidate; /* being tried, then the winner */
+	struct slice model_json;                    /* its catalog id, quoted, and its length-checked copy */
+	struct slice dropped;                       /* names of fields that it did not get */
+	struct fleet_call fleet_call;
+	uint64_t call_started_ns;
+	struct timer first_token_timer;
+	struct buffer *answer_buffer; /* the whole of the answer lies in one receive buffer, so far */
+	struct slice answer;          /* collected */
+	size_t answer_capacity;       /* 0: `answer` is not the arena's */
+	struct sse_parser sse;
+	struct event_stream messages; /* instead, of a provider whose streams are such */
+	struct text held;             /* opening events that wait for the first content */
+	uint64_t output_bytes;
+	struct usage usage;
+	char finish_reason[32];
+	unsigned finish_reason_size;
+	bool usage_known;
+	bool usage_told; /* the client has what the provider says of usage */
+	bool translates; /* its provider speaks another dialect than the client */
+	/* Large, written before they are read; exchange_attempt_init() leaves these as they are. */
 	struct http_call call;
 	struct http_head head; /* of the answer */
-	struct timer first_token_timer;
 	struct iovec body_iov[2 * JSON_EDITS_MAX + 1];
+	struct chat_reader reader; /* of a stream */
+	struct chat_writer writer;
 };
 
 struct exchange_rival; /* exchange_hedge.c */
@@ -149,9 +179,9 @@ struct exchange {
 	struct arena arena;
 	const struct key_settings *key;
 	const struct workspace_settings *workspace;
-	const struct service_route *route; /* NULL: no such path */
-	const struct endpoint *endpoint;   /* that was called; NULL: none, it is a request of an API */
-	const struct dialect *dialect;     /* the client's */
+	const struct service_route *route;     /* NULL: no such path */
+	const struct endpoint *endpoint;       /* that was called; NULL: none, it is a request of an API */
+	const struct dialect *dialect;         /* the client's */
 	const struct sockaddr_storage *client; /* the peer, or whom a trusted proxy names */
 	struct slice client_certificate;       /* who it proved to be (tls/identity.h); NULL data: none was asked for */
 	uint64_t received_ns, received_wall_ns;
@@ -161,8 +191,8 @@ struct exchange {
 	unsigned status;                   /* told to the client */
 	bool admin;
 	const struct admin_token_settings *admin_token; /* with admin; NULL: the master key */
-	bool is_api;   /* a POST of section 3: leaves a receipt */
-	bool answered; /* the client's answer is complete, or nobody waits for it */
+	bool is_api;                                    /* a POST of section 3: leaves a receipt */
+	bool answered;                                  /* the client's answer is complete, or nobody waits for it */
 	bool gone;
 	bool receipt_done;
 	/* The request. */
@@ -170,64 +200,42 @@ struct exchange {
 	struct openai_request asked;
 	struct slice model_name; /* as asked for */
 	bool stream;
-	bool view_lost;    /* since it was read, the shard's JSON view has gone to other documents */
+	bool view_lost; /* since it was read, the shard's JSON view has gone to other documents */
 	bool limit_guessed;
 	uint64_t output_most; /* tokens of an answer that the endpoint leaves for it; 0: no bound */
 	bool credential_letter_out;
-	uint8_t limit_letters; /* out: of its address, its key, a credential */
+	uint8_t limit_letters;  /* out: of its address, its key, a credential */
 	uint64_t prompt_tokens; /* about; with output_tokens, what its limits reserve */
 	uint64_t output_tokens; /* at most, as it says; limit_guessed: it does not */
 	struct exchange_budget budget;
 	struct chat *chat; /* of the body, once it was looked at; its texts are good while the view holds the body */
 	bool chat_read;
-	struct embeddings embeddings; /* asked for, where its provider speaks of them in its own way */
+	struct embeddings embeddings;    /* asked for, where its provider speaks of them in its own way */
 	struct exchange_vectors vectors; /* of calls before, where it takes several */
 	int chat_error;
-	struct exchange_form *form; /* NULL: the body is a document */
-	struct exchange_upload *upload; /* of a form that passes as it comes; NULL: it is there */
-	struct openai_media media; /* asked for, then made */
+	struct exchange_form *form;        /* NULL: the body is a document */
+	struct exchange_upload *upload;    /* of a form that passes as it comes; NULL: it is there */
+	struct openai_media media;         /* asked for, then made */
 	struct conversation *conversation; /* of the Responses API; NULL: of another one */
 	struct session *session;           /* of an endpoint; NULL: none */
-	struct exchange_shadow *shadow; /* it is one (exchange_shadow.h); NULL: a client's */
+	struct exchange_shadow *shadow;    /* it is one (exchange_shadow.h); NULL: a client's */
 	struct idempotency *idempotency;   /* NULL: it has no such key */
 	struct exchange_content *content;  /* NULL: none of it is kept, so far */
-	struct openai_problem problem; /* why a candidate cannot serve it */
+	struct openai_problem problem;     /* why a candidate cannot serve it */
 	/* The plan. */
 	struct route_choice route_choice;
 	unsigned candidate_next; /* of plan.candidates */
 	bool candidate_asked;    /* its credential, for that one */
-	unsigned attempt_count; /* all; the receipt names the first few alone */
-	/*
-	 * The attempt that is looked at, up to `failure`: another may be under way besides (exchange_hedge.c), and the two change
-	 * places, with `reader` and `writer`.
-	 */
-	const struct exchange_candidate *candidate; /* being tried, then the winner */
-	struct slice model_json;                    /* its catalog id, quoted, and its length-checked copy */
-	struct slice dropped;                       /* names of fields that it did not get */
-	struct fleet_call fleet_call;
-	uint64_t call_started_ns;
-	struct buffer *answer_buffer; /* the whole of the answer lies in one receive buffer, so far */
-	struct slice answer;          /* collected */
-	size_t answer_capacity;       /* 0: `answer` is not the arena's */
-	struct sse_parser sse;
-	struct event_stream messages; /* instead, of a provider whose streams are such */
-	struct text held;             /* opening events that wait for the first content */
-	uint64_t output_bytes;
-	struct usage usage;
-	char finish_reason[32];
-	unsigned finish_reason_size;
-	bool usage_known;
-	bool usage_told; /* the client has what the provider says of usage */
-	bool translates; /* its provider speaks another dialect than the client */
+	unsigned attempt_count;  /* all; the receipt names the first few alone */
 	struct exchange_failure failure;
 	/* The calls. */
-	struct exchange_lane *lane;   /* of the attempt that is looked at */
-	struct exchange_rival *rival; /* NULL: there is no other */
+	struct exchange_attempt *attempt; /* that is looked at */
+	struct exchange_rival *rival;     /* NULL: there is no other */
 	struct timer hedge_timer;
 	/* A stream that may be continued, should it break: exchange_continue.c. */
 	bool continuable, continued;
-	unsigned said_unsent; /* bytes at the end of `said` that the attempt's provider was not told */
-	struct text said;     /* the answer so far */
+	unsigned said_unsent;           /* bytes at the end of `said` that the attempt's provider was not told */
+	struct text said;               /* the answer so far */
 	struct exchange_failure broken; /* why it was */
 	uint64_t overhead_ns, body_begun_ns;
 	/* The answer to the client while it waits for its receipt. */
@@ -242,27 +250,22 @@ struct exchange {
 	/* What it came to: what the winner used, and what attempts besides did. */
 	struct usage usage_besides;
 	struct cost cost, cost_besides; /* the first holds the second */
-	uint64_t prompt_estimate; /* 0: not made */
+	uint64_t prompt_estimate;       /* 0: not made */
 	struct store_ticket ticket;
 	void (*settled)(struct exchange *exchange, int result); /* what waited for the ticket */
 	struct store_query query;
 	/*
-	 * Last, since it ends what exchange_open() clears: the receipt's own lists, which have counts, and what follows are large
-	 * and written before they are read.
+	 * Last, since it ends what exchange_open() clears: the receipt's own lists, which have counts, and what follows
+	 * are large and written before they are read.
 	 */
 	struct receipt receipt;
-	struct exchange_lane first_lane;
-	struct chat_reader reader; /* of a stream */
-	struct chat_writer writer;
-	struct limit_request limit; /* of its key; exchange_open() begins all three */
+	struct exchange_attempt first_attempt; /* exchange_make() begins it */
+	struct limit_request limit;            /* of its key; exchange_open() begins all three */
 	struct limit_request address_limit, credential_limit;
 	struct limit_extension extension;
 	struct plan plan;
 	struct iovec answer_iov[2 * JSON_EDITS_MAX + 1];
 };
-
-/* Of what changes places. */
-#define EXCHANGE_ATTEMPT_BYTES (offsetof(struct exchange, failure) - offsetof(struct exchange, candidate))
 
 /* Bytes at the beginning of an exchange that are cleared for each request. */
 #define EXCHANGE_CLEARED_BYTES (offsetof(struct exchange, receipt) + offsetof(struct receipt, candidates))
@@ -272,7 +275,7 @@ struct exchange *exchange_open(struct gateway_shard *gateway_shard, struct http_
 /* The same for a request that comes from no connection: its client is to be set. */
 struct exchange *exchange_make(
 	struct gateway_shard *gateway_shard, struct http_request *request, struct shard_config *config);
-void exchange_unhold(struct exchange *exchange, enum exchange_hold hold);                          /* may free */
+void exchange_unhold(struct exchange *exchange, enum exchange_hold hold); /* may free */
 void exchange_gone(struct exchange *exchange);
 void exchange_done(struct exchange *exchange);
 void exchange_drained(struct exchange *exchange);
@@ -288,8 +291,8 @@ const struct workspace_settings *exchange_workspace_of(
 	const struct exchange *exchange, const struct key_settings *key); /* NULL: it is gone */
 
 /* exchange_request.c: reading, refusing. */
-void exchange_run(struct exchange *exchange); /* the body is there */
-bool exchange_read_request(struct exchange *exchange); /* the body's alone, of exchange->api; false: refused */
+void exchange_run(struct exchange *exchange);           /* the body is there */
+bool exchange_read_request(struct exchange *exchange);  /* the body's alone, of exchange->api; false: refused */
 bool exchange_read_document(struct exchange *exchange); /* the same of exchange_document(); false: refused */
 
 /* exchange_endpoint.c: calls of defined endpoints. False: refused. */
@@ -306,19 +309,20 @@ bool exchange_enter_endpoint(struct exchange *exchange, void (*then)(struct exch
 /* exchange_endpoint_schema.c: its schemas. False: refused. */
 bool exchange_check_input(struct exchange *exchange, json_ref input); /* the view holds the call */
 bool exchange_check_output(struct exchange *exchange);                /* the answer is rendered; the view is lost */
-bool exchange_view_answer(struct exchange *exchange);                 /* the rendered answer becomes the view; false: no memory */
-bool exchange_sends_schema(const struct exchange *exchange);          /* to the provider, too */
+bool exchange_view_answer(struct exchange *exchange); /* the rendered answer becomes the view; false: no memory */
+bool exchange_sends_schema(const struct exchange *exchange); /* to the provider, too */
 
 /* exchange_refuse.c: errors to the client. */
 void exchange_refuse(struct exchange *exchange, const struct api_error *error, struct slice more_headers);
-void exchange_refuse_invalid(struct exchange *exchange, struct slice code, struct slice message, struct slice param); /* 400 */
+void exchange_refuse_invalid(
+	struct exchange *exchange, struct slice code, struct slice message, struct slice param); /* 400 */
 void exchange_refused_by_server(struct exchange *exchange, unsigned status); /* its body did not come as it should */
 void exchange_refuse_overloaded(struct exchange *exchange, struct slice code, struct slice message);
 void exchange_give_up(struct exchange *exchange); /* tells what exchange->failure says: an error, or an error event */
 void exchange_answer_error(struct exchange *exchange, const struct api_error *error, struct slice more_headers);
 struct api_error exchange_failure_error(const struct exchange *exchange);
 
-void exchange_go(struct exchange *exchange);  /* nothing refuses it: the first attempt */
+void exchange_go(struct exchange *exchange); /* nothing refuses it: the first attempt */
 
 /* exchange_limit.c: past its limits, then exchange_go(); or refused. */
 void exchange_limit(struct exchange *exchange);
@@ -328,7 +332,8 @@ uint64_t exchange_prompt_tokens(const struct exchange *exchange); /* about; the 
 uint64_t exchange_limit_tokens(const struct exchange *exchange, const struct limit_request *request);
 void exchange_limit_letter_out(struct exchange *exchange);
 void exchange_limit_letter_home(struct exchange *exchange); /* it may be gone then */
-bool exchange_limit_give(struct exchange *exchange, struct limit_request *request, const struct limit_use *use); /* false: by letter */
+bool exchange_limit_give(
+	struct exchange *exchange, struct limit_request *request, const struct limit_use *use); /* false: by letter */
 
 /* exchange_limit_headers.c */
 void exchange_limit_print(struct exchange *exchange, struct text *headers);
@@ -338,27 +343,33 @@ int64_t exchange_month_percent(const struct exchange *exchange); /* spent of its
 const struct limit_subject *exchange_credential_subject(
 	const struct exchange *exchange, const struct exchange_candidate *candidate); /* NULL: it has none */
 enum admission exchange_credential_admit(struct exchange *exchange, const struct exchange_candidate *candidate);
-void exchange_credential_settle(struct exchange *exchange, const struct limit_use *use); /* nothing, when nothing is held */
+void exchange_credential_settle(
+	struct exchange *exchange, const struct limit_use *use); /* nothing, when nothing is held */
 
-/* exchange_budget.c: the most that each candidate costs, once it is known whose subject exchange->limit has. False: refused. */
+/* exchange_budget.c: the most that each candidate costs, once it is known whose subject exchange->limit has. False:
+ * refused. */
 bool exchange_budget_reserve(struct exchange *exchange, struct limit_ask *ask);
 /* That of which some was reserved for the model that serves; NULL: none. */
 const struct allowance *exchange_allowance(const struct exchange *exchange);
-bool exchange_is_hosted(const struct exchange *exchange, const struct exchange_candidate *candidate); /* paid by a balance */
+bool exchange_is_hosted(
+	const struct exchange *exchange, const struct exchange_candidate *candidate); /* paid by a balance */
 void exchange_budget_chosen(struct exchange *exchange); /* leaves aside what has no room */
-enum admission exchange_budget_admit(struct exchange *exchange, const struct exchange_candidate *candidate); /* before a call */
-uint64_t exchange_output_cap(const struct exchange *exchange, const struct model_settings *model); /* to be sent; 0: none */
-uint64_t exchange_asked_output(const struct exchange *exchange);  /* tokens of an answer, as the request says; 0: it does not */
+enum admission exchange_budget_admit(
+	struct exchange *exchange, const struct exchange_candidate *candidate); /* before a call */
+uint64_t exchange_output_cap(
+	const struct exchange *exchange, const struct model_settings *model); /* to be sent; 0: none */
+uint64_t exchange_asked_output(
+	const struct exchange *exchange); /* tokens of an answer, as the request says; 0: it does not */
 uint64_t exchange_asked_answers(const struct exchange *exchange); /* how many are written at once */
-void exchange_budget_refuse(struct exchange *exchange); /* the answer says which budget has no room */
+void exchange_budget_refuse(struct exchange *exchange);           /* the answer says which budget has no room */
 void exchange_budget_extend(struct exchange *exchange); /* of a stream that has used up most of what is reserved */
 
 /* count_tokens.c: the answer where no provider counts for this model. */
 void exchange_estimate_count(struct exchange *exchange);
 
 /* exchange_auto.c: score, rules, hints; then for `auto` the candidates of all models that fit. */
-bool exchange_route(struct exchange *exchange); /* false: refused */
-bool exchange_plan_auto(struct exchange *exchange, const struct plan_request *request); /* false: no memory */
+bool exchange_route(struct exchange *exchange);                                                   /* false: refused */
+bool exchange_plan_auto(struct exchange *exchange, const struct plan_request *request);           /* false: no memory */
 int64_t exchange_cost_about(const struct exchange *exchange, const struct model_settings *model); /* nano-USD */
 struct slice exchange_strategy(const struct exchange *exchange);
 struct slice exchange_bucket(const struct exchange *exchange); /* "direct": it is not told */
@@ -399,15 +410,17 @@ void exchange_cancel_call(struct exchange *exchange);
 const char *attempt_failure_name(enum attempt_failure kind);
 
 /* exchange_continue.c: streams that break, and go on at the next candidate. */
-void exchange_continue_prepare(struct exchange *exchange); /* the first attempt's request is written, and the view holds the client's */
+void exchange_continue_prepare(
+	struct exchange *exchange); /* the first attempt's request is written, and the view holds the client's */
 bool exchange_continue_event(struct exchange *exchange, struct chat_event *event); /* false: nothing for the client */
-bool exchange_continue(struct exchange *exchange); /* after a failure behind content; false: it cannot go on */
+bool exchange_continue(struct exchange *exchange);      /* after a failure behind content; false: it cannot go on */
 int exchange_continue_write(struct exchange *exchange); /* the begin of the answer, into exchange->chat */
 
 /* exchange_hedge.c: a second attempt beside the first. */
-void exchange_hedge_begin(struct exchange *exchange); /* the request's first attempt goes */
-struct exchange *exchange_turn_to(struct exchange_lane *lane); /* its attempt is the one that is looked at */
-bool exchange_hedge_goes_on(struct exchange *exchange); /* this attempt is over, and the other is looked at; false: there is none */
+void exchange_hedge_begin(struct exchange *exchange);                /* the request's first attempt goes */
+struct exchange *exchange_turn_to(struct exchange_attempt *attempt); /* it is the one that is looked at */
+bool exchange_hedge_goes_on(
+	struct exchange *exchange); /* this attempt is over, and the other is looked at; false: there is none */
 void exchange_hedge_end(struct exchange *exchange); /* this attempt is the one: the other is broken off */
 
 /* exchange_unary.c: collected bodies: answers and a provider's errors. */
@@ -418,8 +431,8 @@ void exchange_forget_answer(struct exchange *exchange);
 /* exchange_media.c: images and sound, which are priced by the piece. */
 bool exchange_is_media(const struct exchange *exchange);
 bool exchange_read_media(struct exchange *exchange, struct openai_problem *problem); /* the view holds the request */
-void exchange_reserve_media(struct exchange *exchange); /* its part of exchange->budget */
-void exchange_take_media(struct exchange *exchange, struct openai_answer *answer); /* the view holds the answer */
+void exchange_reserve_media(struct exchange *exchange);                              /* its part of exchange->budget */
+void exchange_take_media(struct exchange *exchange, struct openai_answer *answer);   /* the view holds the answer */
 void exchange_settle_media(struct exchange *exchange);
 
 /* exchange_transcript.c: transcriptions as they are heard. */
@@ -427,7 +440,7 @@ void exchange_transcript_event(struct exchange *exchange, struct slice data);
 bool exchange_transcript_whole(struct exchange *exchange); /* it is not streamed, and may come whole all the same */
 
 /* exchange_form.c: requests that come as forms. */
-bool exchange_read_form(struct exchange *exchange); /* false: refused */
+bool exchange_read_form(struct exchange *exchange);              /* false: refused */
 struct slice exchange_document(const struct exchange *exchange); /* the request as JSON, a form's fields if it is one */
 uint64_t exchange_recording_bytes(const struct exchange *exchange); /* of a form; of one that is coming, at most */
 int exchange_write_form(struct exchange *exchange, struct slice model, size_t *size); /* the call's body */
@@ -457,23 +470,23 @@ struct exchange_event {
 	json_ref error; /* the provider's own */
 };
 bool exchange_is_chat(const struct exchange *exchange);
-const struct chat *exchange_chat(struct exchange *exchange); /* the request, while the view holds it; NULL: it is none */
+const struct chat *exchange_chat(
+	struct exchange *exchange); /* the request, while the view holds it; NULL: it is none */
 bool exchange_can_serve(struct exchange *exchange, const struct exchange_candidate *candidate); /* else ->problem */
 int exchange_translate_request(struct exchange *exchange, const struct exchange_candidate *candidate, size_t *size);
 int exchange_read_translated(struct exchange *exchange, struct chat_answer *whole, struct openai_answer *figures);
 int exchange_write_translated(struct exchange *exchange, const struct chat_answer *whole, struct slice members);
 int exchange_read_event(struct exchange *exchange, struct exchange_event *event); /* the view holds its data */
 /* *last: the dialect's last event, which waits for the receipt; empty: it is the dialect's end_event. */
-int exchange_write_end(
-	struct exchange *exchange, struct slice members, struct slice *written, struct slice *last);
+int exchange_write_end(struct exchange *exchange, struct slice members, struct slice *written, struct slice *last);
 struct chat_frame exchange_frame(const struct exchange *exchange, struct slice members);
 int exchange_write_length(struct exchange *exchange, struct slice *written); /* that it ends for want of tokens */
 enum attempt_failure exchange_stream_failure(const struct exchange *exchange, json_ref error);
 
 /* exchange_stream.c */
-void exchange_lane_init(struct exchange_lane *lane, struct exchange *exchange);
+void exchange_attempt_init(struct exchange_attempt *attempt, struct exchange *exchange);
 void exchange_stream_prepare(struct exchange *exchange); /* timers, before the first attempt */
-int exchange_stream_begin(struct exchange *exchange);   /* the provider's head is there */
+int exchange_stream_begin(struct exchange *exchange);    /* the provider's head is there */
 void exchange_stream_data(struct exchange *exchange, struct slice data);
 void exchange_stream_ended(struct exchange *exchange); /* the call's body ended */
 void exchange_stream_go_on(struct exchange *exchange); /* there is money again */
@@ -483,9 +496,10 @@ void exchange_stream_forget(struct exchange *exchange); /* of an attempt: anothe
 void exchange_stream_stop(struct exchange *exchange);   /* timers */
 
 /* exchange_receipt.c: settling, the receipt, headers and summaries. */
-unsigned exchange_tags(const struct exchange *exchange, struct receipt_tag tags[RECEIPT_TAGS_MAX]); /* the key's first */
-void exchange_settle_usage(struct exchange *exchange); /* usage (or its estimate) and cost */
-void exchange_settle_besides(struct exchange *exchange); /* the same of an attempt that is not the answer's end */
+unsigned exchange_tags(
+	const struct exchange *exchange, struct receipt_tag tags[RECEIPT_TAGS_MAX]); /* the key's first */
+void exchange_settle_usage(struct exchange *exchange);        /* usage (or its estimate) and cost */
+void exchange_settle_besides(struct exchange *exchange);      /* the same of an attempt that is not the answer's end */
 struct usage exchange_usage(const struct exchange *exchange); /* of all attempts that are paid for */
 void exchange_note_attempt(struct exchange *exchange, unsigned status, struct slice error);
 void exchange_note_outrun(struct exchange *exchange); /* that another attempt was faster */
@@ -493,7 +507,7 @@ int exchange_append_receipt(struct exchange *exchange, void (*settled)(struct ex
 void exchange_receipt_quietly(struct exchange *exchange); /* nothing waits for it; bounded for refusals */
 void exchange_print_headers(struct exchange *exchange, struct text *headers, bool with_cost);
 void exchange_print_summary(struct exchange *exchange, struct text *json, bool with_usage);
-void exchange_count_usage(struct exchange *exchange);   /* metrics of tokens and cost alone */
-void exchange_account(struct exchange *exchange); /* metrics and the access log */
+void exchange_count_usage(struct exchange *exchange); /* metrics of tokens and cost alone */
+void exchange_account(struct exchange *exchange);     /* metrics and the access log */
 
 #endif

@@ -15,7 +15,7 @@
 
 enum {
 	REASON_BYTES = 320,
-	OUTPUT_TOKENS_USUAL = 500, /* of an answer whose length is not bounded, for what it will cost */
+	OUTPUT_TOKENS_USUAL = 500,             /* of an answer whose length is not bounded, for what it will cost */
 	TOLD_MAX = RECEIPT_CANDIDATES_MAX / 2, /* of those that are left aside */
 	RANKED_MAX = RECEIPT_CANDIDATES_MAX + TOLD_MAX
 };
@@ -127,7 +127,8 @@ static const struct rule_settings *match(struct exchange *e, const struct rule_f
 
 static bool has_rules(const struct exchange *e)
 {
-	return e->config->config->settings->routing.more.rule_count || (e->endpoint && e->endpoint->settings->rule_count);
+	return e->config->config->settings->routing.more.rule_count ||
+	       (e->endpoint && e->endpoint->settings->rule_count);
 }
 
 static bool rules_score(const struct exchange *e)
@@ -239,8 +240,7 @@ bool exchange_route(struct exchange *e)
 		.score.bucket = BUCKET_STANDARD};
 	if (!exchange_is_chat(e) || e->shadow)
 		return true;
-	if (slice_equal(e->model_name, SLICE("auto")) || settings->routing.score_always ||
-		rules_score(e))
+	if (slice_equal(e->model_name, SLICE("auto")) || settings->routing.score_always || rules_score(e))
 		score_request(e);
 	apply_rules(e);
 	if (!read_hints(e)) /* the request's own word is the last */
@@ -392,11 +392,11 @@ struct slice exchange_bucket(const struct exchange *e)
 /* Those that would have been next; each model once. */
 static void tell_behind(struct exchange *e)
 {
-	const struct model_settings *told = e->candidate->model;
+	const struct model_settings *told = e->attempt->candidate->model;
 	struct receipt *receipt = &e->receipt;
 
-	for (const struct exchange_candidate *c = e->candidate + 1; c < e->plan.candidates + e->plan.candidate_count;
-		c++) {
+	for (const struct exchange_candidate *c = e->attempt->candidate + 1;
+		c < e->plan.candidates + e->plan.candidate_count; c++) {
 		if (c->model == told || receipt->candidate_count == RECEIPT_CANDIDATES_MAX)
 			continue;
 		told = c->model;

@@ -25,7 +25,7 @@ static bool is_type(struct slice type, struct slice wanted)
 /* A page or a document in a successful answer is an error that its server did not mean to tell. */
 static struct slice type_of(const struct exchange *e)
 {
-	struct slice type = http_header(e->lane->call.head, SLICE("content-type"));
+	struct slice type = http_header(e->attempt->call.head, SLICE("content-type"));
 
 	if (!type.size || type.size > TYPE_BYTES_MAX)
 		return SLICE("application/octet-stream");
@@ -43,12 +43,12 @@ void exchange_binary_begin(struct exchange *e)
 		relay_fail(e, ATTEMPT_BAD_ANSWER, SLICE("The provider answered with a document instead of sound."));
 		return;
 	}
-	if (!e->lane->call.head->chunked && !e->lane->call.head->has_length) {
+	if (!e->attempt->call.head->chunked && !e->attempt->call.head->has_length) {
 		relay_fail(e, ATTEMPT_BAD_ANSWER, SLICE("The provider's answer does not say where it ends."));
 		return;
 	}
-	e->held = text_over(arena_alloc(&e->arena, KEPT_BYTES), KEPT_BYTES);
-	if (e->held.data)
+	e->attempt->held = text_over(arena_alloc(&e->arena, KEPT_BYTES), KEPT_BYTES);
+	if (e->attempt->held.data)
 		e->state = EXCHANGE_STREAMING;
 	else
 		relay_fail(e, ATTEMPT_NO_MEMORY, out_of_memory);
@@ -81,14 +81,14 @@ static int send_head(struct exchange *e)
 /* Sends all but the last KEPT_BYTES of what was kept and `data`, which are kept. */
 static void pass_on(struct exchange *e, struct slice data)
 {
-	size_t fresh = data.size < KEPT_BYTES ? data.size : KEPT_BYTES, out = e->held.size + fresh;
+	size_t fresh = data.size < KEPT_BYTES ? data.size : KEPT_BYTES, out = e->attempt->held.size + fresh;
 
 	out = out > KEPT_BYTES ? out - KEPT_BYTES : 0;
-	relay_send(e, slice_of(e->held.data, out));
-	memmove(e->held.data, e->held.data + out, e->held.size - out);
-	e->held.size -= out;
+	relay_send(e, slice_of(e->attempt->held.data, out));
+	memmove(e->attempt->held.data, e->attempt->held.data + out, e->attempt->held.size - out);
+	e->attempt->held.size -= out;
 	relay_send(e, slice_of(data.data, data.size - fresh));
-	text_add(&e->held, slice_after(data, data.size - fresh));
+	text_add(&e->attempt->held, slice_after(data, data.size - fresh));
 	relay_flush(e);
 }
 
@@ -112,7 +112,7 @@ static void finish(struct exchange *e, bool whole)
 		http_break(e->request);
 		return;
 	}
-	relay_send(e, text_slice(&e->held));
+	relay_send(e, text_slice(&e->attempt->held));
 	relay_flush(e);
 	http_end(e->request);
 }

@@ -455,7 +455,7 @@ enum admission exchange_budget_admit(struct exchange *e, const struct exchange_c
 /* In whole steps, so that one is left beyond what has come. */
 static uint64_t wanted_tokens(const struct exchange *e)
 {
-	uint64_t wanted = e->output_bytes + STEP_TOKENS, have = e->budget.output_tokens;
+	uint64_t wanted = e->attempt->output_bytes + STEP_TOKENS, have = e->budget.output_tokens;
 	uint64_t steps = wanted > have ? (wanted - have + STEP_TOKENS - 1) / STEP_TOKENS : 1;
 
 	return steps * STEP_TOKENS;
@@ -465,7 +465,8 @@ const struct allowance *exchange_allowance(const struct exchange *e)
 {
 	const struct allowance *allowance = e->limit.subject && e->limit.admitted ? e->limit.ask.allowance : NULL;
 
-	return allowance && limit_allowance_of(subject_of(e), e->candidate->model) == allowance ? allowance : NULL;
+	return allowance && limit_allowance_of(subject_of(e), e->attempt->candidate->model) == allowance ? allowance
+													 : NULL;
 }
 
 static bool fits_one_request(const struct exchange *e, int64_t more_nusd)
@@ -478,7 +479,7 @@ static bool fits_one_request(const struct exchange *e, int64_t more_nusd)
 void exchange_budget_extend(struct exchange *e)
 {
 	struct exchange_budget *budget = &e->budget;
-	const struct model_settings *model = e->candidate->model;
+	const struct model_settings *model = e->attempt->candidate->model;
 	int64_t now_nusd, more_nusd;
 
 	if (budget->extending)

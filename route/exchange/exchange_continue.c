@@ -18,7 +18,7 @@ enum { SAID_FIRST_BYTES = 4096, SAID_MAX_BYTES = 256 * 1024, BYTES_PER_TOKEN = 4
 
 void exchange_continue_prepare(struct exchange *e)
 {
-	const struct exchange_candidate *candidate = e->candidate;
+	const struct exchange_candidate *candidate = e->attempt->candidate;
 	const struct limit_subject *subject = e->limit.subject;
 	struct openai_problem problem;
 	const struct chat *chat;
@@ -34,7 +34,7 @@ void exchange_continue_prepare(struct exchange *e)
 		chat_check(chat, dialect_has(candidate->dialect, candidate->model, true), &problem))
 		return;
 	e->said = text_over(NULL, 0);
-	e->continuable = e->translates = true;
+	e->continuable = e->attempt->translates = true;
 }
 
 static bool grow(struct exchange *e, size_t wanted)
@@ -106,10 +106,10 @@ static bool keep_able(struct exchange *e)
 /* What the attempt delivered is paid for. */
 static void settle_part(struct exchange *e)
 {
-	const struct limit_use use = {.tokens = e->usage.prompt_tokens + e->usage.completion_tokens};
+	const struct limit_use use = {.tokens = e->attempt->usage.prompt_tokens + e->attempt->usage.completion_tokens};
 
 	exchange_credential_settle(e, &use);
-	if (!e->output_bytes)
+	if (!e->attempt->output_bytes)
 		return;
 	relay_count_delivered(e);
 	exchange_settle_besides(e);
@@ -117,17 +117,17 @@ static void settle_part(struct exchange *e)
 
 static void forget_attempt(struct exchange *e)
 {
-	e->reader = (struct chat_reader){0};
-	e->usage = (struct usage){0};
-	e->output_bytes = 0;
-	e->usage_known = e->usage_told = false;
+	e->attempt->reader = (struct chat_reader){0};
+	e->attempt->usage = (struct usage){0};
+	e->attempt->output_bytes = 0;
+	e->attempt->usage_known = e->attempt->usage_told = false;
 	e->paused = e->budget.waiting = false;
 	exchange_forget_answer(e);
 }
 
 bool exchange_continue(struct exchange *e)
 {
-	if (!e->continuable || !e->translates)
+	if (!e->continuable || !e->attempt->translates)
 		return false;
 	if (!e->continued)
 		e->broken = e->failure;

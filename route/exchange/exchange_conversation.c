@@ -277,16 +277,16 @@ enum conversation_result exchange_converse(struct exchange *e, void (*then)(stru
 /* Behind what was left out already. */
 static void note_dropped(struct exchange *e, struct slice name)
 {
-	size_t capacity = e->dropped.size + 1 + name.size;
+	size_t capacity = e->attempt->dropped.size + 1 + name.size;
 	struct text list = text_over(arena_alloc(&e->arena, capacity), capacity);
 
 	if (!list.data)
 		return;
-	text_add(&list, e->dropped);
+	text_add(&list, e->attempt->dropped);
 	if (list.size)
 		text_char(&list, ',');
 	text_add(&list, name);
-	e->dropped = text_slice(&list);
+	e->attempt->dropped = text_slice(&list);
 }
 
 int conversation_edit_input(struct exchange *e, struct json_edits *edits)

@@ -78,11 +78,11 @@ static void read_header(const struct http_head *head, struct slice name, struct 
 
 void exchange_read_embeddings(struct exchange *e, struct openai_usage *usage)
 {
-	const struct embeddings_dialect *dialect = exchange_embeddings_dialect(e->candidate);
+	const struct embeddings_dialect *dialect = exchange_embeddings_dialect(e->attempt->candidate);
 
 	*usage = (struct openai_usage){0};
 	if (!dialect->read_usage(e->gateway_shard->json, usage))
-		read_header(e->lane->call.head, dialect->tokens_header, usage);
+		read_header(e->attempt->call.head, dialect->tokens_header, usage);
 	e->vectors.untold |= !usage->present;
 	usage->present = !e->vectors.untold;
 	usage->prompt_tokens += e->vectors.prompt_tokens;
@@ -91,7 +91,7 @@ void exchange_read_embeddings(struct exchange *e, struct openai_usage *usage)
 /* In OpenAI's shape it is here for its numbers alone: the client wants them in base64. */
 static int write_vectors(struct exchange *e, struct text *t)
 {
-	const struct embeddings_dialect *dialect = exchange_embeddings_dialect(e->candidate);
+	const struct embeddings_dialect *dialect = exchange_embeddings_dialect(e->attempt->candidate);
 
 	return embeddings_write_vectors(
 		e->gateway_shard->json, dialect ? dialect : &embeddings_numbers, &e->embeddings, t);
@@ -112,7 +112,7 @@ int exchange_write_vectors(struct exchange *e, const struct chat_frame *frame, s
 static int keep_vectors(struct exchange *e)
 {
 	enum { ENTRY_BYTES = 64 }; /* around a vector, whose own text does not grow */
-	size_t most = e->answer.size + (size_t)ENTRY_BYTES * e->embeddings.count;
+	size_t most = e->attempt->answer.size + (size_t)ENTRY_BYTES * e->embeddings.count;
 	struct text *kept = &e->vectors.text, wider;
 	int err;
 
@@ -134,15 +134,15 @@ static void call_again(struct exchange *e)
 	exchange_call_served(e);
 	exchange_forget_answer(e);
 	e->view_lost = true; /* it held the answer */
-	if (exchange_time_left_ns(e, e->candidate->provider) == 0)
+	if (exchange_time_left_ns(e, e->attempt->candidate->provider) == 0)
 		exchange_set_failure(e, ATTEMPT_TOTAL_TIMEOUT, 0,
 			SLICE("The provider took too long for all the texts of the request. Send fewer."));
-	else if (!exchange_call_take(e, e->candidate))
+	else if (!exchange_call_take(e, e->attempt->candidate))
 		exchange_set_failure(e, ATTEMPT_RATE_LIMITED, 0,
 			SLICE("The provider's limit is reached before all texts of the request were sent. Send "
 			      "fewer."));
 	else
-		err = exchange_start_call(e, e->candidate);
+		err = exchange_start_call(e, e->attempt->candidate);
 	if (err == 0)
 		return;
 	if (err != -EINVAL) /* else the failure is told */

@@ -59,8 +59,9 @@ bool exchange_call_take(struct exchange *e, const struct exchange_candidate *can
 {
 	bool full;
 
-	if (fleet_call_begin(&e->fleet_call, e->config->config->fleet, candidate->option, candidate->last_resort,
-		    exchange_tokens_about(e), e->gateway_shard->gateway, e->gateway_shard->shard, &full))
+	if (fleet_call_begin(&e->attempt->fleet_call, e->config->config->fleet, candidate->option,
+		    candidate->last_resort, exchange_tokens_about(e), e->gateway_shard->gateway,
+		    e->gateway_shard->shard, &full))
 		return true;
 	exchange_add_verdict(e, candidate, full ? VERDICT_LIMITED : VERDICT_BREAKER_OPEN);
 	return false;
@@ -68,23 +69,23 @@ bool exchange_call_take(struct exchange *e, const struct exchange_candidate *can
 
 void exchange_read_room(struct exchange *e)
 {
-	if (e->fleet_call.deployment)
-		rate_room_read(&e->fleet_call.deployment->states[e->gateway_shard->shard->index].room, e->lane->call.head,
-			exchange_now_ns(e), shard_wall_ns(e->gateway_shard->shard));
+	if (e->attempt->fleet_call.deployment)
+		rate_room_read(&e->attempt->fleet_call.deployment->states[e->gateway_shard->shard->index].room,
+			e->attempt->call.head, exchange_now_ns(e), shard_wall_ns(e->gateway_shard->shard));
 }
 
 bool exchange_is_unsampled(const struct exchange *e)
 {
-	const struct fleet_deployment *deployment = e->fleet_call.deployment;
+	const struct fleet_deployment *deployment = e->attempt->fleet_call.deployment;
 
 	return deployment && deployment->states[e->gateway_shard->shard->index].unsampled;
 }
 
 bool exchange_learn_unsampled(struct exchange *e)
 {
-	if (!e->fleet_call.deployment || exchange_is_unsampled(e))
+	if (!e->attempt->fleet_call.deployment || exchange_is_unsampled(e))
 		return false;
-	e->fleet_call.deployment->states[e->gateway_shard->shard->index].unsampled = true;
+	e->attempt->fleet_call.deployment->states[e->gateway_shard->shard->index].unsampled = true;
 	return true;
 }
 
@@ -105,14 +106,14 @@ static void say(struct exchange *e, const struct fleet_deployment *deployment, e
 
 static uint64_t took_ns(const struct exchange *e)
 {
-	bool first_content = e->stream && e->first_content_ns > e->call_started_ns;
+	bool first_content = e->stream && e->first_content_ns > e->attempt->call_started_ns;
 
-	return (first_content ? e->first_content_ns : exchange_now_ns(e)) - e->call_started_ns;
+	return (first_content ? e->first_content_ns : exchange_now_ns(e)) - e->attempt->call_started_ns;
 }
 
 static void end_call(struct exchange *e, enum fleet_outcome outcome, uint64_t wait_ns)
 {
-	const struct fleet_deployment *deployment = e->fleet_call.deployment;
+	const struct fleet_deployment *deployment = e->attempt->fleet_call.deployment;
 	struct fleet_end end = {.outcome = outcome,
 		.kind = e->stream ? BALANCE_STREAM : BALANCE_UNARY,
 		.took_ns = took_ns(e),
@@ -121,7 +122,8 @@ static void end_call(struct exchange *e, enum fleet_outcome outcome, uint64_t wa
 
 	if (deployment)
 		say(e, deployment,
-			fleet_call_end(&e->fleet_call, &end, e->gateway_shard->gateway, e->gateway_shard->shard));
+			fleet_call_end(
+				&e->attempt->fleet_call, &end, e->gateway_shard->gateway, e->gateway_shard->shard));
 }
 
 static enum fleet_outcome outcome_of(const struct exchange *e)
@@ -154,8 +156,9 @@ void exchange_call_failed(struct exchange *e)
 	enum fleet_outcome outcome = outcome_of(e);
 
 	end_call(e, outcome, e->failure.retry_after_s * NS_PER_S);
-	if (outcome == FLEET_FAULT && e->candidate && !exchange_has_failover(e))
-		plan_other_provider_first(&e->plan, (unsigned)(e->candidate - e->plan.candidates), e->candidate_next);
+	if (outcome == FLEET_FAULT && e->attempt->candidate && !exchange_has_failover(e))
+		plan_other_provider_first(
+			&e->plan, (unsigned)(e->attempt->candidate - e->plan.candidates), e->candidate_next);
 }
 
 void exchange_call_served(struct exchange *e)
@@ -170,7 +173,8 @@ void exchange_call_outrun(struct exchange *e)
 
 void exchange_call_done(struct exchange *e)
 {
-	enum fleet_outcome served = e->continued ? FLEET_ANSWERED : FLEET_SERVED; /* its first token is not the answer's */
+	enum fleet_outcome served =
+		e->continued ? FLEET_ANSWERED : FLEET_SERVED; /* its first token is not the answer's */
 
 	end_call(e, e->status == 200 ? served : FLEET_ABANDONED, 0);
 }

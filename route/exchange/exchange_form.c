@@ -201,8 +201,8 @@ int exchange_write_form(struct exchange *e, struct slice model, size_t *size)
 	unsigned count = 0;
 	struct text heads;
 
-	_Static_assert(
-		2 * MULTIPART_PARTS_MAX + 1 <= sizeof(e->lane->body_iov) / sizeof(e->lane->body_iov[0]), "a form fits");
+	_Static_assert(2 * MULTIPART_PARTS_MAX + 1 <= sizeof(e->attempt->body_iov) / sizeof(e->attempt->body_iov[0]),
+		"a form fits");
 	for (unsigned i = 0; i < form->count; i++)
 		capacity += head_bytes(form, &form->parts[i]);
 	heads = text_over(arena_alloc(&e->arena, capacity), capacity);
@@ -216,8 +216,8 @@ int exchange_write_form(struct exchange *e, struct slice model, size_t *size)
 		if (form_part_is_ours(part))
 			continue;
 		multipart_write_head(&heads, form->boundary, part, count == 0);
-		e->lane->body_iov[count++] = (struct iovec){heads.data + from, heads.size - from};
-		e->lane->body_iov[count++] = (struct iovec){(void *)(uintptr_t)content.data, content.size};
+		e->attempt->body_iov[count++] = (struct iovec){heads.data + from, heads.size - from};
+		e->attempt->body_iov[count++] = (struct iovec){(void *)(uintptr_t)content.data, content.size};
 		*size += content.size;
 		from = heads.size;
 	}
@@ -225,10 +225,10 @@ int exchange_write_form(struct exchange *e, struct slice model, size_t *size)
 		exchange_upload_attach(e, size);
 	else
 		multipart_write_end(&heads, form->boundary);
-	e->lane->body_iov[count++] = (struct iovec){heads.data + from, heads.size - from};
+	e->attempt->body_iov[count++] = (struct iovec){heads.data + from, heads.size - from};
 	*size += heads.size;
-	e->lane->call.body = e->lane->body_iov;
-	e->lane->call.body_count = count;
+	e->attempt->call.body = e->attempt->body_iov;
+	e->attempt->call.body_count = count;
 	return heads.full ? -E2BIG : 0;
 }
 

@@ -3,51 +3,37 @@
  * first to come with content (of a stream) or with its whole answer has the client; the other is broken off, and is on
  * the receipt and the bill all the same.
  *
- * The rest of the exchange knows one attempt, the one that is looked at. What belongs to it changes places with what is
- * kept here whenever something happens to the other, so that each is treated alike, and neither knows of the other.
+ * The rest of the exchange knows one attempt, the one that is looked at. Whenever something happens to the other, the
+ * two change places first, so that each is treated alike, and neither knows of the other.
  */
 #include "route/exchange/exchange.h"
 
 struct exchange_rival {
-	struct exchange_lane second_lane;
+	struct exchange_attempt second_attempt;
 	/* Of the attempt that is not looked at. */
-	struct exchange_lane *lane;
+	struct exchange_attempt *attempt;
 	enum exchange_state state;
-	struct chat_reader reader;
-	struct chat_writer writer;
-	unsigned char attempt[EXCHANGE_ATTEMPT_BYTES];
 };
-
-static void change_bytes(void *a, void *b, size_t size)
-{
-	unsigned char *x = a, *y = b;
-
-	for (size_t i = 0; i < size; i++) {
-		unsigned char kept = x[i];
-
-		x[i] = y[i];
-		y[i] = kept;
-	}
-}
 
 static void change_places(struct exchange *e)
 {
 	struct exchange_rival *rival = e->rival;
+	struct exchange_attempt *attempt = e->attempt;
+	enum exchange_state state = e->state;
 	unsigned call = e->holds & HOLD_CALL ? HOLD_RIVAL : 0, other = e->holds & HOLD_RIVAL ? HOLD_CALL : 0;
 
 	e->holds = (e->holds & ~(unsigned)(HOLD_CALL | HOLD_RIVAL)) | call | other;
-	change_bytes(&e->lane, &rival->lane, sizeof(rival->lane));
-	change_bytes(&e->state, &rival->state, sizeof(rival->state));
-	change_bytes(&e->reader, &rival->reader, sizeof(rival->reader));
-	change_bytes(&e->writer, &rival->writer, sizeof(rival->writer));
-	change_bytes((unsigned char *)e + offsetof(struct exchange, candidate), rival->attempt, EXCHANGE_ATTEMPT_BYTES);
+	e->attempt = rival->attempt;
+	rival->attempt = attempt;
+	e->state = rival->state;
+	rival->state = state;
 }
 
-struct exchange *exchange_turn_to(struct exchange_lane *lane)
+struct exchange *exchange_turn_to(struct exchange_attempt *attempt)
 {
-	struct exchange *e = lane->exchange;
+	struct exchange *e = attempt->exchange;
 
-	if (lane != e->lane)
+	if (attempt != e->attempt)
 		change_places(e);
 	return e;
 }
@@ -63,7 +49,7 @@ static bool is_reserved(const struct exchange *e)
 static bool may_hedge(const struct exchange *e)
 {
 	return e->config->config->settings->routing.more.hedge && exchange_is_chat(e) && !e->conversation &&
-	       !is_reserved(e) && !exchange_credential_subject(e, e->candidate);
+	       !is_reserved(e) && !exchange_credential_subject(e, e->attempt->candidate);
 }
 
 static struct hedge_share *share_of(const struct exchange *e)
@@ -84,7 +70,7 @@ static const struct exchange_candidate *choose(struct exchange *e)
 {
 	const struct exchange_candidate *candidate = &e->plan.candidates[e->candidate_next];
 
-	plan_other_provider_first(&e->plan, (unsigned)(e->candidate - e->plan.candidates), e->candidate_next);
+	plan_other_provider_first(&e->plan, (unsigned)(e->attempt->candidate - e->plan.candidates), e->candidate_next);
 	if (e->candidate_next >= e->plan.candidate_count ||
 		e->attempt_count >= e->config->config->settings->routing.max_attempts ||
 		exchange_credential_subject(e, candidate) || !exchange_time_left_ns(e, candidate->provider))
@@ -92,17 +78,17 @@ static const struct exchange_candidate *choose(struct exchange *e)
 	return hedge_share_take(share_of(e)) && exchange_may_call(e) ? candidate : NULL;
 }
 
-/* The second lane, with an attempt in it at which nothing has happened; it is looked at. */
+/* A second attempt, to which nothing has happened; it is looked at. */
 static bool open_rival(struct exchange *e)
 {
 	struct exchange_rival *rival = arena_alloc(&e->arena, sizeof(*rival));
 
 	if (!rival)
 		return false;
-	memset(rival, 0, sizeof(*rival));
-	rival->lane = &rival->second_lane;
+	rival->attempt = &rival->second_attempt;
 	rival->state = EXCHANGE_CALLING;
-	exchange_lane_init(rival->lane, e);
+	exchange_attempt_init(rival->attempt, e);
+	rival->attempt->call = (struct http_call){0};
 	e->rival = rival;
 	change_places(e);
 	exchange_stream_forget(e);
@@ -153,12 +139,12 @@ void exchange_hedge_begin(struct exchange *e)
 	if (!may_hedge(e))
 		return;
 	hedge_share_request(share_of(e));
-	s = &e->fleet_call.deployment->states[e->gateway_shard->shard->index];
+	s = &e->attempt->fleet_call.deployment->states[e->gateway_shard->shard->index];
 	after_ns = hedge_after_ns(&s->times[kind][hedge_class(exchange_tokens_about(e))], percent);
 	if (!after_ns)
 		return;
 	timer_init(&e->hedge_timer, hedge_expired);
-	timer_arm(&e->gateway_shard->shard->timers, &e->hedge_timer, e->call_started_ns + after_ns);
+	timer_arm(&e->gateway_shard->shard->timers, &e->hedge_timer, e->attempt->call_started_ns + after_ns);
 }
 
 static void disarm(struct exchange *e)
@@ -179,10 +165,10 @@ bool exchange_hedge_goes_on(struct exchange *e)
 /* The attempt that is looked at has lost. What was sent is paid for: the prompt, and whatever came of an answer. */
 static void lose(struct exchange *e)
 {
-	if (e->lane->call.sent_ns)
+	if (e->attempt->call.sent_ns)
 		exchange_settle_besides(e);
 	exchange_cancel_call(e);
-	timer_disarm(&e->gateway_shard->shard->timers, &e->lane->first_token_timer);
+	timer_disarm(&e->gateway_shard->shard->timers, &e->attempt->first_token_timer);
 	exchange_call_outrun(e);
 	exchange_note_outrun(e);
 	exchange_forget_answer(e);
@@ -193,7 +179,7 @@ void exchange_hedge_end(struct exchange *e)
 	disarm(e);
 	if (!e->rival)
 		return;
-	if (e->lane == &e->rival->second_lane)
+	if (e->attempt == &e->rival->second_attempt)
 		metric_add(&e->gateway_shard->metrics.hedges_won, 1);
 	change_places(e);
 	lose(e);

@@ -429,8 +429,8 @@ static void note_overrun(struct exchange *e)
 static void learn(struct exchange *e, struct limit_request *request)
 {
 	if (request->admitted && request->subject->counts_tokens && e->limit_guessed && e->status == 200 &&
-		e->usage.completion_tokens)
-		limit_learn_output(request, e->usage.completion_tokens);
+		e->attempt->usage.completion_tokens)
+		limit_learn_output(request, e->attempt->usage.completion_tokens);
 }
 
 /* A call that was not even tried leaves no trace in its limits. */
@@ -439,8 +439,8 @@ void exchange_limit_settle(struct exchange *e)
 	const struct usage used = exchange_usage(e);
 	const struct limit_use use = {.tokens = used.prompt_tokens + used.completion_tokens,
 		.nusd = e->cost.total_nusd,
-		.undone = e->candidate == NULL,
-		.hosted = e->candidate && e->candidate->model->hosted,
+		.undone = e->attempt->candidate == NULL,
+		.hosted = e->attempt->candidate && e->attempt->candidate->model->hosted,
 		.free_tokens = e->receipt.free_tokens};
 
 	if (e->limit.admitted)

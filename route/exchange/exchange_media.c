@@ -101,17 +101,17 @@ static struct usage guess_tokens(const struct exchange *e)
 /* Tokens that have no price of their own are told on the receipt, and paid by the piece. */
 void exchange_settle_media(struct exchange *e)
 {
-	const struct price_settings *price = &e->candidate->model->price;
+	const struct price_settings *price = &e->attempt->candidate->model->price;
 	bool by_piece = piece_nusd(e, price) > 0;
 
-	if (!e->usage_known)
-		e->usage = by_piece ? (struct usage){0} : guess_tokens(e);
+	if (!e->attempt->usage_known)
+		e->attempt->usage = by_piece ? (struct usage){0} : guess_tokens(e);
 	else if (price->input_pusd > 0 || price->output_pusd > 0)
 		by_piece = false;
 	if (!by_piece)
 		return;
-	e->usage.images = e->media.images;
-	e->usage.characters = e->media.characters;
-	e->usage.audio_ms = e->media.audio_ms;
-	e->usage.estimated |= e->form && !e->media.measured;
+	e->attempt->usage.images = e->media.images;
+	e->attempt->usage.characters = e->media.characters;
+	e->attempt->usage.audio_ms = e->media.audio_ms;
+	e->attempt->usage.estimated |= e->form && !e->media.measured;
 }

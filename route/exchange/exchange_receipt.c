@@ -47,7 +47,7 @@ static struct usage usage_sum(const struct usage *a, const struct usage *b)
 
 struct usage exchange_usage(const struct exchange *e)
 {
-	return usage_sum(&e->usage, &e->usage_besides);
+	return usage_sum(&e->attempt->usage, &e->usage_besides);
 }
 
 void exchange_settle_besides(struct exchange *e)
@@ -60,7 +60,7 @@ void exchange_settle_besides(struct exchange *e)
 /* Of the tokens as many as were reserved of the allowance are free, and so is their part of the price. */
 static void draw_allowance(struct exchange *e)
 {
-	uint64_t tokens = e->usage.prompt_tokens + e->usage.completion_tokens, free_tokens;
+	uint64_t tokens = e->attempt->usage.prompt_tokens + e->attempt->usage.completion_tokens, free_tokens;
 
 	e->receipt.free_tokens = 0;
 	if (!exchange_allowance(e) || tokens == 0)
@@ -78,19 +78,19 @@ void exchange_settle_usage(struct exchange *e)
 
 	if (exchange_is_media(e)) {
 		exchange_settle_media(e);
-	} else if (!e->usage_known) {
-		e->usage = (struct usage){.estimated = true};
+	} else if (!e->attempt->usage_known) {
+		e->attempt->usage = (struct usage){.estimated = true};
 		if (e->request && !e->prompt_estimate)
 			e->prompt_estimate = estimate_request(e->request->body);
-		e->usage.prompt_tokens = e->prompt_estimate;
-		e->usage.completion_tokens = estimate(e->output_bytes);
+		e->attempt->usage.prompt_tokens = e->prompt_estimate;
+		e->attempt->usage.completion_tokens = estimate(e->attempt->output_bytes);
 	}
 	/* A provider that counts nothing for what it sent is not believed. */
-	if (e->output_bytes && !e->usage.completion_tokens) {
-		e->usage.completion_tokens = estimate(e->output_bytes);
-		e->usage.estimated = true;
+	if (e->attempt->output_bytes && !e->attempt->usage.completion_tokens) {
+		e->attempt->usage.completion_tokens = estimate(e->attempt->output_bytes);
+		e->attempt->usage.estimated = true;
 	}
-	e->cost = price_cost(&e->candidate->model->price, &e->usage, fee_ppm);
+	e->cost = price_cost(&e->attempt->candidate->model->price, &e->attempt->usage, fee_ppm);
 	draw_allowance(e);
 	e->cost = cost_sum(&e->cost, &e->cost_besides);
 }
@@ -103,7 +103,7 @@ static struct slice optional(const char *string)
 static void note_attempt(struct exchange *e, unsigned status, struct slice error, enum receipt_verdict verdict)
 {
 	struct receipt *receipt = &e->receipt;
-	const struct exchange_candidate *candidate = e->candidate;
+	const struct exchange_candidate *candidate = e->attempt->candidate;
 
 	if (receipt->attempt_count >= RECEIPT_ATTEMPTS_MAX)
 		return;
@@ -113,7 +113,7 @@ static void note_attempt(struct exchange *e, unsigned status, struct slice error
 		.credential = candidate->credential ? optional(candidate->credential->name) : slice_of(NULL, 0),
 		.error = error,
 		.status = (uint16_t)status,
-		.latency_ns = exchange_now_ns(e) - e->call_started_ns,
+		.latency_ns = exchange_now_ns(e) - e->attempt->call_started_ns,
 	};
 	if (receipt->candidate_count < RECEIPT_CANDIDATES_MAX)
 		receipt->candidates[receipt->candidate_count++] =
@@ -184,11 +184,12 @@ static void fill_execution(struct exchange *e, struct receipt *receipt)
 {
 	bool served = e->status == 200;
 
-	if (!e->candidate)
+	if (!e->attempt->candidate)
 		return;
-	receipt->provider = slice_of_string(e->candidate->provider->name);
-	receipt->model = slice_of_string(e->candidate->model->id);
-	receipt->credential = e->candidate->credential ? optional(e->candidate->credential->name) : slice_of(NULL, 0);
+	receipt->provider = slice_of_string(e->attempt->candidate->provider->name);
+	receipt->model = slice_of_string(e->attempt->candidate->model->id);
+	receipt->credential = e->attempt->candidate->credential ? optional(e->attempt->candidate->credential->name)
+								: slice_of(NULL, 0);
 	if (!served)
 		return;
 	receipt->winner = receipt->model;
@@ -197,19 +198,21 @@ static void fill_execution(struct exchange *e, struct receipt *receipt)
 			(struct receipt_candidate){receipt->model, VERDICT_CHOSEN};
 }
 
-/* What the baseline's model would have cost more for the same tokens; less than nothing when it would have been cheaper. */
+/* What the baseline's model would have cost more for the same tokens; less than nothing when it would have been
+ * cheaper. */
 static int64_t savings_nusd(const struct exchange *e)
 {
 	const char *name = e->config->config->settings->routing.baseline_model;
 	const struct model_settings *baseline;
 	uint32_t fee_ppm = e->workspace ? e->workspace->platform_fee_ppm : 0;
 
-	if (!name || !e->candidate || exchange_is_media(e) || e->status != 200 || !e->candidate->model->price.known)
+	if (!name || !e->attempt->candidate || exchange_is_media(e) || e->status != 200 ||
+		!e->attempt->candidate->model->price.known)
 		return 0;
 	baseline = catalog_find(e->config->config->catalog, slice_of_string(name));
 	if (!baseline || !baseline->price.known)
 		return 0;
-	return price_cost(&baseline->price, &e->usage, fee_ppm).total_nusd - e->cost.total_nusd;
+	return price_cost(&baseline->price, &e->attempt->usage, fee_ppm).total_nusd - e->cost.total_nusd;
 }
 
 /* As people name it: a call of an endpoint goes the way of a chat. */
@@ -234,7 +237,8 @@ static void fill(struct exchange *e)
 	receipt->endpoint = e->endpoint ? e->endpoint->name : slice_of(NULL, 0);
 	receipt->stream = e->stream;
 	receipt->status = (uint16_t)e->status;
-	receipt->finish_reason = slice_of(e->finish_reason_size ? e->finish_reason : NULL, e->finish_reason_size);
+	receipt->finish_reason = slice_of(
+		e->attempt->finish_reason_size ? e->attempt->finish_reason : NULL, e->attempt->finish_reason_size);
 	receipt->requested_model = e->model_name;
 	receipt->latency_ns = exchange_now_ns(e) - e->received_ns;
 	receipt->ttft_ns = e->first_content_ns ? e->first_content_ns - e->received_ns : 0;
@@ -249,10 +253,10 @@ static void fill(struct exchange *e)
 	receipt->savings_nusd = savings_nusd(e);
 	receipt->cache_status = SLICE("bypass");
 	receipt->client_gone = e->gone && !e->shadow;
-	receipt->hosted = e->candidate && e->candidate->model->hosted;
+	receipt->hosted = e->attempt->candidate && e->attempt->candidate->model->hosted;
 	receipt->client_certificate = e->client_certificate;
 	fill_execution(e, receipt);
-	if (e->candidate)
+	if (e->attempt->candidate)
 		exchange_tell_route(e);
 	exchange_tell_decision(e);
 	e->receipt.tag_count = exchange_tags(e, e->receipt.tags);
@@ -311,7 +315,7 @@ static bool refusal_counts(struct exchange *e)
 
 void exchange_receipt_quietly(struct exchange *e)
 {
-	bool called = e->candidate != NULL;
+	bool called = e->attempt->candidate != NULL;
 
 	if (e->receipt_done)
 		return;
@@ -349,11 +353,11 @@ void exchange_print_headers(struct exchange *e, struct text *headers, bool with_
 	exchange_limit_print(e, headers);
 	if (e->dialect->id_header.data)
 		add_line(headers, e->dialect->id_header, slice_of(e->id_text, sizeof(e->id_text)));
-	if (!e->candidate)
+	if (!e->attempt->candidate)
 		return;
-	if (e->dropped.size)
-		add_line(headers, SLICE("X-Gateway-Dropped: "), e->dropped);
-	add_line(headers, SLICE("X-Gateway-Decision: "), slice_of_string(e->candidate->model->id));
+	if (e->attempt->dropped.size)
+		add_line(headers, SLICE("X-Gateway-Dropped: "), e->attempt->dropped);
+	add_line(headers, SLICE("X-Gateway-Decision: "), slice_of_string(e->attempt->candidate->model->id));
 	print_route(e, headers);
 	session_print_header(e, headers);
 	text_literal(headers, "X-Gateway-Cache: bypass\r\nX-Gateway-Retries: ");
@@ -407,7 +411,7 @@ void exchange_print_summary(struct exchange *e, struct text *json, bool with_usa
 		text_literal(json, ",\"fallback_used\":false");
 	if (with_usage) {
 		text_literal(json, ",\"model\":");
-		text_add(json, e->model_json);
+		text_add(json, e->attempt->model_json);
 		add_usage(e, json);
 	}
 	text_literal(json, "}");
@@ -437,7 +441,7 @@ static void count(struct exchange *e)
 	}
 	metric_add(&m->requests[told_api(e)][class], 1);
 	histogram_record(&m->latency_ns, now_ns - e->received_ns);
-	if (!e->candidate)
+	if (!e->attempt->candidate)
 		return;
 	histogram_record(&m->overhead_ns, e->overhead_ns);
 	if (e->first_content_ns)
@@ -469,9 +473,9 @@ void exchange_account(struct exchange *e)
 	fields[n++] = LOG_INT("latency_us", (exchange_now_ns(e) - e->received_ns) / NS_PER_US);
 	if (e->key)
 		fields[n++] = LOG_TEXT("key_id", slice_of_string(e->key->id));
-	if (e->candidate) {
-		fields[n++] = LOG_TEXT("model", slice_of_string(e->candidate->model->id));
-		fields[n++] = LOG_TEXT("provider", slice_of_string(e->candidate->provider->name));
+	if (e->attempt->candidate) {
+		fields[n++] = LOG_TEXT("model", slice_of_string(e->attempt->candidate->model->id));
+		fields[n++] = LOG_TEXT("provider", slice_of_string(e->attempt->candidate->provider->name));
 		fields[n++] = LOG_INT("cost_nusd", e->cost.total_nusd);
 	}
 	log_say(gs->log, LOG_INFO, "request", fields, n);

@@ -154,12 +154,12 @@ static bool is_asked_for(const struct exchange *e)
 /* Of those that might have served the request; NULL: none is better than the one that did. */
 static const struct model_settings *better_model(const struct exchange *e)
 {
-	const struct model_settings *best = e->candidate->model;
+	const struct model_settings *best = e->attempt->candidate->model;
 
 	for (unsigned i = 0; i < e->plan.candidate_count; i++)
 		if (e->plan.candidates[i].model->quality_milli > best->quality_milli)
 			best = e->plan.candidates[i].model;
-	return best == e->candidate->model ? NULL : best;
+	return best == e->attempt->candidate->model ? NULL : best;
 }
 
 static struct slice reason_for(struct exchange *e, const struct exchange *original)

@@ -14,24 +14,25 @@
 
 static void first_token_expired(struct timer *timer)
 {
-	struct exchange *e = exchange_turn_to(container_of(timer, struct exchange_lane, first_token_timer));
+	struct exchange *e = exchange_turn_to(container_of(timer, struct exchange_attempt, first_token_timer));
 
 	exchange_set_failure(
 		e, ATTEMPT_FIRST_TOKEN_TIMEOUT, 0, SLICE("The provider did not begin its answer in time."));
 	exchange_attempt_failed(e);
 }
 
-void exchange_lane_init(struct exchange_lane *lane, struct exchange *e)
+void exchange_attempt_init(struct exchange_attempt *attempt, struct exchange *e)
 {
-	lane->exchange = e;
-	timer_init(&lane->first_token_timer, first_token_expired);
+	memset(attempt, 0, offsetof(struct exchange_attempt, call));
+	attempt->exchange = e;
+	timer_init(&attempt->first_token_timer, first_token_expired);
 }
 
 /* A stream that fails unseen is told so by the writer as well: nothing of another attempt's may be in it. */
 static void forget_written(struct exchange *e)
 {
-	e->reader = (struct chat_reader){0};
-	e->writer = (struct chat_writer){.open = -1, .kept.arena = &e->arena};
+	e->attempt->reader = (struct chat_reader){0};
+	e->attempt->writer = (struct chat_writer){.open = -1, .kept.arena = &e->arena};
 }
 
 void exchange_stream_prepare(struct exchange *e)
@@ -52,15 +53,15 @@ void exchange_stream_stop(struct exchange *e)
 	if (!e->streaming)
 		return;
 	e->streaming = false;
-	timer_disarm(&e->gateway_shard->shard->timers, &e->lane->first_token_timer);
+	timer_disarm(&e->gateway_shard->shard->timers, &e->attempt->first_token_timer);
 	timer_disarm(&e->gateway_shard->shard->timers, &e->keepalive_timer);
 }
 
 int exchange_stream_begin(struct exchange *e)
 {
-	sse_init_growing(&e->sse, &e->arena, e->gateway_shard->event_joined, GATEWAY_STREAM_EVENT_BYTES);
-	event_stream_init(&e->messages, &e->arena, GATEWAY_STREAM_EVENT_BYTES / 2);
-	e->reader.asked = e->translates && e->chat ? e->chat->n : 1;
+	sse_init_growing(&e->attempt->sse, &e->arena, e->gateway_shard->event_joined, GATEWAY_STREAM_EVENT_BYTES);
+	event_stream_init(&e->attempt->messages, &e->arena, GATEWAY_STREAM_EVENT_BYTES / 2);
+	e->attempt->reader.asked = e->attempt->translates && e->chat ? e->chat->n : 1;
 	e->state = EXCHANGE_STREAMING;
 	return 0;
 }
@@ -68,12 +69,12 @@ int exchange_stream_begin(struct exchange *e)
 void exchange_stream_forget(struct exchange *e)
 {
 	forget_written(e);
-	e->held.size = 0;
-	e->usage_told = false;
-	e->output_bytes = 0;
-	e->finish_reason_size = 0;
-	e->usage_known = false;
-	e->usage = (struct usage){0};
+	e->attempt->held.size = 0;
+	e->attempt->usage_told = false;
+	e->attempt->output_bytes = 0;
+	e->attempt->finish_reason_size = 0;
+	e->attempt->usage_known = false;
+	e->attempt->usage = (struct usage){0};
 	e->paused = false;
 	e->budget.waiting = false;
 }
@@ -82,25 +83,25 @@ static void take_figures(struct exchange *e, const struct openai_chunk *chunk)
 {
 	struct slice finish;
 
-	e->output_bytes += chunk->output_bytes;
+	e->attempt->output_bytes += chunk->output_bytes;
 	if (chunk->usage.present) {
-		e->usage_known = true;
-		e->usage = (struct usage){.prompt_tokens = chunk->usage.prompt_tokens,
+		e->attempt->usage_known = true;
+		e->attempt->usage = (struct usage){.prompt_tokens = chunk->usage.prompt_tokens,
 			.completion_tokens = chunk->usage.completion_tokens,
 			.cached_tokens = chunk->usage.cached_tokens,
 			.cache_write_tokens = chunk->usage.cache_write_tokens,
 			.reasoning_tokens = chunk->usage.reasoning_tokens};
 	}
-	finish = dialect_finish(e->candidate->dialect, chunk->finish_reason);
-	if (finish.size && finish.size <= sizeof(e->finish_reason)) {
-		memcpy(e->finish_reason, finish.data, finish.size);
-		e->finish_reason_size = (unsigned)finish.size;
+	finish = dialect_finish(e->attempt->candidate->dialect, chunk->finish_reason);
+	if (finish.size && finish.size <= sizeof(e->attempt->finish_reason)) {
+		memcpy(e->attempt->finish_reason, finish.data, finish.size);
+		e->attempt->finish_reason_size = (unsigned)finish.size;
 	}
 }
 
 void relay_fail(struct exchange *e, enum attempt_failure kind, struct slice message)
 {
-	exchange_set_failure(e, kind, e->lane->call.head->status, message);
+	exchange_set_failure(e, kind, e->attempt->call.head->status, message);
 	exchange_attempt_failed(e);
 }
 
@@ -108,7 +109,7 @@ void relay_provider_error(struct exchange *e, json_ref error)
 {
 	struct slice raw = json_raw(e->gateway_shard->json, error);
 
-	exchange_set_failure(e, exchange_stream_failure(e, error), e->lane->call.head->status,
+	exchange_set_failure(e, exchange_stream_failure(e, error), e->attempt->call.head->status,
 		SLICE("The provider reported an error in its stream."));
 	if (raw.size <= EXCHANGE_ERROR_BYTES)
 		e->failure.upstream = arena_copy(&e->arena, raw);
@@ -129,15 +130,15 @@ static void forward_usual(struct exchange *e, struct slice data, const struct op
 	unsigned count;
 	size_t size;
 
-	e->output_bytes += scan->output_bytes;
-	count = openai_scan_edit(scan, data, e->model_json, e->asked.include_usage, iov, &size);
+	e->attempt->output_bytes += scan->output_bytes;
+	count = openai_scan_edit(scan, data, e->attempt->model_json, e->asked.include_usage, iov, &size);
 	pass_on(e, SLICE("data: "), iov, count, size, scan->output_bytes > 0);
 }
 
 /* A budget may have the gateway end the stream, with a chunk of its own that has the others' id. */
 static bool wants_id(const struct exchange *e)
 {
-	return e->budget.extend_at_bytes && !e->writer.id_size;
+	return e->budget.extend_at_bytes && !e->attempt->writer.id_size;
 }
 
 /* What a chunk of usage would need, should the provider tell it in another place than OpenAI's clients look. */
@@ -145,11 +146,11 @@ static void note_usage(struct exchange *e, const struct openai_chunk *chunk)
 {
 	const struct json_parser *json = e->gateway_shard->json;
 
-	if (wants_id(e) || (e->asked.include_usage && !e->writer.id_size))
-		chat_openai_take_id(&e->writer, chat_member_text(json, 0, SLICE("id")));
+	if (wants_id(e) || (e->asked.include_usage && !e->attempt->writer.id_size))
+		chat_openai_take_id(&e->attempt->writer, chat_member_text(json, 0, SLICE("id")));
 	if (!e->asked.include_usage)
 		return;
-	e->usage_told |= chunk->usage_value != JSON_NONE && json_type(json, chunk->usage_value) == JSON_OBJECT;
+	e->attempt->usage_told |= chunk->usage_value != JSON_NONE && json_type(json, chunk->usage_value) == JSON_OBJECT;
 }
 
 static void forward_viewed(struct exchange *e, struct slice data)
@@ -162,7 +163,7 @@ static void forward_viewed(struct exchange *e, struct slice data)
 	unsigned count;
 	size_t size;
 
-	if (json_parse(json, data, &json_error) || e->candidate->dialect->read_chunk(json, &chunk) < 0) {
+	if (json_parse(json, data, &json_error) || e->attempt->candidate->dialect->read_chunk(json, &chunk) < 0) {
 		relay_fail(e, ATTEMPT_BROKEN_STREAM, SLICE("The provider's stream holds something that is not JSON."));
 		return;
 	}
@@ -175,9 +176,9 @@ static void forward_viewed(struct exchange *e, struct slice data)
 	if (chunk.empty || (chunk.usage_only && !e->asked.include_usage))
 		return;
 	json_edits_init(&edits);
-	openai_edit_chunk(
-		json, &chunk, e->model_json, e->asked.include_usage, relay_usage_members(e, chunk.usage_only), &edits);
-	dialect_edit_finish(e->candidate->dialect, json, &edits);
+	openai_edit_chunk(json, &chunk, e->attempt->model_json, e->asked.include_usage,
+		relay_usage_members(e, chunk.usage_only), &edits);
+	dialect_edit_finish(e->attempt->candidate->dialect, json, &edits);
 	count = json_edited(&edits, data, iov, &size);
 	pass_on(e, SLICE("data: "), iov, count, size, chunk.content || chunk.finish_reason.size);
 }
@@ -195,7 +196,7 @@ enum { LEAD_BYTES = 128 };
 /* The lines before an event's data, where clients go by its name: it says the name again. False: it has none. */
 static bool name_event(const struct exchange *e, struct text *lead)
 {
-	struct slice name = e->candidate->dialect->event_name(e->gateway_shard->json);
+	struct slice name = e->attempt->candidate->dialect->event_name(e->gateway_shard->json);
 
 	if (!name.size || name.size > LEAD_BYTES - 16)
 		return false; /* clients skip what has no name */
@@ -211,7 +212,7 @@ static unsigned edit_named(struct exchange *e, struct slice data, struct iovec *
 	struct json_edits edits;
 
 	json_edits_init(&edits);
-	e->candidate->dialect->edit_event(json, e->model_json, &edits);
+	e->attempt->candidate->dialect->edit_event(json, e->attempt->model_json, &edits);
 	if (e->conversation)
 		conversation_edit_answer(e, json_member(json, 0, SLICE("response")), &edits);
 	return json_edited(&edits, data, iov, size);
@@ -275,13 +276,13 @@ static void forward_read(struct exchange *e, struct slice data)
 			e, ATTEMPT_BROKEN_STREAM, SLICE("The provider's stream holds an event that is not its own."));
 	else if (event.error != JSON_NONE)
 		relay_provider_error(e, event.error);
-	else if (event.ended && !e->translates)
+	else if (event.ended && !e->attempt->translates)
 		end_named(e, data);
-	else if (e->translates)
+	else if (e->attempt->translates)
 		forward_written(e, event.written, event.content);
 	else if (!event.ended)
 		forward_named(e, data, event.content);
-	if (event.ended && e->translates && e->state == EXCHANGE_STREAMING)
+	if (event.ended && e->attempt->translates && e->state == EXCHANGE_STREAMING)
 		relay_end_marker(e);
 }
 
@@ -289,9 +290,9 @@ static void forward(struct exchange *e, struct slice data)
 {
 	struct openai_scan scan;
 
-	if (e->translates || !e->candidate->dialect->read_chunk)
+	if (e->attempt->translates || !e->attempt->candidate->dialect->read_chunk)
 		forward_read(e, data);
-	else if (!wants_id(e) && e->candidate->dialect->scan_chunk(data, &scan))
+	else if (!wants_id(e) && e->attempt->candidate->dialect->scan_chunk(data, &scan))
 		forward_usual(e, data, &scan);
 	else
 		forward_viewed(e, data);
@@ -307,7 +308,7 @@ static enum sse_result next_message(struct exchange *e, struct slice *data, stru
 		[EVENT_STREAM_NO_MEMORY] = SSE_NO_MEMORY};
 	struct text json = text_over(e->gateway_shard->event_joined, GATEWAY_STREAM_EVENT_BYTES);
 	struct event_stream_message message;
-	enum event_stream_result result = event_stream_next(&e->messages, data, &message);
+	enum event_stream_result result = event_stream_next(&e->attempt->messages, data, &message);
 
 	if (result == EVENT_STREAM_MESSAGE) {
 		event_stream_print(&message, &json);
@@ -326,7 +327,8 @@ static void on_event(struct exchange *e, const struct sse_event *event)
 		data.size--;
 	if (e->form)
 		exchange_transcript_event(e, data);
-	else if (e->candidate->dialect->end_marker.data && slice_equal(data, e->candidate->dialect->end_marker))
+	else if (e->attempt->candidate->dialect->end_marker.data &&
+		 slice_equal(data, e->attempt->candidate->dialect->end_marker))
 		relay_end_marker(e);
 	else
 		forward(e, data);
@@ -335,7 +337,7 @@ static void on_event(struct exchange *e, const struct sse_event *event)
 void exchange_stream_go_on(struct exchange *e)
 {
 	if (e->budget.waiting && !e->paused && (e->holds & HOLD_CALL))
-		http_call_resume(&e->lane->call);
+		http_call_resume(&e->attempt->call);
 	e->budget.waiting = false;
 }
 
@@ -343,10 +345,10 @@ void exchange_stream_go_on(struct exchange *e)
 static void wait_for_money(struct exchange *e)
 {
 	if (!e->budget.extending || e->budget.waiting || e->state != EXCHANGE_STREAMING ||
-		e->output_bytes < e->budget.output_tokens || !(e->holds & HOLD_CALL))
+		e->attempt->output_bytes < e->budget.output_tokens || !(e->holds & HOLD_CALL))
 		return;
 	e->budget.waiting = true;
-	http_call_pause(&e->lane->call);
+	http_call_pause(&e->attempt->call);
 }
 
 void exchange_stream_data(struct exchange *e, struct slice data)
@@ -355,13 +357,13 @@ void exchange_stream_data(struct exchange *e, struct slice data)
 	enum sse_result result;
 
 	while (e->state == EXCHANGE_STREAMING) {
-		result = e->candidate->dialect->event_stream ? next_message(e, &data, &event)
-							     : sse_next(&e->sse, &data, &event);
+		result = e->attempt->candidate->dialect->event_stream ? next_message(e, &data, &event)
+								      : sse_next(&e->attempt->sse, &data, &event);
 		if (result == SSE_MORE)
 			break;
 		if (result == SSE_EVENT) {
 			on_event(e, &event);
-			if (e->budget.extend_at_bytes && e->output_bytes >= e->budget.extend_at_bytes &&
+			if (e->budget.extend_at_bytes && e->attempt->output_bytes >= e->budget.extend_at_bytes &&
 				e->state == EXCHANGE_STREAMING)
 				exchange_budget_extend(e);
 		} else if (result == SSE_NO_MEMORY)
@@ -379,7 +381,7 @@ void exchange_stream_data(struct exchange *e, struct slice data)
 /* A provider without an end marker may give fewer choices than were asked for: then its end is the end. */
 void exchange_stream_ended(struct exchange *e)
 {
-	if (!e->candidate->dialect->end_marker.data && chat_all_ended(&e->reader, 1)) {
+	if (!e->attempt->candidate->dialect->end_marker.data && chat_all_ended(&e->attempt->reader, 1)) {
 		relay_end_marker(e);
 		return;
 	}

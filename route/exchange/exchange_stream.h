@@ -27,7 +27,8 @@ struct slice relay_usage_members(struct exchange *e, bool wanted);
 void relay_end(struct exchange *e, struct slice last);
 /* The same, where the gateway knows what comes last. */
 void relay_end_marker(struct exchange *e);
-/* What came of an answer that breaks off, into e->usage: as its provider counted it so far, or as it came through. */
+/* What came of an answer that breaks off, into e->attempt->usage: as its provider counted it so far, or as it came
+ * through. */
 void relay_count_delivered(struct exchange *e);
 
 #endif

@@ -32,7 +32,8 @@ struct slice relay_usage_members(struct exchange *e, bool wanted)
 
 static bool owes_usage(const struct exchange *e)
 {
-	return e->api == API_CHAT_COMPLETIONS && e->asked.include_usage && e->usage_known && !e->usage_told;
+	return e->api == API_CHAT_COMPLETIONS && e->asked.include_usage && e->attempt->usage_known &&
+	       !e->attempt->usage_told;
 }
 
 /*
@@ -66,7 +67,7 @@ static void write_error_event(struct exchange *e, const struct api_error *error)
 	if (!event.data)
 		return;
 	if (e->dialect->print_stream_error) {
-		e->dialect->print_stream_error(error, id, &frame, &e->writer, &event);
+		e->dialect->print_stream_error(error, id, &frame, &e->attempt->writer, &event);
 	} else {
 		text_add(&event, e->dialect->error_event);
 		e->dialect->print_error(error, id, &event);
@@ -86,7 +87,7 @@ void exchange_stream_error(struct exchange *e, const struct api_error *error)
 {
 	e->done_seen = true;
 	e->status = error->status;
-	if (e->content_sent && (e->output_bytes || !e->continued)) /* else what came is settled */
+	if (e->content_sent && (e->attempt->output_bytes || !e->continued)) /* else what came is settled */
 		exchange_settle_usage(e);
 	write_error_event(e, error);
 	e->state = EXCHANGE_SETTLING;
@@ -104,8 +105,8 @@ static void stream_settled(struct exchange *e, int result)
 		error.message = SLICE("The conversation could not be stored, so the stream was not completed.");
 	if (result < 0 || conversation_lost(e)) {
 		e->status = error.status;
-		if (e->writer.kept.sequence)
-			e->writer.kept.sequence--; /* it takes the last event's place */
+		if (e->attempt->writer.kept.sequence)
+			e->attempt->writer.kept.sequence--; /* it takes the last event's place */
 		write_error_event(e, &error);
 	}
 	finish(e);
@@ -150,7 +151,7 @@ void relay_end(struct exchange *e, struct slice last)
 	}
 	e->done_seen = true;
 	if ((e->paused || e->budget.waiting) && (e->holds & HOLD_CALL))
-		http_call_resume(&e->lane->call); /* so that its connection gets back to the pool */
+		http_call_resume(&e->attempt->call); /* so that its connection gets back to the pool */
 	e->paused = e->budget.waiting = false;
 	exchange_settle_usage(e);
 	text_literal(&event, ": x-llm-gateway ");
@@ -183,24 +184,24 @@ static void end_answer(struct exchange *e, bool writes)
 
 void relay_end_marker(struct exchange *e)
 {
-	end_answer(e, e->translates || owes_usage(e)); /* or its provider told the usage elsewhere */
+	end_answer(e, e->attempt->translates || owes_usage(e)); /* or its provider told the usage elsewhere */
 }
 
 /* What the provider has counted so far, or what came through: that much was delivered. */
 void relay_count_delivered(struct exchange *e)
 {
-	struct usage known = e->usage;
+	struct usage known = e->attempt->usage;
 
-	e->usage_known = false;
+	e->attempt->usage_known = false;
 	exchange_settle_usage(e);
 	if (known.prompt_tokens) {
-		e->usage.prompt_tokens = known.prompt_tokens;
-		e->usage.cached_tokens = known.cached_tokens;
-		e->usage.cache_write_tokens = known.cache_write_tokens;
+		e->attempt->usage.prompt_tokens = known.prompt_tokens;
+		e->attempt->usage.cached_tokens = known.cached_tokens;
+		e->attempt->usage.cache_write_tokens = known.cache_write_tokens;
 	}
-	if (e->usage.completion_tokens < known.completion_tokens)
-		e->usage.completion_tokens = known.completion_tokens;
-	e->usage_known = true;
+	if (e->attempt->usage.completion_tokens < known.completion_tokens)
+		e->attempt->usage.completion_tokens = known.completion_tokens;
+	e->attempt->usage_known = true;
 }
 
 /* The call is broken off; the client gets an end in order, whoever's dialect the stream had. */
@@ -213,8 +214,8 @@ void exchange_stream_cut(struct exchange *e)
 	exchange_cancel_call(e);
 	e->paused = e->budget.waiting = false;
 	e->receipt.reason = SLICE("the budget ended the stream");
-	memcpy(e->finish_reason, length, sizeof(length) - 1);
-	e->finish_reason_size = sizeof(length) - 1;
+	memcpy(e->attempt->finish_reason, length, sizeof(length) - 1);
+	e->attempt->finish_reason_size = sizeof(length) - 1;
 	if (relay_let_go(e) < 0 || exchange_write_length(e, &written) < 0) {
 		relay_fail(e, ATTEMPT_NO_MEMORY, SLICE("The gateway is out of memory. Try again in a moment."));
 		return;

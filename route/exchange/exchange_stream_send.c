@@ -40,7 +40,7 @@ static void relay_write(struct exchange *e, struct slice bytes)
 	/* While two attempts race, all that is written are comments. */
 	if (!http_write(e->request, bytes) && !e->paused && !e->rival && (e->holds & HOLD_CALL) && !e->done_seen) {
 		e->paused = true;
-		http_call_pause(&e->lane->call);
+		http_call_pause(&e->attempt->call);
 	}
 }
 
@@ -109,27 +109,27 @@ void relay_keepalive(struct timer *timer)
 /* Keeps an opening event back. False when it does not fit: then it is time to let them go. */
 static bool hold_back(struct exchange *e, struct slice lead, const struct iovec *iov, unsigned count, size_t size)
 {
-	size_t wanted = e->held.size + lead.size + size + 2, capacity = HELD_BYTES;
+	size_t wanted = e->attempt->held.size + lead.size + size + 2, capacity = HELD_BYTES;
 	char *memory;
 
 	if (wanted > HELD_BYTES_MAX)
 		return false;
-	if (wanted > e->held.capacity) {
+	if (wanted > e->attempt->held.capacity) {
 		while (capacity < wanted)
 			capacity *= 2;
 		memory = arena_alloc(&e->arena, capacity);
 		if (!memory)
 			return false;
-		if (e->held.size)
-			memcpy(memory, e->held.data, e->held.size);
-		e->held.data = memory;
-		e->held.capacity = capacity;
+		if (e->attempt->held.size)
+			memcpy(memory, e->attempt->held.data, e->attempt->held.size);
+		e->attempt->held.data = memory;
+		e->attempt->held.capacity = capacity;
 	}
-	text_add(&e->held, lead);
+	text_add(&e->attempt->held, lead);
 	for (unsigned i = 0; i < count; i++)
-		text_add(&e->held, slice_of(iov[i].iov_base, iov[i].iov_len));
+		text_add(&e->attempt->held, slice_of(iov[i].iov_base, iov[i].iov_len));
 	if (lead.size)
-		text_literal(&e->held, "\n\n");
+		text_literal(&e->attempt->held, "\n\n");
 	return true;
 }
 
@@ -138,7 +138,7 @@ int relay_let_go(struct exchange *e)
 {
 	if (e->content_sent && !e->continued)
 		return 0;
-	timer_disarm(&e->gateway_shard->shard->timers, &e->lane->first_token_timer);
+	timer_disarm(&e->gateway_shard->shard->timers, &e->attempt->first_token_timer);
 	if (e->content_sent)
 		return 0;
 	exchange_hedge_end(e);
@@ -147,8 +147,8 @@ int relay_let_go(struct exchange *e)
 	if (!e->head_sent && send_head(e) < 0)
 		return -ENOMEM;
 	e->content_sent = true;
-	relay_send(e, text_slice(&e->held));
-	e->held.size = 0;
+	relay_send(e, text_slice(&e->attempt->held));
+	e->attempt->held.size = 0;
 	return 0;
 }
 

@@ -28,8 +28,8 @@ static void take_figures(struct exchange *e)
 	exchange_take_media(e, &told);
 	if (!told.usage.present)
 		return;
-	e->usage_known = true;
-	e->usage = (struct usage){.prompt_tokens = told.usage.prompt_tokens,
+	e->attempt->usage_known = true;
+	e->attempt->usage = (struct usage){.prompt_tokens = told.usage.prompt_tokens,
 		.completion_tokens = told.usage.completion_tokens,
 		.cached_tokens = told.usage.cached_tokens,
 		.cache_write_tokens = told.usage.cache_write_tokens,
@@ -45,7 +45,7 @@ static unsigned edit(const struct exchange *e, struct slice data, struct iovec *
 
 	json_edits_init(&edits);
 	if (model != JSON_NONE)
-		json_replace(&edits, json, model, e->model_json);
+		json_replace(&edits, json, model, e->attempt->model_json);
 	return json_edited(&edits, data, iov, size);
 }
 

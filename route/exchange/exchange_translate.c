@@ -47,7 +47,8 @@ bool exchange_can_serve(struct exchange *e, const struct exchange_candidate *can
 {
 	bool translated = dialect_translates(e->dialect, candidate->dialect);
 
-	if (!exchange_is_chat(e) || (!translated && candidate->model->capabilities.count == 0 && !candidate->dialect->lacks))
+	if (!exchange_is_chat(e) ||
+		(!translated && candidate->model->capabilities.count == 0 && !candidate->dialect->lacks))
 		return true;
 	if (!exchange_chat(e))
 		return !translated; /* the provider will say what is wrong with it */
@@ -88,7 +89,7 @@ static void note_dropped(struct exchange *e)
 	if (!list.data)
 		return;
 	chat_print_dropped(e->chat, &list);
-	e->dropped = text_slice(&list);
+	e->attempt->dropped = text_slice(&list);
 }
 
 /* A request that the provider's dialect cannot say is its complaint, made here. */
@@ -119,9 +120,9 @@ int exchange_translate_request(struct exchange *e, const struct exchange_candida
 	if (err)
 		return err == -EINVAL ? refuse_here(e) : err;
 	note_dropped(e);
-	e->lane->body_iov[0] = (struct iovec){body.data, body.size};
-	e->lane->call.body = e->lane->body_iov;
-	e->lane->call.body_count = 1;
+	e->attempt->body_iov[0] = (struct iovec){body.data, body.size};
+	e->attempt->call.body = e->attempt->body_iov;
+	e->attempt->call.body_count = 1;
 	*size = body.size;
 	return 0;
 }
@@ -131,9 +132,9 @@ int exchange_translate_request(struct exchange *e, const struct exchange_candida
 struct chat_frame exchange_frame(const struct exchange *e, struct slice members)
 {
 	enum { BYTES_PER_TOKEN = 4 };
-	struct usage usage = e->continued ? exchange_usage(e) : e->usage;
+	struct usage usage = e->continued ? exchange_usage(e) : e->attempt->usage;
 	struct chat_frame frame = {
-		.model_json = e->model_json,
+		.model_json = e->attempt->model_json,
 		.members = members,
 		.created_s = e->received_wall_ns / NS_PER_S,
 		.prompt_tokens_estimate = e->request ? e->request->body.size / BYTES_PER_TOKEN + 1 : 1,
@@ -165,7 +166,7 @@ int exchange_read_translated(struct exchange *e, struct chat_answer *whole, stru
 		return 0;
 	}
 	chat_init(chat, &e->arena);
-	err = e->candidate->dialect->chat->read_answer(e->gateway_shard->json, chat, whole);
+	err = e->attempt->candidate->dialect->chat->read_answer(e->gateway_shard->json, chat, whole);
 	if (!whole->id.size)
 		whole->id = slice_of(e->id_text, sizeof(e->id_text));
 	*figures = (struct openai_answer){.model = JSON_NONE,
@@ -179,7 +180,8 @@ int exchange_read_translated(struct exchange *e, struct chat_answer *whole, stru
 int exchange_write_translated(struct exchange *e, const struct chat_answer *whole, struct slice members)
 {
 	struct chat_frame frame = exchange_frame(e, members);
-	size_t capacity = e->answer.size + e->answer.size / 4 + e->vectors.text.size + members.size + 2048;
+	size_t capacity =
+		e->attempt->answer.size + e->attempt->answer.size / 4 + e->vectors.text.size + members.size + 2048;
 	struct text body;
 	int err;
 
@@ -216,10 +218,11 @@ static struct text scratch(struct exchange *e)
 }
 
 /* What an event repeats of earlier ones may not fit the scratch: then it goes into the arena, with what is there. */
-static void make_room(struct exchange *e, const struct chat_event *event, const struct chat_frame *frame, struct text *out)
+static void make_room(
+	struct exchange *e, const struct chat_event *event, const struct chat_frame *frame, struct text *out)
 {
 	const struct chat_dialect *chat = e->dialect->chat;
-	size_t room = chat->event_room ? chat->event_room(&e->writer, event, frame) : 0;
+	size_t room = chat->event_room ? chat->event_room(&e->attempt->writer, event, frame) : 0;
 	size_t capacity = out->size + room + GATEWAY_STREAM_WRITTEN_BYTES;
 	char *memory;
 
@@ -237,7 +240,7 @@ static void make_room(struct exchange *e, const struct chat_event *event, const 
 /* Of a stream that stays as it is, what an error event of the gateway's own would need to know. */
 static void note_event(struct exchange *e, const struct chat_event *event)
 {
-	struct chat_writer *w = &e->writer;
+	struct chat_writer *w = &e->attempt->writer;
 
 	w->started = true;
 	if (event->kind != CHAT_EVENT_START || event->id.size > sizeof(w->id))
@@ -262,8 +265,8 @@ static void watch_event(struct chat_sink *sink, const struct chat_event *event)
 		if (event->choice) /* the receipt has the first one's */
 			break;
 		if (name.size)
-			memcpy(e->finish_reason, name.data, name.size);
-		e->finish_reason_size = (unsigned)name.size;
+			memcpy(e->attempt->finish_reason, name.data, name.size);
+		e->attempt->finish_reason_size = (unsigned)name.size;
 		break;
 	case CHAT_EVENT_END:
 		watch->event->ended = true;
@@ -273,10 +276,10 @@ static void watch_event(struct chat_sink *sink, const struct chat_event *event)
 		return;
 	default:
 		watch->event->content = true;
-		e->output_bytes += event->text.size + event->name.size;
+		e->attempt->output_bytes += event->text.size + event->name.size;
 		break;
 	}
-	if (!e->translates) {
+	if (!e->attempt->translates) {
 		note_event(e, event);
 		return;
 	}
@@ -285,15 +288,15 @@ static void watch_event(struct chat_sink *sink, const struct chat_event *event)
 	if (event->kind == CHAT_EVENT_START && !event->id.size)
 		named.id = slice_of(e->id_text, sizeof(e->id_text));
 	make_room(e, &named, &watch->frame, &watch->out);
-	e->dialect->chat->write_event(&e->writer, &named, &watch->frame, &watch->out);
+	e->dialect->chat->write_event(&e->attempt->writer, &named, &watch->frame, &watch->out);
 }
 
 static void take_usage(struct exchange *e)
 {
-	const struct openai_usage *usage = &e->reader.usage;
+	const struct openai_usage *usage = &e->attempt->reader.usage;
 
-	e->usage_known = usage->present;
-	e->usage = (struct usage){.prompt_tokens = usage->prompt_tokens,
+	e->attempt->usage_known = usage->present;
+	e->attempt->usage = (struct usage){.prompt_tokens = usage->prompt_tokens,
 		.completion_tokens = usage->completion_tokens,
 		.cached_tokens = usage->cached_tokens,
 		.cache_write_tokens = usage->cache_write_tokens,
@@ -310,10 +313,11 @@ int exchange_read_event(struct exchange *e, struct exchange_event *event)
 	int err;
 
 	*event = (struct exchange_event){.error = JSON_NONE};
-	err = e->candidate->dialect->chat->read_event(&e->reader, e->gateway_shard->json, &watch.sink);
+	err = e->attempt->candidate->dialect->chat->read_event(
+		&e->attempt->reader, e->gateway_shard->json, &watch.sink);
 	take_usage(e);
-	if (!e->translates)
-		e->writer.kept.sequence = e->reader.sequence;
+	if (!e->attempt->translates)
+		e->attempt->writer.kept.sequence = e->attempt->reader.sequence;
 	event->written = text_slice(&watch.out);
 	return watch.out.full ? -E2BIG : err;
 }
@@ -325,9 +329,9 @@ int exchange_write_end(struct exchange *e, struct slice members, struct slice *w
 	struct text out = scratch(e);
 
 	make_room(e, &end, &frame, &out);
-	e->dialect->chat->write_event(&e->writer, &end, &frame, &out);
-	*written = slice_of(out.data, out.size - e->writer.last_bytes);
-	*last = slice_of(out.data + written->size, e->writer.last_bytes);
+	e->dialect->chat->write_event(&e->attempt->writer, &end, &frame, &out);
+	*written = slice_of(out.data, out.size - e->attempt->writer.last_bytes);
+	*last = slice_of(out.data + written->size, e->attempt->writer.last_bytes);
 	return out.full ? -E2BIG : 0;
 }
 
@@ -335,12 +339,13 @@ int exchange_write_end(struct exchange *e, struct slice members, struct slice *w
 static void write_completion_length(const struct exchange *e, struct text *out)
 {
 	text_literal(out, "data: {\"id\":");
-	text_json(out, slice_of(e->writer.id, e->writer.id_size));
+	text_json(out, slice_of(e->attempt->writer.id, e->attempt->writer.id_size));
 	text_literal(out, ",\"object\":\"text_completion\",\"created\":");
 	text_u64(out, e->received_wall_ns / NS_PER_S);
 	text_literal(out, ",\"model\":");
-	text_add(out, e->model_json);
-	text_literal(out, ",\"choices\":[{\"index\":0,\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\"}]}\n\n");
+	text_add(out, e->attempt->model_json);
+	text_literal(
+		out, ",\"choices\":[{\"index\":0,\"text\":\"\",\"logprobs\":null,\"finish_reason\":\"length\"}]}\n\n");
 }
 
 /* Of each choice that goes on, as far as is known: of those that pass as they are, the ends are not followed. */
@@ -350,8 +355,8 @@ static void write_choices_length(struct exchange *e, struct text *out)
 	struct chat_frame frame = exchange_frame(e, slice_of(NULL, 0));
 
 	do {
-		if (!(e->writer.ended >> finish.choice & 1))
-			e->dialect->chat->write_event(&e->writer, &finish, &frame, out);
+		if (!(e->attempt->writer.ended >> finish.choice & 1))
+			e->dialect->chat->write_event(&e->attempt->writer, &finish, &frame, out);
 	} while (++finish.choice < e->budget.answers && finish.choice < CHAT_CHOICES_MAX);
 }
 
@@ -359,9 +364,9 @@ int exchange_write_length(struct exchange *e, struct slice *written)
 {
 	struct text out = scratch(e);
 
-	if (!e->writer.id_size) { /* it was not needed so far */
-		memcpy(e->writer.id, e->id_text, sizeof(e->id_text));
-		e->writer.id_size = sizeof(e->id_text);
+	if (!e->attempt->writer.id_size) { /* it was not needed so far */
+		memcpy(e->attempt->writer.id, e->id_text, sizeof(e->id_text));
+		e->attempt->writer.id_size = sizeof(e->id_text);
 	}
 	if (e->api == API_COMPLETIONS)
 		write_completion_length(e, &out);

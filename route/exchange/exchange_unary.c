@@ -16,15 +16,15 @@ enum { COLLECT_FIRST_BYTES = 16384 };
 
 static void give_answer_buffer(struct exchange *e)
 {
-	e->gateway_shard->kept_answers -= e->answer_buffer != NULL;
-	buffer_give(&e->answer_buffer);
+	e->gateway_shard->kept_answers -= e->attempt->answer_buffer != NULL;
+	buffer_give(&e->attempt->answer_buffer);
 }
 
 void exchange_forget_answer(struct exchange *e)
 {
 	give_answer_buffer(e);
-	e->answer = slice_of(NULL, 0);
-	e->answer_capacity = 0;
+	e->attempt->answer = slice_of(NULL, 0);
+	e->attempt->answer_capacity = 0;
 }
 
 /* Memory of `capacity` bytes that begins with what is there; the parser reads past a document's end. */
@@ -35,20 +35,20 @@ static int grow(struct exchange *e, size_t capacity)
 	if (!memory)
 		return -ENOMEM;
 	memset(memory + capacity, 0, BUFFER_PADDING_BYTES);
-	if (e->answer.size)
-		memcpy(memory, e->answer.data, e->answer.size);
+	if (e->attempt->answer.size)
+		memcpy(memory, e->attempt->answer.data, e->attempt->answer.size);
 	give_answer_buffer(e);
-	e->answer.data = memory;
-	e->answer_capacity = capacity;
+	e->attempt->answer.data = memory;
+	e->attempt->answer_capacity = capacity;
 	return 0;
 }
 
 static int make_room(struct exchange *e, size_t more)
 {
-	const struct http_head *head = e->lane->call.head;
-	size_t wanted = e->answer.size + more, capacity = COLLECT_FIRST_BYTES;
+	const struct http_head *head = e->attempt->call.head;
+	size_t wanted = e->attempt->answer.size + more, capacity = COLLECT_FIRST_BYTES;
 
-	if (wanted <= e->answer_capacity)
+	if (wanted <= e->attempt->answer_capacity)
 		return 0;
 	if (head->has_length && head->content_length >= wanted)
 		return grow(e, (size_t)head->content_length);
@@ -61,26 +61,26 @@ void exchange_collect(struct exchange *e, struct slice data, struct buffer *buff
 {
 	uint64_t bytes_max = e->config->config->settings->http.max_body_bytes;
 
-	if (e->answer.size + data.size > bytes_max) {
-		exchange_set_failure(
-			e, ATTEMPT_BAD_ANSWER, e->lane->call.head->status, SLICE("The provider's answer is too large."));
+	if (e->attempt->answer.size + data.size > bytes_max) {
+		exchange_set_failure(e, ATTEMPT_BAD_ANSWER, e->attempt->call.head->status,
+			SLICE("The provider's answer is too large."));
 		exchange_attempt_failed(e);
 		return;
 	}
-	if (e->answer.size == 0 && buffer && e->gateway_shard->kept_answers < BUFFERS_KEPT_MAX) {
+	if (e->attempt->answer.size == 0 && buffer && e->gateway_shard->kept_answers < BUFFERS_KEPT_MAX) {
 		e->gateway_shard->kept_answers++;
-		e->answer_buffer = buffer_borrow(buffer);
-		e->answer = data;
+		e->attempt->answer_buffer = buffer_borrow(buffer);
+		e->attempt->answer = data;
 		return;
 	}
 	if (make_room(e, data.size) < 0) {
-		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->lane->call.head->status,
+		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->attempt->call.head->status,
 			SLICE("The gateway is out of memory. Try again in a moment."));
 		exchange_attempt_failed(e);
 		return;
 	}
-	memcpy((char *)(uintptr_t)e->answer.data + e->answer.size, data.data, data.size);
-	e->answer.size += data.size;
+	memcpy((char *)(uintptr_t)e->attempt->answer.data + e->attempt->answer.size, data.data, data.size);
+	e->attempt->answer.size += data.size;
 }
 
 static enum attempt_failure status_failure(unsigned status)
@@ -151,7 +151,7 @@ static void ask_unsampled(struct exchange *e)
 	if (e->form || !exchange_learn_unsampled(e))
 		return;
 	e->failure.kind = ATTEMPT_STATUS;
-	e->candidate_next = (unsigned)(e->candidate - e->plan.candidates);
+	e->candidate_next = (unsigned)(e->attempt->candidate - e->plan.candidates);
 }
 
 /* What the body says holds where the header is not there. */
@@ -167,19 +167,19 @@ static void read_error_type(const struct http_head *head, struct slice header, s
 static void judge_error(struct exchange *e)
 {
 	struct json_parser *json = e->gateway_shard->json;
-	const struct dialect *dialect = e->candidate->dialect;
+	const struct dialect *dialect = e->attempt->candidate->dialect;
 	struct openai_error complaint = {0};
 	struct json_error json_error;
 	enum attempt_failure kind;
 	uint32_t wait_s;
 
-	if (e->answer.size && !json_parse(json, e->answer, &json_error))
+	if (e->attempt->answer.size && !json_parse(json, e->attempt->answer, &json_error))
 		dialect->read_error(json, &complaint);
 	if (dialect->error_type_header.data)
-		read_error_type(e->lane->call.head, dialect->error_type_header, &complaint);
-	kind = status_failure(dialect_error_means(dialect, e->lane->call.head->status, &complaint, &wait_s));
-	exchange_set_failure(e, kind, e->lane->call.head->status, status_message(kind));
-	e->failure.retry_after_s = retry_after_read(e->lane->call.head, shard_wall_ns(e->gateway_shard->shard));
+		read_error_type(e->attempt->call.head, dialect->error_type_header, &complaint);
+	kind = status_failure(dialect_error_means(dialect, e->attempt->call.head->status, &complaint, &wait_s));
+	exchange_set_failure(e, kind, e->attempt->call.head->status, status_message(kind));
+	e->failure.retry_after_s = retry_after_read(e->attempt->call.head, shard_wall_ns(e->gateway_shard->shard));
 	if (!e->failure.retry_after_s)
 		e->failure.retry_after_s = complaint.retry_after_s ? complaint.retry_after_s : wait_s;
 	keep_complaint(e, &complaint);
@@ -203,9 +203,10 @@ static void answer_settled(struct exchange *e, int result)
 	}
 	if (conversation_lost(e)) {
 		error.message =
-			session_lost(e) ? SLICE("The session could not be stored, so the answer was withheld.")
-					: SLICE("The conversation could not be stored, so the answer was withheld. Send "
-						"'store' as false to do without.");
+			session_lost(e)
+				? SLICE("The session could not be stored, so the answer was withheld.")
+				: SLICE("The conversation could not be stored, so the answer was withheld. Send "
+					"'store' as false to do without.");
 		exchange_refuse(e, &error, SLICE("x-should-retry: false\r\n"));
 		return;
 	}
@@ -236,21 +237,21 @@ static void keep_answer(struct exchange *e)
 
 #define MEMBER "\"x-llm-gateway\":"
 
-static void edit_answer(
-	struct exchange *e, const struct openai_answer *answer, struct slice members, char *added, struct json_edits *edits)
+static void edit_answer(struct exchange *e, const struct openai_answer *answer, struct slice members, char *added,
+	struct json_edits *edits)
 {
 	const struct json_parser *json = e->gateway_shard->json;
 
-	openai_edit_answer(json, answer, e->model_json, members, sizeof(MEMBER) - 1, added, edits);
-	dialect_edit_finish(e->candidate->dialect, json, edits);
+	openai_edit_answer(json, answer, e->attempt->model_json, members, sizeof(MEMBER) - 1, added, edits);
+	dialect_edit_finish(e->attempt->candidate->dialect, json, edits);
 	conversation_edit_answer(e, 0, edits);
 }
 
 /* A recording of silence is no text at all. */
 static unsigned hold_text(struct exchange *e)
 {
-	e->answer_iov[0] = (struct iovec){(void *)(uintptr_t)e->answer.data, e->answer.size};
-	return e->answer.size > 0;
+	e->answer_iov[0] = (struct iovec){(void *)(uintptr_t)e->attempt->answer.data, e->attempt->answer.size};
+	return e->attempt->answer.size > 0;
 }
 
 /* `whole` is the answer where it is translated. */
@@ -259,7 +260,7 @@ static int render_answer(struct exchange *e, const struct openai_answer *answer,
 	enum { MEMBERS_BYTES = 512, HEADERS_BYTES = 2048 };
 	struct text members = text_over(arena_alloc(&e->arena, MEMBERS_BYTES), MEMBERS_BYTES);
 	struct text headers = text_over(arena_alloc(&e->arena, HEADERS_BYTES), HEADERS_BYTES);
-	char *added = arena_alloc(&e->arena, MEMBERS_BYTES + e->model_json.size + OPENAI_ADDED_BYTES);
+	char *added = arena_alloc(&e->arena, MEMBERS_BYTES + e->attempt->model_json.size + OPENAI_ADDED_BYTES);
 	struct json_edits edits;
 	size_t size;
 	int err = 0;
@@ -270,7 +271,7 @@ static int render_answer(struct exchange *e, const struct openai_answer *answer,
 	text_literal(&members, MEMBER);
 	exchange_print_summary(e, &members, false);
 	json_edits_init(&edits);
-	if (e->translates)
+	if (e->attempt->translates)
 		err = exchange_write_translated(e, whole, text_slice(&members));
 	else if (!e->media.plain)
 		edit_answer(e, answer, text_slice(&members), added, &edits);
@@ -278,10 +279,10 @@ static int render_answer(struct exchange *e, const struct openai_answer *answer,
 		return err;
 	if (e->media.plain)
 		e->answer_iov_count = hold_text(e);
-	else if (!e->translates)
-		e->answer_iov_count = json_edited(&edits, e->answer, e->answer_iov, &size);
-	text_string(&headers, e->media.plain ? "Content-Type: text/plain; charset=utf-8\r\n"
-					     : "Content-Type: application/json\r\n");
+	else if (!e->attempt->translates)
+		e->answer_iov_count = json_edited(&edits, e->attempt->answer, e->answer_iov, &size);
+	text_string(&headers,
+		e->media.plain ? "Content-Type: text/plain; charset=utf-8\r\n" : "Content-Type: application/json\r\n");
 	exchange_print_headers(e, &headers, true);
 	e->answer_headers = text_slice(&headers);
 	return members.full || headers.full || edits.full ? -E2BIG : 0;
@@ -289,20 +290,21 @@ static int render_answer(struct exchange *e, const struct openai_answer *answer,
 
 static void take_usage(struct exchange *e, const struct openai_answer *answer)
 {
-	struct slice finish = e->translates ? answer->finish_reason
-					    : dialect_finish(e->candidate->dialect, answer->finish_reason);
+	struct slice finish = e->attempt->translates
+				      ? answer->finish_reason
+				      : dialect_finish(e->attempt->candidate->dialect, answer->finish_reason);
 
-	e->output_bytes = answer->output_bytes;
-	e->usage_known = answer->usage.present;
-	e->usage = (struct usage){.prompt_tokens = answer->usage.prompt_tokens,
+	e->attempt->output_bytes = answer->output_bytes;
+	e->attempt->usage_known = answer->usage.present;
+	e->attempt->usage = (struct usage){.prompt_tokens = answer->usage.prompt_tokens,
 		.completion_tokens = answer->usage.completion_tokens,
 		.cached_tokens = answer->usage.cached_tokens,
 		.cache_write_tokens = answer->usage.cache_write_tokens,
 		.reasoning_tokens = answer->usage.reasoning_tokens};
-	if (finish.size <= sizeof(e->finish_reason)) {
+	if (finish.size <= sizeof(e->attempt->finish_reason)) {
 		if (finish.size)
-			memcpy(e->finish_reason, finish.data, finish.size);
-		e->finish_reason_size = (unsigned)finish.size;
+			memcpy(e->attempt->finish_reason, finish.data, finish.size);
+		e->attempt->finish_reason_size = (unsigned)finish.size;
 	}
 	exchange_settle_usage(e);
 }
@@ -310,10 +312,10 @@ static void take_usage(struct exchange *e, const struct openai_answer *answer)
 static void fail_answer(struct exchange *e, int err)
 {
 	if (err == -EPROTO)
-		exchange_set_failure(e, ATTEMPT_BAD_ANSWER, e->lane->call.head->status,
+		exchange_set_failure(e, ATTEMPT_BAD_ANSWER, e->attempt->call.head->status,
 			SLICE("The provider's answer is not the JSON that this API returns."));
 	else
-		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->lane->call.head->status,
+		exchange_set_failure(e, ATTEMPT_NO_MEMORY, e->attempt->call.head->status,
 			SLICE("The gateway is out of memory. Try again in a moment."));
 	exchange_attempt_failed(e);
 }
@@ -321,7 +323,7 @@ static void fail_answer(struct exchange *e, int err)
 /* Many servers give numbers whatever was asked: clients that want base64 would take them for something else. */
 static bool is_to_encode(struct exchange *e)
 {
-	if (e->api != API_EMBEDDINGS || e->translates || !e->embeddings.base64)
+	if (e->api != API_EMBEDDINGS || e->attempt->translates || !e->embeddings.base64)
 		return false;
 	e->embeddings.count = embeddings_count_numbers(e->gateway_shard->json);
 	return e->embeddings.count > 0;
@@ -330,7 +332,7 @@ static bool is_to_encode(struct exchange *e)
 /* Text was asked for: a document or a page is something else. */
 static bool is_page(const struct exchange *e)
 {
-	struct slice type = http_header(e->lane->call.head, SLICE("content-type")), html = SLICE("text/html");
+	struct slice type = http_header(e->attempt->call.head, SLICE("content-type")), html = SLICE("text/html");
 
 	return type.size >= html.size && slice_equal_nocase(slice_of(type.data, html.size), html);
 }
@@ -344,11 +346,11 @@ static int read_answer(struct exchange *e, struct chat_answer *whole, struct ope
 	*answer = (struct openai_answer){.model = JSON_NONE, .gateway = JSON_NONE};
 	if (e->media.plain)
 		return is_page(e) ? -EPROTO : 0;
-	if (e->answer.size == 0 || json_parse(json, e->answer, &json_error))
+	if (e->attempt->answer.size == 0 || json_parse(json, e->attempt->answer, &json_error))
 		return -EPROTO;
-	if (e->translates)
+	if (e->attempt->translates)
 		return exchange_read_translated(e, whole, answer);
-	err = e->candidate->dialect->read_answer(json, answer);
+	err = e->attempt->candidate->dialect->read_answer(json, answer);
 	if (!err && exchange_is_media(e))
 		exchange_take_media(e, answer);
 	return err;
@@ -360,19 +362,19 @@ void exchange_collected(struct exchange *e)
 	struct chat_answer whole;
 	int err;
 
-	if (e->lane->call.head->status / 100 != 2) {
+	if (e->attempt->call.head->status / 100 != 2) {
 		judge_error(e);
 		return;
 	}
 	err = read_answer(e, &whole, &answer);
-	if (!err && e->api == API_EMBEDDINGS && e->translates)
+	if (!err && e->api == API_EMBEDDINGS && e->attempt->translates)
 		err = exchange_next_embeddings(e, &answer.usage);
 	if (err < 0)
 		fail_answer(e, err);
 	if (err)
 		return;
 	exchange_hedge_end(e);
-	e->translates |= is_to_encode(e);
+	e->attempt->translates |= is_to_encode(e);
 	e->status = 200;
 	take_usage(e, &answer);
 	err = render_answer(e, &answer, &whole);

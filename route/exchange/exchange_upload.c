@@ -14,8 +14,8 @@
 #include "route/exchange/exchange_form.h"
 
 enum {
-	LEAST_BYTES = 262144, /* what is smaller is cheaper to gather, and then no field of it comes too late */
-	HIGH_BYTES = 65536,   /* given and not taken: then the client waits */
+	LEAST_BYTES = 262144,     /* what is smaller is cheaper to gather, and then no field of it comes too late */
+	HIGH_BYTES = 65536,       /* given and not taken: then the client waits */
 	TLS_RECORD_BYTES = 16384, /* RFC 8446, 5.1 */
 	PIECE_BYTES_MAX =
 		CONFIG_RECEIVE_BUFFER_BYTES > TLS_RECORD_BYTES ? CONFIG_RECEIVE_BUFFER_BYTES : TLS_RECORD_BYTES,
@@ -182,7 +182,7 @@ static void push(struct exchange *e)
 	struct exchange_upload *u = e->upload;
 
 	if (e->holds & HOLD_CALL)
-		http_call_push(&e->lane->call);
+		http_call_push(&e->attempt->call);
 	if (u->body.filling.size < HIGH_BYTES || u->paused || u->whole)
 		return;
 	u->paused = true;
@@ -239,7 +239,7 @@ void exchange_upload_room(struct exchange *e)
 
 void exchange_upload_attach(struct exchange *e, size_t *size)
 {
-	e->lane->call.upload = &e->upload->body;
+	e->attempt->call.upload = &e->upload->body;
 	*size += e->upload->announced;
 }
 
@@ -248,7 +248,7 @@ bool exchange_upload_answered(struct exchange *e)
 	if (!exchange_is_uploading(e))
 		return false;
 	e->upload->answer_waits = true;
-	http_call_pause(&e->lane->call);
+	http_call_pause(&e->attempt->call);
 	return true;
 }
 
@@ -306,7 +306,7 @@ static bool read_whole(struct exchange *e)
 /* From here on the provider is waited for, and the client may be told so. That a stream is wanted may be news. */
 static void start_waiting(struct exchange *e)
 {
-	const struct provider_settings *provider = e->candidate ? e->candidate->provider : NULL;
+	const struct provider_settings *provider = e->attempt->candidate ? e->attempt->candidate->provider : NULL;
 	struct timers *timers = &e->gateway_shard->shard->timers;
 	uint64_t now_ns = exchange_now_ns(e), keepalive_ns = e->config->config->settings->http.keepalive_ns;
 
@@ -315,12 +315,12 @@ static void start_waiting(struct exchange *e)
 		return;
 	if (!e->streaming)
 		exchange_stream_prepare(e);
-	e->lane->call.limits.max_body_bytes = UINT64_MAX;
+	e->attempt->call.limits.max_body_bytes = UINT64_MAX;
 	e->last_write_ns = now_ns;
 	if (keepalive_ns)
 		timer_arm(timers, &e->keepalive_timer, now_ns + keepalive_ns);
 	if (provider && provider->first_token_ns)
-		timer_arm(timers, &e->lane->first_token_timer, now_ns + provider->first_token_ns);
+		timer_arm(timers, &e->attempt->first_token_timer, now_ns + provider->first_token_ns);
 }
 
 void exchange_upload_whole(struct exchange *e)
@@ -339,6 +339,6 @@ void exchange_upload_whole(struct exchange *e)
 	start_waiting(e);
 	if (!u->answer_waits || e->state != EXCHANGE_CALLING)
 		return;
-	http_call_resume(&e->lane->call);
+	http_call_resume(&e->attempt->call);
 	exchange_take_head(e);
 }

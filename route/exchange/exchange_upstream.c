@@ -54,7 +54,7 @@ void exchange_cancel_call(struct exchange *e)
 {
 	if (!(e->holds & HOLD_CALL))
 		return;
-	http_call_cancel(&e->lane->call);
+	http_call_cancel(&e->attempt->call);
 	exchange_unhold(e, HOLD_CALL);
 }
 
@@ -87,12 +87,12 @@ static int edit_fields(struct exchange *e, const struct exchange_candidate *cand
 {
 	enum { DROPPED_BYTES = 256 };
 	struct chat_target target = exchange_target(e, candidate);
-	/* A client of Messages asks in a version of its own, so that only the model counts, not its provider's version. */
+	/* A client of Messages asks in a version of its own, so that only the model counts, not its provider's version.
+	 */
 	bool sampled = e->api == API_MESSAGES ? !exchange_is_unsampled(e) && dialect_samples(candidate->model)
 					      : target.sampling;
 	const struct dialect_field *fields = candidate->dialect->fields;
-	const struct dialect_field *unsampled =
-		sampled ? NULL : dialect_unsampled_fields(target.max_completion_tokens);
+	const struct dialect_field *unsampled = sampled ? NULL : dialect_unsampled_fields(target.max_completion_tokens);
 	struct json_parser *json = e->gateway_shard->json;
 	struct text dropped;
 	int err;
@@ -105,7 +105,7 @@ static int edit_fields(struct exchange *e, const struct exchange_candidate *cand
 	err = dialect_edit_fields(fields, e->api, json, &e->arena, edits, &dropped);
 	if (!err)
 		err = dialect_edit_fields(unsampled, e->api, json, &e->arena, edits, &dropped);
-	e->dropped = text_slice(&dropped);
+	e->attempt->dropped = text_slice(&dropped);
 	return err;
 }
 
@@ -121,7 +121,7 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 
 	if (!added)
 		return -ENOMEM;
-	e->dropped = slice_of(NULL, 0);
+	e->attempt->dropped = slice_of(NULL, 0);
 	if (e->form)
 		return exchange_write_form(e, slice_of_string(candidate->deployment->upstream_model), size);
 	/* The view has gone to other documents while it waited, or since the first attempt. */
@@ -129,7 +129,7 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 		(json_parse(json, e->request->body, &json_error) ||
 			e->dialect->read_request(json, e->api, &e->asked, &problem)))
 		return -ENOMEM;
-	if (e->translates || e->continued)
+	if (e->attempt->translates || e->continued)
 		return exchange_translate_request(e, candidate, size);
 	e->asked.output_cap = exchange_output_cap(e, candidate->model);
 	e->asked.output_cap_name = candidate->provider->kind == PROVIDER_OPENAI && e->api == API_CHAT_COMPLETIONS
@@ -149,8 +149,8 @@ static int edit_body(struct exchange *e, const struct exchange_candidate *candid
 		return exchange_is_chat(e) && candidate->dialect->chat->write_request
 			       ? exchange_translate_request(e, candidate, size)
 			       : -E2BIG;
-	e->lane->call.body = e->lane->body_iov;
-	e->lane->call.body_count = json_edited(&edits, e->request->body, e->lane->body_iov, size);
+	e->attempt->call.body = e->attempt->body_iov;
+	e->attempt->call.body_count = json_edited(&edits, e->request->body, e->attempt->body_iov, size);
 	return 0;
 }
 
@@ -181,8 +181,8 @@ static int write_head(struct exchange *e, const struct exchange_candidate *candi
 		.model = slice_of_string(candidate->deployment->upstream_model),
 		.stream = e->stream,
 		.body_bytes = body_bytes,
-		.body = e->lane->call.body,
-		.body_count = e->lane->call.body_count,
+		.body = e->attempt->call.body,
+		.body_count = e->attempt->call.body_count,
 		.wall_ns = shard_wall_ns(e->gateway_shard->shard),
 		.traceparent = http_header(&e->request->head, SLICE("traceparent")),
 		.tracestate = http_header(&e->request->head, SLICE("tracestate")),
@@ -193,20 +193,20 @@ static int write_head(struct exchange *e, const struct exchange_candidate *candi
 	const char *prefix = candidate->provider->path_prefix;
 	const char *own_version = candidate->provider->api_version;
 	size_t capacity = 448 + 3 * request.model.size + strlen(candidate->provider->host) +
-			  credential_bytes(candidate->credential) +
-			  (prefix ? strlen(prefix) : 0) + request.traceparent.size + request.tracestate.size +
-			  version.size + beta.size + type.size + (own_version ? strlen(own_version) : 0);
+			  credential_bytes(candidate->credential) + (prefix ? strlen(prefix) : 0) +
+			  request.traceparent.size + request.tracestate.size + version.size + beta.size + type.size +
+			  (own_version ? strlen(own_version) : 0);
 	struct text head = text_over(arena_alloc(&e->arena, capacity), capacity);
 
 	if (!head.data || !type.data)
 		return -ENOMEM;
 	request.content_type = type;
-	if (!e->translates) {
+	if (!e->attempt->translates) {
 		request.anthropic_version = version;
 		request.anthropic_beta = beta;
 	}
 	upstream_head(&request, &head);
-	e->lane->call.request_head = text_slice(&head);
+	e->attempt->call.request_head = text_slice(&head);
 	return head.full ? -E2BIG : 0;
 }
 
@@ -224,7 +224,7 @@ static void start_timers(struct exchange *e, const struct provider_settings *pro
 {
 	uint64_t left_ns = exchange_time_left_ns(e, provider);
 
-	e->lane->call.timeouts = (struct http_timeouts){
+	e->attempt->call.timeouts = (struct http_timeouts){
 		.connect_ns = provider->connect_ns,
 		.head_ns = e->stream           ? provider->first_token_ns
 			   : provider->head_ns ? provider->head_ns
@@ -233,7 +233,7 @@ static void start_timers(struct exchange *e, const struct provider_settings *pro
 		.total_ns = left_ns,
 	};
 	if (e->stream && provider->first_token_ns && !exchange_is_uploading(e))
-		timer_arm(&e->gateway_shard->shard->timers, &e->lane->first_token_timer,
+		timer_arm(&e->gateway_shard->shard->timers, &e->attempt->first_token_timer,
 			exchange_now_ns(e) + provider->first_token_ns);
 }
 
@@ -245,14 +245,15 @@ int exchange_start_call(struct exchange *e, const struct exchange_candidate *can
 	uint64_t begun_ns;
 	int err;
 
-	memset(&e->lane->call, 0, sizeof(e->lane->call));
-	e->candidate = candidate;
-	e->translates = exchange_is_chat(e) ? dialect_translates(e->dialect, candidate->dialect)
-					    : e->api == API_EMBEDDINGS && exchange_embeddings_dialect(candidate);
-	e->call_started_ns = exchange_now_ns(e);
-	e->model_json = quote(e, candidate->model->id);
-	err = e->model_json.data ? edit_body(e, candidate, &body_bytes) : -ENOMEM;
-	e->translates |= e->continued;
+	memset(&e->attempt->call, 0, sizeof(e->attempt->call));
+	e->attempt->candidate = candidate;
+	e->attempt->translates = exchange_is_chat(e)
+					 ? dialect_translates(e->dialect, candidate->dialect)
+					 : e->api == API_EMBEDDINGS && exchange_embeddings_dialect(candidate);
+	e->attempt->call_started_ns = exchange_now_ns(e);
+	e->attempt->model_json = quote(e, candidate->model->id);
+	err = e->attempt->model_json.data ? edit_body(e, candidate, &body_bytes) : -ENOMEM;
+	e->attempt->translates |= e->continued;
 	if (!err)
 		exchange_continue_prepare(e);
 	if (!err)
@@ -260,17 +261,17 @@ int exchange_start_call(struct exchange *e, const struct exchange_candidate *can
 	if (err)
 		return err;
 	start_timers(e, candidate->provider);
-	e->lane->call.handler = &call_handler;
-	e->lane->call.origin = origin->origin;
-	e->lane->call.limits = (struct http_limits){ANSWER_HEAD_BYTES_MAX, HTTP_HEADERS_MAX,
+	e->attempt->call.handler = &call_handler;
+	e->attempt->call.origin = origin->origin;
+	e->attempt->call.limits = (struct http_limits){ANSWER_HEAD_BYTES_MAX, HTTP_HEADERS_MAX,
 		e->stream || exchange_is_binary(e) ? UINT64_MAX : settings->http.max_body_bytes};
-	e->lane->call.head = &e->lane->head;
-	e->lane->call.user = e->lane;
+	e->attempt->call.head = &e->attempt->head;
+	e->attempt->call.user = e->attempt;
 	e->holds |= HOLD_CALL;
 	e->state = EXCHANGE_CALLING;
 	metric_add(&e->gateway_shard->metrics.attempts, 1);
-	http_call_start(e->gateway_shard->client, &e->lane->call);
-	begun_ns = e->attempt_count == 1 && e->vectors.count == 0 ? e->body_begun_ns : e->call_started_ns;
+	http_call_start(e->gateway_shard->client, &e->attempt->call);
+	begun_ns = e->attempt_count == 1 && e->vectors.count == 0 ? e->body_begun_ns : e->attempt->call_started_ns;
 	e->overhead_ns += clock_monotonic_ns() - begun_ns;
 	return 0;
 }
@@ -356,10 +357,10 @@ void exchange_attempt_failed(struct exchange *e)
 	struct slice name = slice_of_string(attempt_failure_name(e->failure.kind));
 
 	if (CONFIG(TLS) && e->failure.kind == ATTEMPT_TLS)
-		name = compose(e, "tls", "_", tls_cause_name(e->lane->call.tls_cause));
+		name = compose(e, "tls", "_", tls_cause_name(e->attempt->call.tls_cause));
 	exchange_cancel_call(e);
 	exchange_call_failed(e);
-	timer_disarm(&e->gateway_shard->shard->timers, &e->lane->first_token_timer);
+	timer_disarm(&e->gateway_shard->shard->timers, &e->attempt->first_token_timer);
 	exchange_note_attempt(e, e->failure.status, name);
 	metric_add(&e->gateway_shard->metrics.failures[e->failure.kind], 1);
 	if (e->content_sent && exchange_continue(e))
@@ -378,7 +379,7 @@ void exchange_attempt_failed(struct exchange *e)
 
 static void fail_answer(struct exchange *e, enum attempt_failure kind, struct slice message)
 {
-	exchange_set_failure(e, kind, e->lane->call.head->status, message);
+	exchange_set_failure(e, kind, e->attempt->call.head->status, message);
 	exchange_attempt_failed(e);
 }
 
@@ -394,7 +395,7 @@ static bool is_event_stream(const struct http_head *head, const struct dialect *
 
 void exchange_take_head(struct exchange *e)
 {
-	const struct http_head *head = e->lane->call.head;
+	const struct http_head *head = e->attempt->call.head;
 	struct slice encoding = http_header(head, SLICE("content-encoding"));
 	bool success = head->status / 100 == 2;
 
@@ -412,7 +413,7 @@ void exchange_take_head(struct exchange *e)
 		e->state = EXCHANGE_ANSWERING;
 		return;
 	}
-	if (!is_event_stream(head, e->candidate->dialect)) {
+	if (!is_event_stream(head, e->attempt->candidate->dialect)) {
 		if (exchange_transcript_whole(e))
 			return;
 		fail_answer(e, ATTEMPT_BAD_ANSWER,
