@@ -38,7 +38,7 @@ static char *string_of(struct slice text)
 static void add_header(struct call *call, struct slice name, struct slice value)
 {
 	if (call->head.header_count < HTTP_HEADERS_MAX)
-		call->head.headers[call->head.header_count++] = (struct http_header){ name, value };
+		call->head.headers[call->head.header_count++] = (struct http_header){name, value};
 }
 
 static void take_line(struct call *call, char kind, struct slice text)
@@ -101,7 +101,7 @@ static void check_client(const struct call *call)
 static void check_networks(struct call *call)
 {
 	for (unsigned i = 0; i < call->networks.count; i++) {
-		struct strings one = { 1, &call->networks.list[i] };
+		struct strings one = {1, &call->networks.list[i]};
 		struct sockaddr_storage address;
 
 		if (resolve_literal(slice_of_string(one.list[0]), 0, &address))
@@ -125,7 +125,7 @@ static void check_key(const struct call *call)
 /* matched[i]: what of the pattern was read matches the text's first i bytes. */
 static bool matches_plainly(const char *pattern, struct slice text)
 {
-	bool matched[GLOB_MAX_BYTES + 1] = { true };
+	bool matched[GLOB_MAX_BYTES + 1] = {true};
 
 	for (; *pattern; pattern++) {
 		if (*pattern == '*') {
@@ -142,8 +142,8 @@ static bool matches_plainly(const char *pattern, struct slice text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const peers[] = { "10.1.2.3", "::1", "::ffff:10.1.2.3", "2001:db8::1" };
-	struct input input = { data, data + size };
+	static const char *const peers[] = {"10.1.2.3", "::1", "::ffff:10.1.2.3", "2001:db8::1"};
+	struct input input = {data, data + size};
 	const char *peer = peers[input_byte(&input) % (sizeof(peers) / sizeof(*peers))];
 	struct call *call = calloc(1, sizeof(*call));
 	struct slice lines = input_rest(&input);

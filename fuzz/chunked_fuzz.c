@@ -17,7 +17,7 @@ struct bounds {
 
 static struct bounds bounds_of(unsigned choices)
 {
-	return (struct bounds){ choices & 1 ? 50 : BYTES_MAX, choices & 2 ? 30 : BYTES_MAX };
+	return (struct bounds){choices & 1 ? 50 : BYTES_MAX, choices & 2 ? 30 : BYTES_MAX};
 }
 
 /*
@@ -185,7 +185,7 @@ static void decode_plainly(const struct bounds *bounds, struct slice bytes, stru
 {
 	char *memory = malloc(bytes.size);
 	struct text body = text_over(memory, bytes.size);
-	struct plain plain = { .left = bytes, .body = &body, .bounds = *bounds };
+	struct plain plain = {.left = bytes, .body = &body, .bounds = *bounds};
 	enum http_chunked_result result;
 
 	assert(memory);
@@ -196,7 +196,7 @@ static void decode_plainly(const struct bounds *bounds, struct slice bytes, stru
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = { data, data + size };
+	struct input input = {data, data + size};
 	struct bounds bounds = bounds_of(input_byte(&input));
 	uint8_t seed = input_byte(&input);
 	struct slice bytes = input_rest(&input);

@@ -87,7 +87,7 @@ static void warn(void *context, unsigned line, unsigned column, const char *mess
 
 static void fuzz_tree(struct slice yaml)
 {
-	const struct config_source source = { .yaml = yaml, .lookup = look_up };
+	const struct config_source source = {.yaml = yaml, .lookup = look_up};
 	struct config_memory memory;
 	struct config_report errors;
 	struct config_node *root;
@@ -104,7 +104,7 @@ static void fuzz_tree(struct slice yaml)
 
 static void load(struct slice yaml, struct text *record)
 {
-	struct told told = { .text = *record };
+	struct told told = {.text = *record};
 	struct settings *settings = settings_parse(yaml, tell, warn, &told);
 
 	assert((settings != NULL) == (told.count == 0));
@@ -121,7 +121,7 @@ static void load(struct slice yaml, struct text *record)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = { data, data + size };
+	struct input input = {data, data + size};
 	unsigned choices = input_byte(&input);
 	struct slice rest = input_rest(&input);
 	size_t base_bytes = choices & CHOICE_BASE ? sizeof(base) - 1 : 0;

@@ -74,8 +74,8 @@ static void fuzz_answer(struct room *room, const struct embeddings_dialect *dial
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct embeddings_dialect *const dialects[] = {
-		&embeddings_gemini, &embeddings_cohere, &embeddings_numbers, &embeddings_titan, &embeddings_bedrock_cohere};
+	static const struct embeddings_dialect *const dialects[] = {&embeddings_gemini, &embeddings_cohere,
+		&embeddings_numbers, &embeddings_titan, &embeddings_bedrock_cohere};
 	struct input input = {data, data + size};
 	unsigned choices = input_byte(&input);
 	uint32_t count = input_byte(&input);

@@ -1,7 +1,7 @@
 /*
  * Fuzzes the parser of AWS event streams: a stream read at once, byte by byte and in drawn pieces yields the same
- * messages and ends the same way. So that checksums do not keep everything out, the stream may be framed here: the input
- * is then cut into headers and payloads at its newlines.
+ * messages and ends the same way. So that checksums do not keep everything out, the stream may be framed here: the
+ * input is then cut into headers and payloads at its newlines.
  *
  * An input: a byte of choices (1: small messages alone, 2: frame), a byte that seeds the pieces, then the stream.
  */

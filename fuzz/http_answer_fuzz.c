@@ -15,7 +15,7 @@ enum { ANSWER_MAX_BYTES = 8192 };
 /* Whether `bytes` begin with a response that is whole; then its status and body. */
 static bool parse_in_steps(struct slice bytes, struct http_head *head, struct text *body)
 {
-	static const struct http_limits limits = { ANSWER_MAX_BYTES + 1, HTTP_HEADERS_MAX, ANSWER_MAX_BYTES };
+	static const struct http_limits limits = {ANSWER_MAX_BYTES + 1, HTTP_HEADERS_MAX, ANSWER_MAX_BYTES};
 	struct http_parser *parser = http_parser_open(HTTP_PARSE_RESPONSES, &limits);
 	enum http_parsed parsed;
 	struct slice piece;
@@ -49,7 +49,7 @@ static void compare(struct slice bytes, const struct http_answer *answer)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct http_answer answer = { 0 };
+	struct http_answer answer = {0};
 	const char *why = NULL;
 	char *bytes;
 	int rc;

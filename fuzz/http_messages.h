@@ -31,7 +31,7 @@ struct reading {
 
 static inline struct http_limits limits_of(unsigned choices)
 {
-	struct http_limits limits = { 4096, HTTP_HEADERS_MAX, 1 << 20 };
+	struct http_limits limits = {4096, HTTP_HEADERS_MAX, 1 << 20};
 
 	if (choices & CHOICE_SMALL_LIMITS)
 		limits.max_head_bytes = 200;
@@ -165,9 +165,9 @@ static inline void take_piece(struct reading *reading, struct slice given, struc
 /* `given` goes away when this returns. */
 static inline void read_piece(struct reading *reading, struct slice given)
 {
-	struct slice bytes = given, piece = { 0 };
+	struct slice bytes = given, piece = {0};
 	const char *start = given.data; /* of the message, when it is in these bytes */
-	bool headed = false; /* the head lies in these bytes */
+	bool headed = false;            /* the head lies in these bytes */
 
 	for (size_t calls = 0; !reading->bad; calls++) {
 		assert(calls <= 4 * given.size + 4); /* each call takes bytes or changes the stage */
@@ -200,10 +200,10 @@ static inline void read_piece(struct reading *reading, struct slice given)
 	}
 }
 
-static inline struct http_problem read_connection(enum http_parser_kind kind, unsigned choices, struct slice bytes,
-						  struct cuts cuts, struct text *record)
+static inline struct http_problem read_connection(
+	enum http_parser_kind kind, unsigned choices, struct slice bytes, struct cuts cuts, struct text *record)
 {
-	struct reading reading = { .choices = choices, .responses = kind == HTTP_PARSE_RESPONSES, .record = record };
+	struct reading reading = {.choices = choices, .responses = kind == HTTP_PARSE_RESPONSES, .record = record};
 	struct http_limits limits = limits_of(choices);
 	char *body = malloc(bytes.size);
 
@@ -236,12 +236,12 @@ static inline void expect_same_problem(const struct http_problem *whole, const s
 	if (slice_equal(whole->code, SLICE("headers_too_many")) || slice_equal(pieces->code, SLICE("headers_too_many")))
 		return;
 	assert(whole->status == pieces->status && slice_equal(whole->code, pieces->code) &&
-	       slice_equal(whole->message, pieces->message));
+		slice_equal(whole->message, pieces->message));
 }
 
 static inline void fuzz_http(enum http_parser_kind kind, const uint8_t *data, size_t size)
 {
-	struct input input = { data, data + size };
+	struct input input = {data, data + size};
 	unsigned choices = input_byte(&input);
 	uint8_t seed = input_byte(&input);
 	struct slice bytes = input_rest(&input);
@@ -251,7 +251,7 @@ static inline void fuzz_http(enum http_parser_kind kind, const uint8_t *data, si
 
 	assert(memory);
 	if (bytes.size && bytes.size <= CONNECTION_MAX_BYTES) {
-		const struct cuts cuts[] = { cuts_drawn(seed), cuts_bytes() };
+		const struct cuts cuts[] = {cuts_drawn(seed), cuts_bytes()};
 		struct http_problem problem = read_connection(kind, choices, bytes, cuts_none(), &whole);
 
 		for (unsigned i = 0; i < sizeof(cuts) / sizeof(*cuts); i++) {

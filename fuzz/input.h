@@ -60,18 +60,18 @@ struct cuts {
 
 static inline struct cuts cuts_none(void)
 {
-	return (struct cuts){ 0, 0 };
+	return (struct cuts){0, 0};
 }
 
 static inline struct cuts cuts_bytes(void)
 {
-	return (struct cuts){ 0, 1 };
+	return (struct cuts){0, 1};
 }
 
 /* Short pieces and long ones, as the seed says. */
 static inline struct cuts cuts_drawn(uint8_t seed)
 {
-	return (struct cuts){ seed, (size_t)2 << seed % 8 };
+	return (struct cuts){seed, (size_t)2 << seed % 8};
 }
 
 /* Of what is left, how much comes next: at least one byte. */

@@ -152,7 +152,7 @@ static void play(struct run *run, unsigned choices, struct input *input)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = { data, data + size };
+	struct input input = {data, data + size};
 	unsigned choices = input_byte(&input);
 	struct run *run = calloc(1, sizeof(*run));
 

@@ -1,8 +1,8 @@
 /*
- * Fuzzes the JSON view and its edits. Whatever comes, the view, the locator of faults and simdjson's own parser agree on
- * whether it is a document, where it is not, and on all that it holds; values lie inside it; strings come back from being
- * written. Then values all over the document are replaced, removed and inserted as drawn, and what comes out must be the
- * document with just these edits. The estimate of its tokens reads the same bytes.
+ * Fuzzes the JSON view and its edits. Whatever comes, the view, the locator of faults and simdjson's own parser agree
+ * on whether it is a document, where it is not, and on all that it holds; values lie inside it; strings come back from
+ * being written. Then values all over the document are replaced, removed and inserted as drawn, and what comes out must
+ * be the document with just these edits. The estimate of its tokens reads the same bytes.
  *
  * An input: a byte that seeds the edits, then the document.
  */
@@ -128,7 +128,7 @@ static void compare(const struct editing *editing, json_ref value, json_ref edit
 
 static void fuzz_edits(const struct json_parser *p, uint8_t seed)
 {
-	struct editing editing = { .p = p, .again = json_parser_open(8 * DOCUMENT_MAX_BYTES), .state = seed };
+	struct editing editing = {.p = p, .again = json_parser_open(8 * DOCUMENT_MAX_BYTES), .state = seed};
 	char *edited;
 
 	editing.deeds = calloc(json_document(p).size + 1, 1);
@@ -160,10 +160,10 @@ static void fuzz_estimate(struct slice bytes)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = { data, data + size };
+	struct input input = {data, data + size};
 	uint8_t seed = input_byte(&input);
 	struct slice bytes = input_rest(&input);
-	struct json_error error = { 0 }, explained = { 0 };
+	struct json_error error = {0}, explained = {0};
 	struct json_parser *p;
 	char *document;
 	int result;

@@ -5,9 +5,9 @@
 #include "proto/json/json.h"
 
 /*
- * Ends the program where simdjson and the view, which is of this document or (`good` false) refused it, do not agree: on
- * whether it is a document, on its shape, on any string or number. A number that simdjson does not hold says nothing.
- * BUFFER_PADDING_BYTES follow the document.
+ * Ends the program where simdjson and the view, which is of this document or (`good` false) refused it, do not agree:
+ * on whether it is a document, on its shape, on any string or number. A number that simdjson does not hold says
+ * nothing. BUFFER_PADDING_BYTES follow the document.
  */
 void json_reference_check(const struct json_parser *p, struct slice document, bool good);
 

@@ -36,8 +36,8 @@ static json_ref only_member(const struct json_parser *p, json_ref object, struct
 	return found;
 }
 
-static void check_request(const struct json_parser *p, const struct openai_request *before,
-			  const struct openai_request *after)
+static void check_request(
+	const struct json_parser *p, const struct openai_request *before, const struct openai_request *after)
 {
 	json_ref options = only_member(p, 0, SLICE("stream_options"));
 	json_ref usage = only_member(p, options, SLICE("include_usage"));
@@ -95,7 +95,7 @@ static void check_media_answer(const struct json_parser *p, const struct json_pa
 
 static void fuzz_request(const struct json_parser *p, struct json_parser *again, enum openai_api api)
 {
-	struct openai_problem problem = { 0 };
+	struct openai_problem problem = {0};
 	struct openai_request before, after;
 	struct json_edits edits;
 	char added[ADDED_BYTES], *edited;
@@ -187,14 +187,14 @@ static void fuzz_error(const struct json_parser *p)
 	struct openai_error error;
 
 	openai_read_error(p, &error);
-	assert(!error.raw.size || (error.raw.data >= document.data &&
-					  error.raw.data + error.raw.size <= document.data + document.size));
+	assert(!error.raw.size ||
+		(error.raw.data >= document.data && error.raw.data + error.raw.size <= document.data + document.size));
 	assert(error.raw.size || (!error.message.data && !error.type.data && !error.param.data && !error.code.data));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = { data, data + size };
+	struct input input = {data, data + size};
 	unsigned kind = input_byte(&input), choices = input_byte(&input);
 	struct json_parser *p, *again;
 	struct json_error error;

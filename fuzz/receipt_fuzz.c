@@ -36,14 +36,14 @@ static void check_text(struct slice before, struct slice after)
 static void check_lists(const struct receipt *before, const struct receipt *after)
 {
 	assert(before->candidate_count == after->candidate_count && before->attempt_count == after->attempt_count &&
-	       before->tag_count == after->tag_count);
+		before->tag_count == after->tag_count);
 	for (unsigned i = 0; i < before->candidate_count; i++) {
 		assert(before->candidates[i].verdict == after->candidates[i].verdict);
 		check_text(before->candidates[i].model, after->candidates[i].model);
 	}
 	for (unsigned i = 0; i < before->attempt_count; i++) {
 		assert(before->attempts[i].status == after->attempts[i].status &&
-		       before->attempts[i].latency_ns == after->attempts[i].latency_ns);
+			before->attempts[i].latency_ns == after->attempts[i].latency_ns);
 		check_text(before->attempts[i].provider, after->attempts[i].provider);
 		check_text(before->attempts[i].error, after->attempts[i].error);
 	}
@@ -61,15 +61,15 @@ static void check_decision(const struct receipt *before, const struct receipt *a
 	if (!b->made)
 		return;
 	assert(b->automatic == a->automatic && b->quality_asked == a->quality_asked && b->unsure == a->unsure &&
-	       b->priority == a->priority && b->bucket == a->bucket && b->rule == a->rule &&
-	       b->quality_milli == a->quality_milli && b->latency_ns == a->latency_ns && b->tokens == a->tokens);
+		b->priority == a->priority && b->bucket == a->bucket && b->rule == a->rule &&
+		b->quality_milli == a->quality_milli && b->latency_ns == a->latency_ns && b->tokens == a->tokens);
 	for (unsigned i = 0; i < before->candidate_count; i++) {
 		const struct receipt_figures *f = &before->figures[i], *g = &after->figures[i];
 
 		assert(f->known == g->known);
 		assert(!f->known || (f->place == g->place && f->priced == g->priced && f->declared == g->declared &&
-				     f->quality_milli == g->quality_milli && f->cost_nusd == g->cost_nusd &&
-				     f->latency_ns == g->latency_ns && f->context_tokens == g->context_tokens));
+					    f->quality_milli == g->quality_milli && f->cost_nusd == g->cost_nusd &&
+					    f->latency_ns == g->latency_ns && f->context_tokens == g->context_tokens));
 	}
 }
 
@@ -77,13 +77,13 @@ static void check_same(const struct receipt *before, const struct receipt *after
 {
 	assert(memcmp(&before->request_id, &after->request_id, sizeof(before->request_id)) == 0);
 	assert(before->wall_ns == after->wall_ns && before->api == after->api && before->stream == after->stream &&
-	       before->status == after->status && before->has_score == after->has_score &&
-	       before->score_milli == after->score_milli && before->client_gone == after->client_gone);
+		before->status == after->status && before->has_score == after->has_score &&
+		before->score_milli == after->score_milli && before->client_gone == after->client_gone);
 	assert(before->provider_cost_nusd == after->provider_cost_nusd &&
-	       before->platform_fee_nusd == after->platform_fee_nusd && before->savings_nusd == after->savings_nusd);
+		before->platform_fee_nusd == after->platform_fee_nusd && before->savings_nusd == after->savings_nusd);
 	assert(before->prompt_tokens == after->prompt_tokens && before->completion_tokens == after->completion_tokens &&
-	       before->reasoning_tokens == after->reasoning_tokens && before->free_tokens == after->free_tokens &&
-	       before->tokens_estimated == after->tokens_estimated && before->ttft_ns == after->ttft_ns);
+		before->reasoning_tokens == after->reasoning_tokens && before->free_tokens == after->free_tokens &&
+		before->tokens_estimated == after->tokens_estimated && before->ttft_ns == after->ttft_ns);
 	check_text(before->node, after->node);
 	check_text(before->key_id, after->key_id);
 	check_text(before->reason, after->reason);
@@ -208,7 +208,7 @@ static void draw_receipt(struct input *input, struct receipt *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = { data, data + size };
+	struct input input = {data, data + size};
 	bool fill_in = input_byte(&input) & 1;
 	struct receipt *receipt = calloc(1, sizeof(*receipt));
 	char *record;

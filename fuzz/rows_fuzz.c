@@ -1,7 +1,7 @@
 /*
  * Fuzzes the database's values: a block of receipts, an index row, a row of the counters. Whatever lies there is
- * refused or read within its bounds; and a block that is built of drawn records comes back as them, with its chain, also
- * when some of them are blanked.
+ * refused or read within its bounds; and a block that is built of drawn records comes back as them, with its chain,
+ * also when some of them are blanked.
  *
  * An input: a byte that chooses, then the value, or the records (a size, the bytes).
  */
@@ -16,7 +16,7 @@
 static void read_block(struct slice value)
 {
 	struct receipt *receipt = malloc(sizeof(*receipt));
-	const struct hash none = { { 0 } };
+	const struct hash none = {{0}};
 	struct block_view view;
 	size_t total = 0;
 
@@ -57,7 +57,8 @@ static void blank_block(const struct block_view *view, const struct slice *recor
 	}
 	assert(memcmp(&blanked.chain, &view->chain, sizeof(struct hash)) == 0);
 	assert(block_view_open(&blanked, block_gap_make(gap, 3, view->count, view)) == 0);
-	assert(blanked.gap_first == 3 && blanked.gap_receipts == view->count && blanked.committed_ns == view->committed_ns);
+	assert(blanked.gap_first == 3 && blanked.gap_receipts == view->count &&
+		blanked.committed_ns == view->committed_ns);
 	assert(memcmp(&blanked.chain, &view->chain, sizeof(struct hash)) == 0);
 	free(memory);
 }
@@ -65,7 +66,7 @@ static void blank_block(const struct block_view *view, const struct slice *recor
 static void build_block(struct input *input)
 {
 	struct block_builder *builder = malloc(sizeof(*builder));
-	struct hash before = { { 1 } }, chain = before, again;
+	struct hash before = {{1}}, chain = before, again;
 	struct slice records[32], value;
 	struct block_view view;
 	uint32_t count = 0;
@@ -101,7 +102,7 @@ static void build_block(struct input *input)
 
 static void read_index(struct slice value)
 {
-	struct ulid id = { { 0 } };
+	struct ulid id = {{0}};
 
 	if (value.size >= sizeof(id.bytes))
 		memcpy(id.bytes, value.data + value.size - sizeof(id.bytes), sizeof(id.bytes));
@@ -125,7 +126,7 @@ static void load_counter(struct slice row)
 	size_t key_bytes = row.size ? (unsigned char)row.data[0] : 0;
 	struct slice key = slice_after(row, 1);
 	struct slice value = slice_after(row, 1 + key_bytes);
-	struct unpacker u = { value.data, value.data + value.size, false };
+	struct unpacker u = {value.data, value.data + value.size, false};
 	struct counters *counters;
 	const struct counter *found;
 
@@ -145,7 +146,7 @@ static void load_counter(struct slice row)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = { data, data + size };
+	struct input input = {data, data + size};
 	unsigned kind = input_byte(&input) % 8;
 	struct slice value;
 	char *copy;

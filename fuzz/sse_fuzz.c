@@ -1,7 +1,7 @@
 /*
  * Fuzzes the parser of server-sent events: a stream read at once, byte by byte and in drawn pieces yields the same
- * events, each with the same fields, whether its memory is there or grows. The capacity is ample, so that no event is too large in one way alone; with a
- * small one, as a choice, nothing is compared and only memory is watched.
+ * events, each with the same fields, whether its memory is there or grows. The capacity is ample, so that no event is
+ * too large in one way alone; with a small one, as a choice, nothing is compared and only memory is watched.
  *
  * An input: a byte of choices, a byte that seeds the pieces, then the stream.
  */
@@ -54,7 +54,7 @@ static void read_stream(struct slice stream, struct cuts cuts, size_t capacity, 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input input = { data, data + size };
+	struct input input = {data, data + size};
 	bool small = input_byte(&input) & 1;
 	uint8_t seed = input_byte(&input);
 	struct slice stream = input_rest(&input);

@@ -33,11 +33,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const unsigned char fingerprint[TLS_FINGERPRINT_BYTES];
 	struct input input = {data, data + size};
 	struct slice subject = input_take(&input, input_byte(&input)), extensions = input_rest(&input);
-	char *subject_copy = copy_of(subject), *extensions_copy = copy_of(extensions), *memory = malloc(TLS_IDENTITY_MAX_BYTES);
+	char *subject_copy = copy_of(subject), *extensions_copy = copy_of(extensions),
+	     *memory = malloc(TLS_IDENTITY_MAX_BYTES);
 	struct text line = text_over(memory, TLS_IDENTITY_MAX_BYTES);
 
 	assert(memory);
-	tls_identity_print(fingerprint, slice_of(subject_copy, subject.size), slice_of(extensions_copy, extensions.size), &line);
+	tls_identity_print(
+		fingerprint, slice_of(subject_copy, subject.size), slice_of(extensions_copy, extensions.size), &line);
 	check_line(text_slice(&line));
 	tls_alt_name_has_address(slice_of(extensions_copy, extensions.size), slice_of("\x7f\0\0\1", 4));
 	free(memory);

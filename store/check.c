@@ -1,8 +1,9 @@
 /*
- * The offline check: walks all blocks in order and holds against each other what must agree. Findings are named with the first
- * receipt or block they concern. A receipt that was altered has another hash than its block holds; a hash that was altered with
- * it breaks the chain; the chain's end is in a row of its own, so that blocks missing at the end are missed. A receipt that
- * expired is no finding where retention has been, and nowhere else; what the expired ones came to is in a row of its own too.
+ * The offline check: walks all blocks in order and holds against each other what must agree. Findings are named with
+ * the first receipt or block they concern. A receipt that was altered has another hash than its block holds; a hash
+ * that was altered with it breaks the chain; the chain's end is in a row of its own, so that blocks missing at the end
+ * are missed. A receipt that expired is no finding where retention has been, and nowhere else; what the expired ones
+ * came to is in a row of its own too.
  */
 #include "store/store.h"
 
@@ -49,10 +50,10 @@ static __attribute__((format(printf, 2, 3))) void say(struct check *check, const
 	check->say(check->context, line);
 }
 
-#define find(check, ...)                                    \
-	do {                                                \
-		if (++(check)->findings <= FINDINGS_MAX)    \
-			say((check), __VA_ARGS__);          \
+#define find(check, ...)                                                                                               \
+	do {                                                                                                           \
+		if (++(check)->findings <= FINDINGS_MAX)                                                               \
+			say((check), __VA_ARGS__);                                                                     \
 	} while (0)
 
 static int note_id(struct check *check, const struct ulid *id)
@@ -80,19 +81,21 @@ static int check_record(struct check *check, const struct block_view *view, uint
 	if (record.size == 0) {
 		check->expired++;
 		if (block > check->gone.last_block)
-			find(check, "block %" PRIu64 " receipt %" PRIu32 ": was removed, and had not expired", block, index);
+			find(check, "block %" PRIu64 " receipt %" PRIu32 ": was removed, and had not expired", block,
+				index);
 		return 0;
 	}
 	check->receipts++;
 	altered = memcmp(&is, &should, sizeof(is)) != 0;
 	if (receipt_decode(record, &check->receipt) < 0) {
 		find(check, "block %" PRIu64 " receipt %" PRIu32 ": %s", block, index,
-		     altered ? "was altered, and cannot be read any more" : "cannot be read");
+			altered ? "was altered, and cannot be read any more" : "cannot be read");
 		return 0;
 	}
 	ulid_print(&check->receipt.request_id, id);
 	if (altered)
-		find(check, "block %" PRIu64 " receipt %" PRIu32 " (req_%.*s): was altered", block, index, ULID_TEXT_BYTES, id);
+		find(check, "block %" PRIu64 " receipt %" PRIu32 " (req_%.*s): was altered", block, index,
+			ULID_TEXT_BYTES, id);
 	index_builder_add(&check->index, &check->receipt.request_id, check->receipt.key_id);
 	check->spend_nusd += check->receipt.provider_cost_nusd + check->receipt.platform_fee_nusd;
 	if (block <= check->counted)
@@ -112,11 +115,13 @@ static void check_index_row(void *context, struct slice key, struct slice value)
 	int rc = kv_get(row_check->check->kv, KV_INDEX, key, &row);
 
 	if (rc < 0) {
-		find(row_check->check, "block %" PRIu64 ": an index row of kind %c is missing", row_check->block, key.data[0]);
+		find(row_check->check, "block %" PRIu64 ": an index row of kind %c is missing", row_check->block,
+			key.data[0]);
 		return;
 	}
 	if (!slice_equal(row.value, value))
-		find(row_check->check, "block %" PRIu64 ": an index row of kind %c is wrong", row_check->block, key.data[0]);
+		find(row_check->check, "block %" PRIu64 ": an index row of kind %c is wrong", row_check->block,
+			key.data[0]);
 	kv_row_fini(&row);
 }
 
@@ -131,14 +136,15 @@ static void check_gap(struct check *check, uint64_t block, const struct block_vi
 
 static int check_block(struct check *check, uint64_t block, struct slice value)
 {
-	struct index_check row_check = { check, block };
+	struct index_check row_check = {check, block};
 	struct block_view view;
 	struct hash chain;
 	int rc = block_view_open(&view, value);
 	uint64_t first = rc == 0 && view.gap_first ? view.gap_first : block;
 
 	if (first != check->end.block + 1)
-		find(check, "block %" PRIu64 ": missing (the next one there is %" PRIu64 ")", check->end.block + 1, first);
+		find(check, "block %" PRIu64 ": missing (the next one there is %" PRIu64 ")", check->end.block + 1,
+			first);
 	check->end.block = block;
 	if (rc < 0 || view.count > BLOCK_RECEIPTS_MAX) {
 		find(check, "block %" PRIu64 ": was altered, and cannot be read any more", block);
@@ -168,7 +174,7 @@ static int check_blocks(struct check *check)
 		return rc;
 	for (kv_walk_seek(walk, SLICE("")); rc == 0 && kv_walk_valid(walk); kv_walk_next(walk)) {
 		struct slice key = kv_walk_key(walk);
-		struct unpacker u = { key.data, key.data + key.size, false };
+		struct unpacker u = {key.data, key.data + key.size, false};
 		uint64_t block = unpack_be64(&u);
 
 		if (u.bad || u.at != u.end)
@@ -190,7 +196,8 @@ static int check_end(struct check *check)
 	if (rc < 0)
 		return rc;
 	if (end.block != check->end.block)
-		find(check, "the chain ends at block %" PRIu64 ", the receipts at block %" PRIu64, end.block, check->end.block);
+		find(check, "the chain ends at block %" PRIu64 ", the receipts at block %" PRIu64, end.block,
+			check->end.block);
 	else if (memcmp(&end.chain, &check->end.chain, sizeof(end.chain)) != 0)
 		find(check, "the last block is not the one that was written last: its chain was altered");
 	return 0;
@@ -241,7 +248,7 @@ static void name_of(struct slice key, char name[static 96])
 static bool counter_fits(const struct check *check, bool total, const struct counter *says, const struct counter *sum)
 {
 	if (total && (says->receipts != sum->receipts + check->gone.receipts ||
-		      says->spend_nusd != add_nusd(sum->spend_nusd, check->gone.spend_nusd)))
+			     says->spend_nusd != add_nusd(sum->spend_nusd, check->gone.spend_nusd)))
 		return false;
 	if (check->gone.receipts)
 		return says->receipts >= sum->receipts && says->spend_nusd >= sum->spend_nusd &&
@@ -252,9 +259,9 @@ static bool counter_fits(const struct check *check, bool total, const struct cou
 
 static void check_counter(struct check *check, struct slice key, struct slice value)
 {
-	const struct counter none = { 0 }, *found = counters_find(check->counters, key), *sum = found ? found : &none;
+	const struct counter none = {0}, *found = counters_find(check->counters, key), *sum = found ? found : &none;
 	bool total = key.data[0] == COUNTER_TOTAL;
-	struct counter says = { 0 };
+	struct counter says = {0};
 	char name[96];
 
 	name_of(key, name);
@@ -263,10 +270,11 @@ static void check_counter(struct check *check, struct slice key, struct slice va
 		return;
 	}
 	if ((!found && !check->gone.receipts) || !counter_fits(check, total, &says, sum))
-		find(check, "counter %s: says %" PRIu64 " receipts and %" PRId64 " nano-USD, the receipts add up to %" PRIu64
-		     " and %" PRId64, name, says.receipts, says.spend_nusd,
-		     sum->receipts + (total ? check->gone.receipts : 0),
-		     add_nusd(sum->spend_nusd, total ? check->gone.spend_nusd : 0));
+		find(check,
+			"counter %s: says %" PRIu64 " receipts and %" PRId64
+			" nano-USD, the receipts add up to %" PRIu64 " and %" PRId64,
+			name, says.receipts, says.spend_nusd, sum->receipts + (total ? check->gone.receipts : 0),
+			add_nusd(sum->spend_nusd, total ? check->gone.spend_nusd : 0));
 }
 
 static void note_missing_row(void *context, struct slice key, struct slice value)
@@ -311,9 +319,10 @@ static void check_expired(struct check *check)
 {
 	if (check->expired != check->gone.receipts)
 		find(check, "%" PRIu64 " receipts are blank, %" PRIu64 " are known to have expired", check->expired,
-		     check->gone.receipts);
+			check->gone.receipts);
 	if (check->expired)
-		say(check, "%" PRIu64 " receipts have expired, of %" PRId64 " nano-USD", check->expired, check->gone.spend_nusd);
+		say(check, "%" PRIu64 " receipts have expired, of %" PRId64 " nano-USD", check->expired,
+			check->gone.spend_nusd);
 }
 
 static int run(struct check *check, const char *data_dir)
@@ -339,8 +348,8 @@ static int run(struct check *check, const char *data_dir)
 		find(check, "a journal cannot be read: %s", strerror((int)-waiting));
 	if (waiting > 0)
 		say(check, "%" PRId64 " receipts wait in journals: the next start takes them over", waiting);
-	say(check, "%" PRIu64 " receipts in %" PRIu64 " blocks, %" PRId64 " nano-USD: %s", check->receipts, check->end.block,
-	    check->spend_nusd, check->findings ? "not sound" : "sound");
+	say(check, "%" PRIu64 " receipts in %" PRIu64 " blocks, %" PRId64 " nano-USD: %s", check->receipts,
+		check->end.block, check->spend_nusd, check->findings ? "not sound" : "sound");
 	if (check->findings > FINDINGS_MAX)
 		say(check, "%" PRIu64 " findings, of which the first %d are told", check->findings, FINDINGS_MAX);
 	return check->findings ? 1 : 0;

@@ -20,18 +20,17 @@
 #include "store/pack.h"
 #include "store/receipt_index.h"
 
-
 struct commit {
 	struct kv *kv;
 	struct kv_batch *batch;
 	struct counters *counters;
 	pthread_mutex_t counting; /* held while counters change, and by who looks at them from another thread */
-	struct chain_end end; /* of the last group, pending or not */
-	uint64_t counted; /* the block up to which the counters' rows add up, the pending group's included */
+	struct chain_end end;     /* of the last group, pending or not */
+	uint64_t counted;         /* the block up to which the counters' rows add up, the pending group's included */
 	uint64_t committed_ns;
 	bool pending;
 	bool pending_rows; /* and it is of counters' rows alone: no journal is released */
-	unsigned first; /* the journal to begin with, so that none waits behind the others for ever */
+	unsigned first;    /* the journal to begin with, so that none waits behind the others for ever */
 	uint64_t positions[COMMIT_JOURNALS_MAX];
 	size_t block_bytes;
 	struct receipt receipt;
@@ -41,14 +40,14 @@ struct commit {
 
 void block_key(char key[static 8], uint64_t block)
 {
-	struct packer p = { key, key + 8, false };
+	struct packer p = {key, key + 8, false};
 
 	pack_be64(&p, block);
 }
 
 static struct slice journal_key(char key[static META_JOURNAL_KEY_BYTES], uint64_t generation)
 {
-	struct packer p = { key, key + META_JOURNAL_KEY_BYTES, false };
+	struct packer p = {key, key + META_JOURNAL_KEY_BYTES, false};
 
 	pack_bytes(&p, "journal/", 8);
 	pack_be64(&p, generation);
@@ -64,7 +63,7 @@ static int read_number(struct kv *kv, struct slice key, uint64_t *number)
 	*number = 0;
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
-	struct unpacker u = { row.value.data, row.value.data + row.value.size, false };
+	struct unpacker u = {row.value.data, row.value.data + row.value.size, false};
 
 	*number = unpack_u64(&u);
 	kv_row_fini(&row);
@@ -91,7 +90,7 @@ int commit_read_chain(struct kv *kv, struct chain_end *end)
 	memset(end, 0, sizeof(*end));
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
-	struct unpacker u = { row.value.data, row.value.data + row.value.size, false };
+	struct unpacker u = {row.value.data, row.value.data + row.value.size, false};
 	const char *chain;
 
 	end->block = unpack_u64(&u);
@@ -112,26 +111,28 @@ int commit_check_schema(struct kv *kv, char *why, size_t why_bytes)
 		snprintf(why, why_bytes, "cannot read the database's schema version");
 		return rc;
 	}
-	struct unpacker u = { row.value.data, row.value.data + row.value.size, false };
+	struct unpacker u = {row.value.data, row.value.data + row.value.size, false};
 
 	version = unpack_u32(&u);
 	kv_row_fini(&row);
 	if (!u.bad && version == SCHEMA_VERSION)
 		return 0;
 	if (!u.bad && version > 0 && version < SCHEMA_VERSION) {
-		snprintf(why, why_bytes, "the database has schema version %u: start the gateway once, which brings it up to %u", version,
-			 SCHEMA_VERSION);
+		snprintf(why, why_bytes,
+			"the database has schema version %u: start the gateway once, which brings it up to %u", version,
+			SCHEMA_VERSION);
 		return -ESTALE;
 	}
-	snprintf(why, why_bytes, "the database has schema version %u, this program knows up to %u: use the program that wrote it",
-		 version, SCHEMA_VERSION);
+	snprintf(why, why_bytes,
+		"the database has schema version %u, this program knows up to %u: use the program that wrote it",
+		version, SCHEMA_VERSION);
 	return -ENOTSUP;
 }
 
 static int make_schema(struct commit *commit, const char *node, char *why, size_t why_bytes)
 {
 	char version[4];
-	struct packer p = { version, version + sizeof(version), false };
+	struct packer p = {version, version + sizeof(version), false};
 	int rc;
 
 	pack_u32(&p, SCHEMA_VERSION);
@@ -281,7 +282,8 @@ void commit_close(struct commit *commit)
 	free(commit);
 }
 
-/* Takes from one journal what fits into the group. Counters change here: from then on the group is written, now or later. */
+/* Takes from one journal what fits into the group. Counters change here: from then on the group is written, now or
+ * later. */
 static int take_from(struct commit *commit, struct journal *journal, uint64_t *position)
 {
 	uint64_t next = *position;
@@ -317,7 +319,8 @@ static int gather(struct commit *commit, struct journal *const *journals, unsign
 		rc = take_from(commit, journals[which], &commit->positions[which]);
 	}
 	commit->first = count ? (commit->first + 1) % count : 0;
-	/* What came before a record that cannot be read is counted already and goes out; the next group meets it first. */
+	/* What came before a record that cannot be read is counted already and goes out; the next group meets it first.
+	 */
 	return commit->block.count ? 0 : rc;
 }
 
@@ -338,7 +341,7 @@ static void put_counter(void *context, struct slice key, struct slice value)
 static void put_counters(struct commit *commit)
 {
 	char value[8];
-	struct packer p = { value, value + sizeof(value), false };
+	struct packer p = {value, value + sizeof(value), false};
 
 	counters_take_touched(commit->counters, put_counter, commit);
 	commit->counted = commit->end.block;
@@ -349,7 +352,7 @@ static void put_counters(struct commit *commit)
 static void put_meta(struct commit *commit, struct journal *const *journals, unsigned count)
 {
 	char key[META_JOURNAL_KEY_BYTES], value[8 + HASH_BYTES];
-	struct packer p = { value, value + sizeof(value), false };
+	struct packer p = {value, value + sizeof(value), false};
 
 	pack_u64(&p, commit->end.block);
 	pack_bytes(&p, commit->end.chain.bytes, HASH_BYTES);
@@ -357,10 +360,10 @@ static void put_meta(struct commit *commit, struct journal *const *journals, uns
 	for (unsigned i = 0; i < count; i++) {
 		if (commit->positions[i] == journal_tail(journals[i]))
 			continue;
-		p = (struct packer){ value, value + sizeof(value), false };
+		p = (struct packer){value, value + sizeof(value), false};
 		pack_u64(&p, commit->positions[i]);
 		kv_batch_put(commit->kv, commit->batch, KV_META, journal_key(key, journal_generation(journals[i])),
-			     slice_of(value, 8));
+			slice_of(value, 8));
 	}
 }
 
@@ -454,7 +457,7 @@ struct counter commit_sum_of_days(
 	struct commit *commit, enum counter_dimension dimension, struct slice name, uint32_t from_day, uint32_t to_day)
 {
 	char memory[COUNTER_KEY_BYTES_MAX];
-	struct counter sum = { 0 };
+	struct counter sum = {0};
 
 	pthread_mutex_lock(&commit->counting);
 	for (uint32_t day = from_day; day <= to_day; day++) {

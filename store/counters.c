@@ -10,9 +10,9 @@
 
 enum counters_bounds {
 	PLAIN_VERSION = 1,
-	RECENT_VERSION = 2, /* a struct recent follows */
-	COUNTERS_MAX = 131072,     /* in each table, some 160 bytes each: 20 MB */
-	COUNTER_TAGS_MAX = 65536,  /* of them at most; beyond, tags add to the rest */
+	RECENT_VERSION = 2,       /* a struct recent follows */
+	COUNTERS_MAX = 131072,    /* in each table, some 160 bytes each: 20 MB */
+	COUNTER_TAGS_MAX = 65536, /* of them at most; beyond, tags add to the rest */
 	SLOT_COUNT = 2 * COUNTERS_MAX,
 	NAME_BYTES_MAX = COUNTER_KEY_BYTES_MAX,
 	DAY_BYTES = 4,
@@ -35,7 +35,7 @@ struct entry {
 struct table {
 	struct entry **slots; /* open addressing, linear */
 	uint32_t count, tag_count;
-	struct entry *all;     /* so that a table with few entries is not searched for them */
+	struct entry *all; /* so that a table with few entries is not searched for them */
 	struct entry *rest[COUNTER_DIMENSIONS];
 	struct entry *last[COUNTER_DIMENSIONS]; /* neighbours in a group are often of one key and model */
 };
@@ -51,8 +51,8 @@ struct counters {
 
 const char *counter_dimension_name(enum counter_dimension dimension)
 {
-	static const char *const names[COUNTER_DIMENSIONS] = { "?", "total", "day", "workspace", "team", "key", "provider",
-							       "model", "tag", "endpoint", "project", "hosted", "free" };
+	static const char *const names[COUNTER_DIMENSIONS] = {"?", "total", "day", "workspace", "team", "key",
+		"provider", "model", "tag", "endpoint", "project", "hosted", "free"};
 
 	return dimension < COUNTER_DIMENSIONS ? names[dimension] : names[0];
 }
@@ -108,19 +108,20 @@ static bool is_full(const struct table *table, unsigned dimension)
 	return table->count >= COUNTERS_MAX || (dimension == COUNTER_TAG && table->tag_count >= COUNTER_TAGS_MAX);
 }
 
-/* What the database has of a day's key that is not in memory. False: that cannot be read, so nothing may be put over it. */
+/* What the database has of a day's key that is not in memory. False: that cannot be read, so nothing may be put over
+ * it. */
 static bool fetch_row(const struct counters *counters, struct slice key, struct counter *counter)
 {
 	int rc = counters->fetch ? counters->fetch(counters->fetch_context, key, counter) : -ENOENT;
 
 	if (rc == -ENOENT)
-		*counter = (struct counter){ 0 };
+		*counter = (struct counter){0};
 	return rc == 0 || rc == -ENOENT;
 }
 
 static struct entry *new_entry(struct counters *counters, struct entry **slot, uint64_t hash, struct slice key)
 {
-	struct counter before = { 0 };
+	struct counter before = {0};
 	struct entry *entry;
 
 	if (is_of_day(key) && !fetch_row(counters, key, &before))
@@ -156,7 +157,7 @@ static int open_table(struct table *table, unsigned flag)
 {
 	table->slots = calloc(SLOT_COUNT, sizeof(struct entry *));
 	for (unsigned d = 1; table->slots && d < COUNTER_DIMENSIONS; d++) {
-		const char key[2] = { (char)(d | flag), 1 };
+		const char key[2] = {(char)(d | flag), 1};
 		struct slice name = slice_of(key, sizeof(key));
 		uint64_t hash = XXH3_64bits(key, sizeof(key));
 
@@ -258,7 +259,7 @@ static void read_counter(struct unpacker *u, struct counter *counter)
 
 int counters_read_row(struct slice value, struct counter *counter)
 {
-	struct unpacker u = { value.data, value.data + value.size, false };
+	struct unpacker u = {value.data, value.data + value.size, false};
 	uint8_t version = unpack_u8(&u);
 
 	if (version != PLAIN_VERSION && version != RECENT_VERSION)
@@ -270,12 +271,13 @@ int counters_read_row(struct slice value, struct counter *counter)
 static bool is_key(struct slice key)
 {
 	return key.size >= 2 && key.size <= NAME_BYTES_MAX && dimension_of(key) >= 1 &&
-	       dimension_of(key) < COUNTER_DIMENSIONS && (!is_of_day(key) || key.data[1] != 0 || key.size >= 2 + DAY_BYTES);
+	       dimension_of(key) < COUNTER_DIMENSIONS &&
+	       (!is_of_day(key) || key.data[1] != 0 || key.size >= 2 + DAY_BYTES);
 }
 
 int counters_load(struct counters *counters, struct slice key, struct slice value)
 {
-	struct unpacker u = { value.data, value.data + value.size, false };
+	struct unpacker u = {value.data, value.data + value.size, false};
 	struct counter counter;
 	struct recent recent;
 	struct table *table;
@@ -296,7 +298,8 @@ int counters_load(struct counters *counters, struct slice key, struct slice valu
 	table = table_of(counters, key);
 	hash = XXH3_64bits(key.data, key.size);
 	slot = slot_of(table, hash, key);
-	/* Rows were made within the bound, and a bound that shrank must not lose them: only the table's size is hard. */
+	/* Rows were made within the bound, and a bound that shrank must not lose them: only the table's size is hard.
+	 */
 	if (!*slot && (table->count >= SLOT_COUNT / 2 || !make_entry(table, slot, hash, key)))
 		return -ENOMEM;
 	(*slot)->counter = counter;
@@ -344,11 +347,12 @@ static void add_to(struct counters *counters, struct slice key, const struct rec
 	counters->touched = entry;
 }
 
-/* A name of up to three parts, with a NUL between them; null parts are as empty ones. Packed behind room for the day. */
+/* A name of up to three parts, with a NUL between them; null parts are as empty ones. Packed behind room for the day.
+ */
 static struct slice print_name(
 	char key[static NAME_BYTES_MAX], unsigned dimension, const struct slice *parts, unsigned part_count)
 {
-	struct packer p = { key + DAY_BYTES, key + NAME_BYTES_MAX, false };
+	struct packer p = {key + DAY_BYTES, key + NAME_BYTES_MAX, false};
 
 	pack_u8(&p, (uint8_t)dimension);
 	pack_u8(&p, 0);
@@ -368,7 +372,7 @@ static uint32_t receipt_day(const struct receipt *receipt)
 }
 
 static void add_total(struct counters *counters, unsigned dimension, const struct slice *parts, unsigned part_count,
-		      const struct receipt *receipt)
+	const struct receipt *receipt)
 {
 	char key[NAME_BYTES_MAX];
 
@@ -377,7 +381,7 @@ static void add_total(struct counters *counters, unsigned dimension, const struc
 
 /* To the total, and to the day's. */
 static void add(struct counters *counters, unsigned dimension, const struct slice *parts, unsigned part_count,
-		const struct receipt *receipt)
+	const struct receipt *receipt)
 {
 	uint32_t day = htobe32(receipt_day(receipt));
 	char key[NAME_BYTES_MAX];
@@ -410,8 +414,8 @@ static void add_endpoint(struct counters *counters, const struct receipt *receip
 
 static void add_free(struct counters *counters, const struct receipt *receipt)
 {
-	const struct receipt tokens = { .wall_ns = receipt->wall_ns, .prompt_tokens = receipt->free_tokens };
-	const struct slice name[2] = { receipt->workspace, receipt->model };
+	const struct receipt tokens = {.wall_ns = receipt->wall_ns, .prompt_tokens = receipt->free_tokens};
+	const struct slice name[2] = {receipt->workspace, receipt->model};
 
 	add(counters, COUNTER_FREE, name, 2, &tokens);
 }
@@ -419,14 +423,14 @@ static void add_free(struct counters *counters, const struct receipt *receipt)
 void counters_add(struct counters *counters, const struct receipt *receipt)
 {
 	uint32_t day = htobe32(receipt_day(receipt));
-	const struct slice team[2] = { receipt->workspace, receipt->team };
+	const struct slice team[2] = {receipt->workspace, receipt->team};
 
 	if (receipt_day(receipt) > counters->newest_day) {
 		counters->newest_day = receipt_day(receipt);
 		counters->has_old_days = true;
 	}
 	add_total(counters, COUNTER_TOTAL, NULL, 0, receipt);
-	add_total(counters, COUNTER_DAY, &(struct slice){ (const char *)&day, sizeof(day) }, 1, receipt);
+	add_total(counters, COUNTER_DAY, &(struct slice){(const char *)&day, sizeof(day)}, 1, receipt);
 	if (receipt->workspace.data)
 		add(counters, COUNTER_WORKSPACE, &receipt->workspace, 1, receipt);
 	if (receipt->team.data)
@@ -443,7 +447,7 @@ void counters_add(struct counters *counters, const struct receipt *receipt)
 	if (receipt->free_tokens)
 		add_free(counters, receipt);
 	for (unsigned i = 0; i < receipt->tag_count; i++) {
-		const struct slice tag[3] = { receipt->workspace, receipt->tags[i].name, receipt->tags[i].value };
+		const struct slice tag[3] = {receipt->workspace, receipt->tags[i].name, receipt->tags[i].value};
 
 		add(counters, COUNTER_TAG, tag, 3, receipt);
 	}
@@ -451,16 +455,16 @@ void counters_add(struct counters *counters, const struct receipt *receipt)
 
 struct counter counters_total(const struct counters *counters)
 {
-	const char key[2] = { COUNTER_TOTAL, 0 };
+	const char key[2] = {COUNTER_TOTAL, 0};
 	const struct counter *total = counters_find(counters, slice_of(key, sizeof(key)));
 
-	return total ? *total : (struct counter){ 0 };
+	return total ? *total : (struct counter){0};
 }
 
 static void emit_entry(const struct entry *entry, counters_emit *emit, void *context)
 {
 	char value[VALUE_BYTES + RECENT_BYTES_MAX];
-	struct packer p = { value, value + sizeof(value), false };
+	struct packer p = {value, value + sizeof(value), false};
 
 	pack_u8(&p, entry->recent ? RECENT_VERSION : PLAIN_VERSION);
 	pack_u64(&p, entry->counter.receipts);
@@ -520,10 +524,10 @@ int counters_copy_recents(const struct counters *counters, struct recents *recen
 	return rc;
 }
 
-size_t counters_key(
-	char key[static COUNTER_KEY_BYTES_MAX], enum counter_dimension dimension, struct slice first, struct slice second)
+size_t counters_key(char key[static COUNTER_KEY_BYTES_MAX], enum counter_dimension dimension, struct slice first,
+	struct slice second)
 {
-	struct packer p = { key, key + COUNTER_KEY_BYTES_MAX, false };
+	struct packer p = {key, key + COUNTER_KEY_BYTES_MAX, false};
 
 	pack_u8(&p, (uint8_t)dimension);
 	pack_u8(&p, 0);
@@ -538,7 +542,7 @@ size_t counters_key(
 size_t counters_day_key(
 	char key[static COUNTER_KEY_BYTES_MAX], enum counter_dimension dimension, uint32_t day, struct slice name)
 {
-	struct packer p = { key, key + COUNTER_KEY_BYTES_MAX, false };
+	struct packer p = {key, key + COUNTER_KEY_BYTES_MAX, false};
 
 	pack_u8(&p, (uint8_t)(dimension | COUNTER_OF_DAY));
 	pack_u8(&p, 0);

@@ -83,7 +83,8 @@ static int lock_directory(const char *data_dir, bool make, char *why, size_t why
 		return fd;
 	rc = errno == EWOULDBLOCK ? -EBUSY : -errno;
 	if (rc == -EBUSY)
-		snprintf(why, why_bytes, "data_dir %s is in use by another process: stop it, or give each its own", data_dir);
+		snprintf(why, why_bytes, "data_dir %s is in use by another process: stop it, or give each its own",
+			data_dir);
 	else
 		snprintf(why, why_bytes, "cannot lock %s: %s", path, strerror(-rc));
 	close(fd);

@@ -34,8 +34,8 @@ void *sim_alloc(size_t bytes)
 
 /* ---- Handles ---- */
 
-void sim_handle_open(struct sim_handle *handle, void (*end)(struct sim_handle *),
-		     void (*free_handle)(struct sim_handle *))
+void sim_handle_open(
+	struct sim_handle *handle, void (*end)(struct sim_handle *), void (*free_handle)(struct sim_handle *))
 {
 	assert(current);
 	handle->disk = current;
@@ -112,7 +112,7 @@ void sim_disk_process_died(struct sim_disk *disk)
 	if (disk->stopped) {
 		sim_names_free(&disk->names);
 		disk->names = disk->left;
-		disk->left = (struct sim_names){ .count = 0 };
+		disk->left = (struct sim_names){.count = 0};
 	}
 	disk->stopping = disk->stopped = false;
 }
@@ -257,7 +257,8 @@ int disk_lock(struct disk_lock **lock, const char *data_dir, bool make, char *wh
 	if (rc == 0 && file->taken)
 		rc = -EBUSY;
 	if (rc == -EBUSY)
-		snprintf(why, why_bytes, "data_dir %s is in use by another process: stop it, or give each its own", data_dir);
+		snprintf(why, why_bytes, "data_dir %s is in use by another process: stop it, or give each its own",
+			data_dir);
 	else if (rc < 0)
 		snprintf(why, why_bytes, "cannot open %s/lock: %s", data_dir, strerror(-rc));
 	if (rc < 0)

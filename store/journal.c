@@ -14,9 +14,10 @@ enum journal_sizes {
 	HEADER_BYTES = 4096,
 	FRAME_BYTES = 16,
 	/*
-	 * A journal that the writer has emptied starts again at its beginning once it is this part of it in, so that a calm shard
-	 * works on pages that are mapped, dirty and cached already. Until the writer passes the padding behind it, only this part
-	 * can be filled, so it has to hold what comes while the writer is held up: 4 MiB of 32 are some 17,000 receipts.
+	 * A journal that the writer has emptied starts again at its beginning once it is this part of it in, so that a
+	 * calm shard works on pages that are mapped, dirty and cached already. Until the writer passes the padding
+	 * behind it, only this part can be filled, so it has to hold what comes while the writer is held up: 4 MiB of
+	 * 32 are some 17,000 receipts.
 	 */
 	HOT_PARTS = 8,
 };
@@ -60,7 +61,8 @@ static uint64_t mix(uint64_t x)
 	return x ^ (x >> 33);
 }
 
-static uint64_t checksum(const struct journal *journal, uint64_t position, uint32_t size, uint32_t kind, const char *payload)
+static uint64_t checksum(
+	const struct journal *journal, uint64_t position, uint32_t size, uint32_t kind, const char *payload)
 {
 	uint64_t sum = kind == RECORD_PADDING ? 0 : XXH3_64bits(payload, size);
 
@@ -74,15 +76,18 @@ static size_t aligned(size_t bytes)
 
 static void put_frame(struct journal *journal, uint64_t position, size_t offset, uint32_t size, uint32_t kind)
 {
-	struct frame frame = { size, kind, checksum(journal, position, size, kind, journal->ring + offset + FRAME_BYTES) };
+	struct frame frame = {
+		size, kind, checksum(journal, position, size, kind, journal->ring + offset + FRAME_BYTES)};
 
 	memcpy(journal->ring + offset, &frame, sizeof(frame));
 }
 
 static struct header make_header(size_t capacity, uint64_t generation)
 {
-	struct header header = { .version = JOURNAL_VERSION, .header_bytes = HEADER_BYTES, .capacity = capacity,
-				 .generation = generation };
+	struct header header = {.version = JOURNAL_VERSION,
+		.header_bytes = HEADER_BYTES,
+		.capacity = capacity,
+		.generation = generation};
 
 	memcpy(header.magic, magic, sizeof(magic));
 	header.checksum = XXH3_64bits(&header, offsetof(struct header, checksum));
@@ -129,7 +134,8 @@ static int make_file(const char *path, size_t capacity, uint64_t generation)
 
 int journal_open(struct journal **journal, const char *path, size_t bytes, uint64_t generation)
 {
-	size_t capacity = ((bytes < JOURNAL_BYTES_MIN ? JOURNAL_BYTES_MIN : bytes) + HEADER_BYTES - 1) & ~(size_t)(HEADER_BYTES - 1);
+	size_t capacity = ((bytes < JOURNAL_BYTES_MIN ? JOURNAL_BYTES_MIN : bytes) + HEADER_BYTES - 1) &
+			  ~(size_t)(HEADER_BYTES - 1);
 	int rc = path ? make_file(path, capacity, generation) : 0;
 
 	*journal = NULL;
@@ -153,7 +159,7 @@ int journal_load(struct journal **journal, const char *path)
 		return rc;
 	expected = make_header(header.capacity, header.generation);
 	if (memcmp(&header, &expected, sizeof(header)) != 0 || header.capacity < JOURNAL_BYTES_MIN ||
-	    header.capacity % HEADER_BYTES != 0 || file_bytes != HEADER_BYTES + header.capacity)
+		header.capacity % HEADER_BYTES != 0 || file_bytes != HEADER_BYTES + header.capacity)
 		return -EBADMSG;
 	return map_journal(journal, path, header.capacity, header.generation);
 }
@@ -166,7 +172,8 @@ static bool check_record(const struct journal *journal, uint64_t position, struc
 	memcpy(frame, journal->ring + offset, sizeof(*frame));
 	return frame->size <= journal->capacity - offset - FRAME_BYTES &&
 	       (frame->kind == RECORD_RECEIPT || frame->kind == RECORD_PADDING) &&
-	       frame->checksum == checksum(journal, position, frame->size, frame->kind, journal->ring + offset + FRAME_BYTES);
+	       frame->checksum ==
+		       checksum(journal, position, frame->size, frame->kind, journal->ring + offset + FRAME_BYTES);
 }
 
 int journal_recover(struct journal *journal, uint64_t tail)

@@ -1,6 +1,6 @@
 /*
- * The database as this folder uses it: ordered rows of bytes in a few families, batches that are written whole or not at
- * all, look-ups and walks. Two implementations are chosen at link time: kv_rocksdb.c and the simulation's.
+ * The database as this folder uses it: ordered rows of bytes in a few families, batches that are written whole or not
+ * at all, look-ups and walks. Two implementations are chosen at link time: kv_rocksdb.c and the simulation's.
  *
  * One thread writes; any number read. A slice that a look-up or a walk hands out lives until the next call on it.
  */
@@ -20,8 +20,8 @@ int kv_open(struct kv **kv, const char *path, bool read_only, char *why, size_t 
 void kv_close(struct kv *kv);
 
 /*
- * After a failed write the database accepts nothing more: this closes and opens it, waiting for walks to end. 0, or -EIO, then
- * every call fails until a later one succeeds. The thread that writes calls it.
+ * After a failed write the database accepts nothing more: this closes and opens it, waiting for walks to end. 0, or
+ * -EIO, then every call fails until a later one succeeds. The thread that writes calls it.
  */
 int kv_reopen(struct kv *kv);
 
@@ -35,8 +35,8 @@ void kv_batch_delete(struct kv *kv, struct kv_batch *batch, enum kv_family famil
 int kv_write(struct kv *kv, struct kv_batch *batch, bool sync);
 
 /*
- * Rows of that range were removed or replaced by shorter ones: their space is to come back without waiting for later writes.
- * Begins it and does not wait; what was written last may need a second call, some time later.
+ * Rows of that range were removed or replaced by shorter ones: their space is to come back without waiting for later
+ * writes. Begins it and does not wait; what was written last may need a second call, some time later.
  */
 void kv_give_back(struct kv *kv, enum kv_family family, struct slice from, struct slice to);
 

@@ -1,8 +1,8 @@
 /*
  * The database on RocksDB's C API.
  *
- * That API cannot resume after a background error, so a failed write is cured by closing and opening again, under a lock that
- * readers hold while they hold anything of the database's.
+ * That API cannot resume after a background error, so a failed write is cured by closing and opening again, under a
+ * lock that readers hold while they hold anything of the database's.
  */
 #include "store/kv.h"
 
@@ -16,7 +16,7 @@
 #include "store/kv_log.h"
 
 static const char *const family_names[KV_FAMILY_COUNT] = {
-	"default", "receipts", "index", "counters", "records", "sealed" };
+	"default", "receipts", "index", "counters", "records", "sealed"};
 
 enum kv_sizes {
 	WRITE_BUFFER_BYTES = 32 << 20,
@@ -35,7 +35,8 @@ struct kv {
 	rocksdb_options_t *options;
 	rocksdb_readoptions_t *read_options;
 	rocksdb_writeoptions_t *write_options, *sync_options;
-	pthread_rwlock_t lock; /* held for reading while anything of db is in use by a reader; for writing by kv_reopen() */
+	pthread_rwlock_t
+		lock; /* held for reading while anything of db is in use by a reader; for writing by kv_reopen() */
 	bool read_only;
 	char *path;
 };
@@ -65,8 +66,8 @@ static rocksdb_options_t *make_options(void)
 	rocksdb_options_set_max_open_files(options, OPEN_FILES_MAX);
 	rocksdb_options_set_compression(options, rocksdb_lz4_compression);
 	/*
-	 * No log of its own: Debian builds RocksDB with assertions, and its log fails one at the line after it met a full disk,
-	 * which would end the process just when it has to hold out.
+	 * No log of its own: Debian builds RocksDB with assertions, and its log fails one at the line after it met a
+	 * full disk, which would end the process just when it has to hold out.
 	 */
 	kv_log_none(options);
 	rocksdb_options_set_stats_dump_period_sec(options, 0);
@@ -91,7 +92,8 @@ static void close_database(struct kv *kv)
 	kv->db = NULL;
 }
 
-/* Programs before had fewer families, one that comes may have more; 0: as many, so that is not why it cannot be opened. */
+/* Programs before had fewer families, one that comes may have more; 0: as many, so that is not why it cannot be opened.
+ */
 static int say_families(struct kv *kv, char *why, size_t why_bytes)
 {
 	char *error = NULL;
@@ -104,8 +106,9 @@ static int say_families(struct kv *kv, char *why, size_t why_bytes)
 		return 0;
 	}
 	if (count < KV_FAMILY_COUNT)
-		snprintf(why, why_bytes, "the database %s has an older schema: start the gateway once, which brings it up to date",
-			 kv->path);
+		snprintf(why, why_bytes,
+			"the database %s has an older schema: start the gateway once, which brings it up to date",
+			kv->path);
 	if (count > KV_FAMILY_COUNT)
 		snprintf(why, why_bytes, "the database %s has a newer schema: use the program that wrote it", kv->path);
 	return count < KV_FAMILY_COUNT ? -ESTALE : count > KV_FAMILY_COUNT ? -ENOTSUP : 0;
@@ -120,11 +123,11 @@ static int open_database(struct kv *kv, char *why, size_t why_bytes)
 	for (unsigned i = 0; i < KV_FAMILY_COUNT; i++)
 		options[i] = kv->options;
 	if (kv->read_only)
-		kv->db = rocksdb_open_for_read_only_column_families(kv->options, kv->path, KV_FAMILY_COUNT, family_names,
-								    options, kv->families, 0, &error);
+		kv->db = rocksdb_open_for_read_only_column_families(
+			kv->options, kv->path, KV_FAMILY_COUNT, family_names, options, kv->families, 0, &error);
 	else
-		kv->db = rocksdb_open_column_families(kv->options, kv->path, KV_FAMILY_COUNT, family_names, options,
-						      kv->families, &error);
+		kv->db = rocksdb_open_column_families(
+			kv->options, kv->path, KV_FAMILY_COUNT, family_names, options, kv->families, &error);
 	if (!error)
 		return 0;
 	kv->db = NULL;
@@ -209,7 +212,8 @@ void kv_batch_clear(struct kv_batch *batch)
 	rocksdb_writebatch_clear(batch->rows);
 }
 
-/* A batch names a family by its number, which an open database tells; it stays the same when the database is opened again. */
+/* A batch names a family by its number, which an open database tells; it stays the same when the database is opened
+ * again. */
 void kv_batch_put(struct kv *kv, struct kv_batch *batch, enum kv_family family, struct slice key, struct slice value)
 {
 	assert(kv->db);
@@ -236,8 +240,8 @@ int kv_write(struct kv *kv, struct kv_batch *batch, bool sync)
 }
 
 /*
- * Compaction takes files, so what is still in memory goes into one; if either fails, the space comes back later. So it does
- * where all lies in the first level, which is small then.
+ * Compaction takes files, so what is still in memory goes into one; if either fails, the space comes back later. So it
+ * does where all lies in the first level, which is small then.
  */
 void kv_give_back(struct kv *kv, enum kv_family family, struct slice from, struct slice to)
 {
@@ -246,7 +250,8 @@ void kv_give_back(struct kv *kv, enum kv_family family, struct slice from, struc
 
 	rocksdb_flushoptions_set_wait(options, 0);
 	if (kv->db)
-		rocksdb_suggest_compact_range_cf(kv->db, kv->families[family], from.data, from.size, to.data, to.size, &error);
+		rocksdb_suggest_compact_range_cf(
+			kv->db, kv->families[family], from.data, from.size, to.data, to.size, &error);
 	rocksdb_free(error);
 	error = NULL;
 	if (kv->db)
@@ -264,13 +269,13 @@ static uint64_t property(struct kv *kv, enum kv_family family, const char *name)
 
 struct kv_size kv_about(struct kv *kv, enum kv_family family)
 {
-	struct kv_size size = { 0, 0 };
+	struct kv_size size = {0, 0};
 
 	pthread_rwlock_rdlock(&kv->lock);
 	if (kv->db)
-		size = (struct kv_size){ property(kv, family, "rocksdb.estimate-num-keys"),
-					 property(kv, family, "rocksdb.estimate-live-data-size") +
-						 property(kv, family, "rocksdb.size-all-mem-tables") };
+		size = (struct kv_size){property(kv, family, "rocksdb.estimate-num-keys"),
+			property(kv, family, "rocksdb.estimate-live-data-size") +
+				property(kv, family, "rocksdb.size-all-mem-tables")};
 	pthread_rwlock_unlock(&kv->lock);
 	return size;
 }
@@ -284,7 +289,8 @@ int kv_get(struct kv *kv, enum kv_family family, struct slice key, struct kv_row
 
 	pthread_rwlock_rdlock(&kv->lock);
 	if (kv->db)
-		pinned = rocksdb_get_pinned_cf(kv->db, kv->read_options, kv->families[family], key.data, key.size, &error);
+		pinned = rocksdb_get_pinned_cf(
+			kv->db, kv->read_options, kv->families[family], key.data, key.size, &error);
 	if (pinned) {
 		const char *value = rocksdb_pinnableslice_value(pinned, &size);
 

@@ -18,7 +18,7 @@ enum { POISON = 0xdb };
 
 struct kv {
 	struct sim_handle handle;
-	struct sim_rows *rows; /* NULL: not open */
+	struct sim_rows *rows;                   /* NULL: not open */
 	struct sim_view *views[KV_FAMILY_COUNT]; /* of a read-only one: as it was when it was opened */
 	bool read_only;
 	bool failed; /* a write failed: none is taken until it is opened again */
@@ -223,7 +223,7 @@ void kv_give_back(struct kv *kv, enum kv_family family, struct slice from, struc
 
 struct kv_size kv_about(struct kv *kv, enum kv_family family)
 {
-	struct kv_size size = { 0, 0 };
+	struct kv_size size = {0, 0};
 	struct sim_view *view;
 
 	assert(kv->handle.disk);
@@ -300,7 +300,7 @@ struct kv_walk *kv_walk_open(struct kv *kv, enum kv_family family)
 	if (!kv->rows)
 		return NULL;
 	walk = sim_alloc(sizeof(*walk));
-	*walk = (struct kv_walk){ .kv = kv, .view = view_of(kv, family), .at = SIZE_MAX };
+	*walk = (struct kv_walk){.kv = kv, .view = view_of(kv, family), .at = SIZE_MAX};
 	sim_handle_open(&walk->handle, end_walk, free_walk);
 	kv->walks++;
 	return walk;

@@ -10,14 +10,14 @@ enum { VERSION = 1, KEY_BYTES_MAX = 256, VALUE_BYTES_MAX = 512 };
 
 const char *ledger_kind_name(enum ledger_kind kind)
 {
-	static const char *const names[LEDGER_KINDS] = { "deposit", "refund", "auto_reload" };
+	static const char *const names[LEDGER_KINDS] = {"deposit", "refund", "auto_reload"};
 
 	return kind < LEDGER_KINDS ? names[kind] : "?";
 }
 
 bool ledger_row_read(struct slice value, struct ledger_row *row)
 {
-	struct unpacker u = { value.data, value.data + value.size, false };
+	struct unpacker u = {value.data, value.data + value.size, false};
 	uint8_t version = unpack_u8(&u), kind = unpack_u8(&u), size;
 
 	row->kind = kind;
@@ -33,7 +33,7 @@ bool ledger_row_read(struct slice value, struct ledger_row *row)
 
 static struct slice prefix_of(char key[static KEY_BYTES_MAX], char table, struct slice workspace)
 {
-	struct packer p = { key, key + KEY_BYTES_MAX, false };
+	struct packer p = {key, key + KEY_BYTES_MAX, false};
 
 	pack_u8(&p, (uint8_t)table);
 	pack_bytes(&p, workspace.data, workspace.size);
@@ -44,12 +44,12 @@ static struct slice prefix_of(char key[static KEY_BYTES_MAX], char table, struct
 static int read_last(struct kv *kv, struct slice prefix, struct ledger_state *state)
 {
 	char key[KEY_BYTES_MAX + 8];
-	struct packer p = { key, key + sizeof(key), false };
+	struct packer p = {key, key + sizeof(key), false};
 	struct kv_walk *walk = kv_walk_open(kv, KV_RECORDS);
 	struct ledger_row row;
 	int rc;
 
-	*state = (struct ledger_state){ 0 };
+	*state = (struct ledger_state){0};
 	if (!walk)
 		return -EIO;
 	pack_bytes(&p, prefix.data, prefix.size);
@@ -58,7 +58,7 @@ static int read_last(struct kv *kv, struct slice prefix, struct ledger_state *st
 	rc = kv_walk_error(walk);
 	if (rc == 0 && kv_walk_valid(walk) && slice_starts_with(kv_walk_key(walk), prefix)) {
 		struct slice number = slice_after(kv_walk_key(walk), prefix.size);
-		struct unpacker u = { number.data, number.data + number.size, false };
+		struct unpacker u = {number.data, number.data + number.size, false};
 
 		state->number = unpack_be64(&u);
 		rc = u.bad || !ledger_row_read(kv_walk_value(walk), &row) ? -EIO : 0;
@@ -99,7 +99,7 @@ static int find_reference(struct kv *kv, struct ledger_post *post)
 	rc = kv_get(kv, KV_RECORDS, reference_key(key, post), &row);
 	if (rc < 0)
 		return rc == -ENOENT ? 0 : rc;
-	struct unpacker u = { row.value.data, row.value.data + row.value.size, false };
+	struct unpacker u = {row.value.data, row.value.data + row.value.size, false};
 
 	post->number = unpack_u64(&u);
 	post->repeated = true;
@@ -116,7 +116,7 @@ static void put_text(struct packer *p, struct slice text)
 static void put_row(struct kv *kv, struct kv_batch *batch, struct slice prefix, const struct ledger_post *post)
 {
 	char key[KEY_BYTES_MAX + 8], value[VALUE_BYTES_MAX];
-	struct packer k = { key, key + sizeof(key), false }, v = { value, value + sizeof(value), false };
+	struct packer k = {key, key + sizeof(key), false}, v = {value, value + sizeof(value), false};
 
 	pack_bytes(&k, prefix.data, prefix.size);
 	pack_be64(&k, post->number);
@@ -127,13 +127,14 @@ static void put_row(struct kv *kv, struct kv_batch *batch, struct slice prefix, 
 	pack_u64(&v, (uint64_t)post->state.credit_nusd);
 	put_text(&v, post->note);
 	put_text(&v, post->reference);
-	kv_batch_put(kv, batch, KV_RECORDS, slice_of(key, (size_t)(k.at - key)), slice_of(value, (size_t)(v.at - value)));
+	kv_batch_put(
+		kv, batch, KV_RECORDS, slice_of(key, (size_t)(k.at - key)), slice_of(value, (size_t)(v.at - value)));
 }
 
 static void put_reference(struct kv *kv, struct kv_batch *batch, const struct ledger_post *post)
 {
 	char key[KEY_BYTES_MAX], value[8];
-	struct packer v = { value, value + sizeof(value), false };
+	struct packer v = {value, value + sizeof(value), false};
 
 	if (!post->reference.data)
 		return;

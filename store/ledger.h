@@ -1,7 +1,7 @@
 /*
- * The ledger: what was paid into a workspace's balance and given back, one row for each, numbered without a gap and never
- * changed. What hosted models cost is not a row of its own: it is what the receipts say, added up by the running totals
- * (COUNTER_HOSTED). The balance is the sum of both.
+ * The ledger: what was paid into a workspace's balance and given back, one row for each, numbered without a gap and
+ * never changed. What hosted models cost is not a row of its own: it is what the receipts say, added up by the running
+ * totals (COUNTER_HOSTED). The balance is the sum of both.
  *
  *   KV_RECORDS  'l' workspace NUL be64 number   u8 version, u8 kind, u64 wall time, u64 amount, u64 sum of all up to it
  *                                               (nano-USD, two's complement), u8 size and note, u8 size and reference
@@ -23,8 +23,8 @@ struct ledger_state {
 };
 
 /*
- * A new row, synced before it is told. The same reference again is the same row: nothing is added, and `repeated` says so.
- * The store's until done() runs on `shard`; slices are its owner's.
+ * A new row, synced before it is told. The same reference again is the same row: nothing is added, and `repeated` says
+ * so. The store's until done() runs on `shard`; slices are its owner's.
  */
 struct ledger_post {
 	struct letter letter;
@@ -45,7 +45,8 @@ void ledger_post_start(struct store *store, struct ledger_post *post);
 /* Any thread but a shard's. 0, -EIO. */
 int ledger_state(const struct store *store, struct slice workspace, struct ledger_state *state);
 
-/* In the reader's thread: a workspace's balance, or a page of its transactions, the newest first, usage by day among them. */
+/* In the reader's thread: a workspace's balance, or a page of its transactions, the newest first, usage by day among
+ * them. */
 void ledger_answer(struct kv *kv, struct store_query *query);
 
 const char *ledger_kind_name(enum ledger_kind kind);
@@ -59,8 +60,8 @@ struct ledger_row {
 };
 bool ledger_row_read(struct slice value, struct ledger_row *row);
 
-/* Offline: that each workspace's rows are numbered and add up, and what its balance is by the receipts. 0: sound, 1: not,
- * -errno. */
+/* Offline: that each workspace's rows are numbered and add up, and what its balance is by the receipts. 0: sound, 1:
+ * not, -errno. */
 int ledger_check(const char *data_dir, void (*say)(void *context, const char *line), void *context);
 
 #endif

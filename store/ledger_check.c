@@ -55,7 +55,7 @@ static struct account *account_of(struct ledger *ledger, struct slice name)
 	if (!grown)
 		return NULL;
 	ledger->accounts = grown;
-	grown[ledger->count] = (struct account){ .name_bytes = name.size };
+	grown[ledger->count] = (struct account){.name_bytes = name.size};
 	memcpy(grown[ledger->count].name, name.data, name.size);
 	return &grown[ledger->count++];
 }
@@ -63,7 +63,7 @@ static struct account *account_of(struct ledger *ledger, struct slice name)
 static int check_row(struct ledger *ledger, struct slice key, struct slice value)
 {
 	const char *nul = key.size > 10 ? memchr(key.data + 1, 0, key.size - 1) : NULL;
-	struct unpacker u = { nul ? nul + 1 : key.data, key.data + key.size, false };
+	struct unpacker u = {nul ? nul + 1 : key.data, key.data + key.size, false};
 	uint64_t number = unpack_be64(&u);
 	struct ledger_row row;
 	struct account *account;
@@ -78,12 +78,14 @@ static int check_row(struct ledger *ledger, struct slice key, struct slice value
 		return -ENOMEM;
 	if (number != account->last + 1)
 		find(ledger, "workspace %.*s: transaction %" PRIu64 " follows %" PRIu64, (int)account->name_bytes,
-		     account->name, number, account->last);
+			account->name, number, account->last);
 	account->last = number;
 	account->credit_nusd = add_nusd(account->credit_nusd, row.amount_nusd);
 	if (account->credit_nusd != row.credit_nusd)
-		find(ledger, "workspace %.*s: up to transaction %" PRIu64 " it says %" PRId64 " nano-USD, the rows add up to %" PRId64,
-		     (int)account->name_bytes, account->name, number, row.credit_nusd, account->credit_nusd);
+		find(ledger,
+			"workspace %.*s: up to transaction %" PRIu64 " it says %" PRId64
+			" nano-USD, the rows add up to %" PRId64,
+			(int)account->name_bytes, account->name, number, row.credit_nusd, account->credit_nusd);
 	return 0;
 }
 
@@ -95,7 +97,7 @@ static int check_rows(struct ledger *ledger)
 	if (!walk)
 		return rc;
 	for (kv_walk_seek(walk, SLICE("l")); rc == 0 && kv_walk_valid(walk) && kv_walk_key(walk).data[0] == 'l';
-	     kv_walk_next(walk))
+		kv_walk_next(walk))
 		rc = check_row(ledger, kv_walk_key(walk), kv_walk_value(walk));
 	if (rc == 0)
 		rc = kv_walk_error(walk);
@@ -126,7 +128,7 @@ static int add_block(struct ledger *ledger, struct slice value)
 /* The running totals outlive the receipts that they add up. */
 static int add_totals(struct ledger *ledger)
 {
-	static const char prefix[] = { COUNTER_HOSTED, 0 };
+	static const char prefix[] = {COUNTER_HOSTED, 0};
 	struct kv_walk *walk = kv_walk_open(ledger->kv, KV_COUNTERS);
 	int rc = walk ? 0 : -EIO;
 
@@ -176,19 +178,20 @@ static void tell(struct ledger *ledger)
 		const struct account *account = &ledger->accounts[i];
 
 		snprintf(line, sizeof(line),
-			 "workspace %.*s: %" PRIu64 " transactions, %" PRId64 " nano-USD credited, %" PRId64 " used, balance %" PRId64,
-			 (int)account->name_bytes, account->name, account->last, account->credit_nusd, account->used_nusd,
-			 account->credit_nusd - account->used_nusd);
+			"workspace %.*s: %" PRIu64 " transactions, %" PRId64 " nano-USD credited, %" PRId64
+			" used, balance %" PRId64,
+			(int)account->name_bytes, account->name, account->last, account->credit_nusd,
+			account->used_nusd, account->credit_nusd - account->used_nusd);
 		ledger->say(ledger->context, line);
 	}
 	snprintf(line, sizeof(line), "%" PRIu64 " transactions of %zu workspaces: %s", ledger->rows, ledger->count,
-		 ledger->findings ? "not sound" : "sound");
+		ledger->findings ? "not sound" : "sound");
 	ledger->say(ledger->context, line);
 }
 
 int ledger_check(const char *data_dir, void (*say)(void *context, const char *line), void *context)
 {
-	struct ledger ledger = { .say = say, .context = context };
+	struct ledger ledger = {.say = say, .context = context};
 	char path[4096], why[LINE_BYTES];
 	struct disk_lock *lock = NULL;
 	int rc = disk_lock(&lock, data_dir, false, why, sizeof(why));

@@ -40,7 +40,7 @@ static struct line *add_line(struct lines *lines)
 		lines->list = list;
 		lines->capacity = capacity;
 	}
-	lines->list[lines->count] = (struct line){ .number = 0 };
+	lines->list[lines->count] = (struct line){.number = 0};
 	return &lines->list[lines->count++];
 }
 
@@ -53,7 +53,7 @@ static void copy(struct slice text, char *memory, size_t capacity, unsigned *byt
 
 static int add_row(struct lines *lines, struct slice number, struct slice value)
 {
-	struct unpacker u = { number.data, number.data + number.size, false };
+	struct unpacker u = {number.data, number.data + number.size, false};
 	uint64_t n = unpack_be64(&u);
 	struct ledger_row row;
 	struct line *line;
@@ -76,7 +76,7 @@ static int add_row(struct lines *lines, struct slice number, struct slice value)
 static int read_rows(struct kv *kv, struct slice workspace, struct lines *lines)
 {
 	char key[KEY_BYTES_MAX];
-	struct packer p = { key, key + sizeof(key), false };
+	struct packer p = {key, key + sizeof(key), false};
 	struct kv_walk *walk = kv_walk_open(kv, KV_RECORDS);
 	struct slice prefix;
 	int rc = 0;
@@ -87,8 +87,8 @@ static int read_rows(struct kv *kv, struct slice workspace, struct lines *lines)
 	pack_bytes(&p, workspace.data, workspace.size);
 	pack_u8(&p, 0);
 	prefix = slice_of(key, (size_t)(p.at - key));
-	for (kv_walk_seek(walk, prefix);
-	     rc == 0 && kv_walk_valid(walk) && slice_starts_with(kv_walk_key(walk), prefix); kv_walk_next(walk))
+	for (kv_walk_seek(walk, prefix); rc == 0 && kv_walk_valid(walk) && slice_starts_with(kv_walk_key(walk), prefix);
+		kv_walk_next(walk))
 		rc = add_row(lines, slice_after(kv_walk_key(walk), prefix.size), kv_walk_value(walk));
 	if (rc == 0)
 		rc = kv_walk_error(walk);
@@ -116,7 +116,7 @@ static int add_usage(struct lines *lines, uint32_t day, struct slice value)
 /* The days on which the workspace used a hosted model. */
 static int read_usage(struct kv *kv, struct slice workspace, struct lines *lines)
 {
-	const char from[2] = { (char)(COUNTER_HOSTED | COUNTER_OF_DAY), 0 };
+	const char from[2] = {(char)(COUNTER_HOSTED | COUNTER_OF_DAY), 0};
 	struct kv_walk *walk = kv_walk_open(kv, KV_COUNTERS);
 	int rc = 0;
 
@@ -169,7 +169,8 @@ static void print_line(struct text *json, const struct line *line)
 		text_literal(json, ",\"note\":");
 		text_json_or_null(json, slice_of(line->note_bytes ? line->note : NULL, line->note_bytes));
 		text_literal(json, ",\"reference\":");
-		text_json_or_null(json, slice_of(line->reference_bytes ? line->reference : NULL, line->reference_bytes));
+		text_json_or_null(
+			json, slice_of(line->reference_bytes ? line->reference : NULL, line->reference_bytes));
 	} else {
 		text_literal(json, ",\"requests\":");
 		text_u64(json, line->requests);
@@ -295,7 +296,7 @@ static int print(struct kv *kv, struct store_query *query, const struct lines *l
 
 void ledger_answer(struct kv *kv, struct store_query *query)
 {
-	struct lines lines = { 0 };
+	struct lines lines = {0};
 	int rc = read_rows(kv, query->workspace, &lines);
 
 	if (rc == 0)

@@ -1,7 +1,7 @@
 /*
- * Reading and writing the binary forms of this folder: little-endian integers and varints for values, big-endian integers
- * for keys (so that bytes order as numbers do). A packer that runs out of room and an unpacker that runs out of bytes remember
- * it in one flag, which the caller checks once at the end.
+ * Reading and writing the binary forms of this folder: little-endian integers and varints for values, big-endian
+ * integers for keys (so that bytes order as numbers do). A packer that runs out of room and an unpacker that runs out
+ * of bytes remember it in one flag, which the caller checks once at the end.
  */
 #ifndef STORE_PACK_H
 #define STORE_PACK_H

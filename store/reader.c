@@ -1,6 +1,7 @@
 /*
- * Queries over blocks of receipts. A cursor is a receipt's place, block << 16 | index in the block; a list goes from the newest
- * place to the oldest and a page begins strictly before its cursor. The order is that of commits, which is nearly that of ends.
+ * Queries over blocks of receipts. A cursor is a receipt's place, block << 16 | index in the block; a list goes from
+ * the newest place to the oldest and a page begins strictly before its cursor. The order is that of commits, which is
+ * nearly that of ends.
  */
 #include "store/reader.h"
 
@@ -12,7 +13,8 @@
 #include "store/receipt_index.h"
 
 enum reader_bounds {
-	BLOCKS_A_QUERY_MAX = 2048, /* some 0.1 ms each: a filter that matches nothing gives the thread back after 0.2 s */
+	BLOCKS_A_QUERY_MAX =
+		2048, /* some 0.1 ms each: a filter that matches nothing gives the thread back after 0.2 s */
 	ROWS_A_QUERY_MAX = 131072, /* of an index walked for them, some 1 us each */
 	JSON_BYTES_FIRST = 4096,
 	INDEX_BITS = 16,
@@ -177,7 +179,8 @@ static int list_block(struct page *page, uint64_t block, struct slice value)
 		return rc;
 	if (query->since_ns && view.committed_ns < query->since_ns)
 		return 1; /* neither in this block nor in any before it: see receipt_block.h */
-	end = query->cursor && query->cursor >> INDEX_BITS == block ? query->cursor & ((1 << INDEX_BITS) - 1) : view.count;
+	end = query->cursor && query->cursor >> INDEX_BITS == block ? query->cursor & ((1 << INDEX_BITS) - 1)
+								    : view.count;
 	if (end > view.count)
 		end = view.count;
 	for (uint32_t i = (uint32_t)end; i-- > 0;) {
@@ -234,7 +237,8 @@ static int answer_list(struct page *page)
 	else
 		block_key(key, last);
 	rc = add_bytes(page, SLICE("["));
-	for (kv_walk_seek_back(walk, slice_of(key, key_bytes)); rc == 0 && kv_walk_valid(walk); kv_walk_previous(walk)) {
+	for (kv_walk_seek_back(walk, slice_of(key, key_bytes)); rc == 0 && kv_walk_valid(walk);
+		kv_walk_previous(walk)) {
 		struct slice at = kv_walk_key(walk);
 
 		if (at.size != key_bytes || !slice_starts_with(at, slice_of(key, key_bytes - 8)))
@@ -256,7 +260,7 @@ static int answer_list(struct page *page)
 
 void reader_answer(struct kv *kv, struct store_query *query)
 {
-	struct page page = { .kv = kv, .query = query };
+	struct page page = {.kv = kv, .query = query};
 	int rc;
 
 	assert(query->kind == STORE_QUERY_BY_ID || (query->limit >= 1 && query->limit <= 1000));

@@ -1,6 +1,6 @@
 /*
- * The reader: answers queries about receipts from the database, in a thread of its own. One query is one step; a long list
- * looks at a bounded number of blocks and then hands out a cursor to go on from.
+ * The reader: answers queries about receipts from the database, in a thread of its own. One query is one step; a long
+ * list looks at a bounded number of blocks and then hands out a cursor to go on from.
  */
 #ifndef STORE_READER_H
 #define STORE_READER_H

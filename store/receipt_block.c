@@ -58,7 +58,8 @@ void block_builder_add(struct block_builder *builder, struct slice record)
 	builder->count++;
 }
 
-static void pack_head(struct packer *head, uint32_t count, size_t records_bytes, uint64_t committed_ns, const struct hash *chain)
+static void pack_head(
+	struct packer *head, uint32_t count, size_t records_bytes, uint64_t committed_ns, const struct hash *chain)
 {
 	pack_u32(head, BLOCK_VERSION);
 	pack_u32(head, count);
@@ -70,8 +71,8 @@ static void pack_head(struct packer *head, uint32_t count, size_t records_bytes,
 
 struct slice block_builder_finish(struct block_builder *builder, struct hash *chain, uint64_t committed_ns)
 {
-	struct packer head = { builder->value, builder->value + BLOCK_HEAD_BYTES, false };
-	struct packer rest = { head.end + builder->records_bytes, builder->value + sizeof(builder->value), false };
+	struct packer head = {builder->value, builder->value + BLOCK_HEAD_BYTES, false};
+	struct packer rest = {head.end + builder->records_bytes, builder->value + sizeof(builder->value), false};
 
 	*chain = chain_of(chain, builder->hashes, builder->count);
 	pack_head(&head, builder->count, builder->records_bytes, committed_ns, chain);
@@ -92,10 +93,10 @@ static uint32_t end_of(const struct block_view *view, uint32_t index)
 
 static int open_gap(struct block_view *view, struct slice value)
 {
-	struct unpacker u = { value.data, value.data + value.size, false };
+	struct unpacker u = {value.data, value.data + value.size, false};
 	const char *chain;
 
-	*view = (struct block_view){ .count = 0 };
+	*view = (struct block_view){.count = 0};
 	u.bad |= unpack_u64(&u) != GAP_VERSION;
 	view->gap_first = unpack_u64(&u);
 	view->gap_receipts = unpack_u64(&u);
@@ -109,7 +110,7 @@ static int open_gap(struct block_view *view, struct slice value)
 
 int block_view_open(struct block_view *view, struct slice value)
 {
-	struct unpacker u = { value.data, value.data + value.size, false };
+	struct unpacker u = {value.data, value.data + value.size, false};
 	uint32_t version = unpack_u32(&u), records_bytes, before = 0;
 	const char *chain;
 
@@ -159,8 +160,8 @@ struct hash block_view_chain(const struct block_view *view, const struct hash *b
 
 struct slice block_view_blank(const struct block_view *view, const bool *keep, char memory[static BLOCK_BYTES_MAX])
 {
-	struct packer head = { memory, memory + BLOCK_HEAD_BYTES, false };
-	struct packer rest = { head.end, memory + BLOCK_BYTES_MAX, false };
+	struct packer head = {memory, memory + BLOCK_HEAD_BYTES, false};
+	struct packer rest = {head.end, memory + BLOCK_BYTES_MAX, false};
 	uint32_t ends[BLOCK_RECEIPTS_MAX];
 
 	assert(view->count > 0 && view->count <= BLOCK_RECEIPTS_MAX);
@@ -182,7 +183,7 @@ struct slice block_view_blank(const struct block_view *view, const bool *keep, c
 struct slice block_gap_make(
 	char memory[static BLOCK_GAP_BYTES], uint64_t first, uint64_t receipts, const struct block_view *last)
 {
-	struct packer p = { memory, memory + BLOCK_GAP_BYTES, false };
+	struct packer p = {memory, memory + BLOCK_GAP_BYTES, false};
 
 	pack_u64(&p, GAP_VERSION);
 	pack_u64(&p, first);

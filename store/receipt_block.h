@@ -4,9 +4,9 @@
  *   u8 version, 3 zero bytes, u32 count, u32 bytes of records, u32 zero, u64 committed (wall ns), 32 bytes chain
  *   the records, then for each u32 where it ends, then for each its SHA-256
  *
- * chain = SHA-256(chain of the block before, the hashes). A record that was blanked when its retention ended is empty; its
- * hash stays, so the chain still verifies. Blocks of which no record is left go: what stays of a run of them is a gap, under
- * the number of its last block, with the chain that the block behind it goes on from:
+ * chain = SHA-256(chain of the block before, the hashes). A record that was blanked when its retention ended is empty;
+ * its hash stays, so the chain still verifies. Blocks of which no record is left go: what stays of a run of them is a
+ * gap, under the number of its last block, with the chain that the block behind it goes on from:
  *
  *   u8 version, 7 zero bytes, u64 first block, u64 receipts, u64 committed (of the last), 32 bytes chain (of the last)
  *
@@ -20,7 +20,8 @@
 
 enum {
 	HASH_BYTES = 32,
-	/* 512: beyond 256 a row's cost is no longer seen in a receipt's; a look-up by id reads one block of at most 272 KB. */
+	/* 512: beyond 256 a row's cost is no longer seen in a receipt's; a look-up by id reads one block of at most 272
+	   KB. */
 	BLOCK_RECEIPTS_MAX = 512,
 	BLOCK_RECORDS_BYTES_MAX = 256 << 10,
 	BLOCK_HEAD_BYTES = 56,
@@ -51,14 +52,14 @@ struct slice block_builder_finish(struct block_builder *builder, struct hash *ch
 
 /* A block's value taken apart; everything points into it. */
 struct block_view {
-	uint32_t count; /* of a gap 0 */
+	uint32_t count;                   /* of a gap 0 */
 	uint64_t gap_first, gap_receipts; /* gap_first 0: a block */
 	uint64_t committed_ns;
 	struct hash chain;
 	const char *records, *ends, *hashes;
 };
 
-int block_view_open(struct block_view *view, struct slice value); /* 0, or -EBADMSG */
+int block_view_open(struct block_view *view, struct slice value);              /* 0, or -EBADMSG */
 struct slice block_view_record(const struct block_view *view, uint32_t index); /* empty: blanked */
 struct hash block_view_hash(const struct block_view *view, uint32_t index);
 struct hash block_view_chain(const struct block_view *view, const struct hash *before); /* as it should be */

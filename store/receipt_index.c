@@ -41,7 +41,7 @@ uint64_t index_key_hash(struct slice key_id)
 
 static void put_time_key(char *key, uint32_t second, uint64_t block)
 {
-	struct packer p = { key, key + INDEX_TIME_KEY_BYTES, false };
+	struct packer p = {key, key + INDEX_TIME_KEY_BYTES, false};
 
 	pack_u8(&p, 't');
 	pack_be32(&p, second);
@@ -55,7 +55,7 @@ void index_time_key(char key[static INDEX_TIME_KEY_BYTES], const struct ulid *re
 
 void index_key_key(char key[static INDEX_KEY_KEY_BYTES], uint64_t key_hash, uint64_t block)
 {
-	struct packer p = { key, key + INDEX_KEY_KEY_BYTES, false };
+	struct packer p = {key, key + INDEX_KEY_KEY_BYTES, false};
 
 	pack_u8(&p, 'k');
 	pack_u8(&p, bucket_of(key_hash));
@@ -89,7 +89,7 @@ static void time_rows(struct index_builder *builder, uint64_t block, index_emit 
 	qsort(builder->starts, builder->count, sizeof(*builder->starts), compare);
 	for (uint32_t i = 0; i < builder->count;) {
 		uint64_t second = builder->starts[i] >> 16;
-		struct packer p = { value, value + sizeof(value), false };
+		struct packer p = {value, value + sizeof(value), false};
 
 		pack_u8(&p, INDEX_VERSION);
 		for (; i < builder->count && builder->starts[i] >> 16 == second; i++) {
@@ -109,7 +109,7 @@ static void key_rows(struct index_builder *builder, uint64_t block, index_emit *
 	qsort(builder->keys, builder->count, sizeof(*builder->keys), compare);
 	for (uint32_t i = 0; i < builder->count;) {
 		uint64_t first = builder->keys[i];
-		struct packer p = { value, value + sizeof(value), false };
+		struct packer p = {value, value + sizeof(value), false};
 
 		pack_u8(&p, INDEX_VERSION);
 		pack_be32(&p, tag_of(first));

@@ -1,14 +1,16 @@
 /*
  * The sparse index over blocks: few rows a block, never one a receipt.
  *
- *   't' second block  ->  u8 version, u16 for each receipt of the block that started in that second: the last bits of its id
- *   'k' bucket block  ->  u8 version, u32 for each key of the block's receipts that falls into that bucket, in ascending order
+ *   't' second block  ->  u8 version, u16 for each receipt of the block that started in that second: the last bits of
+ * its id 'k' bucket block  ->  u8 version, u32 for each key of the block's receipts that falls into that bucket, in
+ * ascending order
  *
- * second: u32, of the id's time. block: u64. A key is XXH3 of its id: the upper 3 bits are the bucket (u8), the next 32 lie in the
- * row. All big-endian. With hundreds of keys a row for each in each block would cost more than all else (a receipt 7.1 us of
- * processor time instead of 1.6); a list by key walks the rows of one bucket and reads the blocks that may hold the key. A receipt is written when its
- * request ends, so one second's receipts lie in many blocks: the 16 bits of each id tell which block is worth reading (of
- * 10,000 receipts in a second, one look-up in seven reads a second block in vain).
+ * second: u32, of the id's time. block: u64. A key is XXH3 of its id: the upper 3 bits are the bucket (u8), the next 32
+ * lie in the row. All big-endian. With hundreds of keys a row for each in each block would cost more than all else (a
+ * receipt 7.1 us of processor time instead of 1.6); a list by key walks the rows of one bucket and reads the blocks
+ * that may hold the key. A receipt is written when its request ends, so one second's receipts lie in many blocks: the
+ * 16 bits of each id tell which block is worth reading (of 10,000 receipts in a second, one look-up in seven reads a
+ * second block in vain).
  */
 #ifndef STORE_RECEIPT_INDEX_H
 #define STORE_RECEIPT_INDEX_H

@@ -3,7 +3,10 @@
 
 #include <assert.h>
 
-#define NAME(text) { text, sizeof(text) - 1 }
+#define NAME(text)                                                                                                     \
+	{                                                                                                              \
+		text, sizeof(text) - 1                                                                                 \
+	}
 
 static const struct slice api_names[] = {
 	[API_CHAT_COMPLETIONS] = NAME("chat.completions"),

@@ -1,7 +1,7 @@
 /*
- * Calls of one key, team, workspace or endpoint in the current day and hour: what limits of a day and of an hour need after a start. Part
- * of the running total's row (counters.h), so that it is as exact: what has a receipt counts, once. A refusal that reached no
- * provider does not count.
+ * Calls of one key, team, workspace or endpoint in the current day and hour: what limits of a day and of an hour need
+ * after a start. Part of the running total's row (counters.h), so that it is as exact: what has a receipt counts, once.
+ * A refusal that reached no provider does not count.
  */
 #ifndef STORE_RECENT_H
 #define STORE_RECENT_H
@@ -16,7 +16,8 @@ struct recent {
 	uint32_t minutes[RECENT_MINUTES]; /* calls in each minute of the last hour, by its number modulo this */
 };
 
-/* Calls end in another order than they begin in: one of an earlier minute or of the day before is put where it belongs. */
+/* Calls end in another order than they begin in: one of an earlier minute or of the day before is put where it belongs.
+ */
 void recent_add(struct recent *recent, uint64_t wall_ns);
 uint32_t recent_of_minute(const struct recent *recent, uint32_t minute);
 
@@ -29,7 +30,7 @@ struct recents;
 struct recents *recents_open(void); /* NULL when memory is out */
 void recents_close(struct recents *recents);
 int recents_add(struct recents *recents, struct slice key, const struct recent *recent); /* each key once; 0, -ENOMEM */
-void recents_sort(struct recents *recents); /* after the last one */
+void recents_sort(struct recents *recents);                                              /* after the last one */
 const struct recent *recents_find(const struct recents *recents, struct slice key);
 
 #endif

@@ -13,7 +13,7 @@ enum record_table {
 	RECORDS_CONNECTIONS = 'c',
 	RECORDS_DISABLED = 'd', /* deployments that an operator took out of use: their names, under a hash of each */
 	RECORDS_KEYS = 'k',
-	RECORDS_LEDGER = 'l', /* and 'r': rows of the ledger's own (ledger.h) */
+	RECORDS_LEDGER = 'l',  /* and 'r': rows of the ledger's own (ledger.h) */
 	RECORDS_NOTICES = 'n', /* what was told of keys and workspaces: route/tenancy/tenancy_watch.c */
 	RECORDS_TOKENS = 'o',
 	RECORDS_PROJECTS = 'p',

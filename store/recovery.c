@@ -1,8 +1,8 @@
 /*
- * Starting again after a run that may have been killed. The order matters: an old journal is overwritten only after what it
- * held is synced in the database together with the position behind it, and that position is forgotten only after the
- * journal's new header, or that it is gone, is on the disk: else a power cut would bring back records without their position,
- * and they would be taken twice.
+ * Starting again after a run that may have been killed. The order matters: an old journal is overwritten only after
+ * what it held is synced in the database together with the position behind it, and that position is forgotten only
+ * after the journal's new header, or that it is gone, is on the disk: else a power cut would bring back records without
+ * their position, and they would be taken twice.
  */
 #include "store/recovery.h"
 
@@ -24,7 +24,8 @@ static long journal_index(const char *name)
 	char *end;
 	long index;
 
-	if (strncmp(name, start, sizeof(start) - 1) != 0 || name[sizeof(start) - 1] < '0' || name[sizeof(start) - 1] > '9')
+	if (strncmp(name, start, sizeof(start) - 1) != 0 || name[sizeof(start) - 1] < '0' ||
+		name[sizeof(start) - 1] > '9')
 		return -1;
 	index = strtol(name + sizeof(start) - 1, &end, 10);
 	return *end == '\0' && index < COMMIT_JOURNALS_MAX ? index : -1;
@@ -87,10 +88,13 @@ static int replay_file(void *context, const char *name)
 	if (rc == 0)
 		rc = replay_journal(replay->commit, replay->kv, path, replay->replayed);
 	if (rc == -EBADMSG)
-		snprintf(replay->why, replay->why_bytes, "%s is damaged or of a newer version: its receipts cannot be taken "
-			 "over; move it away to start without them", path);
+		snprintf(replay->why, replay->why_bytes,
+			"%s is damaged or of a newer version: its receipts cannot be taken "
+			"over; move it away to start without them",
+			path);
 	else if (rc < 0)
-		snprintf(replay->why, replay->why_bytes, "cannot take over the receipts in %s: %s", path, strerror(-rc));
+		snprintf(
+			replay->why, replay->why_bytes, "cannot take over the receipts in %s: %s", path, strerror(-rc));
 	if (rc < 0 || index < replay->shards_kept)
 		return rc;
 	rc = disk_remove(path);
@@ -99,10 +103,10 @@ static int replay_file(void *context, const char *name)
 	return rc;
 }
 
-int recovery_replay(struct commit *commit, struct kv *kv, const char *data_dir, unsigned shards_kept, uint64_t *replayed,
-		    char *why, size_t why_bytes)
+int recovery_replay(struct commit *commit, struct kv *kv, const char *data_dir, unsigned shards_kept,
+	uint64_t *replayed, char *why, size_t why_bytes)
 {
-	struct replay replay = { commit, kv, data_dir, (long)shards_kept, replayed, why, why_bytes };
+	struct replay replay = {commit, kv, data_dir, (long)shards_kept, replayed, why, why_bytes};
 	int rc;
 
 	*replayed = 0;
@@ -114,7 +118,7 @@ int recovery_replay(struct commit *commit, struct kv *kv, const char *data_dir, 
 }
 
 int recovery_open_journals(struct commit *commit, const char *data_dir, bool in_memory, struct journal **journals,
-			   unsigned count, size_t journal_bytes, char *why, size_t why_bytes)
+	unsigned count, size_t journal_bytes, char *why, size_t why_bytes)
 {
 	char path[PATH_BYTES];
 	unsigned opened = 0;
@@ -190,7 +194,7 @@ static int count_file(void *context, const char *name)
 
 int64_t recovery_count_pending(struct kv *kv, const char *data_dir)
 {
-	struct pending pending = { kv, data_dir, 0 };
+	struct pending pending = {kv, data_dir, 0};
 	int rc = disk_each_name(data_dir, count_file, &pending);
 
 	return rc < 0 ? rc : pending.count;

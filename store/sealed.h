@@ -24,8 +24,13 @@
 
 struct sealed;
 
-enum sealed_purpose { SEALED_RESPONSE = 'r', SEALED_IDEMPOTENCY = 'i', SEALED_CONNECTION = 'c', SEALED_CONTENT = 'p',
-	SEALED_SESSION = 's' };
+enum sealed_purpose {
+	SEALED_RESPONSE = 'r',
+	SEALED_IDEMPOTENCY = 'i',
+	SEALED_CONNECTION = 'c',
+	SEALED_CONTENT = 'p',
+	SEALED_SESSION = 's'
+};
 
 /* Whose what: the owner's and the id's text are hashed into the row's key, and do not stand in the database. */
 struct sealed_name {

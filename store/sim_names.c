@@ -33,7 +33,7 @@ struct sim_object *sim_object_make(enum sim_object_kind kind)
 {
 	struct sim_object *made = sim_alloc(sizeof(*made));
 
-	*made = (struct sim_object){ .users = 1, .kind = kind };
+	*made = (struct sim_object){.users = 1, .kind = kind};
 	return made;
 }
 
@@ -82,7 +82,7 @@ void sim_file_write_back(struct sim_object *file, struct rand *rand)
 /* Each page as it was last or as it lies on the platter, of which the seed may favour one; then both are the same. */
 static void lose_pages(struct sim_object *file, struct rand *rand)
 {
-	static const unsigned chances[] = { 0, 1, 8, 15, 16 }; /* of 16 that a page is lost */
+	static const unsigned chances[] = {0, 1, 8, 15, 16}; /* of 16 that a page is lost */
 	unsigned chance = chances[rand_below(rand, sizeof(chances) / sizeof(*chances))];
 
 	for (size_t offset = 0; offset < file->bytes; offset += PAGE_BYTES)
@@ -202,7 +202,7 @@ void sim_names_sync_one(struct sim_names *names, const char *path)
 
 struct sim_names sim_names_survive(const struct sim_names *names, bool power, struct rand *rand)
 {
-	struct sim_names left = { .count = 0 };
+	struct sim_names left = {.count = 0};
 
 	for (size_t i = 0; i < names->count; i++) {
 		const struct sim_name *name = &names->items[i];

@@ -17,7 +17,7 @@ enum sim_object_kind { SIM_DIRECTORY, SIM_FILE, SIM_DATABASE };
 struct sim_object {
 	unsigned users;
 	enum sim_object_kind kind;
-	bool taken; /* a lock file is locked, a file is mapped, a database has its writer */
+	bool taken;   /* a lock file is locked, a file is mapped, a database has its writer */
 	size_t bytes; /* of a file, as its pages are: whole ones beyond it are zeros */
 	char *pages, *platter;
 	struct sim_rows *rows;
@@ -25,7 +25,7 @@ struct sim_object {
 
 struct sim_name {
 	char *path;
-	size_t version_count; /* the first is synced, the last is now */
+	size_t version_count;                          /* the first is synced, the last is now */
 	struct sim_object *versions[SIM_VERSIONS_MAX]; /* NULL: nothing has that name */
 };
 

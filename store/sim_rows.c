@@ -75,13 +75,13 @@ void sim_batch_add(struct sim_batch *batch, enum kv_family family, struct slice 
 	size_t value_bytes = value ? value->size : 0;
 	struct sim_row *row = sim_alloc(sizeof(*row) + key.size + value_bytes);
 
-	*row = (struct sim_row){ .users = 1, .deleted = !value, .key_bytes = key.size, .value_bytes = value_bytes };
+	*row = (struct sim_row){.users = 1, .deleted = !value, .key_bytes = key.size, .value_bytes = value_bytes};
 	if (key.size)
 		memcpy(row->bytes, key.data, key.size);
 	if (value_bytes)
 		memcpy(row->bytes + key.size, value->data, value_bytes);
 	batch->edits = grow(batch->edits, batch->count, &batch->capacity, sizeof(*batch->edits));
-	batch->edits[batch->count++] = (struct sim_edit){ family, row };
+	batch->edits[batch->count++] = (struct sim_edit){family, row};
 }
 
 void sim_batch_clear(struct sim_batch *batch)
@@ -99,13 +99,13 @@ void sim_batch_free(struct sim_batch *batch)
 
 static struct sim_batch copy_batch(const struct sim_batch *batch)
 {
-	struct sim_batch copy = { .count = batch->count, .capacity = batch->count };
+	struct sim_batch copy = {.count = batch->count, .capacity = batch->count};
 
 	if (batch->count == 0)
 		return copy;
 	copy.edits = sim_alloc(batch->count * sizeof(*copy.edits));
 	for (size_t i = 0; i < batch->count; i++)
-		copy.edits[i] = (struct sim_edit){ batch->edits[i].family, use_row(batch->edits[i].row) };
+		copy.edits[i] = (struct sim_edit){batch->edits[i].family, use_row(batch->edits[i].row)};
 	return copy;
 }
 
@@ -113,7 +113,7 @@ static struct sim_view *make_view(void)
 {
 	struct sim_view *view = sim_alloc(sizeof(*view));
 
-	*view = (struct sim_view){ .users = 1 };
+	*view = (struct sim_view){.users = 1};
 	return view;
 }
 

@@ -34,7 +34,8 @@ void sim_batch_free(struct sim_batch *batch); /* what it holds, not itself */
 struct sim_rows *sim_rows_open(void);
 void sim_rows_close(struct sim_rows *rows);
 
-/* All of the batch. With `sync` it and all before it are durable; without, some of the oldest may become so, by the seed. */
+/* All of the batch. With `sync` it and all before it are durable; without, some of the oldest may become so, by the
+ * seed. */
 void sim_rows_write(struct sim_rows *rows, const struct sim_batch *batch, bool sync, struct rand *rand);
 
 /* A write that failed: the next sim_rows_settle() or sim_rows_survive() decides whether it happened. */

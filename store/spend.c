@@ -1,6 +1,6 @@
 /*
- * Spend: rows of the counters, gathered, added up by name where they are of days, and printed with the dearest first. Days
- * come in their own order.
+ * Spend: rows of the counters, gathered, added up by name where they are of days, and printed with the dearest first.
+ * Days come in their own order.
  */
 #include "store/spend.h"
 
@@ -64,7 +64,7 @@ static int add_row(struct rows *rows, struct slice name, struct slice value)
 		rc = make_room(rows, name.size);
 	if (rc < 0)
 		return rc;
-	rows->list[rows->count++] = (struct row){ rows->names_size, name.size, counter };
+	rows->list[rows->count++] = (struct row){rows->names_size, name.size, counter};
 	if (name.size)
 		memcpy(rows->names + rows->names_size, name.data, name.size);
 	rows->names_size += name.size;
@@ -112,7 +112,7 @@ static bool is_all_time(const struct store_query *query)
 
 static size_t first_key(const struct store_query *query, bool of_days, char key[static 2 + DAY_BYTES])
 {
-	struct packer p = { key, key + 2 + DAY_BYTES, false };
+	struct packer p = {key, key + 2 + DAY_BYTES, false};
 
 	pack_u8(&p, (uint8_t)(query->dimension | (of_days ? COUNTER_OF_DAY : 0)));
 	pack_u8(&p, 0);
@@ -131,7 +131,7 @@ static int gather(struct kv *kv, const struct store_query *query, struct rows *r
 	if (!walk)
 		return -EIO;
 	for (kv_walk_seek(walk, slice_of(key, first_key(query, of_days, key))); rc == 0 && !past && kv_walk_valid(walk);
-	     kv_walk_next(walk)) {
+		kv_walk_next(walk)) {
 		struct slice name;
 
 		if (name_of(query, of_days, kv_walk_key(walk), &name, &past))
@@ -264,7 +264,7 @@ static void print_name(struct text *json, const struct store_query *query, struc
 
 static struct counter sum_of(const struct rows *rows)
 {
-	struct counter sum = { 0 };
+	struct counter sum = {0};
 
 	for (size_t i = 0; i < rows->count; i++)
 		add_counter(&sum, &rows->list[i].counter);
@@ -318,7 +318,7 @@ static int print(struct store_query *query, const struct rows *rows)
 
 void spend_answer(struct kv *kv, struct store_query *query)
 {
-	struct rows rows = { 0 };
+	struct rows rows = {0};
 	int rc = gather(kv, query, &rows);
 
 	if (rc == 0) {

@@ -1,6 +1,7 @@
 /*
- * The store as one thing: lock, database, journals, writer and reader. A query takes the way of a receipt before it is answered:
- * it goes by the writer, which commits what the journals hold, then to the reader; so who was answered finds his receipt.
+ * The store as one thing: lock, database, journals, writer and reader. A query takes the way of a receipt before it is
+ * answered: it goes by the writer, which commits what the journals hold, then to the reader; so who was answered finds
+ * his receipt.
  */
 #include "store/store.h"
 
@@ -50,8 +51,8 @@ static int open_database(struct store *store, const struct store_options *option
 		snprintf(why, why_bytes, "out of memory");
 		return rc;
 	}
-	rc = reservations_open(&store->reservations, options->data_dir, (uint32_t)(clock_wall_ns() / DAY_NS), why,
-			       why_bytes);
+	rc = reservations_open(
+		&store->reservations, options->data_dir, (uint32_t)(clock_wall_ns() / DAY_NS), why, why_bytes);
 	if (rc < 0)
 		return rc;
 	return sealed_open(&store->sealed, store->kv, options->data_dir, options->secret, options->previous_secret, why,
@@ -64,7 +65,8 @@ static int open_journals(struct store *store, const struct store_options *option
 	int rc;
 
 	if (options->shard_count < 1 || options->shard_count > COMMIT_JOURNALS_MAX) {
-		snprintf(why, why_bytes, "the store serves 1 to %d shards, not %u", COMMIT_JOURNALS_MAX, options->shard_count);
+		snprintf(why, why_bytes, "the store serves 1 to %d shards, not %u", COMMIT_JOURNALS_MAX,
+			options->shard_count);
 		return -EINVAL;
 	}
 	store->journals = calloc(options->shard_count, sizeof(struct journal *));
@@ -73,10 +75,10 @@ static int open_journals(struct store *store, const struct store_options *option
 		return -ENOMEM;
 	}
 	rc = recovery_replay(store->commit, store->kv, options->data_dir, in_memory ? 0 : options->shard_count,
-			     &store->replayed, why, why_bytes);
+		&store->replayed, why, why_bytes);
 	if (rc == 0)
 		rc = recovery_open_journals(store->commit, options->data_dir, in_memory, store->journals,
-					    options->shard_count, options->journal_bytes, why, why_bytes);
+			options->shard_count, options->journal_bytes, why, why_bytes);
 	if (rc == 0)
 		store->journal_count = options->shard_count;
 	return rc;
@@ -103,8 +105,8 @@ const struct recent *store_recent(
 	return size ? recents_find(store->recents, slice_of(key, size)) : NULL;
 }
 
-int64_t store_spend_nusd(const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second,
-			 uint32_t from_day, uint32_t to_day)
+int64_t store_spend_nusd(const struct store *store, enum counter_dimension dimension, struct slice first,
+	struct slice second, uint32_t from_day, uint32_t to_day)
 {
 	char key[COUNTER_KEY_BYTES_MAX];
 	size_t size = counters_key(key, dimension, first, second);
@@ -119,11 +121,12 @@ uint64_t store_free_tokens(
 	size_t size = counters_key(key, COUNTER_FREE, workspace, model);
 
 	return size ? commit_sum_of_days(store->commit, COUNTER_FREE, slice_of(key + 2, size - 2), from_day, to_day)
-			      .prompt_tokens
+			       .prompt_tokens
 		    : 0;
 }
 
-int64_t store_total_nusd(const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second)
+int64_t store_total_nusd(
+	const struct store *store, enum counter_dimension dimension, struct slice first, struct slice second)
 {
 	char key[COUNTER_KEY_BYTES_MAX];
 	size_t size = counters_key(key, dimension, first, second);
@@ -138,12 +141,18 @@ struct reservation *store_reservation(const struct store *store, uint64_t name, 
 
 static int open_threads(struct store *store, const struct store_options *options, char *why, size_t why_bytes)
 {
-	const struct writer_options writer = { .kv = store->kv, .commit = store->commit, .journals = store->journals,
-					       .journal_count = store->journal_count, .durability = options->durability,
-					       .ring_without = options->ring_without };
-	const struct shard_options reader = { .name = "store-reader", .cpu = -1,
-					      .ring = { .entry_count = RING_ENTRIES, .buffer_count = RING_BUFFERS,
-							.buffer_bytes = RING_BUFFER_BYTES, .without = options->ring_without } };
+	const struct writer_options writer = {.kv = store->kv,
+		.commit = store->commit,
+		.journals = store->journals,
+		.journal_count = store->journal_count,
+		.durability = options->durability,
+		.ring_without = options->ring_without};
+	const struct shard_options reader = {.name = "store-reader",
+		.cpu = -1,
+		.ring = {.entry_count = RING_ENTRIES,
+			.buffer_count = RING_BUFFERS,
+			.buffer_bytes = RING_BUFFER_BYTES,
+			.without = options->ring_without}};
 	int rc = writer_open(&store->writer, &writer, why, why_bytes);
 
 	if (rc < 0)
@@ -163,8 +172,9 @@ static int open_threads(struct store *store, const struct store_options *options
 }
 
 /*
- * No shard appends or asks any more. Both threads end before either's ring goes, since they post to each other; a query that is
- * on its way is not answered. The writer commits the rest; what it cannot commit stays in the journals for the next start.
+ * No shard appends or asks any more. Both threads end before either's ring goes, since they post to each other; a query
+ * that is on its way is not answered. The writer commits the rest; what it cannot commit stays in the journals for the
+ * next start.
  */
 static void close_threads(struct store *store)
 {

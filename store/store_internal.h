@@ -13,7 +13,7 @@ struct store {
 	struct sealed *sealed;
 	struct retention *retention;
 	_Atomic uint64_t expired; /* receipts; for store_counts() */
-	struct timer expiry; /* of what is sealed; on the writer's thread */
+	struct timer expiry;      /* of what is sealed; on the writer's thread */
 	uint64_t sealed_looked_ns;
 	_Atomic uint64_t sealed_rows, sealed_bytes, sealed_expired; /* for store_counts() */
 	unsigned journal_count;

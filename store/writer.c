@@ -37,8 +37,8 @@ static bool journals_empty(const struct writer *writer)
 }
 
 /*
- * Goes to sleep without a timer, or keeps looking. The flag is raised before the journals are looked at, a shard appends before
- * it looks at the flag (both sequentially consistent): one of the two sees the other.
+ * Goes to sleep without a timer, or keeps looking. The flag is raised before the journals are looked at, a shard
+ * appends before it looks at the flag (both sequentially consistent): one of the two sees the other.
  */
 static void sleep_or_watch(struct writer *writer, bool worked)
 {
@@ -88,8 +88,8 @@ static void note_room(struct writer *writer)
 		struct port *port = &writer->ports[i];
 
 		if (atomic_load_explicit(&port->nearly_full, memory_order_relaxed) &&
-		    journal_used(port->journal) < port->nearly_full_bytes / 2 &&
-		    atomic_exchange(&port->nearly_full, false))
+			journal_used(port->journal) < port->nearly_full_bytes / 2 &&
+			atomic_exchange(&port->nearly_full, false))
 			atomic_fetch_sub(&writer->nearly_full_count, 1);
 	}
 }
@@ -122,7 +122,8 @@ static int drain(struct writer *writer, unsigned groups_max)
 	int rc = 0;
 
 	for (unsigned i = 0; i < groups_max; i++) {
-		rc = commit_group(writer->commit, writer->journals, writer->port_count, shard_wall_ns(&writer->shard), sync);
+		rc = commit_group(
+			writer->commit, writer->journals, writer->port_count, shard_wall_ns(&writer->shard), sync);
 		if (rc <= 0)
 			return rc < 0 ? rc : (int)i;
 		note_group(writer, (unsigned)rc);
@@ -165,7 +166,7 @@ void writer_run_counters(struct writer *writer)
 {
 	writer_run(writer);
 	if (!atomic_load(&writer->failing) && !commit_pending(writer->commit) &&
-	    commit_write_counters(writer->commit, false) < 0)
+		commit_write_counters(writer->commit, false) < 0)
 		writer_failed(writer);
 }
 
@@ -227,7 +228,7 @@ static void note_used(struct writer *writer, struct port *port, struct shard *sh
 	bool behind = used >= port->quarter_bytes;
 
 	if (used >= port->nearly_full_bytes && !atomic_load_explicit(&port->nearly_full, memory_order_relaxed) &&
-	    !atomic_exchange(&port->nearly_full, true))
+		!atomic_exchange(&port->nearly_full, true))
 		atomic_fetch_add(&writer->nearly_full_count, 1);
 	if (!behind && !atomic_load(&writer->asleep))
 		return;
@@ -237,7 +238,8 @@ static void note_used(struct writer *writer, struct port *port, struct shard *sh
 		shard_post(&writer->shard, &port->nudge, shard);
 }
 
-int writer_append(struct writer *writer, struct shard *shard, const struct receipt *receipt, struct store_ticket *ticket)
+int writer_append(
+	struct writer *writer, struct shard *shard, const struct receipt *receipt, struct store_ticket *ticket)
 {
 	struct port *port = &writer->ports[shard->index];
 	uint64_t position;
@@ -281,7 +283,8 @@ static void init_port(struct port *port, struct writer *writer, struct journal *
 	port->journal = journal;
 	port->writer = writer;
 	port->quarter_bytes = journal_capacity(journal) / 4;
-	/* Padding counts as used until the writer has passed it (journal.c, HOT_PARTS), so the mark lies beyond seven eighths. */
+	/* Padding counts as used until the writer has passed it (journal.c, HOT_PARTS), so the mark lies beyond seven
+	 * eighths. */
 	port->nearly_full_bytes = journal_capacity(journal) / 16 * 15;
 	port->nudge.open = on_nudge;
 	atomic_init(&port->nudged, false);
@@ -290,9 +293,12 @@ static void init_port(struct port *port, struct writer *writer, struct journal *
 
 int writer_open(struct writer *writer, const struct writer_options *options, char *why, size_t why_bytes)
 {
-	struct shard_options shard_options = { .name = "store-writer", .cpu = -1,
-					       .ring = { .entry_count = RING_ENTRIES, .buffer_count = RING_BUFFERS,
-							 .buffer_bytes = RING_BUFFER_BYTES, .without = options->ring_without } };
+	struct shard_options shard_options = {.name = "store-writer",
+		.cpu = -1,
+		.ring = {.entry_count = RING_ENTRIES,
+			.buffer_count = RING_BUFFERS,
+			.buffer_bytes = RING_BUFFER_BYTES,
+			.without = options->ring_without}};
 	int rc = shard_open(&writer->shard, &shard_options, why, why_bytes);
 
 	if (rc < 0)
@@ -343,7 +349,8 @@ int writer_stop(struct writer *writer)
 	if (atomic_load(&writer->failing) && kv_reopen(writer->kv) < 0)
 		return -EIO;
 	rc = write_what_is_left(writer);
-	/* A database that failed for others refuses this too until it is opened again, although it would succeed by now. */
+	/* A database that failed for others refuses this too until it is opened again, although it would succeed by
+	 * now. */
 	return rc < 0 && kv_reopen(writer->kv) == 0 ? write_what_is_left(writer) : rc;
 }
 

@@ -1,12 +1,11 @@
 /*
- * The writer: the thread that empties the shards' journals into the database. What it does for a turn is writer_run(); when, is
- * decided by letters and one timer:
+ * The writer: the thread that empties the shards' journals into the database. What it does for a turn is writer_run();
+ * when, is decided by letters and one timer:
  *
- *   process, relaxed: while there is work it looks every DRAIN_NS, in between when a journal is a quarter full; after IDLE_NS
- *                     without work it sleeps, and the next append wakes it
- *   power:            each append posts its ticket; a group is what had come by the end of the turn, and tickets go back when it
- *                     is synced
- *   failing:          every RETRY_NS the database is opened again and the same group tried; meanwhile journals fill
+ *   process, relaxed: while there is work it looks every DRAIN_NS, in between when a journal is a quarter full; after
+ * IDLE_NS without work it sleeps, and the next append wakes it power:            each append posts its ticket; a group
+ * is what had come by the end of the turn, and tickets go back when it is synced failing:          every RETRY_NS the
+ * database is opened again and the same group tried; meanwhile journals fill
  */
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
@@ -39,9 +38,9 @@ struct writer {
 	struct journal **journals; /* of the ports, in their order */
 	struct timer timer;
 	struct turn_hook at_turn_end;
-	uint64_t worked_ns;        /* when it last found something */
-	uint64_t retry_ns;         /* while failing: not before */
-	atomic_bool asleep;        /* no timer is armed: an append must nudge */
+	uint64_t worked_ns; /* when it last found something */
+	uint64_t retry_ns;  /* while failing: not before */
+	atomic_bool asleep; /* no timer is armed: an append must nudge */
 	atomic_bool failing;
 	atomic_uint nearly_full_count;
 	/* For store_counts(); written by the writer. */
@@ -51,8 +50,8 @@ struct writer {
 
 struct writer_options {
 	struct kv *kv;
-	struct commit *commit;         /* goes over to the writer's thread; closed by its owner after the thread ended */
-	struct journal **journals;     /* likewise */
+	struct commit *commit;     /* goes over to the writer's thread; closed by its owner after the thread ended */
+	struct journal **journals; /* likewise */
 	unsigned journal_count;
 	enum durability durability;
 	uint32_t ring_without;
@@ -66,7 +65,8 @@ int writer_stop(struct writer *writer);
 void writer_close(struct writer *writer);
 
 /* On a shard; see store_append(). */
-int writer_append(struct writer *writer, struct shard *shard, const struct receipt *receipt, struct store_ticket *ticket);
+int writer_append(
+	struct writer *writer, struct shard *shard, const struct receipt *receipt, struct store_ticket *ticket);
 bool writer_writable(const struct writer *writer);
 
 /* In the writer's thread: rows of others than receipts, synced. 0, or -EIO: a restart may find them or not. */

@@ -22,7 +22,8 @@ static const char help[] =
 	"FILE:LINE:COLUMN: message.\n"
 	"The second reads the receipts of a gateway that does not run, and verifies their hash chain,\n"
 	"indexes and sums.\n"
-	"The third reads what was paid into the workspaces' balances: numbers, sums, and what is left by the receipts.\n"
+	"The third reads what was paid into the workspaces' balances: numbers, sums, and what is left by the "
+	"receipts.\n"
 	"\n"
 	"  -c, --config FILE    the configuration (YAML)\n"
 	"      --receipts       verify receipts\n"
@@ -164,8 +165,8 @@ static int read_options(struct check *check, int argc, char **argv)
 		}
 	}
 	/* One of the three, and only with what belongs to it. */
-	if (optind != argc || (check->receipts || check->ledger) != !!check->data_dir || (check->receipts && check->ledger) ||
-		!!check->data_dir == !!check->config_path) {
+	if (optind != argc || (check->receipts || check->ledger) != !!check->data_dir ||
+		(check->receipts && check->ledger) || !!check->data_dir == !!check->config_path) {
 		fputs(help, stderr);
 		return -1;
 	}

@@ -198,8 +198,8 @@ static int read_options(struct receipts *r, int argc, char **argv)
 		CLIENT_OPTIONS,
 		{NULL, 0, NULL, 0},
 	};
-	static const char *const truths[] = {"true", "false", NULL},
-				*const cache_statuses[] = {"hit", "semantic", "miss", "bypass", NULL};
+	static const char *const truths[] = {"true", "false", NULL}, *const cache_statuses[] = {
+									     "hit", "semantic", "miss", "bypass", NULL};
 	bool good = true;
 
 	optind = 1;
@@ -225,7 +225,8 @@ static int read_options(struct receipts *r, int argc, char **argv)
 		else
 			good = client_take_option(&r->client, c, optarg);
 	}
-	if (good && optind == argc && (r->id || !r->content) && !(r->id && (r->key || r->since || r->fallback || r->cache || r->follow)))
+	if (good && optind == argc && (r->id || !r->content) &&
+		!(r->id && (r->key || r->since || r->fallback || r->cache || r->follow)))
 		return 0;
 	fputs(help, stderr);
 	return -1;

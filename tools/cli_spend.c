@@ -88,8 +88,10 @@ static bool show_page(const struct spend *s, bool first, char *cursor, size_t ca
 	struct slice text;
 
 	if (first)
-		printf("%-*s%12s%16s%16s%20s\n", NAME_WIDTH, s->by, "requests", "prompt tokens", "output tokens", "USD");
-	for (json_ref row = data == JSON_NONE ? JSON_NONE : json_first(p, data); row != JSON_NONE; row = json_next(p, row))
+		printf("%-*s%12s%16s%16s%20s\n", NAME_WIDTH, s->by, "requests", "prompt tokens", "output tokens",
+			"USD");
+	for (json_ref row = data == JSON_NONE ? JSON_NONE : json_first(p, data); row != JSON_NONE;
+		row = json_next(p, row))
 		print_row(s, row_name(s, row, memory), row);
 	if (next == JSON_NONE || json_type(p, next) != JSON_STRING) {
 		json_ref total = json_member(p, 0, SLICE("total"));

@@ -17,8 +17,14 @@ struct client {
 };
 
 /* Long options of every client command; a command's own short codes are letters and differ from these. */
-enum { CLIENT_OPTION_URL = 'u', CLIENT_OPTION_KEY = 'a', CLIENT_OPTION_JSON = 'j', CLIENT_OPTION_HELP = 'h',
-	CLIENT_OPTION_CA = 'C', CLIENT_OPTION_INSECURE = 'I' };
+enum {
+	CLIENT_OPTION_URL = 'u',
+	CLIENT_OPTION_KEY = 'a',
+	CLIENT_OPTION_JSON = 'j',
+	CLIENT_OPTION_HELP = 'h',
+	CLIENT_OPTION_CA = 'C',
+	CLIENT_OPTION_INSECURE = 'I'
+};
 
 #define CLIENT_OPTIONS                                                                                                 \
 	{"url", required_argument, NULL, CLIENT_OPTION_URL},                                                           \
@@ -33,7 +39,7 @@ enum { CLIENT_OPTION_URL = 'u', CLIENT_OPTION_KEY = 'a', CLIENT_OPTION_JSON = 'j
 #define CLIENT_HELP                                                                                                    \
 	"      --url URL        the gateway to ask (default: http://127.0.0.1:8080)\n"                                 \
 	"      --ca FILE        issuers that are trusted, PEM (default for https: the system's)\n"                     \
-	"      --insecure       trust any certificate\n"                                                              \
+	"      --insecure       trust any certificate\n"                                                               \
 	"      --admin-key KEY  master key or admin token (default: $TOLLGATE_MASTER_KEY)\n"                           \
 	"      --json           print JSON\n"                                                                          \
 	"  -h, --help           this text\n"
@@ -54,8 +60,8 @@ bool client_ask(struct client *client, const char *method, const char *path, con
 /* Prints text from elsewhere with its control characters replaced, so that nobody's model name drives a terminal. */
 void client_print_safely(struct slice text, FILE *to);
 
-/* A time for the gateway: "15m" becomes the Unix second that long ago, in `memory`; anything else is left to the gateway
- * to read. False for a wrong age. */
+/* A time for the gateway: "15m" becomes the Unix second that long ago, in `memory`; anything else is left to the
+ * gateway to read. False for a wrong age. */
 enum { CLIENT_SINCE_BYTES = 32 };
 bool client_read_since(const char *text, char memory[static CLIENT_SINCE_BYTES], const char **since);
 

@@ -143,7 +143,8 @@ static int send_request(const struct connection *c, const struct target *target,
 	int size, rc;
 
 	if (q->json)
-		snprintf(length, sizeof(length), "content-type: application/json\r\ncontent-length: %zu\r\n", strlen(q->json));
+		snprintf(length, sizeof(length), "content-type: application/json\r\ncontent-length: %zu\r\n",
+			strlen(q->json));
 	size = asprintf(&request, form, q->method, target->prefix, q->path, target->authority,
 		q->bearer ? "authorization: Bearer " : "", q->bearer ? q->bearer : "", q->bearer ? "\r\n" : "", length,
 		q->json ? q->json : "");
@@ -203,8 +204,7 @@ static void close_connection(struct connection *c)
 	close(c->fd);
 }
 
-static int open_connection(
-	struct connection *c, const struct target *target, const struct http_trust *trust, char *why)
+static int open_connection(struct connection *c, const struct target *target, const struct http_trust *trust, char *why)
 {
 	char cause[HTTP_GET_WHY_BYTES - 128];
 	int rc;

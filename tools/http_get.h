@@ -18,7 +18,8 @@ struct http_question {
 	const char *json;          /* the body; NULL: none */
 };
 
-/* `base` is http[s]://HOST[:PORT][/PREFIX]. 0, or -errno with `why` for people. Gives up after 30 s without progress. */
+/* `base` is http[s]://HOST[:PORT][/PREFIX]. 0, or -errno with `why` for people. Gives up after 30 s without progress.
+ */
 int http_ask(const char *base, const struct http_trust *trust, const struct http_question *question,
 	struct http_answer *answer, char why[static HTTP_GET_WHY_BYTES]);
 void http_answer_fini(struct http_answer *answer);

@@ -1,10 +1,10 @@
 /*
- * `tollgate run`: one process's life. The main thread is the control thread: it reads the configuration, opens store, resolver and
- * shards, then waits for signals and writes the log.
+ * `tollgate run`: one process's life. The main thread is the control thread: it reads the configuration, opens store,
+ * resolver and shards, then waits for signals and writes the log.
  *
  * Signals are blocked in every thread and taken by sigtimedwait() here, so that no code ever runs in a signal handler.
- *   SIGTERM, SIGINT  drain: refuse new calls, finish what is in flight up to drain_timeout_ms; a second one breaks off at once
- *   SIGHUP           read the configuration again; a broken one is refused and the old one stays
+ *   SIGTERM, SIGINT  drain: refuse new calls, finish what is in flight up to drain_timeout_ms; a second one breaks off
+ * at once SIGHUP           read the configuration again; a broken one is refused and the old one stays
  */
 #include <assert.h>
 #include <errno.h>
@@ -31,11 +31,11 @@
 #include "tools/run_addresses.h"
 
 enum {
-	LOG_FLUSH_MS = 50,           /* how long a log record waits at most, while there are some */
-	LOG_QUIET_MS = 250,          /* and the first after a quiet time: an idle gateway should seldom wake */
+	LOG_FLUSH_MS = 50,  /* how long a log record waits at most, while there are some */
+	LOG_QUIET_MS = 250, /* and the first after a quiet time: an idle gateway should seldom wake */
 	RING_ENTRIES = 1024,
 	NODE_NAME_MAX = 64,
-	SERVICE_THREADS_MAX = 32,    /* beside the shards: control, store, the database's own */
+	SERVICE_THREADS_MAX = 32, /* beside the shards: control, store, the database's own */
 };
 
 struct run {
@@ -43,7 +43,7 @@ struct run {
 	uint32_t ring_without;
 	struct node *node;
 	unsigned shard_count;
-	sem_t started;               /* posted once by each shard */
+	sem_t started; /* posted once by each shard */
 	char name[NODE_NAME_MAX + 1];
 	uint64_t drain_timeout_ns;
 	sigset_t signals;
@@ -52,7 +52,7 @@ struct run {
 /* What is said while serving is not worth waiting for whoever does not read it: signals are taken in between. */
 static bool can_say(void)
 {
-	struct pollfd sink = { .fd = STDERR_FILENO, .events = POLLOUT };
+	struct pollfd sink = {.fd = STDERR_FILENO, .events = POLLOUT};
 
 	return poll(&sink, 1, 0) != 0;
 }
@@ -86,11 +86,13 @@ static void warn(void *context, unsigned line, unsigned column, const char *mess
 static const char help[] =
 	"usage: tollgate run -c FILE [--ring-without LIST]\n"
 	"\n"
-	"Serves in the foreground. SIGTERM or SIGINT drains: new calls are refused, /readyz is 503, what is in flight is finished,\n"
+	"Serves in the foreground. SIGTERM or SIGINT drains: new calls are refused, /readyz is 503, what is in flight "
+	"is finished,\n"
 	"up to drain_timeout_ms; a second one ends at once. SIGHUP reads FILE again without dropping a connection.\n"
 	"\n"
 	"  -c, --config FILE      the configuration (YAML); try it first with `tollgate check -c FILE`\n"
-	"      --ring-without LIST  do as if the kernel lacked these: a comma-separated list of no_sqarray, socket_options,\n"
+	"      --ring-without LIST  do as if the kernel lacked these: a comma-separated list of no_sqarray, "
+	"socket_options,\n"
 	"                       receive_limit, or all\n"
 	"  -h, --help             this text\n";
 
@@ -98,10 +100,10 @@ static const char help[] =
 static int read_options(struct run *run, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "ring-without", required_argument, NULL, 'w' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{"config", required_argument, NULL, 'c'},
+		{"ring-without", required_argument, NULL, 'w'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
 	};
 
 	optind = 1;
@@ -131,10 +133,11 @@ static int read_options(struct run *run, int argc, char **argv)
 	return 0;
 }
 
-/* Raises what may be raised; what is missing shows as a clear error when it is needed. Cores could hold keys: none are written. */
+/* Raises what may be raised; what is missing shows as a clear error when it is needed. Cores could hold keys: none are
+ * written. */
 static void set_limits(void)
 {
-	struct rlimit files, none = { 0, 0 }, locked = { RLIM_INFINITY, RLIM_INFINITY };
+	struct rlimit files, none = {0, 0}, locked = {RLIM_INFINITY, RLIM_INFINITY};
 
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;
@@ -174,20 +177,20 @@ static void on_shard_started(void *context)
 
 static int open_node(struct run *run, struct settings *settings, char *why, size_t why_bytes)
 {
-	struct node_options options = { .name = run->name,
-					.secret = getenv("TOLLGATE_KEK"),
-					.previous_secret = getenv("TOLLGATE_KEK_PREVIOUS"),
-					.settings = settings,
-					.shard_count = run->shard_count,
-					.journal_bytes = CONFIG_JOURNAL_BYTES,
-					.ring = { .entry_count = RING_ENTRIES,
-						  .buffer_count = CONFIG_RECEIVE_BUFFERS,
-						  .buffer_bytes = CONFIG_RECEIVE_BUFFER_BYTES,
-						  .without = run->ring_without },
-					.arena_blocks_kept = CONFIG_ARENA_BLOCKS_KEPT,
-					.log_fd = STDERR_FILENO,
-					.shard_started = on_shard_started,
-					.context = run };
+	struct node_options options = {.name = run->name,
+		.secret = getenv("TOLLGATE_KEK"),
+		.previous_secret = getenv("TOLLGATE_KEK_PREVIOUS"),
+		.settings = settings,
+		.shard_count = run->shard_count,
+		.journal_bytes = CONFIG_JOURNAL_BYTES,
+		.ring = {.entry_count = RING_ENTRIES,
+			.buffer_count = CONFIG_RECEIVE_BUFFERS,
+			.buffer_bytes = CONFIG_RECEIVE_BUFFER_BYTES,
+			.without = run->ring_without},
+		.arena_blocks_kept = CONFIG_ARENA_BLOCKS_KEPT,
+		.log_fd = STDERR_FILENO,
+		.shard_started = on_shard_started,
+		.context = run};
 	int cpus[GATEWAY_SHARDS_MAX];
 	unsigned cpu_count = usable_cpus(cpus, GATEWAY_SHARDS_MAX);
 	int rc = run_addresses_try(settings, why, why_bytes);
@@ -211,11 +214,12 @@ static int open_node(struct run *run, struct settings *settings, char *why, size
 static bool same_listeners(const struct settings *a, const struct settings *b)
 {
 	if (a->listener_count != b->listener_count || a->admin_has_address != b->admin_has_address ||
-	    memcmp(&a->admin_address, &b->admin_address, sizeof(a->admin_address)) != 0)
+		memcmp(&a->admin_address, &b->admin_address, sizeof(a->admin_address)) != 0)
 		return false;
 	for (unsigned i = 0; i < a->listener_count; i++)
 		if (a->listeners[i].has_tls != b->listeners[i].has_tls ||
-		    memcmp(&a->listeners[i].address, &b->listeners[i].address, sizeof(a->listeners[i].address)) != 0)
+			memcmp(&a->listeners[i].address, &b->listeners[i].address, sizeof(a->listeners[i].address)) !=
+				0)
 			return false;
 	return true;
 }
@@ -227,10 +231,10 @@ static void warn_of_restart(const struct settings *old, const struct settings *n
 		const char *name;
 		bool same;
 	} fields[] = {
-		{ "listen and admin.address", same_listeners(old, new) },
-		{ "data_dir", strcmp(old->data_dir, new->data_dir) == 0 },
-		{ "durability", old->durability == new->durability },
-		{ "shards", old->shards == new->shards },
+		{"listen and admin.address", same_listeners(old, new)},
+		{"data_dir", strcmp(old->data_dir, new->data_dir) == 0},
+		{"durability", old->durability == new->durability},
+		{"shards", old->shards == new->shards},
 	};
 
 	for (unsigned i = 0; i < sizeof(fields) / sizeof(*fields); i++)
@@ -254,7 +258,8 @@ static void warn_of_certificates(const struct run *run)
 
 static void reload(struct run *run)
 {
-	struct settings *settings = settings_load(run->config_path, complain, warn, (void *)(uintptr_t)run->config_path);
+	struct settings *settings =
+		settings_load(run->config_path, complain, warn, (void *)(uintptr_t)run->config_path);
 	char why[512];
 	int rc;
 
@@ -276,7 +281,7 @@ static void reload(struct run *run)
 /* The next signal, or 0 after `wait_ms`. The log is flushed; *flushed is how many records that were. */
 static int next_signal(struct run *run, unsigned wait_ms, unsigned *flushed)
 {
-	struct timespec wait = { .tv_nsec = wait_ms * (long)NS_PER_MS };
+	struct timespec wait = {.tv_nsec = wait_ms * (long)NS_PER_MS};
 	int signal_number = sigtimedwait(&run->signals, NULL, &wait);
 	struct log *log = node_gateway(run->node)->log;
 
@@ -325,8 +330,8 @@ static void say_ready(const struct run *run)
 	char features[128];
 
 	ring_features_name(ring_features(node_shard(run->node, 0)->ring), features, sizeof(features));
-	fprintf(stderr, "tollgate %s: %u shard%s, %u listener%s, io_uring with %s; ready\n", TOLLGATE_VERSION, run->shard_count,
-		run->shard_count == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s",
+	fprintf(stderr, "tollgate %s: %u shard%s, %u listener%s, io_uring with %s; ready\n", TOLLGATE_VERSION,
+		run->shard_count, run->shard_count == 1 ? "" : "s", listeners, listeners == 1 ? "" : "s",
 		features[0] ? features : "nothing newer than Linux 6.1");
 }
 
@@ -344,7 +349,7 @@ static void abandon(struct run *run)
 
 int cli_run(int argc, char **argv)
 {
-	struct run run = { .shard_count = 0 };
+	struct run run = {.shard_count = 0};
 	struct settings *settings;
 	int cpus[GATEWAY_SHARDS_MAX];
 	char why[512] = "out of memory";

@@ -1,6 +1,6 @@
 /*
- * Shards share each address among them (SO_REUSEPORT), and so would a second gateway: each would get a part of the calls, by
- * mistake more often than by wish. So each address is first asked for alone.
+ * Shards share each address among them (SO_REUSEPORT), and so would a second gateway: each would get a part of the
+ * calls, by mistake more often than by wish. So each address is first asked for alone.
  */
 #include "tools/run_addresses.h"
 
@@ -15,14 +15,15 @@
 #include "core/ring.h"
 
 enum {
-	/* A process that was killed is gone before its sockets are: the kernel closes those of an io_uring afterwards. */
+	/* A process that was killed is gone before its sockets are: the kernel closes those of an io_uring afterwards.
+	 */
 	TRIES = 100,
 	TRY_AGAIN_MS = 10,
 };
 
 static int try_patiently(const struct sockaddr_storage *address)
 {
-	static const struct timespec pause = { .tv_nsec = TRY_AGAIN_MS * (long)NS_PER_MS };
+	static const struct timespec pause = {.tv_nsec = TRY_AGAIN_MS * (long)NS_PER_MS};
 	int rc = ring_try_address(address);
 
 	for (unsigned tries = 1; rc == -EADDRINUSE && tries < TRIES; tries++) {
@@ -42,7 +43,8 @@ static int try_address(const struct sockaddr_storage *address, char *why, size_t
 
 	if (rc == 0)
 		return 0;
-	inet_ntop(address->ss_family, is_v6 ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr, host, sizeof(host));
+	inet_ntop(address->ss_family, is_v6 ? (const void *)&in6->sin6_addr : (const void *)&in->sin_addr, host,
+		sizeof(host));
 	snprintf(text, sizeof(text), is_v6 ? "[%s]:%u" : "%s:%u", host, ntohs(is_v6 ? in6->sin6_port : in->sin_port));
 	if (rc == -EADDRINUSE)
 		snprintf(why, why_bytes, "%s is in use by another process", text);

@@ -1,6 +1,6 @@
 /*
- * Latencies as a log-linear histogram of nanoseconds: 64 steps for each doubling, so an error of at most 1.6 %, from 1 ns to more
- * than an hour.
+ * Latencies as a log-linear histogram of nanoseconds: 64 steps for each doubling, so an error of at most 1.6 %, from 1
+ * ns to more than an hour.
  */
 #ifndef BENCH_LOADGEN_LATENCY_H
 #define BENCH_LOADGEN_LATENCY_H

@@ -16,21 +16,20 @@ struct wanted {
 	unsigned header_count;
 };
 
-static const char usage[] =
-	"loadgen [options] http[s]://ADDRESS:PORT/PATH\n"
-	"  --method M            GET, or POST when there is a body\n"
-	"  --header 'K: V'       up to 16\n"
-	"  --body FILE, --data TEXT\n"
-	"  --connections N       kept alive (1)\n"
-	"  --duration S          seconds (5), or\n"
-	"  --requests N          how many\n"
-	"  --rate R              open loop: R requests a second (closed loop)\n"
-	"  --timeout S           for the last answers (5)\n"
-	"  --sse                 count events, time the first and the gaps\n"
-	"  --abort-after-events N  close the connection in mid-stream\n"
-	"  --ca FILE             issuers that are trusted for https (the system's)\n"
-	"  --full-handshakes     resume no TLS session\n"
-	"  --json\n";
+static const char usage[] = "loadgen [options] http[s]://ADDRESS:PORT/PATH\n"
+			    "  --method M            GET, or POST when there is a body\n"
+			    "  --header 'K: V'       up to 16\n"
+			    "  --body FILE, --data TEXT\n"
+			    "  --connections N       kept alive (1)\n"
+			    "  --duration S          seconds (5), or\n"
+			    "  --requests N          how many\n"
+			    "  --rate R              open loop: R requests a second (closed loop)\n"
+			    "  --timeout S           for the last answers (5)\n"
+			    "  --sse                 count events, time the first and the gaps\n"
+			    "  --abort-after-events N  close the connection in mid-stream\n"
+			    "  --ca FILE             issuers that are trusted for https (the system's)\n"
+			    "  --full-handshakes     resume no TLS session\n"
+			    "  --json\n";
 
 static bool complain(const char *why, const char *what)
 {
@@ -68,7 +67,8 @@ static bool read_url(const char *url, struct options *options, const char **path
 	options->host[colon - url] = '\0';
 	memcpy(digits, colon + 1, (size_t)(slash - colon - 1));
 	options->address.sin_family = AF_INET;
-	if (!read_number(digits, UINT16_MAX, &port) || inet_pton(AF_INET, options->host, &options->address.sin_addr) != 1)
+	if (!read_number(digits, UINT16_MAX, &port) ||
+		inet_pton(AF_INET, options->host, &options->address.sin_addr) != 1)
 		return false;
 	options->address.sin_port = htons((uint16_t)port);
 	return true;
@@ -110,8 +110,22 @@ static bool render(struct options *options, const struct wanted *wanted, const c
 	return fclose(out) == 0;
 }
 
-enum { OPTION_METHOD = 1000, OPTION_HEADER, OPTION_BODY, OPTION_DATA, OPTION_CONNECTIONS, OPTION_DURATION, OPTION_REQUESTS,
-       OPTION_RATE, OPTION_TIMEOUT, OPTION_SSE, OPTION_ABORT, OPTION_CA, OPTION_FULL, OPTION_JSON };
+enum {
+	OPTION_METHOD = 1000,
+	OPTION_HEADER,
+	OPTION_BODY,
+	OPTION_DATA,
+	OPTION_CONNECTIONS,
+	OPTION_DURATION,
+	OPTION_REQUESTS,
+	OPTION_RATE,
+	OPTION_TIMEOUT,
+	OPTION_SSE,
+	OPTION_ABORT,
+	OPTION_CA,
+	OPTION_FULL,
+	OPTION_JSON
+};
 
 static bool take_number(struct options *options, int option, const char *text)
 {
@@ -185,21 +199,30 @@ static bool take_option(struct options *options, struct wanted *wanted, int opti
 bool options_read(struct options *options, int argc, char **argv)
 {
 	static const struct option known[] = {
-		{ "method", 1, NULL, OPTION_METHOD }, { "header", 1, NULL, OPTION_HEADER }, { "body", 1, NULL, OPTION_BODY },
-		{ "data", 1, NULL, OPTION_DATA }, { "connections", 1, NULL, OPTION_CONNECTIONS },
-		{ "duration", 1, NULL, OPTION_DURATION }, { "requests", 1, NULL, OPTION_REQUESTS },
-		{ "rate", 1, NULL, OPTION_RATE }, { "timeout", 1, NULL, OPTION_TIMEOUT }, { "sse", 0, NULL, OPTION_SSE },
-		{ "abort-after-events", 1, NULL, OPTION_ABORT }, { "json", 0, NULL, OPTION_JSON },
-		{ "ca", 1, NULL, OPTION_CA }, { "full-handshakes", 0, NULL, OPTION_FULL }, { NULL, 0, NULL, 0 },
+		{"method", 1, NULL, OPTION_METHOD},
+		{"header", 1, NULL, OPTION_HEADER},
+		{"body", 1, NULL, OPTION_BODY},
+		{"data", 1, NULL, OPTION_DATA},
+		{"connections", 1, NULL, OPTION_CONNECTIONS},
+		{"duration", 1, NULL, OPTION_DURATION},
+		{"requests", 1, NULL, OPTION_REQUESTS},
+		{"rate", 1, NULL, OPTION_RATE},
+		{"timeout", 1, NULL, OPTION_TIMEOUT},
+		{"sse", 0, NULL, OPTION_SSE},
+		{"abort-after-events", 1, NULL, OPTION_ABORT},
+		{"json", 0, NULL, OPTION_JSON},
+		{"ca", 1, NULL, OPTION_CA},
+		{"full-handshakes", 0, NULL, OPTION_FULL},
+		{NULL, 0, NULL, 0},
 	};
-	struct wanted wanted = { .method = NULL };
+	struct wanted wanted = {.method = NULL};
 	const char *path;
 	char *body = NULL;
 	size_t size = 0;
 	bool good;
 	int option;
 
-	*options = (struct options){ .connections = 1, .timeout_ns = 5000000000 };
+	*options = (struct options){.connections = 1, .timeout_ns = 5000000000};
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1)
 		if (!take_option(options, &wanted, option, optarg))
 			return false;

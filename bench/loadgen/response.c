@@ -20,7 +20,7 @@ static struct slice header(struct slice head, struct slice name)
 		const char *end = memchr(rest.data, '\n', rest.size);
 
 		if (end && rest.size > name.size && rest.data[name.size] == ':' &&
-		    slice_equal_nocase(slice_of(rest.data, name.size), name)) {
+			slice_equal_nocase(slice_of(rest.data, name.size), name)) {
 			const char *value = rest.data + name.size + 1;
 
 			while (*value == ' ')

@@ -1,6 +1,7 @@
 /*
- * The loop: one epoll set over non-blocking sockets. A connection is idle (in the idle list) or has one request under way.
- * Requests start from start_due(): in the closed loop as long as a connection is idle, in the open loop when they are due too.
+ * The loop: one epoll set over non-blocking sockets. A connection is idle (in the idle list) or has one request under
+ * way. Requests start from start_due(): in the closed loop as long as a connection is idle, in the open loop when they
+ * are due too.
  */
 #include "bench/loadgen/loadgen.h"
 #include "bench/loadgen/response.h"
@@ -22,13 +23,13 @@
 enum { SSE_CAPACITY = 16384, READ_BYTES = 1 << 16, EVENTS_PER_WAIT = 64, FAILED_CONNECTS_MAX = 1000 };
 
 struct connection {
-	struct list link;       /* among the idle */
-	int socket;             /* -1: to be connected */
-	struct http_tls *tls;   /* NULL: plain */
-	bool writing;           /* waits for room to send */
+	struct list link;     /* among the idle */
+	int socket;           /* -1: to be connected */
+	struct http_tls *tls; /* NULL: plain */
+	bool writing;         /* waits for room to send */
 	bool under_way;
 	size_t sent_bytes;
-	uint64_t started_ns;    /* open loop: when it should have started */
+	uint64_t started_ns; /* open loop: when it should have started */
 	uint64_t last_event_ns;
 	unsigned events;
 	struct response response;
@@ -58,7 +59,7 @@ static uint64_t now_ns(void)
 
 static int watch(struct load *l, struct connection *c, int how)
 {
-	struct epoll_event event = { .events = EPOLLIN | (c->writing ? (unsigned)EPOLLOUT : 0), .data.ptr = c };
+	struct epoll_event event = {.events = EPOLLIN | (c->writing ? (unsigned)EPOLLOUT : 0), .data.ptr = c};
 
 	return epoll_ctl(l->epoll, how, c->socket, &event) < 0 ? -errno : 0;
 }
@@ -95,7 +96,7 @@ static bool shake_hands(struct load *l, struct connection *c)
 /* Blocks; on the loopback for as long as the listener's queue is full, at most the timeout. */
 static bool open_connection(struct load *l, struct connection *c)
 {
-	struct timeval timeout = { .tv_sec = 2 };
+	struct timeval timeout = {.tv_sec = 2};
 	int one = 1;
 
 	c->writing = false;
@@ -335,7 +336,7 @@ static void start_due(struct load *l)
 static int wait_events(struct load *l, struct epoll_event *events)
 {
 	uint64_t until = l->now_ns + 100000000, due = due_ns(l);
-	struct timespec left = { 0 };
+	struct timespec left = {0};
 
 	if (!list_empty(&l->idle) && more_wanted(l) && due < until)
 		until = due;
@@ -422,7 +423,7 @@ static void close_all(struct load *l)
 
 int run(const struct options *options, struct results *results)
 {
-	struct load l = { .options = options, .results = results };
+	struct load l = {.options = options, .results = results};
 	int result = -ENOMEM;
 
 	list_init(&l.idle);

@@ -66,8 +66,8 @@ static bool read_options(struct options *options, int argc, char **argv)
 /* The yardstick always, for the ratios. */
 static unsigned choose(struct step *steps, const char *part)
 {
-	static const struct micro *const tables[] = {
-		micro_yardstick, micro_http, micro_json, micro_chat, micro_sse, micro_route, micro_routing, micro_score, micro_receipt};
+	static const struct micro *const tables[] = {micro_yardstick, micro_http, micro_json, micro_chat, micro_sse,
+		micro_route, micro_routing, micro_score, micro_receipt};
 	unsigned count = 0;
 
 	for (unsigned t = 0; t < sizeof(tables) / sizeof(tables[0]); t++)

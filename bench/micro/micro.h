@@ -22,13 +22,13 @@ struct micro {
 	void *(*open)(void);                      /* NULL: it could not be prepared */
 	void (*run)(void *state, uint64_t times); /* each time the same, and its result is checked */
 	void (*close)(void *state);
-	unsigned units; /* of what `what` names, in each time */
+	unsigned units;                  /* of what `what` names, in each time */
 	void (*tell)(const void *state); /* what else there is to say, a line on stdout; NULL: nothing */
 };
 
 /* The tables of steps. */
-extern const struct micro micro_yardstick[], micro_json[], micro_chat[], micro_http[], micro_route[], micro_receipt[], micro_sse[],
-	micro_score[], micro_routing[];
+extern const struct micro micro_yardstick[], micro_json[], micro_chat[], micro_http[], micro_route[], micro_receipt[],
+	micro_sse[], micro_score[], micro_routing[];
 
 /* material.c: bytes with the padding that json_parse() asks for; .data is NULL when memory is out. The caller frees it.
  */

@@ -29,7 +29,7 @@ static void one_value_is_all_percentiles(void **state)
 static void percentiles_are_near(void **state)
 {
 	enum { COUNT = 100000, STEP = 37 };
-	static const double shares[] = { 0.01, 0.5, 0.9, 0.99, 0.999 };
+	static const double shares[] = {0.01, 0.5, 0.9, 0.99, 0.999};
 	struct latency *l = calloc(1, sizeof(*l));
 
 	(void)state;

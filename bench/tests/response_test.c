@@ -1,4 +1,5 @@
-/* Response framing: each answer cut at every offset gives the same status and body; what cannot be framed is refused. */
+/* Response framing: each answer cut at every offset gives the same status and body; what cannot be framed is refused.
+ */
 #include "bench/loadgen/response.h"
 
 #include <setjmp.h>
@@ -42,17 +43,26 @@ static void start(struct reading *r)
 
 static void every_cut_frames_the_same(void **state)
 {
-	static const struct { const char *text; enum response_step end; unsigned status; const char *body; bool close; } table[] = {
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", RESPONSE_DONE, 200, "hello", false },
-		{ "HTTP/1.1 200 OK\r\ncontent-length:  0 \r\n\r\n", RESPONSE_DONE, 200, "", false },
-		{ "HTTP/1.1 204 No Content\r\n\r\n", RESPONSE_DONE, 204, "", false },
-		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 429 Wait\r\nContent-Length: 1\r\n\r\nx", RESPONSE_DONE, 429, "x", false },
-		{ "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab", RESPONSE_DONE, 200, "ab", true },
-		{ "HTTP/1.1 200 OK\r\nX-Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n"
-		  "3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n", RESPONSE_DONE, 200, "abc0123456789", false },
-		{ "HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nT: 1\r\n\r\n", RESPONSE_DONE, 500, "a", false },
-		{ "HTTP/1.1 200 OK\r\nX: y\r\n\r\nuntil the end", RESPONSE_MORE, 200, "until the end", true },
-		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", RESPONSE_MORE, 200, "hell", false },
+	static const struct {
+		const char *text;
+		enum response_step end;
+		unsigned status;
+		const char *body;
+		bool close;
+	} table[] = {
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", RESPONSE_DONE, 200, "hello", false},
+		{"HTTP/1.1 200 OK\r\ncontent-length:  0 \r\n\r\n", RESPONSE_DONE, 200, "", false},
+		{"HTTP/1.1 204 No Content\r\n\r\n", RESPONSE_DONE, 204, "", false},
+		{"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 429 Wait\r\nContent-Length: 1\r\n\r\nx", RESPONSE_DONE, 429,
+			"x", false},
+		{"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab", RESPONSE_DONE, 200, "ab", true},
+		{"HTTP/1.1 200 OK\r\nX-Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n"
+		 "3\r\nabc\r\nA\r\n0123456789\r\n0\r\n\r\n",
+			RESPONSE_DONE, 200, "abc0123456789", false},
+		{"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nT: 1\r\n\r\n", RESPONSE_DONE, 500,
+			"a", false},
+		{"HTTP/1.1 200 OK\r\nX: y\r\n\r\nuntil the end", RESPONSE_MORE, 200, "until the end", true},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell", RESPONSE_MORE, 200, "hell", false},
 	};
 	struct reading r;
 

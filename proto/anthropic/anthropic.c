@@ -239,9 +239,8 @@ int anthropic_read_counted(const struct json_parser *p, struct openai_answer *an
 	json_ref tokens = json_member(p, 0, SLICE("input_tokens"));
 	int64_t count;
 
-	*answer = (struct openai_answer){.model = JSON_NONE,
-		.gateway = json_member(p, 0, SLICE("x-llm-gateway")),
-		.usage.present = true};
+	*answer = (struct openai_answer){
+		.model = JSON_NONE, .gateway = json_member(p, 0, SLICE("x-llm-gateway")), .usage.present = true};
 	return tokens != JSON_NONE && json_integer(p, tokens, &count) && count >= 0 ? 0 : -EPROTO;
 }
 

@@ -1,7 +1,7 @@
 /*
  * The Anthropic dialect (Messages): what the gateway reads of requests and answers where both sides speak it, how it
- * edits them, and the functions of its row over the form of a chat. What has no type here is OpenAI's (proto/openai/openai.h),
- * which the exchange knows.
+ * edits them, and the functions of its row over the form of a chat. What has no type here is OpenAI's
+ * (proto/openai/openai.h), which the exchange knows.
  */
 #ifndef PROTO_ANTHROPIC_H
 #define PROTO_ANTHROPIC_H

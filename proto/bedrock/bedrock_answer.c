@@ -11,7 +11,8 @@ static struct openai_usage read_usage(const struct json_parser *p, json_ref usag
 	if (!openai_read_figure(p, usage, SLICE("inputTokens"), &input) ||
 		!openai_read_figure(p, usage, SLICE("outputTokens"), &output) ||
 		!openai_read_figure(p, usage, SLICE("cacheReadInputTokens"), &cached) ||
-		!openai_read_figure(p, usage, SLICE("cacheWriteInputTokens"), &written) || input + cached + written == 0)
+		!openai_read_figure(p, usage, SLICE("cacheWriteInputTokens"), &written) ||
+		input + cached + written == 0)
 		return (struct openai_usage){0};
 	return (struct openai_usage){.present = true,
 		.prompt_tokens = input + cached + written,
@@ -68,8 +69,8 @@ static int add_reasoning(const struct json_parser *p, struct chat *chat, struct 
 	if (!err && text.size)
 		answer->parts.last->signature = chat_member_text(p, said, SLICE("signature"));
 	if (!err)
-		err = chat_add_text(chat, answer, CHAT_REDACTED_THINKING,
-			chat_member_text(p, reasoning, SLICE("redactedContent")));
+		err = chat_add_text(
+			chat, answer, CHAT_REDACTED_THINKING, chat_member_text(p, reasoning, SLICE("redactedContent")));
 	return err;
 }
 
@@ -231,8 +232,8 @@ int bedrock_read_event(struct chat_reader *reader, const struct json_parser *p, 
 {
 	static const struct {
 		struct slice name;
-		int (*read)(struct chat_reader *reader, const struct json_parser *p, json_ref body,
-			struct chat_sink *sink);
+		int (*read)(
+			struct chat_reader *reader, const struct json_parser *p, json_ref body, struct chat_sink *sink);
 	} events[] = {
 		{{"contentBlockDelta", 17}, read_block_delta},
 		{{"contentBlockStart", 17}, read_block_start},

@@ -36,8 +36,8 @@ static json_ref vectors(const struct json_parser *p)
 
 static bool read_usage(const struct json_parser *p, struct openai_usage *usage)
 {
-	usage->present =
-		openai_read_figure(p, 0, SLICE("inputTextTokenCount"), &usage->prompt_tokens) && usage->prompt_tokens > 0;
+	usage->present = openai_read_figure(p, 0, SLICE("inputTextTokenCount"), &usage->prompt_tokens) &&
+			 usage->prompt_tokens > 0;
 	return usage->present;
 }
 

@@ -1,4 +1,5 @@
-/* AWS Signature Version 4: see sigv4.h. Nothing is put together in memory: what is hashed goes to the hash in pieces. */
+/* AWS Signature Version 4: see sigv4.h. Nothing is put together in memory: what is hashed goes to the hash in pieces.
+ */
 #include "proto/bedrock/sigv4.h"
 
 #include <assert.h>
@@ -140,8 +141,8 @@ static int authenticate(
 }
 
 /* A day's key for a region and a service. */
-static int derive_key(const struct sigv4_credentials *credentials, struct slice date,
-	uint8_t key[static WC_SHA256_DIGEST_SIZE])
+static int derive_key(
+	const struct sigv4_credentials *credentials, struct slice date, uint8_t key[static WC_SHA256_DIGEST_SIZE])
 {
 	enum { SECRET_BYTES_MAX = 1024 };
 	char memory[SECRET_BYTES_MAX];
@@ -175,8 +176,7 @@ int sigv4_sign(const struct sigv4_request *request, const struct sigv4_credentia
 	if (!err)
 		err = derive_key(credentials, date, key);
 	if (!err)
-		err = authenticate(
-			slice_of(key, sizeof(key)), pieces, sizeof(pieces) / sizeof(pieces[0]), digest);
+		err = authenticate(slice_of(key, sizeof(key)), pieces, sizeof(pieces) / sizeof(pieces[0]), digest);
 	explicit_bzero(key, sizeof(key));
 	if (err)
 		return err;
@@ -184,8 +184,8 @@ int sigv4_sign(const struct sigv4_request *request, const struct sigv4_credentia
 	return 0;
 }
 
-int sigv4_authorization(const struct sigv4_request *request, const struct sigv4_credentials *credentials,
-	struct text *value)
+int sigv4_authorization(
+	const struct sigv4_request *request, const struct sigv4_credentials *credentials, struct text *value)
 {
 	char signature[SIGV4_HEX_BYTES];
 	int err = sigv4_sign(request, credentials, signature);

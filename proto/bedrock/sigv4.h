@@ -26,7 +26,8 @@ struct sigv4_request {
 	struct slice method;
 	struct slice path;  /* as it is sent; without "." and ".." */
 	struct slice query; /* as it is signed: names sorted, encoded, each with its "=" */
-	const struct sigv4_header *headers; /* those that are signed, sorted by name; "host" and "x-amz-date" among them */
+	const struct sigv4_header
+		*headers; /* those that are signed, sorted by name; "host" and "x-amz-date" among them */
 	unsigned header_count;
 	struct slice time;      /* sigv4_time() */
 	struct slice body_hash; /* sigv4_hash() */
@@ -43,7 +44,7 @@ int sigv4_sign(const struct sigv4_request *request, const struct sigv4_credentia
 	char signature[static SIGV4_HEX_BYTES]);
 
 /* Appends the header's value. 0; -EIO, and nothing is appended. */
-int sigv4_authorization(const struct sigv4_request *request, const struct sigv4_credentials *credentials,
-	struct text *value);
+int sigv4_authorization(
+	const struct sigv4_request *request, const struct sigv4_credentials *credentials, struct text *value);
 
 #endif

@@ -120,9 +120,9 @@ struct chat {
 	unsigned n;                      /* answers asked for, as far as they can be counted; 0: not said */
 	struct slice temperature, top_p; /* JSON numbers; NULL data: not said */
 	double temperature_number;
-	struct slice knobs[CHAT_KNOBS]; /* JSON numbers; NULL data: not said */
-	struct slice effort;   /* none minimal low medium high xhigh max; NULL data: not said */
-	struct slice thinking; /* JSON, in the words of Anthropic; NULL data: not said */
+	struct slice knobs[CHAT_KNOBS];          /* JSON numbers; NULL data: not said */
+	struct slice effort;                     /* none minimal low medium high xhigh max; NULL data: not said */
+	struct slice thinking;                   /* JSON, in the words of Anthropic; NULL data: not said */
 	struct slice verbosity, verbosity_param; /* low medium high, and the client's name of it; NULL data: not said */
 	struct slice user;
 	bool stream;
@@ -220,7 +220,7 @@ struct chat_sink {
 
 /* What is known of one of several choices that come in one stream. */
 struct chat_reader_choice {
-	bool said; /* text or a call */
+	bool said;           /* text or a call */
 	uint32_t tool_count; /* begun */
 	uint32_t tool_index; /* the provider's number of the last one */
 	uint64_t tool_hash;  /* of its id, where the number does not tell calls apart */
@@ -230,10 +230,10 @@ struct chat_reader {
 	struct openai_usage usage; /* present: as far as it is known */
 	uint64_t raw[5];           /* the provider's own figures, cumulative */
 	bool started, in_tool, arguments_seen;
-	uint32_t tool_count; /* begun */
-	uint32_t tool_index; /* of the last one's block */
-	uint64_t sequence;   /* behind the last event's number, where events are numbered */
-	unsigned asked;      /* how many choices; the caller's, 0: one */
+	uint32_t tool_count;   /* begun */
+	uint32_t tool_index;   /* of the last one's block */
+	uint64_t sequence;     /* behind the last event's number, where events are numbered */
+	unsigned asked;        /* how many choices; the caller's, 0: one */
 	uint32_t begun, ended; /* a bit for each choice */
 	struct chat_reader_choice choices[CHAT_CHOICES_MAX]; /* where the dialect has several */
 };
@@ -246,7 +246,8 @@ struct chat_telling {
 	uint32_t choice;
 };
 void chat_tell(const struct chat_telling *t, struct chat_event event); /* as its choice's */
-void chat_tell_text(const struct chat_telling *t, enum chat_event_kind kind, struct slice text); /* unless it is empty */
+void chat_tell_text(
+	const struct chat_telling *t, enum chat_event_kind kind, struct slice text); /* unless it is empty */
 /* Each once for a choice, whatever a provider repeats. */
 void chat_tell_start(const struct chat_telling *t, struct slice id); /* the member of the event that has it */
 void chat_tell_finish(const struct chat_telling *t, enum chat_finish finish);
@@ -259,12 +260,12 @@ enum { CHAT_ID_BYTES = 128 };
 /* What a stream's last events repeat of those before: see responses_stream.c. */
 struct chat_kept {
 	struct arena *arena;
-	struct text output;                           /* the items of the answer as JSON, the last one as far as it came */
-	size_t item_at, part_at, text_at;             /* in `output`: of the item and the part that are open */
-	size_t name_at, name_bytes;                   /* of a call's, quoted */
-	uint32_t part_count;                          /* of the open item */
-	uint64_t sequence;                            /* the next event's number */
-	bool sealed;                                  /* the open item's signature has begun */
+	struct text output;               /* the items of the answer as JSON, the last one as far as it came */
+	size_t item_at, part_at, text_at; /* in `output`: of the item and the part that are open */
+	size_t name_at, name_bytes;       /* of a call's, quoted */
+	uint32_t part_count;              /* of the open item */
+	uint64_t sequence;                /* the next event's number */
+	bool sealed;                      /* the open item's signature has begun */
 };
 
 struct chat_writer {

@@ -33,8 +33,8 @@ struct embeddings_dialect {
 };
 
 /* embeddings_numbers: answers alone, of servers that speak OpenAI and know no base64. */
-extern const struct embeddings_dialect embeddings_gemini, embeddings_cohere, embeddings_titan, embeddings_bedrock_cohere,
-	embeddings_numbers;
+extern const struct embeddings_dialect embeddings_gemini, embeddings_cohere, embeddings_titan,
+	embeddings_bedrock_cohere, embeddings_numbers;
 
 /* Of a request that passes as it is. */
 bool embeddings_want_base64(const struct json_parser *p);

@@ -32,8 +32,7 @@ struct chat_field {
 const struct chat_field *chat_find_field(const struct chat_field *fields, size_t count, struct slice name);
 int chat_read_field(struct chat_reading *r, const struct chat_field *field, json_ref value);
 /* All fields of the root but those that are null; what is in no row is `rest`'s. */
-int chat_read_fields(
-	struct chat_reading *r, const struct chat_field *fields, size_t count, chat_read_value *rest);
+int chat_read_fields(struct chat_reading *r, const struct chat_field *fields, size_t count, chat_read_value *rest);
 /* What a request comes to: that it has too many parts is told of `param`. */
 int chat_read_end(struct chat_reading *r, int err, struct slice param);
 
@@ -44,6 +43,7 @@ int chat_read_tool(struct chat_reading *r, json_ref value, struct slice schema);
 
 int chat_read_number(struct chat_reading *r, json_ref value, struct slice *number);
 /* By the field's own name; of the two that OpenAI has for a limit the newer wins. */
-chat_read_value chat_read_limit, chat_read_temperature, chat_read_top_p, chat_read_knob, chat_read_stop, chat_read_stream;
+chat_read_value chat_read_limit, chat_read_temperature, chat_read_top_p, chat_read_knob, chat_read_stop,
+	chat_read_stream;
 
 #endif

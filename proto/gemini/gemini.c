@@ -96,8 +96,7 @@ bool gemini_is_blocked(const struct json_parser *p)
 	return chat_member_text(p, json_member(p, 0, SLICE("promptFeedback")), SLICE("blockReason")).size > 0;
 }
 
-struct slice gemini_call_id(
-	const struct json_parser *p, json_ref call, uint32_t choice, uint32_t number, char *memory)
+struct slice gemini_call_id(const struct json_parser *p, json_ref call, uint32_t choice, uint32_t number, char *memory)
 {
 	enum { NUMBERS_BYTES = 24 };
 	struct slice id = chat_member_text(p, call, SLICE("id")), answer = chat_member_text(p, 0, SLICE("responseId"));

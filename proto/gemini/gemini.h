@@ -46,7 +46,6 @@ json_ref gemini_parts(const struct json_parser *p, json_ref candidate);
  * and the call's number in it.
  * `memory` has CHAT_ID_BYTES and is the id's.
  */
-struct slice gemini_call_id(
-	const struct json_parser *p, json_ref call, uint32_t choice, uint32_t number, char *memory);
+struct slice gemini_call_id(const struct json_parser *p, json_ref call, uint32_t choice, uint32_t number, char *memory);
 
 #endif

@@ -47,7 +47,8 @@ struct http_call_handler {
 
 /*
  * The rest of a request's body, behind `body`, which comes while the call is under way. Two pieces of the caller's
- * memory: one gathers what is given, the other is being sent. Such a call is made on a fresh connection, and never twice.
+ * memory: one gathers what is given, the other is being sent. Such a call is made on a fresh connection, and never
+ * twice.
  */
 struct http_upload {
 	struct text filling, sending;
@@ -68,8 +69,8 @@ struct http_call {
 	struct slice request_head;
 	const struct iovec *body;
 	unsigned body_count;
-	struct http_upload *upload;      /* NULL: that is all */
-	bool head_request; /* the answer has no body */
+	struct http_upload *upload; /* NULL: that is all */
+	bool head_request;          /* the answer has no body */
 	struct http_timeouts timeouts;
 	struct http_limits limits; /* of the answer */
 	struct http_head *head;    /* of the answer; the caller's memory */
@@ -122,7 +123,7 @@ void http_call_start(struct http_client *client, struct http_call *call);
 void http_call_cancel(struct http_call *call); /* no callback follows; closes the connection in mid-answer */
 void http_call_pause(struct http_call *call);  /* no on_data until resume; idle_ns does not run */
 void http_call_resume(struct http_call *call);
-void http_call_push(struct http_call *call);   /* more was given to its upload */
+void http_call_push(struct http_call *call); /* more was given to its upload */
 
 /* "connect timeout", for messages and receipts. */
 const char *http_failure_name(enum http_failure failure);

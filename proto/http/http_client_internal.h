@@ -93,8 +93,8 @@ void http_client_leave_pool(struct http_connection *connection);
 void http_client_release(struct http_connection *connection); /* its stream has closed */
 
 /* http_connection.c */
-int http_connection_connect(struct http_connection *connection); /* its attached call waits for it */
-int http_connection_send(struct http_connection *connection);    /* the attached call's request */
+int http_connection_connect(struct http_connection *connection);    /* its attached call waits for it */
+int http_connection_send(struct http_connection *connection);       /* the attached call's request */
 void http_connection_send_more(struct http_connection *connection); /* of its call's upload, if there is and it can */
 void http_connection_close(struct http_connection *connection, bool reset);
 bool http_connection_try_next(struct http_connection *connection); /* another address; false when none is left */

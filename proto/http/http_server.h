@@ -24,8 +24,8 @@ struct tls_listener;
 struct http_request {
 	struct http_head head;
 	/*
-	 * Whole body in one piece, BUFFER_PADDING_BYTES readable behind it; set from on_request on. In on_body: what there
-	 * is of it, without padding; once it passes, nothing.
+	 * Whole body in one piece, BUFFER_PADDING_BYTES readable behind it; set from on_request on. In on_body: what
+	 * there is of it, without padding; once it passes, nothing.
 	 */
 	struct slice body;
 	struct sockaddr_storage peer;

@@ -1,4 +1,5 @@
-/* simdjson's first stage: see json_engine.h. Its second is not used: it writes out every string and reads every number. */
+/* simdjson's first stage: see json_engine.h. Its second is not used: it writes out every string and reads every number.
+ */
 #include <simdjson.h>
 
 #include <cerrno>
@@ -25,7 +26,8 @@ struct json_engine *json_engine_open(size_t capacity_bytes)
 {
 	struct json_engine *e = new (std::nothrow) json_engine();
 
-	if (e && get_active_implementation()->create_dom_parser_implementation(capacity_bytes, JSON_DEPTH_MAX, e->parser)) {
+	if (e && get_active_implementation()->create_dom_parser_implementation(
+			 capacity_bytes, JSON_DEPTH_MAX, e->parser)) {
 		delete e;
 		return nullptr;
 	}
@@ -60,5 +62,4 @@ double json_engine_double(struct slice number)
 		return number.data[0] == '-' ? -0.0 : 0.0;
 	return value;
 }
-
 }

@@ -21,10 +21,10 @@ struct chat_openai_flavour {
 	const char *top_p, *stop;
 	const char *knobs[CHAT_KNOBS];
 	const char *choices[CHAT_CHOICE_TOOL + 1]; /* that of a tool: NULL: by its name; else the others are left out */
-	bool max_tokens;       /* the limit is always called so */
-	bool strict_tools;     /* said once for all, and not of each */
-	bool needs_parameters; /* also of a tool that has none */
-	bool omits_content;    /* of a message of calls alone */
+	bool max_tokens;                           /* the limit is always called so */
+	bool strict_tools;                         /* said once for all, and not of each */
+	bool needs_parameters;                     /* also of a tool that has none */
+	bool omits_content;                        /* of a message of calls alone */
 	bool parallel_tools, user, verbosity, asks_usage;
 	void (*write_format)(const struct chat *chat, struct text *t);
 	void (*write_effort)(struct chat *chat, struct text *t);
@@ -59,8 +59,8 @@ void chat_openai_take_id(struct chat_writer *writer, struct slice id);
 void chat_openai_write_usage(const struct openai_usage *usage, struct text *t);
 
 /*
- * The signature that a thinking model gives to a call and wants back with it: where Google's own servers of this dialect
- * have it, extra_content.google.thought_signature. NULL data: none; then nothing is written.
+ * The signature that a thinking model gives to a call and wants back with it: where Google's own servers of this
+ * dialect have it, extra_content.google.thought_signature. NULL data: none; then nothing is written.
  */
 struct slice chat_openai_read_signature(const struct json_parser *p, json_ref call);
 void chat_openai_write_signature(struct text *t, struct slice signature);

@@ -77,8 +77,8 @@ static int read_message(const struct json_parser *p, struct chat *chat, struct c
 		thinking = chat_member_text(p, message, SLICE("reasoning")); /* as some servers call it */
 	err = chat_add_text(chat, answer, CHAT_THINKING, thinking);
 	if (!err)
-		err = chat_openai_each_text(p, json_member(p, message, SLICE("content")), add_piece,
-			&(struct adding){chat, answer});
+		err = chat_openai_each_text(
+			p, json_member(p, message, SLICE("content")), add_piece, &(struct adding){chat, answer});
 	if (!err)
 		err = chat_add_text(chat, answer, CHAT_REFUSAL, chat_member_text(p, message, SLICE("refusal")));
 	if (calls == JSON_NONE || json_type(p, calls) != JSON_ARRAY)

@@ -260,8 +260,8 @@ static void ask_for_usage(const struct json_parser *p, const struct openai_reque
 }
 
 /* Only where the request names a model, and nothing else is inserted: a stream has its options, be they null. */
-static void cap_output(const struct json_parser *p, const struct openai_request *request, char *added,
-	struct json_edits *edits)
+static void cap_output(
+	const struct json_parser *p, const struct openai_request *request, char *added, struct json_edits *edits)
 {
 	json_ref there = json_member(p, 0, request->output_cap_name);
 	struct text text = text_over(added, OPENAI_ADDED_BYTES);

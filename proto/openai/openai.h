@@ -7,8 +7,16 @@
 
 #include "proto/json/json.h"
 
-enum openai_api { OPENAI_CHAT, OPENAI_COMPLETIONS, OPENAI_EMBEDDINGS, OPENAI_MODERATIONS, OPENAI_RESPONSES, OPENAI_IMAGES,
-	OPENAI_SPEECH, OPENAI_TRANSCRIPTIONS };
+enum openai_api {
+	OPENAI_CHAT,
+	OPENAI_COMPLETIONS,
+	OPENAI_EMBEDDINGS,
+	OPENAI_MODERATIONS,
+	OPENAI_RESPONSES,
+	OPENAI_IMAGES,
+	OPENAI_SPEECH,
+	OPENAI_TRANSCRIPTIONS
+};
 
 struct openai_request {
 	struct slice model;   /* unescaped */
@@ -49,8 +57,8 @@ struct openai_usage {
 /* False for a figure that is no count that one call can have used. That, null and an absent one leave *figure. */
 bool openai_read_figure(const struct json_parser *p, json_ref object, struct slice key, uint64_t *figure);
 
-/* The object of an answer or an event, by the names of the Responses API or else by those of all others. Leaves *usage when
- * it says nothing, or nothing credible. */
+/* The object of an answer or an event, by the names of the Responses API or else by those of all others. Leaves *usage
+ * when it says nothing, or nothing credible. */
 void openai_read_usage(const struct json_parser *p, json_ref value, bool responses, struct openai_usage *usage);
 
 /* A unary answer. */
@@ -75,7 +83,7 @@ struct openai_chunk {
 	json_ref model, usage_value, error, gateway;
 	bool content;    /* holds something that a reader sees: text, reasoning, refusal, tool call, audio */
 	bool usage_only; /* the extra chunk: empty choices and usage */
-	bool empty;      /* says nothing to a client: no choice, or one with neither delta nor text nor a reason; no usage */
+	bool empty; /* says nothing to a client: no choice, or one with neither delta nor text nor a reason; no usage */
 	struct slice finish_reason;
 	struct openai_usage usage;
 	uint64_t output_bytes;

@@ -1,6 +1,7 @@
 /*
  * OpenAI's Responses API: a dialect of clients, bridged over the form of a chat to providers that lack it, and edited
- * where the provider speaks it itself. What has no type here is OpenAI's (proto/openai/openai.h), which the exchange knows.
+ * where the provider speaks it itself. What has no type here is OpenAI's (proto/openai/openai.h), which the exchange
+ * knows.
  *
  * A bridged answer is of the gateway's making: its id and those of its items are made from the request's own id.
  * Thinking goes out as the summary of a reasoning item; what its provider wants back with it (a signature, redacted
@@ -53,8 +54,8 @@ void responses_continue(const struct json_parser *p, const struct responses_conv
 	struct text *input, struct json_edits *edits);
 
 /*
- * Items that a request's input has by the ids that this gateway gave them. The id of the response that the first of them
- * is of, without "resp_"; NULL data: there is none.
+ * Items that a request's input has by the ids that this gateway gave them. The id of the response that the first of
+ * them is of, without "resp_"; NULL data: there is none.
  */
 struct slice responses_referred(const struct json_parser *p);
 

@@ -223,7 +223,8 @@ static int read_item(struct chat_reading *r, json_ref item)
 	struct slice type = chat_member_text(r->p, item, SLICE("type"));
 
 	if (json_type(r->p, item) != JSON_OBJECT)
-		return chat_refuse(r->problem, CHAT_MISTYPED, SLICE("Each item of 'input' has to be an object."), INPUT);
+		return chat_refuse(
+			r->problem, CHAT_MISTYPED, SLICE("Each item of 'input' has to be an object."), INPUT);
 	if (!type.data)
 		return read_message(r, item);
 	for (size_t i = 0; i < sizeof(items) / sizeof(items[0]); i++)

@@ -71,7 +71,8 @@ static const struct {
 			      "traduce traduire traduis "
 			      "resume résume переведи traduci 翻译 翻訳"},
 	{ANALYSIS_PARTS,
-		"double doubled eighth fifth fraction half halves percent percentage quarter quarters ratio tenth third thirds "
+		"double doubled eighth fifth fraction half halves percent percentage quarter quarters ratio tenth "
+		"third thirds "
 		"times triple tripled twice doppelt hälfte prozent viertel doble mitad porcentaje moitié pourcentage"},
 	{ANALYSIS_SMALL_TALK, "bye cheers goodbye haha hello hey hi morning okay ok please thanks thank welcome hallo "
 			      "danke hola gracias "

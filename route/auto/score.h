@@ -1,8 +1,8 @@
 /*
- * How hard a request is: a logistic model over the features and words of its analysis (route/auto/analysis.h). 0 is what a
- * small model answers as well as a large one; near 1, the large one is likely to be right where the small one is wrong.
- * The weights are integers in a generated header (make train; tools/train says from what), so the same request has the
- * same score on every machine.
+ * How hard a request is: a logistic model over the features and words of its analysis (route/auto/analysis.h). 0 is
+ * what a small model answers as well as a large one; near 1, the large one is likely to be right where the small one is
+ * wrong. The weights are integers in a generated header (make train; tools/train says from what), so the same request
+ * has the same score on every machine.
  *
  * Just below a limit between two buckets the model does not know: then the request counts as the harder one. Pure.
  */

@@ -171,7 +171,8 @@ struct chat_target dialect_target(const struct model_settings *model, const stru
 		.sampling = sampling,
 		.reasoning = model_lists(model, "reasoning"),
 		/* Azure's older versions know the older name alone, and its models without sampling the newer. */
-		.max_completion_tokens = provider->kind == PROVIDER_OPENAI || (provider->kind == PROVIDER_AZURE && !sampling),
+		.max_completion_tokens =
+			provider->kind == PROVIDER_OPENAI || (provider->kind == PROVIDER_AZURE && !sampling),
 	};
 }
 

@@ -32,9 +32,9 @@ struct dialect_field {
 
 /* What an error means where its status says something else: the contract's statuses, for what to do next. */
 struct dialect_error {
-	unsigned status;        /* 0: any */
-	const char *word;       /* its code or type; NULL: any */
-	const char *part;       /* a part of its message; NULL: any */
+	unsigned status;  /* 0: any */
+	const char *word; /* its code or type; NULL: any */
+	const char *part; /* a part of its message; NULL: any */
 	unsigned means;
 	uint32_t retry_after_s; /* where the provider does not say; 0: unknown */
 };
@@ -81,12 +81,13 @@ struct dialect {
 	/* An error event whole, where it is not that and print_error()'s; NULL: it is. */
 	void (*print_stream_error)(const struct api_error *error, struct slice request_id,
 		const struct chat_frame *frame, struct chat_writer *writer, struct text *out);
-	struct slice end_event; /* the last event, whole; NULL data: it is the provider's own, or chat->write_event()'s */
-	struct slice id_header;   /* under which the client looks for the request's id; NULL data: x-request-id alone */
+	struct slice
+		end_event; /* the last event, whole; NULL data: it is the provider's own, or chat->write_event()'s */
+	struct slice id_header; /* under which the client looks for the request's id; NULL data: x-request-id alone */
 };
 
-extern const struct dialect dialect_openai, dialect_anthropic, dialect_anthropic_count, dialect_responses, dialect_gemini,
-	dialect_bedrock;
+extern const struct dialect dialect_openai, dialect_anthropic, dialect_anthropic_count, dialect_responses,
+	dialect_gemini, dialect_bedrock;
 /* Providers that speak OpenAI with differences. */
 extern const struct dialect dialect_azure, dialect_azure_responses, dialect_groq, dialect_together;
 extern const struct dialect dialect_mistral, dialect_cohere;
@@ -94,7 +95,8 @@ extern const struct dialect dialect_mistral, dialect_cohere;
 /* NULL for a kind that this build cannot speak to. */
 const struct dialect *dialect_of(enum provider_kind kind);
 
-/* That of a call: some APIs have a dialect of their own, which their providers serve themselves, if the model lists it. */
+/* That of a call: some APIs have a dialect of their own, which their providers serve themselves, if the model lists it.
+ */
 const struct dialect *dialect_of_call(
 	const struct provider_settings *provider, const struct model_settings *model, enum receipt_api api);
 
@@ -143,8 +145,8 @@ struct slice dialect_error_code(const struct openai_error *error);
 /* Whether a 400 complains of sampling as such (temperature and its like), and of nothing that the client can mend. */
 bool dialect_refuses_sampling(const struct openai_error *error);
 /* dialect_errors.c: the status that an error has in the contract's words. */
-unsigned dialect_error_means(const struct dialect *dialect, unsigned status, const struct openai_error *error,
-	uint32_t *retry_after_s);
+unsigned dialect_error_means(
+	const struct dialect *dialect, unsigned status, const struct openai_error *error, uint32_t *retry_after_s);
 
 /* What a request in one dialect is written for when the provider speaks another. */
 struct chat_target dialect_target(const struct model_settings *model, const struct deployment_settings *deployment,

@@ -23,7 +23,8 @@ static const struct embeddings_dialect *embeddings_of(struct slice model)
 {
 	static const struct slice cohere = {"cohere.", 7};
 
-	return memmem(model.data, model.size, cohere.data, cohere.size) ? &embeddings_bedrock_cohere : &embeddings_titan;
+	return memmem(model.data, model.size, cohere.data, cohere.size) ? &embeddings_bedrock_cohere
+									: &embeddings_titan;
 }
 
 static void add_header(struct text *head, const struct sigv4_header *header)

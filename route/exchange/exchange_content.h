@@ -6,7 +6,8 @@
  *
  *   value: u8 version, u8 flags, u32 bytes of the request, the request, the answer
  *
- * An answer that was streamed is kept as its text, of several the first. What is longer than CONTENT_BYTES_MAX is cut, and says so.
+ * An answer that was streamed is kept as its text, of several the first. What is longer than CONTENT_BYTES_MAX is cut,
+ * and says so.
  */
 #ifndef ROUTE_EXCHANGE_CONTENT_H
 #define ROUTE_EXCHANGE_CONTENT_H

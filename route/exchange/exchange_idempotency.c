@@ -17,12 +17,7 @@
 #include <wolfssl/options.h>
 #include <wolfssl/wolfcrypt/sha256.h>
 
-enum {
-	KEY_BYTES_MAX = 255,
-	HASH_AT = 1 + 8,
-	HEAD_BYTES = HASH_AT + WC_SHA256_DIGEST_SIZE,
-	TTL_S = 24 * 3600
-};
+enum { KEY_BYTES_MAX = 255, HASH_AT = 1 + 8, HEAD_BYTES = HASH_AT + WC_SHA256_DIGEST_SIZE, TTL_S = 24 * 3600 };
 
 enum state { CLAIMED = 'c', ANSWERED = 'a', STREAMED = 's' };
 

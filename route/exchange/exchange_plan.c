@@ -41,7 +41,8 @@ static bool rank_providers(struct exchange *e, const uint8_t **ranks)
 {
 	const struct settings *settings = e->config->config->settings;
 	const struct json_parser *json = e->gateway_shard->json;
-	json_ref exclude = exchange_hint(e, SLICE("exclude_providers")), prefer = exchange_hint(e, SLICE("prefer_providers"));
+	json_ref exclude = exchange_hint(e, SLICE("exclude_providers")),
+		 prefer = exchange_hint(e, SLICE("prefer_providers"));
 	uint8_t *made;
 
 	*ranks = NULL;

@@ -57,8 +57,8 @@ enum breaker_change breaker_abandon(struct breaker *breaker, bool probe, uint64_
  * What other shards counted while closed, where this one decides on the share of failures for all of them; for the
  * others rules say that no number of requests is enough.
  */
-enum breaker_change breaker_heard_outcomes(struct breaker *breaker, const struct breaker_rules *rules,
-	uint32_t samples, uint32_t failures, struct rand *rand, uint64_t now_ns);
+enum breaker_change breaker_heard_outcomes(struct breaker *breaker, const struct breaker_rules *rules, uint32_t samples,
+	uint32_t failures, struct rand *rand, uint64_t now_ns);
 
 /* What another shard saw: it opened, it probes until `until_ns` (or has done so), it closed. */
 void breaker_heard_open(struct breaker *breaker, uint64_t until_ns, uint32_t doublings, bool by_rate);

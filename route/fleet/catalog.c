@@ -175,7 +175,8 @@ bool catalog_suggest(const struct catalog *catalog, struct slice name, struct te
 	edit_pattern_begin(&wanted, name);
 	for (unsigned i = 0; i < catalog->settings->model_count && i < COMPARED_MAX; i++) {
 		const struct model_settings *model = &catalog->settings->models[i];
-		unsigned distance = distance_to(&wanted, model, worst), at = count < SUGGESTED_MAX ? count : SUGGESTED_MAX - 1;
+		unsigned distance = distance_to(&wanted, model, worst),
+			 at = count < SUGGESTED_MAX ? count : SUGGESTED_MAX - 1;
 
 		if (distance > worst || (count == SUGGESTED_MAX && distance >= distances[at]))
 			continue;

@@ -241,7 +241,8 @@ static bool has_option(const struct fleet_view *view, unsigned first, const stru
 	return false;
 }
 
-/* Workspaces' own credentials, whatever the deployment's is called; once for each model, `first` is its first option. */
+/* Workspaces' own credentials, whatever the deployment's is called; once for each model, `first` is its first option.
+ */
 static bool add_own(struct fleet *fleet, struct fleet_view *view, unsigned first,
 	const struct deployment_settings *deployment, const struct provider_settings *provider)
 {
@@ -268,8 +269,7 @@ static bool fill_locked(struct fleet *fleet, struct fleet_view *view)
 	for (unsigned m = 0; m < settings->model_count; m++) {
 		view->first_option[m] = view->option_count;
 		for (unsigned d = 0; d < settings->models[m].deployment_count; d++)
-			if (!add_deployment(
-				    fleet, view, view->first_option[m], &settings->models[m].deployments[d]))
+			if (!add_deployment(fleet, view, view->first_option[m], &settings->models[m].deployments[d]))
 				return false;
 	}
 	view->first_option[settings->model_count] = view->option_count;
@@ -322,7 +322,8 @@ struct fleet_view *fleet_view_make(struct fleet *fleet, const struct settings *s
 	view->first_option = calloc(settings->model_count + 1, sizeof(*view->first_option));
 	view->budgets = calloc((size_t)settings->model_count * fleet->shard_count + 1, sizeof(*view->budgets));
 	view->hedges = calloc((size_t)settings->model_count * fleet->shard_count + 1, sizeof(*view->hedges));
-	if (!view->hedges || !view->options || !view->deployments || !view->first_option || !view->budgets || !fill(fleet, view)) {
+	if (!view->hedges || !view->options || !view->deployments || !view->first_option || !view->budgets ||
+		!fill(fleet, view)) {
 		fleet_view_free(view);
 		return NULL;
 	}

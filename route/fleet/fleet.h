@@ -195,8 +195,7 @@ enum fleet_change fleet_call_end(
 	struct fleet_call *call, const struct fleet_end *end, struct gateway *gateway, struct shard *shard);
 
 /* What another shard counted, in the owner's thread: it decides, and tells all. */
-void fleet_hear_outcomes(
-	const struct fleet_report *report, const struct breaker_rules *rules, struct shard *shard);
+void fleet_hear_outcomes(const struct fleet_report *report, const struct breaker_rules *rules, struct shard *shard);
 
 /* ---- outcomes to the owners, every 50 ms while there are any: fleet_report.c ---- */
 

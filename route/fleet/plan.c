@@ -207,8 +207,7 @@ static void keep_together(const struct plan_request *r, struct choice *choice, u
 		in_flight[i] = d->states[r->shard].in_flight;
 	}
 	move_up(choice->candidates,
-		affinity_choose(replicas, in_flight, count,
-			XXH3_64bits(r->conversation.data, r->conversation.size)),
+		affinity_choose(replicas, in_flight, count, XXH3_64bits(r->conversation.data, r->conversation.size)),
 		0);
 }
 

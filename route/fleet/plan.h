@@ -18,7 +18,7 @@ struct exchange_candidate {
 	const struct credential_settings *credential; /* NULL: none needed */
 	const struct dialect *dialect;
 	const struct fleet_option *option;
-	bool last_resort; /* its breaker is open, and nothing else is left */
+	bool last_resort;  /* its breaker is open, and nothing else is left */
 	int64_t most_nusd; /* what a call of it costs at most; as its exchange finds, where that is reserved */
 };
 
@@ -37,7 +37,8 @@ struct plan_request {
 	/* Whether what the request asks for can be said in its dialect; NULL: always. */
 	bool (*can_serve)(void *context, const struct exchange_candidate *candidate);
 	void *context;
-	const uint8_t *provider_ranks; /* by index: the least first, PLAN_PROVIDER_EXCLUDED: not at all; NULL: all alike */
+	const uint8_t
+		*provider_ranks; /* by index: the least first, PLAN_PROVIDER_EXCLUDED: not at all; NULL: all alike */
 };
 
 struct plan { /* plan_begin() empties it */

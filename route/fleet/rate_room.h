@@ -2,8 +2,8 @@
  * What a provider says is left of its own rate limits, in the headers of its answers: remembered, so that a call that
  * it would refuse with 429 is given to another deployment before. x-ratelimit-* as OpenAI writes them (Groq, Together,
  * vLLM gateways and others write the same): the time to the reset is "1s", "6m0s", "120ms", "1h2m3.5s", or seconds.
- * anthropic-ratelimit-* as Anthropic does: when the reset is, as RFC 3339 says it; tokens are limited in several ways, of
- * which the tightest counts.
+ * anthropic-ratelimit-* as Anthropic does: when the reset is, as RFC 3339 says it; tokens are limited in several ways,
+ * of which the tightest counts.
  */
 #ifndef ROUTE_RATE_ROOM_H
 #define ROUTE_RATE_ROOM_H

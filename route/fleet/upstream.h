@@ -16,10 +16,10 @@ struct upstream_request {
 	bool stream;
 	size_t body_bytes;
 	struct slice content_type; /* NULL data: JSON */
-	const struct iovec *body; /* for those that sign it, and the time */
+	const struct iovec *body;  /* for those that sign it, and the time */
 	unsigned body_count;
 	uint64_t wall_ns;
-	struct slice list_path; /* whole: what is listed in place of a call; NULL data: it is a call */
+	struct slice list_path;   /* whole: what is listed in place of a call; NULL data: it is a call */
 	struct slice traceparent; /* passed on; empty when absent */
 	struct slice tracestate;
 	struct slice anthropic_version, anthropic_beta; /* the client's own, where its body goes on as it is */

@@ -1,7 +1,7 @@
 /*
- * A lease as its borrower has it: requests (their tokens, and their money) of one key that this shard may admit by itself for a
- * moment, because the key's owner shard has debited them already. So a busy key asks its owner for one request in many;
- * a key that is not busy asks for each. Pure; belongs to one shard.
+ * A lease as its borrower has it: requests (their tokens, and their money) of one key that this shard may admit by
+ * itself for a moment, because the key's owner shard has debited them already. So a busy key asks its owner for one
+ * request in many; a key that is not busy asks for each. Pure; belongs to one shard.
  */
 #ifndef ROUTE_LIMIT_LEASE_H
 #define ROUTE_LIMIT_LEASE_H

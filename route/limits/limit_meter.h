@@ -60,7 +60,7 @@ struct limit_ask {
 	bool hosted;     /* and against the workspace's balance; likewise */
 	/* Of its candidates, in the order of trying: the first that fits is reserved. 0: nothing costs anything. */
 	unsigned price_count;
-	const struct limit_price *prices; /* good until the answer is there */
+	const struct limit_price *prices;  /* good until the answer is there */
 	const struct allowance *allowance; /* of the one that was chosen, */
 	uint64_t allowance_tokens;         /* and what of it was reserved */
 };
@@ -85,7 +85,7 @@ struct limit_answer {
 	uint32_t lease_requests;
 	uint64_t lease_tokens, lease_until_ns;
 	int64_t lease_nusd;
-	unsigned chosen; /* of the ask's prices */
+	unsigned chosen;  /* of the ask's prices */
 	bool over_budget; /* refused by a budget, and this one; the fields above say nothing then */
 	struct budget_refusal budget;
 };
@@ -104,14 +104,14 @@ void limit_decide(const struct limit_scope *scopes, unsigned count, unsigned sha
 /* What came of something that was admitted: given back where it was debited, debited on top now, released. */
 struct limit_return {
 	uint64_t debited_ns, day;
-	uint64_t requests, tokens; /* unused */
-	uint64_t excess_tokens;    /* used beyond what was reserved */
-	bool ended;                /* one request in flight less */
-	int64_t reserved_nusd;     /* not reserved any more */
-	int64_t used_nusd;         /* spent, whatever had been reserved */
-	uint32_t budget_day;       /* ask.day */
-	bool hosted;               /* ask.hosted */
-	int64_t balance_used_nusd; /* of used_nusd, what the balance pays */
+	uint64_t requests, tokens;         /* unused */
+	uint64_t excess_tokens;            /* used beyond what was reserved */
+	bool ended;                        /* one request in flight less */
+	int64_t reserved_nusd;             /* not reserved any more */
+	int64_t used_nusd;                 /* spent, whatever had been reserved */
+	uint32_t budget_day;               /* ask.day */
+	bool hosted;                       /* ask.hosted */
+	int64_t balance_used_nusd;         /* of used_nusd, what the balance pays */
 	const struct allowance *allowance; /* ask.allowance, and what of it was reserved and used */
 	uint64_t free_reserved_tokens, free_used_tokens;
 };

@@ -304,8 +304,7 @@ static void settle_money(
 	if (back->hosted && subject->has_balance)
 		budget_settle(balance, 1, back->budget_day, back->reserved_nusd, back->balance_used_nusd);
 	if (back->allowance)
-		allowance_settle(
-			back->allowance, back->budget_day, back->free_reserved_tokens, back->free_used_tokens);
+		allowance_settle(back->allowance, back->budget_day, back->free_reserved_tokens, back->free_used_tokens);
 	if (back->used_nusd || back->balance_used_nusd)
 		look_at_budgets(owner, subject, back->budget_day, NULL);
 }

@@ -112,8 +112,8 @@ void alert_budget(struct webhook_shard *own, const struct alert_subject *subject
 	for (enum budget_window window = 0; !scope->balance && window < BUDGET_WINDOWS; window++) {
 		bool refused = refusal && refusal->meter == scope->meter && refusal->window == window;
 		const struct budget_account *account;
-		unsigned reached = budget_reached(scope, window, day, subject->workspace->alert_threshold_percent,
-			refused, &account);
+		unsigned reached = budget_reached(
+			scope, window, day, subject->workspace->alert_threshold_percent, refused, &account);
 		struct report report = {subject, scope, window, day, account, false};
 
 		if (reached & BUDGET_NEAR)

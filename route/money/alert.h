@@ -1,6 +1,6 @@
 /*
- * Alerts: the log, and a workspace's webhook, are told when a budget comes near its end and when it has got there; each once
- * in the budget's window, by the shard that counts it.
+ * Alerts: the log, and a workspace's webhook, are told when a budget comes near its end and when it has got there; each
+ * once in the budget's window, by the shard that counts it.
  */
 #ifndef ROUTE_ALERT_H
 #define ROUTE_ALERT_H

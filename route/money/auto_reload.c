@@ -132,6 +132,7 @@ void auto_reload_look(
 		return;
 	balance->reloading = true;
 	print_body(reload, workspace, &body);
-	if (body.full || !webhook_send(own, workspace, workspace->auto_reload_webhook_url, text_slice(&body), asked, reload))
+	if (body.full ||
+		!webhook_send(own, workspace, workspace->auto_reload_webhook_url, text_slice(&body), asked, reload))
 		end(reload, REFUSED_PAUSE_NS);
 }

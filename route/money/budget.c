@@ -134,8 +134,8 @@ static bool balance_fits(const struct budget_scope *scope, int64_t nusd, struct 
 
 /* ---- the decision over all scopes ---- */
 
-bool budget_fits(const struct budget_scope *scopes, unsigned count, uint32_t day, int64_t nusd,
-	struct budget_refusal *refusal)
+bool budget_fits(
+	const struct budget_scope *scopes, unsigned count, uint32_t day, int64_t nusd, struct budget_refusal *refusal)
 {
 	for (unsigned i = 0; i < count; i++) {
 		if (scopes[i].balance && !balance_fits(&scopes[i], nusd, refusal))
@@ -147,11 +147,11 @@ bool budget_fits(const struct budget_scope *scopes, unsigned count, uint32_t day
 			if (limit < 0)
 				continue;
 			account = account_of(scopes[i].meter, window, day);
-			if (left_in(account, limit) >= nusd && (nusd > 0 || add_nusd(account->used_nusd, account->lost_nusd) <= limit))
+			if (left_in(account, limit) >= nusd &&
+				(nusd > 0 || add_nusd(account->used_nusd, account->lost_nusd) <= limit))
 				continue;
-			*refusal = (struct budget_refusal){
-				scopes[i].place, window, limit, account->used_nusd, account->reserved_nusd,
-				account->lost_nusd, scopes[i].meter, scopes[i].name};
+			*refusal = (struct budget_refusal){scopes[i].place, window, limit, account->used_nusd,
+				account->reserved_nusd, account->lost_nusd, scopes[i].meter, scopes[i].name};
 			return false;
 		}
 	}
@@ -177,7 +177,8 @@ int64_t budget_left(const struct budget_scope *scopes, unsigned count, uint32_t 
 	return left;
 }
 
-/* The day's accounts say what is under way. A day that begins takes the place of the one before last, of which nothing is. */
+/* The day's accounts say what is under way. A day that begins takes the place of the one before last, of which nothing
+ * is. */
 static void keep(const struct budget_meter *meter, uint32_t day)
 {
 	struct reservation *kept = meter->kept;

@@ -15,7 +15,15 @@
 
 #include <stdatomic.h>
 
-enum budget_place { BUDGET_KEY, BUDGET_TEAM, BUDGET_WORKSPACE, BUDGET_ENDPOINT, BUDGET_TAG, BUDGET_BALANCE, BUDGET_PLACES };
+enum budget_place {
+	BUDGET_KEY,
+	BUDGET_TEAM,
+	BUDGET_WORKSPACE,
+	BUDGET_ENDPOINT,
+	BUDGET_TAG,
+	BUDGET_BALANCE,
+	BUDGET_PLACES
+};
 enum budget_window { BUDGET_DAILY, BUDGET_WEEKLY, BUDGET_MONTHLY, BUDGET_WINDOWS };
 
 /* More than any call costs; sums of many stay within 64 bits. */
@@ -52,7 +60,7 @@ struct budget_scope {
 	struct budget_meter *meter;
 	int64_t limits_nusd[BUDGET_WINDOWS]; /* -1: none; counted all the same */
 	enum budget_place place;
-	const char *name; /* of a tag: "name=value"; for as long as the meter lives */
+	const char *name;              /* of a tag: "name=value"; for as long as the meter lives */
 	struct balance_meter *balance; /* of BUDGET_BALANCE, instead of a meter and its limits */
 };
 
@@ -73,8 +81,8 @@ struct budget_refusal {
 };
 
 /* Whether so much more fits into every account; else *refusal. Changes nothing. */
-bool budget_fits(const struct budget_scope *scopes, unsigned count, uint32_t day, int64_t nusd,
-	struct budget_refusal *refusal);
+bool budget_fits(
+	const struct budget_scope *scopes, unsigned count, uint32_t day, int64_t nusd, struct budget_refusal *refusal);
 
 /* The least that is left in any of them; INT64_MAX: nothing is limited. */
 int64_t budget_left(const struct budget_scope *scopes, unsigned count, uint32_t day);
@@ -86,8 +94,8 @@ void budget_settle(
 	const struct budget_scope *scopes, unsigned count, uint32_t day, int64_t reserved_nusd, int64_t used_nusd);
 
 /*
- * Which marks (enum budget_mark) were reached since it was last asked: so many percent, and all of it, or that a call was
- * refused for want of room. Each is told once in a window.
+ * Which marks (enum budget_mark) were reached since it was last asked: so many percent, and all of it, or that a call
+ * was refused for want of room. Each is told once in a window.
  */
 unsigned budget_reached(const struct budget_scope *scope, enum budget_window window, uint32_t day, uint32_t percent,
 	bool refused, const struct budget_account **account);
@@ -102,8 +110,8 @@ int64_t budget_month_percent(const struct budget_scope *scopes, unsigned count, 
 void budget_bring_back(struct budget_meter *meter, enum budget_window window, uint32_t day, int64_t used_nusd);
 
 /*
- * Keeps what is reserved from now on there as well, and counts what an earlier process left there as lost, in the windows
- * that it belongs to. Returns how much of it is in the month of `day`.
+ * Keeps what is reserved from now on there as well, and counts what an earlier process left there as lost, in the
+ * windows that it belongs to. Returns how much of it is in the month of `day`.
  */
 int64_t budget_keep(struct budget_meter *meter, struct reservation *kept, uint32_t day);
 

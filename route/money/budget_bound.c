@@ -2,9 +2,9 @@
 #include "route/money/budget_bound.h"
 
 enum {
-	MESSAGE_TOKENS = 16,  /* around each message: roles and separators, and the priming of the answer */
-	TOOLS_TOKENS = 1024,  /* the preamble that providers add when there are tools: Anthropic 313..804 */
-	RESULT_DEPTH = 2,     /* parts within a tool's result */
+	MESSAGE_TOKENS = 16, /* around each message: roles and separators, and the priming of the answer */
+	TOOLS_TOKENS = 1024, /* the preamble that providers add when there are tools: Anthropic 313..804 */
+	RESULT_DEPTH = 2,    /* parts within a tool's result */
 };
 
 /*
@@ -64,8 +64,7 @@ static void read_file(const struct json_parser *json, json_ref part, struct prom
 	bound->files++;
 }
 
-static void read_parts(
-	const struct json_parser *json, json_ref parts, unsigned depth, struct prompt_bound *bound)
+static void read_parts(const struct json_parser *json, json_ref parts, unsigned depth, struct prompt_bound *bound)
 {
 	static const char *const images[] = {"image_url", "image", "input_image", NULL};
 	static const char *const files[] = {"file", "document", "input_file", NULL};

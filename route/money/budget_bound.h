@@ -1,6 +1,7 @@
 /*
- * How many tokens a request's prompt can have at most, without a tokenizer: a token of a byte-level vocabulary spends at
- * least one byte, and what does not lie in the body as text (images, files) is taken from a table, or has no bound. Pure.
+ * How many tokens a request's prompt can have at most, without a tokenizer: a token of a byte-level vocabulary spends
+ * at least one byte, and what does not lie in the body as text (images, files) is taken from a table, or has no bound.
+ * Pure.
  */
 #ifndef ROUTE_BUDGET_BOUND_H
 #define ROUTE_BUDGET_BOUND_H

@@ -111,7 +111,8 @@ int64_t price_worst_nusd(
 {
 	struct rates below = rates_for(price, 0), rates = rates_for(price, prompt_tokens);
 	int64_t input = most(most(below.input_pusd, rates.input_pusd), most(below.cached_pusd, rates.cached_pusd));
-	int64_t output = most(most(below.output_pusd, rates.output_pusd), most(below.reasoning_pusd, rates.reasoning_pusd));
+	int64_t output =
+		most(most(below.output_pusd, rates.output_pusd), most(below.reasoning_pusd, rates.reasoning_pusd));
 
 	input = most(input, most(below.cache_write_pusd, rates.cache_write_pusd));
 	return total_nusd(cut(term(prompt_tokens, input) + term(completion_tokens, output)), fee_ppm);

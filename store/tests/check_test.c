@@ -1,6 +1,6 @@
 /*
- * What the check must find: a database is written as the writer does it, one thing in it is altered, and the finding must name
- * it. Also blocks by themselves: bytes that are none never crash.
+ * What the check must find: a database is written as the writer does it, one thing in it is altered, and the finding
+ * must name it. Also blocks by themselves: bytes that are none never crash.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -134,7 +134,7 @@ static void alter(enum kv_family family, struct slice key, size_t at, char by)
 	kv_row_fini(&row);
 }
 
-static char block_3[8] = { 0, 0, 0, 0, 0, 0, 0, 3 };
+static char block_3[8] = {0, 0, 0, 0, 0, 0, 0, 3};
 #define BLOCK_3 slice_of(block_3, sizeof(block_3))
 
 /* Where record `index` of block 3 begins in its value. */
@@ -198,7 +198,7 @@ static void remove_block(void)
 
 static void remove_last_block(void)
 {
-	static const char last[8] = { 0, 0, 0, 0, 0, 0, 0, BLOCKS };
+	static const char last[8] = {0, 0, 0, 0, 0, 0, 0, BLOCKS};
 
 	remove_row(KV_RECEIPTS, slice_of(last, sizeof(last)));
 }
@@ -255,26 +255,26 @@ static const struct {
 	const char *expected[2];
 	int result;
 } rows[] = {
-	{ alter_nothing, { "20 receipts in 4 blocks", ": sound" }, 0 },
-	{ alter_record, { "block 3 receipt 2 (req_", "): was altered" }, 1 },
-	{ alter_record_and_hash, { "block 3: the chain breaks", "not sound" }, 1 },
-	{ alter_chain, { "block 3: the chain breaks", "not sound" }, 1 },
-	{ alter_version, { "block 3: was altered", "not sound" }, 1 },
-	{ remove_block, { "block 3: missing", "block 4: the chain breaks" }, 1 },
-	{ remove_last_block, { "the chain ends at block 4, the receipts at block 3", "counter total" }, 1 },
-	{ alter_total, { "counter total: says 20 receipts", "add up to 20" }, 1 },
-	{ remove_model_counter, { "counters: 1 are missing", "not sound" }, 1 },
-	{ remove_key_row, { "block 3: an index row of kind k is missing", "not sound" }, 1 },
-	{ alter_time_row, { "block 3: an index row of kind t is wrong", "not sound" }, 1 },
-	{ alter_end, { "the last block is not the one", "not sound" }, 1 },
-	{ append_again, { "is there twice", "not sound" }, 1 },
+	{alter_nothing, {"20 receipts in 4 blocks", ": sound"}, 0},
+	{alter_record, {"block 3 receipt 2 (req_", "): was altered"}, 1},
+	{alter_record_and_hash, {"block 3: the chain breaks", "not sound"}, 1},
+	{alter_chain, {"block 3: the chain breaks", "not sound"}, 1},
+	{alter_version, {"block 3: was altered", "not sound"}, 1},
+	{remove_block, {"block 3: missing", "block 4: the chain breaks"}, 1},
+	{remove_last_block, {"the chain ends at block 4, the receipts at block 3", "counter total"}, 1},
+	{alter_total, {"counter total: says 20 receipts", "add up to 20"}, 1},
+	{remove_model_counter, {"counters: 1 are missing", "not sound"}, 1},
+	{remove_key_row, {"block 3: an index row of kind k is missing", "not sound"}, 1},
+	{alter_time_row, {"block 3: an index row of kind t is wrong", "not sound"}, 1},
+	{alter_end, {"the last block is not the one", "not sound"}, 1},
+	{append_again, {"is there twice", "not sound"}, 1},
 };
 
 static void names_what_was_altered(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct findings findings = { .size = 0 };
+		struct findings findings = {.size = 0};
 		int rc;
 
 		remove_dir(NULL);
@@ -285,14 +285,14 @@ static void names_what_was_altered(void **state)
 		kv = NULL;
 		rc = store_check(dir, say, &findings);
 		if (rc != rows[i].result || !strstr(findings.text, rows[i].expected[0]) ||
-		    !strstr(findings.text, rows[i].expected[1]))
+			!strstr(findings.text, rows[i].expected[1]))
 			fail_msg("row %zu: result %d, findings:\n%s", i, rc, findings.text);
 	}
 }
 
 static void refuses_a_newer_schema(void **state)
 {
-	static const char newer[4] = { SCHEMA_VERSION + 1 };
+	static const char newer[4] = {SCHEMA_VERSION + 1};
 	struct commit *commit;
 	char why[256], expected[32];
 

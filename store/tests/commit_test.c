@@ -315,7 +315,7 @@ static void brings_up_to_date(char version)
 	struct world world = make_world();
 	struct commit *commit = open_commit(&world);
 	struct kv_batch *batch = kv_batch_open();
-	const char old[4] = { version };
+	const char old[4] = {version};
 	char found[64];
 
 	write_blocks(commit, 0, COUNTED_BLOCKS_MAX + 5, 1);

@@ -119,7 +119,7 @@ static int see_name(void *context, const char *name)
 
 static void names_what_is_there(void **state)
 {
-	struct seen_names seen = { .one = 0 };
+	struct seen_names seen = {.one = 0};
 	struct disk_lock *lock;
 	char path[256];
 
@@ -133,10 +133,10 @@ static void names_what_is_there(void **state)
 	assert_int_equal(disk_sync_names(contract_path()), 0);
 	assert_int_equal(disk_each_name(contract_path(), see_name, &seen), 0);
 	assert_true(seen.one == 1 && seen.two == 1 && seen.others >= 1);
-	seen = (struct seen_names){ .stop_at = 1 };
+	seen = (struct seen_names){.stop_at = 1};
 	assert_int_equal(disk_each_name(contract_path(), see_name, &seen), -ECANCELED);
 	assert_int_equal(seen.one + seen.two, 1);
-	seen = (struct seen_names){ .remove = true };
+	seen = (struct seen_names){.remove = true};
 	assert_int_equal(disk_each_name(contract_path(), see_name, &seen), 0);
 	assert_true(seen.one == 1 && seen.two == 1);
 	assert_int_equal(disk_each_name(contract_path(), see_name, &seen), 0);
@@ -146,10 +146,8 @@ static void names_what_is_there(void **state)
 }
 
 #define CONTRACT_CASE(f) cmocka_unit_test_setup_teardown(f, contract_setup, contract_teardown)
-#define CONTRACT_CASES                            \
-	CONTRACT_CASE(locks_one_out),             \
-	CONTRACT_CASE(makes_whole_files),         \
-	CONTRACT_CASE(maps_memory_alone),         \
-	CONTRACT_CASE(names_what_is_there)
+#define CONTRACT_CASES                                                                                                 \
+	CONTRACT_CASE(locks_one_out), CONTRACT_CASE(makes_whole_files), CONTRACT_CASE(maps_memory_alone),              \
+		CONTRACT_CASE(names_what_is_there)
 
 #endif

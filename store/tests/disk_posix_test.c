@@ -56,7 +56,7 @@ static void makes_files_for_their_owner(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { CONTRACT_CASES, CONTRACT_CASE(makes_files_for_their_owner) };
+	const struct CMUnitTest tests[] = {CONTRACT_CASES, CONTRACT_CASE(makes_files_for_their_owner)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

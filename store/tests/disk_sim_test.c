@@ -83,7 +83,7 @@ static void keeps_all_when_the_process_dies(void **state)
 /* A page is what it was at the last sync, last, or at a moment between; each is met, of each page, and nothing else. */
 static void loses_pages_since_the_last_sync(void **state)
 {
-	unsigned seen[3][4] = { { 0 } };
+	unsigned seen[3][4] = {{0}};
 
 	(void)state;
 	for (uint64_t seed = 0; seed < 400; seed++) {
@@ -122,8 +122,8 @@ static void loses_pages_since_the_last_sync(void **state)
 /* Two files: of each the name was synced, then it was replaced, then removed. Of 3 by 3 ends each is met. */
 static void loses_names_since_the_last_sync(void **state)
 {
-	static const char *const names[] = { "one", "two" };
-	unsigned seen[3][3] = { { 0 } };
+	static const char *const names[] = {"one", "two"};
+	unsigned seen[3][3] = {{0}};
 
 	(void)state;
 	for (uint64_t seed = 0; seed < 400; seed++) {
@@ -165,7 +165,7 @@ static void loses_names_since_the_last_sync(void **state)
 /* What the process does after the moment it was stopped at is forgotten, and what it did before is not. */
 static void stops_between_two_calls(void **state)
 {
-	static const char *const heads[] = { "a", "b", "c", "d" };
+	static const char *const heads[] = {"a", "b", "c", "d"};
 
 	(void)state;
 	for (uint64_t calls = 0; calls <= 4; calls++) {

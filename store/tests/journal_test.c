@@ -209,7 +209,7 @@ static void forgets_an_earlier_generation(void **state)
 /* Frames lie at multiples of 16 bytes: from another place nothing can be read, least of all the ring's last bytes. */
 static void refuses_a_position_between_frames(void **state)
 {
-	static const uint64_t positions[] = { 1, 15, 17, JOURNAL_BYTES_MIN - 1, UINT64_MAX };
+	static const uint64_t positions[] = {1, 15, 17, JOURNAL_BYTES_MIN - 1, UINT64_MAX};
 	struct journal *journal = open_journal(9);
 
 	(void)state;

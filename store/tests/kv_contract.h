@@ -118,12 +118,22 @@ static void writes_batches_in_order(void **state)
 
 static void seeks_both_ways(void **state)
 {
-	static const struct { const char *key, *forth, *back; } rows[] = {
-		{ "", "b", NULL },    { "a", "b", NULL },   { "b", "b", "b" },	   { "ba", "bb", "b" },
-		{ "bb", "bb", "bb" }, { "c", "d", "bb" },   { "d", "d", "d" },	   { "d!", "\xff", "d" },
-		{ "e", "\xff", "d" }, { "\xff", "\xff", "\xff" }, { "\xff\xff", NULL, "\xff" },
+	static const struct {
+		const char *key, *forth, *back;
+	} rows[] = {
+		{"", "b", NULL},
+		{"a", "b", NULL},
+		{"b", "b", "b"},
+		{"ba", "bb", "b"},
+		{"bb", "bb", "bb"},
+		{"c", "d", "bb"},
+		{"d", "d", "d"},
+		{"d!", "\xff", "d"},
+		{"e", "\xff", "d"},
+		{"\xff", "\xff", "\xff"},
+		{"\xff\xff", NULL, "\xff"},
 	};
-	static const char *const keys[] = { "d", "bb", "\xff", "b" };
+	static const char *const keys[] = {"d", "bb", "\xff", "b"};
 	struct kv *kv = open_kv(false);
 	struct kv_walk *walk;
 
@@ -143,7 +153,8 @@ static void seeks_both_ways(void **state)
 		else
 			kv_walk_seek(walk, slice_of_string(rows[i / 2].key));
 		if (kv_walk_valid(walk) != (expected != NULL))
-			fail_msg("row %zu, %s: a row is there: %d", i / 2, back ? "back" : "forth", kv_walk_valid(walk));
+			fail_msg(
+				"row %zu, %s: a row is there: %d", i / 2, back ? "back" : "forth", kv_walk_valid(walk));
 		if (!expected)
 			continue;
 		assert_true(slice_equal(kv_walk_key(walk), slice_of_string(expected)));
@@ -359,7 +370,8 @@ static void agrees_with_a_model(void **state)
 
 			model[k] = rand_below(&rand, 3) ? n : 0;
 			if (model[k])
-				kv_batch_put(kv, batch, KV_INDEX, model_key(bytes, k), slice_of(&model[k], sizeof(model[k])));
+				kv_batch_put(kv, batch, KV_INDEX, model_key(bytes, k),
+					slice_of(&model[k], sizeof(model[k])));
 			else
 				kv_batch_delete(kv, batch, KV_INDEX, model_key(bytes, k));
 		}
@@ -398,17 +410,11 @@ static void tells_about_how_much_there_is(void **state)
 }
 
 #define CONTRACT_CASE(f) cmocka_unit_test_setup_teardown(f, contract_setup, contract_teardown)
-#define CONTRACT_CASES                                          \
-	CONTRACT_CASE(finds_what_was_put),                      \
-	CONTRACT_CASE(writes_batches_in_order),                 \
-	CONTRACT_CASE(seeks_both_ways),                         \
-	CONTRACT_CASE(walks_back_and_forth),                    \
-	CONTRACT_CASE(walks_over_what_was_there),               \
-	CONTRACT_CASE(keeps_rows_when_opened_again),            \
-	CONTRACT_CASE(reads_without_writing),                   \
-	CONTRACT_CASE(has_one_writer),                          \
-	CONTRACT_CASE(takes_nothing_after_a_failed_write),      \
-	CONTRACT_CASE(agrees_with_a_model),                     \
-	CONTRACT_CASE(tells_about_how_much_there_is)
+#define CONTRACT_CASES                                                                                                 \
+	CONTRACT_CASE(finds_what_was_put), CONTRACT_CASE(writes_batches_in_order), CONTRACT_CASE(seeks_both_ways),     \
+		CONTRACT_CASE(walks_back_and_forth), CONTRACT_CASE(walks_over_what_was_there),                         \
+		CONTRACT_CASE(keeps_rows_when_opened_again), CONTRACT_CASE(reads_without_writing),                     \
+		CONTRACT_CASE(has_one_writer), CONTRACT_CASE(takes_nothing_after_a_failed_write),                      \
+		CONTRACT_CASE(agrees_with_a_model), CONTRACT_CASE(tells_about_how_much_there_is)
 
 #endif

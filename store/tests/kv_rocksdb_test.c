@@ -51,7 +51,7 @@ static int contract_teardown(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { CONTRACT_CASES };
+	const struct CMUnitTest tests[] = {CONTRACT_CASES};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

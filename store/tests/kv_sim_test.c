@@ -105,8 +105,8 @@ static bool has_both(struct kv *kv, const char *key)
 /* Batches a to f, c synced; over many seeds each length of what may be left is met, and no other. */
 static void loses_only_the_end_of_what_was_not_synced(void **state)
 {
-	static const char *const keys[] = { "a", "b", "c", "d", "e", "f" };
-	unsigned seen[7] = { 0 };
+	static const char *const keys[] = {"a", "b", "c", "d", "e", "f"};
+	unsigned seen[7] = {0};
 	struct rand rand;
 
 	(void)state;

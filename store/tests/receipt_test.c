@@ -42,35 +42,35 @@ static void fill_longest(struct receipt *r)
 	r->savings_nusd = -1;
 	r->candidate_count = RECEIPT_CANDIDATES_MAX;
 	for (unsigned i = 0; i < RECEIPT_CANDIDATES_MAX; i++)
-		r->candidates[i] = (struct receipt_candidate){ text, (enum receipt_verdict)(i % VERDICT_COUNT) };
+		r->candidates[i] = (struct receipt_candidate){text, (enum receipt_verdict)(i % VERDICT_COUNT)};
 	r->attempt_count = RECEIPT_ATTEMPTS_MAX;
 	for (unsigned i = 0; i < RECEIPT_ATTEMPTS_MAX; i++)
-		r->attempts[i] = (struct receipt_attempt){ text, text, text, text, UINT16_MAX, UINT64_MAX };
+		r->attempts[i] = (struct receipt_attempt){text, text, text, text, UINT16_MAX, UINT64_MAX};
 	r->tag_count = RECEIPT_TAGS_MAX;
 	for (unsigned i = 0; i < RECEIPT_TAGS_MAX; i++)
-		r->tags[i] = (struct receipt_tag){ text, text };
-	r->decision = (struct receipt_decision){ true, true, true, true, 2, 2, UINT32_MAX, UINT32_MAX, UINT64_MAX, UINT64_MAX };
+		r->tags[i] = (struct receipt_tag){text, text};
+	r->decision =
+		(struct receipt_decision){true, true, true, true, 2, 2, UINT32_MAX, UINT32_MAX, UINT64_MAX, UINT64_MAX};
 	for (unsigned i = 0; i < RECEIPT_CANDIDATES_MAX; i++)
-		r->figures[i] = (struct receipt_figures){ (uint8_t)i, true, true, UINT32_MAX, UINT32_MAX, UINT32_MAX, INT64_MIN,
-							  UINT64_MAX };
+		r->figures[i] = (struct receipt_figures){
+			(uint8_t)i, true, true, UINT32_MAX, UINT32_MAX, UINT32_MAX, INT64_MIN, UINT64_MAX};
 }
 
 /* A decision of which some candidates have figures. */
 static void fill_decided(struct receipt *r)
 {
 	test_receipt(r, 12);
-	r->decision = (struct receipt_decision){ .made = true, .rule = 3, .priority = 1, .tokens = 700 };
+	r->decision = (struct receipt_decision){.made = true, .rule = 3, .priority = 1, .tokens = 700};
 	r->candidate_count = 3;
 	for (unsigned i = 0; i < 3; i++)
-		r->candidates[i] = (struct receipt_candidate){ SLICE("m"), VERDICT_DEARER };
-	r->figures[1] = (struct receipt_figures){ .known = true, .place = 1, .cost_nusd = 12345, .latency_ns = 80000000 };
+		r->candidates[i] = (struct receipt_candidate){SLICE("m"), VERDICT_DEARER};
+	r->figures[1] = (struct receipt_figures){.known = true, .place = 1, .cost_nusd = 12345, .latency_ns = 80000000};
 }
 
 static const struct {
 	const char *name;
 	void (*fill)(struct receipt *r);
-} cases[] = { { "empty", fill_empty }, { "usual", fill_usual }, { "longest", fill_longest },
-	      { "decided", fill_decided } };
+} cases[] = {{"empty", fill_empty}, {"usual", fill_usual}, {"longest", fill_longest}, {"decided", fill_decided}};
 
 static int encode_case(size_t which, char record[static RECEIPT_BYTES_MAX])
 {
@@ -145,7 +145,7 @@ static void reads_earlier_versions(void **state)
 
 	(void)state;
 	for (char version = 1; version < 3; version++) {
-		struct receipt receipt = { .client_certificate = SLICE("not there"), .decision.made = true };
+		struct receipt receipt = {.client_certificate = SLICE("not there"), .decision.made = true};
 		size_t without = 3 - (size_t)version;
 
 		record[0] = version;
@@ -220,25 +220,50 @@ static void prints_the_documented_json(void **state)
 {
 	static const char expected[] =
 		"{\"request_id\":\"req_01KDV9N8000000000000000000\",\"timestamp\":\"2026-01-01T00:00:00.007000Z\","
-		"\"node\":\"n\",\"region\":null,\"workspace\":\"w\",\"team\":null,\"key_id\":\"vk_1\",\"endpoint\":null,"
-		"\"tags\":{\"a\":\"b\"},\"api\":\"chat.completions\",\"stream\":false,\"status\":200,\"finish_reason\":\"stop\","
-		"\"routing\":{\"strategy\":\"s\",\"requested_model\":\"auto\",\"candidates_evaluated\":1,\"winner\":\"m\","
-		"\"reason\":null,\"bucket\":\"simple\",\"score\":0.210,\"candidates\":[{\"model\":\"m\",\"verdict\":\"chosen\"}]},"
-		"\"execution\":{\"provider\":\"p\",\"model\":\"m\",\"credential\":\"primary\",\"latency_ms\":234,\"ttft_ms\":null,"
+		"\"node\":\"n\",\"region\":null,\"workspace\":\"w\",\"team\":null,\"key_id\":\"vk_1\",\"endpoint\":"
+		"null,"
+		"\"tags\":{\"a\":\"b\"},\"api\":\"chat.completions\",\"stream\":false,\"status\":200,\"finish_reason\":"
+		"\"stop\","
+		"\"routing\":{\"strategy\":\"s\",\"requested_model\":\"auto\",\"candidates_evaluated\":1,\"winner\":"
+		"\"m\","
+		"\"reason\":null,\"bucket\":\"simple\",\"score\":0.210,\"candidates\":[{\"model\":\"m\",\"verdict\":"
+		"\"chosen\"}]},"
+		"\"execution\":{\"provider\":\"p\",\"model\":\"m\",\"credential\":\"primary\",\"latency_ms\":234,"
+		"\"ttft_ms\":null,"
 		"\"routing_overhead_ms\":0.012,\"tokens\":{\"prompt\":150,\"completion\":89,\"total\":239,\"cached\":0,"
 		"\"reasoning\":0,\"estimated\":false}},"
 		"\"cost\":{\"provider_cost_usd\":0.00023,\"platform_fee_usd\":0.00002,\"total_usd\":0.00025,"
 		"\"savings_vs_default_usd\":0.00089,\"free_allowance_used_tokens\":0},"
 		"\"cache\":{\"status\":\"miss\",\"similarity\":null},\"guardrails\":{\"redactions\":{}},"
-		"\"fallback\":{\"used\":true,\"attempts\":[{\"provider\":\"q\",\"model\":\"m\",\"credential\":null,\"status\":529,"
+		"\"fallback\":{\"used\":true,\"attempts\":[{\"provider\":\"q\",\"model\":\"m\",\"credential\":null,"
+		"\"status\":529,"
 		"\"error\":\"overloaded\",\"latency_ms\":12}]}}";
-	struct receipt r = { .wall_ns = 1767225600007000000, .node = SLICE("n"), .workspace = SLICE("w"), .key_id = SLICE("vk_1"),
-			     .status = 200, .finish_reason = SLICE("stop"), .strategy = SLICE("s"), .requested_model = SLICE("auto"),
-			     .winner = SLICE("m"), .bucket = SLICE("simple"), .has_score = true, .score_milli = 210,
-			     .provider = SLICE("p"), .model = SLICE("m"), .credential = SLICE("primary"), .latency_ns = 234567890,
-			     .overhead_ns = 12345, .prompt_tokens = 150, .completion_tokens = 89, .provider_cost_nusd = 230000,
-			     .platform_fee_nusd = 20000, .savings_nusd = 890000, .cache_status = SLICE("miss"),
-			     .candidate_count = 1, .attempt_count = 1, .tag_count = 1 };
+	struct receipt r = {.wall_ns = 1767225600007000000,
+		.node = SLICE("n"),
+		.workspace = SLICE("w"),
+		.key_id = SLICE("vk_1"),
+		.status = 200,
+		.finish_reason = SLICE("stop"),
+		.strategy = SLICE("s"),
+		.requested_model = SLICE("auto"),
+		.winner = SLICE("m"),
+		.bucket = SLICE("simple"),
+		.has_score = true,
+		.score_milli = 210,
+		.provider = SLICE("p"),
+		.model = SLICE("m"),
+		.credential = SLICE("primary"),
+		.latency_ns = 234567890,
+		.overhead_ns = 12345,
+		.prompt_tokens = 150,
+		.completion_tokens = 89,
+		.provider_cost_nusd = 230000,
+		.platform_fee_nusd = 20000,
+		.savings_nusd = 890000,
+		.cache_status = SLICE("miss"),
+		.candidate_count = 1,
+		.attempt_count = 1,
+		.tag_count = 1};
 	char memory[4096];
 	struct text json = text_over(memory, sizeof(memory) - 1);
 	struct slice id = SLICE("01KDV9N8000000000000000000");
@@ -246,8 +271,9 @@ static void prints_the_documented_json(void **state)
 	(void)state;
 	assert_true(ulid_parse(id, &r.request_id));
 	r.candidates[0].model = SLICE("m");
-	r.attempts[0] = (struct receipt_attempt){ SLICE("q"), SLICE("m"), slice_of(NULL, 0), SLICE("overloaded"), 529, 12000000 };
-	r.tags[0] = (struct receipt_tag){ SLICE("a"), SLICE("b") };
+	r.attempts[0] =
+		(struct receipt_attempt){SLICE("q"), SLICE("m"), slice_of(NULL, 0), SLICE("overloaded"), 529, 12000000};
+	r.tags[0] = (struct receipt_tag){SLICE("a"), SLICE("b")};
 	receipt_print(&r, &json);
 	assert_false(json.full);
 	memory[json.size] = '\0';
@@ -265,17 +291,17 @@ static void sums_amounts_within_bounds(void **state)
 	static const struct {
 		int64_t cost, fee, total;
 	} table[] = {
-		{ 5, 2, 7 },
-		{ -5, 2, -3 },
-		{ INT64_MAX, 1, INT64_MAX },
-		{ 1, INT64_MAX, INT64_MAX },
-		{ INT64_MIN, -1, INT64_MIN },
-		{ INT64_MIN, INT64_MAX, -1 },
+		{5, 2, 7},
+		{-5, 2, -3},
+		{INT64_MAX, 1, INT64_MAX},
+		{1, INT64_MAX, INT64_MAX},
+		{INT64_MIN, -1, INT64_MIN},
+		{INT64_MIN, INT64_MAX, -1},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
-		struct receipt receipt = { .provider_cost_nusd = table[i].cost, .platform_fee_nusd = table[i].fee };
+		struct receipt receipt = {.provider_cost_nusd = table[i].cost, .platform_fee_nusd = table[i].fee};
 
 		assert_true(receipt_total_nusd(&receipt) == table[i].total);
 	}

@@ -20,7 +20,7 @@ static inline struct ulid test_id(uint64_t n)
 
 static inline struct slice test_key(uint64_t n)
 {
-	static const char *const names[TEST_KEYS] = { "vk_one", "vk_two", "vk_three" };
+	static const char *const names[TEST_KEYS] = {"vk_one", "vk_two", "vk_three"};
 
 	return slice_of_string(names[n % TEST_KEYS]);
 }

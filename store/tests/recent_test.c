@@ -1,4 +1,5 @@
-/* Calls of the current day and hour: in order and out of it, over midnight, with a wrong clock, packed and found again. */
+/* Calls of the current day and hour: in order and out of it, over midnight, with a wrong clock, packed and found again.
+ */
 #include "store/recent.h"
 
 #include <errno.h>

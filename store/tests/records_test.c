@@ -1,4 +1,5 @@
-/* Records: written as one, found in their order and in both directions, replaced, removed; and there after the store closed. */
+/* Records: written as one, found in their order and in both directions, replaced, removed; and there after the store
+ * closed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,8 +87,7 @@ static void on_written(struct records_write *write)
 
 static void write_all(struct world *world, const struct record *records, unsigned count)
 {
-	struct records_write write = {
-		.shard = &world->shard, .done = on_written, .records = records, .count = count};
+	struct records_write write = {.shard = &world->shard, .done = on_written, .records = records, .count = count};
 
 	world->written = false;
 	world->shard.user = &world->written;
@@ -182,8 +182,8 @@ static void sealed_ones_with_the_record_that_names_them(void **state)
 {
 	const struct record made[] = {{.table = RECORDS_CONNECTIONS, .id = SLICE("conn_1"), .value = SLICE("{}")},
 		{.id = SLICE("conn_1"), .owner = SLICE("acme"), .value = SLICE("sk-secret")}};
-	const struct record gone[] = {{.table = RECORDS_CONNECTIONS, .id = SLICE("conn_1")},
-		{.id = SLICE("conn_1"), .owner = SLICE("acme")}};
+	const struct record gone[] = {
+		{.table = RECORDS_CONNECTIONS, .id = SLICE("conn_1")}, {.id = SLICE("conn_1"), .owner = SLICE("acme")}};
 	struct world *world = *state;
 	struct listed listed = {.left = 9};
 
@@ -193,8 +193,7 @@ static void sealed_ones_with_the_record_that_names_them(void **state)
 	expect_sealed(world, "other", NULL);
 	reopen(world);
 	expect_sealed(world, "acme", "sk-secret");
-	assert_int_equal(
-		records_read(world->store, RECORDS_CONNECTIONS, slice_of(NULL, 0), false, tell, &listed), 0);
+	assert_int_equal(records_read(world->store, RECORDS_CONNECTIONS, slice_of(NULL, 0), false, tell, &listed), 0);
 	assert_string_equal(listed.text, "conn_1={} ");
 	write_all(world, gone, 2);
 	expect_sealed(world, "acme", NULL);

@@ -72,10 +72,10 @@ static void start_process(struct machine *machine)
 		rc = commit_open(&machine->commit, machine->kv, "node-1", why, sizeof(why));
 	if (rc == 0)
 		rc = recovery_replay(machine->commit, machine->kv, dir, machine->journal_count, &machine->replayed, why,
-				     sizeof(why));
+			sizeof(why));
 	if (rc == 0)
 		rc = recovery_open_journals(machine->commit, dir, false, machine->journals, machine->journal_count,
-					    journal_bytes, why, sizeof(why));
+			journal_bytes, why, sizeof(why));
 	if (rc == 0)
 		rc = retention_open(&machine->retention, machine->kv, machine->commit);
 	if (rc < 0)
@@ -128,7 +128,8 @@ static void append(struct machine *machine)
 	machine->promises[machine->next++].process = !sim_disk_stopped(machine->disk);
 }
 
-/* The disk is full for a while: a group fails, and goes out once the database is open again; or the life ends before. */
+/* The disk is full for a while: a group fails, and goes out once the database is open again; or the life ends before.
+ */
 static bool meet_full_disk(struct machine *machine)
 {
 	append(machine);
@@ -144,15 +145,15 @@ static bool meet_full_disk(struct machine *machine)
 }
 
 /*
- * The receipts of one workspace, or of both, up to a random one are a day old now, and are kept for a day: a step of their
- * end. Receipt `n` began `n` ms after the first, and is of `main` when that is odd.
+ * The receipts of one workspace, or of both, up to a random one are a day old now, and are kept for a day: a step of
+ * their end. Receipt `n` began `n` ms after the first, and is of `main` when that is odd.
  */
 static void expire(struct machine *machine)
 {
 	uint64_t last = rand_below(&machine->rand, machine->next + 1);
 	bool both = rand_below(&machine->rand, 2);
-	const struct retention_rule main_rule = { SLICE("main"), both ? 1 : 1000 };
-	const struct retention_rules rules = { &main_rule, 1, 1 };
+	const struct retention_rule main_rule = {SLICE("main"), both ? 1 : 1000};
+	const struct retention_rules rules = {&main_rule, 1, 1};
 	uint64_t now_ns = ((uint64_t)TEST_FIRST_S + 86400) * NS_PER_S + last * NS_PER_MS;
 
 	for (uint64_t n = 0; n < machine->next && n <= last; n++)
@@ -230,15 +231,16 @@ static void expect_promised(struct machine *machine, uint64_t seed, bool power)
 		if (!there[n] && !promises->expired && (power ? promises->power : promises->process))
 			fail_msg("seed %" PRIu64 ": receipt %" PRIu64 " is lost", seed, n);
 		if (!there[n])
-			*promises = (struct promises){ .expired = promises->expired };
+			*promises = (struct promises){.expired = promises->expired};
 		else
-			*promises = (struct promises){ true, promises->power || (machine->replayed && !stopped), promises->expired };
+			*promises = (struct promises){
+				true, promises->power || (machine->replayed && !stopped), promises->expired};
 	}
 }
 
 static void expect_sound(uint64_t seed)
 {
-	struct findings findings = { .size = 0 };
+	struct findings findings = {.size = 0};
 	int rc = store_check(dir, say, &findings);
 
 	if (rc != 0)

@@ -42,8 +42,10 @@ static void open_shards(struct world *world, unsigned count)
 
 	world->shard_count = count;
 	for (unsigned i = 0; i < count; i++) {
-		const struct shard_options options = { .name = "test", .index = i, .cpu = -1,
-						       .ring = { .entry_count = 8, .buffer_count = 2, .buffer_bytes = 256 } };
+		const struct shard_options options = {.name = "test",
+			.index = i,
+			.cpu = -1,
+			.ring = {.entry_count = 8, .buffer_count = 2, .buffer_bytes = 256}};
 
 		if (shard_open(&world->shards[i], &options, why, sizeof(why)) < 0)
 			fail_msg("%s", why);
@@ -59,8 +61,11 @@ static void close_shards(struct world *world)
 
 static void open_store(struct world *world, enum durability durability, unsigned shards)
 {
-	const struct store_options options = { .data_dir = world->dir, .durability = durability, .shard_count = shards,
-					       .journal_bytes = JOURNAL_BYTES, .node = "node-1" };
+	const struct store_options options = {.data_dir = world->dir,
+		.durability = durability,
+		.shard_count = shards,
+		.journal_bytes = JOURNAL_BYTES,
+		.node = "node-1"};
 	char why[512];
 
 	if (store_open(&world->store, &options, why, sizeof(why)) < 0)
@@ -69,7 +74,7 @@ static void open_store(struct world *world, enum durability durability, unsigned
 
 static struct world make_world(void)
 {
-	struct world world = { .dir = "/tmp/tollgate-store-XXXXXX" };
+	struct world world = {.dir = "/tmp/tollgate-store-XXXXXX"};
 
 	assert_non_null(mkdtemp(world.dir));
 	return world;
@@ -120,7 +125,7 @@ static void ask(struct world *world, struct store_query *query)
 
 static int find(struct world *world, uint64_t n, struct slice workspace)
 {
-	struct store_query query = { .kind = STORE_QUERY_BY_ID, .request_id = test_id(n), .workspace = workspace };
+	struct store_query query = {.kind = STORE_QUERY_BY_ID, .request_id = test_id(n), .workspace = workspace};
 	char id[ULID_TEXT_BYTES];
 
 	ask(world, &query);
@@ -149,7 +154,7 @@ static void say(void *context, const char *line)
 
 static void expect_sound(const struct world *world, const char *last_line)
 {
-	struct findings findings = { .size = 0 };
+	struct findings findings = {.size = 0};
 
 	if (store_check(world->dir, say, &findings) != 0)
 		fail_msg("%s", findings.text);
@@ -205,24 +210,24 @@ struct list_row {
 };
 
 static const struct list_row list_rows[] = {
-	{ .limit = 1000, .expected = 1000 },
-	{ .limit = 7, .expected = 1000 },
-	{ .workspace = "main", .limit = 100, .expected = 500 },
-	{ .key = "vk_two", .limit = 50, .expected = 333 },
-	{ .key = "vk_none", .limit = 50, .expected = 0 },
-	{ .key = "vk_two", .workspace = "main", .limit = 1, .expected = 167 },
-	{ .model = "mock-small", .limit = 999, .expected = 1000 },
-	{ .model = "mock-large", .limit = 10, .expected = 0 },
-	{ .status = 502, .limit = 13, .expected = 200 },
-	{ .since = 900, .limit = 30, .expected = 100 },
-	{ .until = 100, .limit = 30, .expected = 100 },
-	{ .key = "vk_one", .status = 200, .since = 300, .until = 600, .limit = 30, .expected = 80 },
-	{ .limit = 60, .expected = 250, .cache = "miss" },
-	{ .limit = 60, .expected = 0, .cache = "hit" },
-	{ .limit = 60, .expected = 100, .fallback = STORE_FALLBACK_USED }, /* 25 of the 125 failed as a whole */
-	{ .limit = 60, .expected = 900, .fallback = STORE_FALLBACK_UNUSED },
-	{ .status = 502, .limit = 60, .expected = 0, .fallback = STORE_FALLBACK_USED },
-	{ .limit = 60, .expected = 250, .cache = "miss", .fallback = STORE_FALLBACK_UNUSED },
+	{.limit = 1000, .expected = 1000},
+	{.limit = 7, .expected = 1000},
+	{.workspace = "main", .limit = 100, .expected = 500},
+	{.key = "vk_two", .limit = 50, .expected = 333},
+	{.key = "vk_none", .limit = 50, .expected = 0},
+	{.key = "vk_two", .workspace = "main", .limit = 1, .expected = 167},
+	{.model = "mock-small", .limit = 999, .expected = 1000},
+	{.model = "mock-large", .limit = 10, .expected = 0},
+	{.status = 502, .limit = 13, .expected = 200},
+	{.since = 900, .limit = 30, .expected = 100},
+	{.until = 100, .limit = 30, .expected = 100},
+	{.key = "vk_one", .status = 200, .since = 300, .until = 600, .limit = 30, .expected = 80},
+	{.limit = 60, .expected = 250, .cache = "miss"},
+	{.limit = 60, .expected = 0, .cache = "hit"},
+	{.limit = 60, .expected = 100, .fallback = STORE_FALLBACK_USED}, /* 25 of the 125 failed as a whole */
+	{.limit = 60, .expected = 900, .fallback = STORE_FALLBACK_UNUSED},
+	{.status = 502, .limit = 60, .expected = 0, .fallback = STORE_FALLBACK_USED},
+	{.limit = 60, .expected = 250, .cache = "miss", .fallback = STORE_FALLBACK_UNUSED},
 };
 
 static uint64_t time_of(uint64_t n)
@@ -245,12 +250,17 @@ static void list_all(struct world *world, const struct list_row *row)
 	uint64_t cursor = 0;
 
 	do {
-		struct store_query query = { .kind = STORE_QUERY_LIST, .key_id = slice_of_string(row->key),
-					     .workspace = slice_of_string(row->workspace),
-					     .model = slice_of_string(row->model), .status = row->status,
-					     .cache = slice_of_string(row->cache), .fallback = row->fallback,
-					     .since_ns = time_of(row->since), .until_ns = time_of(row->until),
-					     .cursor = cursor, .limit = row->limit };
+		struct store_query query = {.kind = STORE_QUERY_LIST,
+			.key_id = slice_of_string(row->key),
+			.workspace = slice_of_string(row->workspace),
+			.model = slice_of_string(row->model),
+			.status = row->status,
+			.cache = slice_of_string(row->cache),
+			.fallback = row->fallback,
+			.since_ns = time_of(row->since),
+			.until_ns = time_of(row->until),
+			.cursor = cursor,
+			.limit = row->limit};
 
 		ask(world, &query);
 		assert_int_equal(query.result, 0);
@@ -302,8 +312,18 @@ static void append_and_die(struct world *world, unsigned shards, uint64_t from, 
 
 static void survives_being_killed(void **state)
 {
-	static const struct { unsigned shards; uint64_t to; } runs[] = {
-		{ 2, 10 }, { 4, 1500 }, { 1, 1501 }, { 2, 5000 }, { 4, 5001 }, { 1, 5200 }, { 3, 5201 }, { 2, 9000 },
+	static const struct {
+		unsigned shards;
+		uint64_t to;
+	} runs[] = {
+		{2, 10},
+		{4, 1500},
+		{1, 1501},
+		{2, 5000},
+		{4, 5001},
+		{1, 5200},
+		{3, 5201},
+		{2, 9000},
 	};
 	struct world world = make_world();
 	uint64_t done = 0;
@@ -350,7 +370,7 @@ static void completes_tickets_when_synced(void **state)
 {
 	struct store_ticket tickets[64];
 	struct world world = make_world();
-	unsigned counts[2] = { 0, 0 };
+	unsigned counts[2] = {0, 0};
 
 	(void)state;
 	open_shards(&world, 1);
@@ -417,9 +437,9 @@ static void keeps_all_while_the_disk_refuses(void **state)
 
 static void fails_tickets_while_the_disk_refuses(void **state)
 {
-	struct store_ticket ticket = { .done = on_ticket_done };
+	struct store_ticket ticket = {.done = on_ticket_done};
 	struct world world = make_world();
-	unsigned counts[2] = { 0, 0 };
+	unsigned counts[2] = {0, 0};
 
 	(void)state;
 	signal(SIGXFSZ, SIG_IGN);
@@ -446,8 +466,8 @@ static void fails_tickets_while_the_disk_refuses(void **state)
 static void refuses_a_second_user(void **state)
 {
 	struct world world = make_world();
-	const struct store_options options = { .data_dir = world.dir, .shard_count = 1, .journal_bytes = JOURNAL_BYTES };
-	struct findings findings = { .size = 0 };
+	const struct store_options options = {.data_dir = world.dir, .shard_count = 1, .journal_bytes = JOURNAL_BYTES};
+	struct findings findings = {.size = 0};
 	struct store *second;
 	char why[512];
 
@@ -510,8 +530,8 @@ static uint64_t append_past_an_eighth(struct world *world, uint64_t from)
 }
 
 /*
- * An emptied journal begins again at its beginning once an eighth of it is used. The padding over the other seven counts
- * as used until the writer has passed it, which must not look like a journal that is nearly full.
+ * An emptied journal begins again at its beginning once an eighth of it is used. The padding over the other seven
+ * counts as used until the writer has passed it, which must not look like a journal that is nearly full.
  */
 static void stays_writable_when_an_emptied_journal_turns(void **state)
 {
@@ -525,7 +545,7 @@ static void stays_writable_when_an_emptied_journal_turns(void **state)
 	for (unsigned turn = 0; turn < TURNS; turn++) {
 		appended = append_past_an_eighth(&world, appended);
 		wait_until_drained(&world);
-		assert_int_equal(append(&world, 0, appended++, &(struct store_ticket){ .result = 0 }), 1); /* the turn */
+		assert_int_equal(append(&world, 0, appended++, &(struct store_ticket){.result = 0}), 1); /* the turn */
 		assert_true(store_writable(world.store));
 		wait_until_drained(&world);
 	}

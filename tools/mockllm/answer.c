@@ -78,7 +78,7 @@ static const char *error_type(unsigned status)
 }
 
 static void write_error(struct mock_connection *c, unsigned status, struct slice headers, struct slice message,
-			const char *param, const char *code)
+	const char *param, const char *code)
 {
 	const struct mock_format *format = mock_format_of(c->request.path);
 	struct text t;
@@ -100,8 +100,8 @@ static void write_error(struct mock_connection *c, unsigned status, struct slice
 	mock_body_finish(c, status, headers, &t);
 }
 
-void mock_answer_error(struct mock_connection *c, unsigned status, struct slice message, const char *param,
-		       const char *code)
+void mock_answer_error(
+	struct mock_connection *c, unsigned status, struct slice message, const char *param, const char *code)
 {
 	write_error(c, status, slice_of(NULL, 0), message, param, code);
 }
@@ -147,8 +147,8 @@ static void write_words(struct text *t, uint64_t hash, uint32_t count)
 		text_add(t, mock_word(hash, i));
 }
 
-static void write_choice(struct text *t, const struct mock_request *r, unsigned index, uint32_t words,
-			 const char *finish)
+static void write_choice(
+	struct text *t, const struct mock_request *r, unsigned index, uint32_t words, const char *finish)
 {
 	if (r->path == MOCK_COMPLETIONS) {
 		text_literal(t, "{\"text\":\"");
@@ -232,8 +232,19 @@ static void write_embeddings(struct mock_connection *c)
 }
 
 static const char *const categories[] = {
-	"harassment", "harassment/threatening", "hate", "hate/threatening", "illicit", "illicit/violent", "self-harm",
-	"self-harm/intent", "self-harm/instructions", "sexual", "sexual/minors", "violence", "violence/graphic",
+	"harassment",
+	"harassment/threatening",
+	"hate",
+	"hate/threatening",
+	"illicit",
+	"illicit/violent",
+	"self-harm",
+	"self-harm/intent",
+	"self-harm/instructions",
+	"sexual",
+	"sexual/minors",
+	"violence",
+	"violence/graphic",
 };
 
 enum { CATEGORY_COUNT = sizeof(categories) / sizeof(categories[0]), CATEGORY_VIOLENCE = 11 };

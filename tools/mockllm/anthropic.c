@@ -106,8 +106,8 @@ static bool check_block(struct mock_connection *c, const struct json_parser *p, 
 	if ((slice_equal(type, SLICE("image")) || slice_equal(type, SLICE("document"))) && !check_source(c, p, block))
 		return false;
 	if (slice_equal(type, SLICE("tool_use")) &&
-		(user || !mock_string(p, block, "id").size || !mock_string(p, block, "name").size || input == JSON_NONE ||
-			json_type(p, input) != JSON_OBJECT))
+		(user || !mock_string(p, block, "id").size || !mock_string(p, block, "name").size ||
+			input == JSON_NONE || json_type(p, input) != JSON_OBJECT))
 		return refuse(c, "messages.content.tool_use.input: Input should be a valid dictionary");
 	if (slice_equal(type, SLICE("tool_result")) && (!user || !mock_string(p, block, "tool_use_id").size))
 		return refuse(c, "messages.content.tool_result: unexpected or without tool_use_id");

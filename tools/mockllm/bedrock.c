@@ -1,7 +1,8 @@
 /*
  * AWS Bedrock's Converse and ConverseStream, requests: what the real API refuses is refused here with its error, first
  * of all a signature that is not right. Written from the description of that API, not from the gateway's translation,
- * so that one cannot agree with the other's mistakes; how AWS signs is proto/bedrock/sigv4.h's, which AWS's own vectors test.
+ * so that one cannot agree with the other's mistakes; how AWS signs is proto/bedrock/sigv4.h's, which AWS's own vectors
+ * test.
  *
  * POST /model/NAME/converse, /model/NAME/converse-stream, the name being one segment.
  */
@@ -141,7 +142,8 @@ static bool is_recent(struct mock_connection *c, struct slice time)
 
 static bool check_signature(struct mock_connection *c)
 {
-	struct slice value = http_header(&c->head, SLICE("authorization")), scope = field_of(value, SLICE("Credential="));
+	struct slice value = http_header(&c->head, SLICE("authorization")),
+		     scope = field_of(value, SLICE("Credential="));
 	struct iovec body = {(void *)(uintptr_t)c->request.body.data, c->request.body.size};
 	struct sigv4_credentials credentials = {.secret_access_key = SLICE(SECRET_ACCESS_KEY)};
 	struct sigv4_header headers[HEADERS_MAX];
@@ -160,11 +162,13 @@ static bool check_signature(struct mock_connection *c)
 	credentials.region = take_word(&scope, '/');
 	credentials.service = take_word(&scope, '/');
 	if (!slice_equal(credentials.access_key_id, SLICE(ACCESS_KEY_ID)))
-		return refuse_signature(c, "UnrecognizedClientException", "The security token included in the request is invalid.");
+		return refuse_signature(
+			c, "UnrecognizedClientException", "The security token included in the request is invalid.");
 	if (!slice_equal(credentials.service, SLICE("bedrock")) || !slice_equal(scope, SLICE("aws4_request")) ||
 		!is_signed(headers, request.header_count, "host") ||
 		!is_signed(headers, request.header_count, "x-amz-date"))
-		return refuse_signature(c, "InvalidSignatureException", "Credential should be scoped to correct service: 'bedrock'.");
+		return refuse_signature(
+			c, "InvalidSignatureException", "Credential should be scoped to correct service: 'bedrock'.");
 	if (!is_recent(c, request.time) || !slice_starts_with(request.time, date))
 		return refuse_signature(c, "InvalidSignatureException", "Signature expired.");
 	if (sigv4_hash(&body, 1, hash) < 0 || sigv4_sign(&request, &credentials, signature) < 0 ||
@@ -253,9 +257,11 @@ static bool check_result(struct mock_connection *c, const struct json_parser *p,
 
 	for (json_ref v = mock_first(p, json_member(p, result, SLICE("content"))); v != JSON_NONE; v = json_next(p, v))
 		if (json_member(p, v, SLICE("text")) != JSON_NONE && is_blank(mock_string(p, v, "text")))
-			return mock_bedrock_refuse(c, "The text field in the ContentBlock object at toolResult is blank.");
+			return mock_bedrock_refuse(
+				c, "The text field in the ContentBlock object at toolResult is blank.");
 	return mock_bedrock_check_names(c, p, result, known) &&
-	       (mock_string(p, result, "toolUseId").size > 0 || mock_bedrock_refuse(c, "toolResult.toolUseId is missing"));
+	       (mock_string(p, result, "toolUseId").size > 0 ||
+		       mock_bedrock_refuse(c, "toolResult.toolUseId is missing"));
 }
 
 /* A block is a union: it has one member. */
@@ -271,7 +277,8 @@ static bool check_block(struct mock_connection *c, const struct json_parser *p, 
 	if (!mock_bedrock_check_names(c, p, block, known))
 		return false;
 	if (json_member(p, block, SLICE("text")) != JSON_NONE && is_blank(mock_string(p, block, "text")))
-		return mock_bedrock_refuse(c, "The text field in the ContentBlock object is blank. Add text to the text field.");
+		return mock_bedrock_refuse(
+			c, "The text field in the ContentBlock object is blank. Add text to the text field.");
 	if (image != JSON_NONE && !mock_string(p, json_member(p, image, SLICE("source")), "bytes").size)
 		return mock_bedrock_refuse(c, "image.source.bytes is missing");
 	turn->has_tools |= call != JSON_NONE || result != JSON_NONE;
@@ -299,15 +306,18 @@ static bool check_messages(struct mock_connection *c, const struct json_parser *
 		if (!mock_bedrock_check_names(c, p, m, known))
 			return false;
 		if (!slice_equal(mock_string(p, m, "role"), wanted))
-			return mock_bedrock_refuse(c, "A conversation must alternate between user and assistant roles, beginning with user.");
+			return mock_bedrock_refuse(c,
+				"A conversation must alternate between user and assistant roles, beginning with user.");
 		wanted = slice_equal(wanted, SLICE("user")) ? SLICE("assistant") : SLICE("user");
 		if (mock_first(p, json_member(p, m, SLICE("content"))) == JSON_NONE)
 			return mock_bedrock_refuse(c, "The content field in the Message object is empty.");
-		for (json_ref b = json_first(p, json_member(p, m, SLICE("content"))); b != JSON_NONE; b = json_next(p, b))
+		for (json_ref b = json_first(p, json_member(p, m, SLICE("content"))); b != JSON_NONE;
+			b = json_next(p, b))
 			if (!check_block(c, p, b, &turn))
 				return false;
 		if (turn.results != owed)
-			return mock_bedrock_refuse(c, "Expected toolResult blocks for the toolUse blocks of the turn before, and no others.");
+			return mock_bedrock_refuse(c,
+				"Expected toolResult blocks for the toolUse blocks of the turn before, and no others.");
 		owed = turn.calls;
 		*has_tools |= turn.has_tools;
 	}
@@ -378,8 +388,8 @@ static bool check(struct mock_connection *c, const struct json_parser *p)
 	bool has_tools = false;
 	struct slice raw;
 
-	if (!mock_bedrock_check_names(c, p, 0, known) || !check_messages(c, p, &has_tools) || !check_tools(c, p, has_tools) ||
-		!check_inference(c, p))
+	if (!mock_bedrock_check_names(c, p, 0, known) || !check_messages(c, p, &has_tools) ||
+		!check_tools(c, p, has_tools) || !check_inference(c, p))
 		return false;
 	raw = json_raw(p, json_member(p, 0, SLICE("messages")));
 	r->content_hash = XXH3_64bits(raw.data, raw.size);

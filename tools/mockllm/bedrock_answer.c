@@ -212,7 +212,8 @@ static void end_chunks(struct mock_connection *c)
 
 static void add_error(struct mock_connection *c)
 {
-	send_message(c, SLICE("exception"), "serviceUnavailableException", SLICE("{\"message\":\"Too many connections.\"}"));
+	send_message(
+		c, SLICE("exception"), "serviceUnavailableException", SLICE("{\"message\":\"Too many connections.\"}"));
 	end_chunks(c);
 	c->close_after = true;
 }
@@ -234,7 +235,8 @@ void mock_bedrock_begin(struct mock_connection *c)
 	if (r->plan.json)
 		send_delta(c, text_index(r), SLICE("\"text\":\"" MOCK_JSON "\""));
 	if (r->plan.tool || r->plan.safety)
-		send_delta(c, text_index(r), r->plan.tool ? SLICE("\"text\":\"Let me look.\"") : SLICE("\"text\":\"Blocked.\""));
+		send_delta(c, text_index(r),
+			r->plan.tool ? SLICE("\"text\":\"Let me look.\"") : SLICE("\"text\":\"Blocked.\""));
 	mock_stream_fill(c);
 }
 
@@ -274,4 +276,5 @@ static void add_tail(struct mock_connection *c)
 }
 
 /* Behind the brace are a checksum and the chunk's end: changing it makes the checksum wrong. */
-const struct mock_steps mock_bedrock_steps = {.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 6};
+const struct mock_steps mock_bedrock_steps = {
+	.token = add_token, .error = add_error, .end = add_tail, .behind_brace = 6};

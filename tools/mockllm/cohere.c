@@ -109,7 +109,8 @@ static bool check_tools(struct mock_connection *c, const struct json_parser *p)
 	static const char *const function[] = {"name", "description", "parameters", NULL};
 	json_ref choice = json_member(p, 0, SLICE("tool_choice")), tools = json_member(p, 0, SLICE("tools"));
 
-	if (choice != JSON_NONE && (json_type(p, choice) != JSON_STRING || !mock_one_of(json_string(p, choice), choices)))
+	if (choice != JSON_NONE &&
+		(json_type(p, choice) != JSON_STRING || !mock_one_of(json_string(p, choice), choices)))
 		return refuse_invalid(c, "invalid tool_choice: must be one of REQUIRED, NONE");
 	if (choice != JSON_NONE && tools == JSON_NONE)
 		return refuse(c, "invalid request: tool_choice needs tools");

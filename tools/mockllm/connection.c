@@ -89,7 +89,7 @@ static void close_connection(struct mock_connection *c, bool reset, bool aborted
 
 static size_t piece_bytes(struct mock_connection *c)
 {
-	static const unsigned char odd[] = { 1, 7, 2, 31, 5, 3, 64, 1, 13 };
+	static const unsigned char odd[] = {1, 7, 2, 31, 5, 3, 64, 1, 13};
 
 	switch (c->request.plan.pieces) {
 	case MOCK_DRIP:
@@ -110,7 +110,7 @@ static void send_piece(struct mock_connection *c)
 	c->state = MOCK_ANSWERING;
 	if (size > left)
 		size = left;
-	c->iov = (struct iovec){ c->out + c->out_sent, size };
+	c->iov = (struct iovec){c->out + c->out_sent, size};
 	c->out_sent += size;
 	stream_send(&c->stream, &c->iov, 1);
 }
@@ -289,7 +289,7 @@ static void take_bytes(struct mock_connection *c, struct slice bytes, struct buf
 			c->close_after = true;
 			c->stall_after = c->streaming = false;
 			mock_answer_error(c, http_parser_problem(c->parser)->status,
-					  http_parser_problem(c->parser)->message, NULL, "bad_http");
+				http_parser_problem(c->parser)->message, NULL, "bad_http");
 			send_piece(c);
 			return;
 		}

@@ -342,7 +342,8 @@ static bool check_options(struct mock_connection *c, const struct json_parser *p
 		return false;
 	if (limit != JSON_NONE && (!json_integer(p, limit, &tokens) || tokens < 1 || tokens > INT32_MAX))
 		return refuse(c, "max_output_tokens must be positive.");
-	if (count != JSON_NONE && (!json_integer(p, count, &candidates) || candidates < 1 || candidates > CANDIDATES_MAX))
+	if (count != JSON_NONE &&
+		(!json_integer(p, count, &candidates) || candidates < 1 || candidates > CANDIDATES_MAX))
 		return refuse(c, "candidate_count must be in the range [1, 8].");
 	if (heat != JSON_NONE && (!json_number(p, heat, &degrees) || degrees < 0 || degrees > 2))
 		return refuse(c, "temperature must be in the range [0.0, 2.0].");

@@ -18,8 +18,10 @@ enum { SHARDS_MAX = 64, BACKLOG = 4096, ANSWER_BYTES = 156, RING_ENTRIES = 4096,
 
 static const char usage[] =
 	"Usage: mockllm --listen ADDRESS:PORT [options]\n"
-	"A provider simulator: a model's name chooses what it does, the path whose API it speaks. OpenAI, Anthropic: /v1;\n"
-	"Gemini: /v1beta; Azure: /openai; Cohere: /v2; Mistral: /mistral/v1; Groq: /groq/openai/v1; Together: /together/v1.\n\n"
+	"A provider simulator: a model's name chooses what it does, the path whose API it speaks. OpenAI, Anthropic: "
+	"/v1;\n"
+	"Gemini: /v1beta; Azure: /openai; Cohere: /v2; Mistral: /mistral/v1; Groq: /groq/openai/v1; Together: "
+	"/together/v1.\n\n"
 	"  --listen ADDRESS:PORT   where to listen; port 0 takes a free one and prints it\n"
 	"  --shards N              threads (1)\n"
 	"  --ttft-ms N             delay before an answer (0)\n"
@@ -58,10 +60,14 @@ static bool parse_options(int argc, char **argv, struct mock_options *o)
 {
 	enum { LISTEN, SHARDS, TTFT, PACE, BYTES, CERT, KEY };
 	static const struct option known[] = {
-		{ "listen", required_argument, NULL, LISTEN }, { "shards", required_argument, NULL, SHARDS },
-		{ "ttft-ms", required_argument, NULL, TTFT }, { "tokens-per-second", required_argument, NULL, PACE },
-		{ "answer-bytes", required_argument, NULL, BYTES }, { "cert", required_argument, NULL, CERT },
-		{ "key", required_argument, NULL, KEY }, { 0 },
+		{"listen", required_argument, NULL, LISTEN},
+		{"shards", required_argument, NULL, SHARDS},
+		{"ttft-ms", required_argument, NULL, TTFT},
+		{"tokens-per-second", required_argument, NULL, PACE},
+		{"answer-bytes", required_argument, NULL, BYTES},
+		{"cert", required_argument, NULL, CERT},
+		{"key", required_argument, NULL, KEY},
+		{0},
 	};
 	uint64_t n;
 	int option;
@@ -108,15 +114,15 @@ static int open_tls(struct mock_shard *mock)
 	return tls_worker_open(&mock->tls.worker, &mock->shard);
 }
 
-static int open_shard(struct mock_shard *mock, unsigned index, const struct mock_options *options,
-		      struct mock_record *record)
+static int open_shard(
+	struct mock_shard *mock, unsigned index, const struct mock_options *options, struct mock_record *record)
 {
 	struct shard_options shard_options = {
 		.name = "mock",
 		.index = index,
 		.cpu = -1,
 		.seed = index,
-		.ring = { .entry_count = RING_ENTRIES, .buffer_count = BUFFERS, .buffer_bytes = BUFFER_BYTES },
+		.ring = {.entry_count = RING_ENTRIES, .buffer_count = BUFFERS, .buffer_bytes = BUFFER_BYTES},
 		.on_start = on_start,
 		.user = mock,
 	};
@@ -208,8 +214,8 @@ static int run(struct mock_options *options, struct mock_shard *shards, struct m
 
 static bool load_certificate(struct mock_options *options)
 {
-	struct tls_key_pair pair = { options->cert, options->key };
-	struct tls_server_options server = { .pairs = &pair, .pair_count = 1, .allow_12 = true };
+	struct tls_key_pair pair = {options->cert, options->key};
+	struct tls_server_options server = {.pairs = &pair, .pair_count = 1, .allow_12 = true};
 	char why[512] = "TLS is not in this build";
 
 	if (CONFIG(TLS))

@@ -348,8 +348,8 @@ static void end_heard(struct mock_connection *c)
 
 static void break_heard(struct mock_connection *c)
 {
-	mock_stream_chunk(c,
-		SLICE("data: {\"error\":{\"message\":\"The server had an error.\",\"type\":\"server_error\"}}\n\n"));
+	mock_stream_chunk(
+		c, SLICE("data: {\"error\":{\"message\":\"The server had an error.\",\"type\":\"server_error\"}}\n\n"));
 	mock_out_add(c, SLICE("0\r\n\r\n"));
 	c->close_after = true;
 	c->streaming = false;

@@ -24,18 +24,40 @@
 
 enum {
 	MOCK_BODY_MAX_BYTES = 64 << 20,
-	MOCK_WORD_BYTES = 6,      /* every token of an answer has this size, so that an event is a copy and a patch */
+	MOCK_WORD_BYTES = 6, /* every token of an answer has this size, so that an event is a copy and a patch */
 	MOCK_MODEL_MAX_BYTES = 200,
-	MOCK_EVENT_BYTES = 1024,  /* bound of one event with its chunk frame */
+	MOCK_EVENT_BYTES = 1024, /* bound of one event with its chunk frame */
 };
 
 enum mock_path {
-	MOCK_CHAT, MOCK_COMPLETIONS, MOCK_EMBEDDINGS, MOCK_MODERATIONS, MOCK_MESSAGES, MOCK_COUNT, MOCK_RESPONSES,
-	MOCK_AZURE_RESPONSES, MOCK_GEMINI,
+	MOCK_CHAT,
+	MOCK_COMPLETIONS,
+	MOCK_EMBEDDINGS,
+	MOCK_MODERATIONS,
+	MOCK_MESSAGES,
+	MOCK_COUNT,
+	MOCK_RESPONSES,
+	MOCK_AZURE_RESPONSES,
+	MOCK_GEMINI,
 	MOCK_GEMINI_EMBED,
-	MOCK_BEDROCK, MOCK_BEDROCK_EMBED, MOCK_MISTRAL, MOCK_GROQ, MOCK_TOGETHER, MOCK_AZURE, MOCK_COHERE, MOCK_COHERE_EMBED, MOCK_MISTRAL_EMBED,
-	MOCK_TOGETHER_EMBED, MOCK_IMAGES, MOCK_SPEECH, MOCK_TRANSCRIPTIONS, MOCK_MODELS, MOCK_STATS,
-	MOCK_LAST, MOCK_UNKNOWN, MOCK_PATHS,
+	MOCK_BEDROCK,
+	MOCK_BEDROCK_EMBED,
+	MOCK_MISTRAL,
+	MOCK_GROQ,
+	MOCK_TOGETHER,
+	MOCK_AZURE,
+	MOCK_COHERE,
+	MOCK_COHERE_EMBED,
+	MOCK_MISTRAL_EMBED,
+	MOCK_TOGETHER_EMBED,
+	MOCK_IMAGES,
+	MOCK_SPEECH,
+	MOCK_TRANSCRIPTIONS,
+	MOCK_MODELS,
+	MOCK_STATS,
+	MOCK_LAST,
+	MOCK_UNKNOWN,
+	MOCK_PATHS,
 };
 
 enum mock_fault {
@@ -57,12 +79,12 @@ enum mock_pieces { MOCK_WHOLE, MOCK_DRIP, MOCK_SPLIT };
 struct mock_plan {
 	enum mock_fault fault;
 	enum mock_pieces pieces;
-	unsigned status;         /* 0: answer */
-	unsigned retry_after_s;  /* 0: no header */
-	uint32_t words;          /* tokens of the answer */
-	bool words_fixed;        /* by the model's name: max_tokens does not cut it */
+	unsigned status;        /* 0: answer */
+	unsigned retry_after_s; /* 0: no header */
+	uint32_t words;         /* tokens of the answer */
+	bool words_fixed;       /* by the model's name: max_tokens does not cut it */
 	uint64_t head_delay_ns;
-	uint64_t interval_ns;    /* between tokens; 0: as fast as it goes */
+	uint64_t interval_ns; /* between tokens; 0: as fast as it goes */
 	bool no_usage, tool, parallel, empty_input, thinking, cached, error_first, json, safety, blocked;
 };
 
@@ -71,7 +93,7 @@ struct mock_options {
 	unsigned shards;
 	uint64_t ttft_ns, interval_ns;
 	uint32_t answer_words;
-	const char *cert, *key;   /* paths; NULL: no TLS */
+	const char *cert, *key; /* paths; NULL: no TLS */
 	struct tls_tickets *tickets;
 	struct tls_server *tls;
 };
@@ -84,7 +106,7 @@ struct mock_shard {
 	struct mock_record *record;
 	struct json_parser *json;
 	int listener;
-	struct tls_listener tls;  /* no server: plain */
+	struct tls_listener tls; /* no server: plain */
 	struct accepting accepting;
 	struct list connections;
 	struct letter quit_letter;
@@ -95,15 +117,15 @@ struct mock_shard {
 struct mock_request {
 	enum mock_path path;
 	struct slice body;
-	uint64_t hash;            /* of the body: ids depend on it */
-	uint64_t content_hash;    /* of messages, prompt or input: text and vectors depend on it, streamed or not */
+	uint64_t hash;         /* of the body: ids depend on it */
+	uint64_t content_hash; /* of messages, prompt or input: text and vectors depend on it, streamed or not */
 	char model_bytes[MOCK_MODEL_MAX_BYTES];
-	struct slice model;       /* JSON-safe */
+	struct slice model; /* JSON-safe */
 	bool stream, include_usage, base64;
-	unsigned choices;         /* n */
+	unsigned choices; /* n */
 	uint32_t max_words;
 	uint32_t prompt_tokens;
-	uint32_t input_count;     /* embeddings, moderations */
+	uint32_t input_count; /* embeddings, moderations */
 	uint32_t dimensions;
 	bool flagged;
 	struct mock_plan plan;
@@ -113,9 +135,9 @@ struct mock_request {
 struct mock_stream {
 	char event[MOCK_EVENT_BYTES];
 	uint32_t event_bytes, word_at, index_at;
-	uint32_t next, total;     /* content events of each choice: sent, wanted */
+	uint32_t next, total; /* content events of each choice: sent, wanted */
 	uint64_t started_ns;
-	uint32_t sequence;        /* of the Responses API's events */
+	uint32_t sequence; /* of the Responses API's events */
 };
 
 struct mock_connection {
@@ -125,7 +147,7 @@ struct mock_connection {
 	struct http_parser *parser;
 	struct http_head head;
 	struct buffer *head_buffer;
-	char *body;               /* a body that came in several pieces */
+	char *body; /* a body that came in several pieces */
 	size_t body_size, body_capacity;
 	struct slice body_whole;
 	struct buffer *held_buffer; /* came while an answer was under way */
@@ -137,11 +159,11 @@ struct mock_connection {
 	char *out;
 	size_t out_size, out_capacity, out_sent;
 	struct iovec iov;
-	struct timer timer;       /* the head's delay, then the pace */
+	struct timer timer; /* the head's delay, then the pace */
 	enum { MOCK_READING, MOCK_WAITING, MOCK_ANSWERING, MOCK_CLOSING } state;
-	bool streaming;           /* more events follow what is in `out` */
+	bool streaming;                /* more events follow what is in `out` */
 	bool close_after, stall_after; /* once `out` is away */
-	bool counted; /* in the record, as active */
+	bool counted;                  /* in the record, as active */
 	unsigned piece;
 };
 
@@ -159,8 +181,8 @@ void mock_plan_make(struct mock_plan *plan, const struct mock_options *options, 
 
 /* answer.c */
 void mock_answer(struct mock_connection *c);
-void mock_answer_error(struct mock_connection *c, unsigned status, struct slice message, const char *param,
-		       const char *code);
+void mock_answer_error(
+	struct mock_connection *c, unsigned status, struct slice message, const char *param, const char *code);
 /* Head and body into `out`; `headers` are lines. */
 void mock_answer_whole(struct mock_connection *c, unsigned status, struct slice headers, struct slice body);
 void mock_answer_planned_error(struct mock_connection *c);
@@ -185,7 +207,7 @@ struct mock_steps {
 
 /* A provider's own format: as the functions without one do it for OpenAI's. */
 struct mock_format {
-	const char *key_header;  /* besides a bearer; NULL: none */
+	const char *key_header; /* besides a bearer; NULL: none */
 	/* False: refused. */
 	bool (*read_model)(struct mock_connection *c); /* NULL: the body has it */
 	bool (*check)(struct mock_connection *c, const struct json_parser *p);
@@ -235,7 +257,7 @@ void mock_vector_floats(struct text *t, const struct mock_request *r, uint32_t i
 
 /* stream.c */
 void mock_stream_begin(struct mock_connection *c);
-void mock_stream_fill(struct mock_connection *c); /* appends events that are due */
+void mock_stream_fill(struct mock_connection *c);                 /* appends events that are due */
 void mock_stream_open(struct mock_connection *c, uint32_t total); /* of so many content events */
 void mock_stream_head(struct mock_connection *c);
 void mock_stream_close(struct mock_connection *c); /* behind its last chunk */

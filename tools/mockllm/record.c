@@ -126,7 +126,7 @@ void mock_record_stats(struct mock_record *record, struct text *t)
 
 struct slice mock_record_last(struct mock_record *record, enum mock_path path)
 {
-	struct slice copy = { 0 };
+	struct slice copy = {0};
 	const struct last *last;
 	char *bytes;
 

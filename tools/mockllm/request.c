@@ -18,19 +18,19 @@ static const struct {
 	struct slice path;
 	enum mock_path id;
 } paths[] = {
-	{ SLICE("/v1/chat/completions"), MOCK_CHAT },
-	{ SLICE("/v1/completions"), MOCK_COMPLETIONS },
-	{ SLICE("/v1/embeddings"), MOCK_EMBEDDINGS },
-	{ SLICE("/v1/moderations"), MOCK_MODERATIONS },
-	{ SLICE("/v1/messages"), MOCK_MESSAGES },
-	{ SLICE("/v1/messages/count_tokens"), MOCK_COUNT },
-	{ SLICE("/v1/responses"), MOCK_RESPONSES },
-	{ SLICE("/v1/images/generations"), MOCK_IMAGES },
-	{ SLICE("/v1/audio/speech"), MOCK_SPEECH },
-	{ SLICE("/v1/audio/transcriptions"), MOCK_TRANSCRIPTIONS },
-	{ SLICE("/v1/models"), MOCK_MODELS },
-	{ SLICE("/mock/stats"), MOCK_STATS },
-	{ SLICE("/mock/last"), MOCK_LAST },
+	{SLICE("/v1/chat/completions"), MOCK_CHAT},
+	{SLICE("/v1/completions"), MOCK_COMPLETIONS},
+	{SLICE("/v1/embeddings"), MOCK_EMBEDDINGS},
+	{SLICE("/v1/moderations"), MOCK_MODERATIONS},
+	{SLICE("/v1/messages"), MOCK_MESSAGES},
+	{SLICE("/v1/messages/count_tokens"), MOCK_COUNT},
+	{SLICE("/v1/responses"), MOCK_RESPONSES},
+	{SLICE("/v1/images/generations"), MOCK_IMAGES},
+	{SLICE("/v1/audio/speech"), MOCK_SPEECH},
+	{SLICE("/v1/audio/transcriptions"), MOCK_TRANSCRIPTIONS},
+	{SLICE("/v1/models"), MOCK_MODELS},
+	{SLICE("/mock/stats"), MOCK_STATS},
+	{SLICE("/mock/last"), MOCK_LAST},
 };
 
 static enum mock_path find_path(struct slice path)
@@ -113,7 +113,7 @@ static void answer_last(struct mock_connection *c)
 
 static void answer_models(struct mock_connection *c)
 {
-	static const char *const ids[] = { "mock", "mock-events-100", "mock-tool" };
+	static const char *const ids[] = {"mock", "mock-events-100", "mock-tool"};
 	struct slice id = slice_after(c->head.path, SLICE("/v1/models").size);
 	char memory[1024];
 	struct text t = text_over(memory, sizeof(memory));
@@ -170,8 +170,8 @@ static bool read_model(struct mock_connection *c, const struct json_parser *p, b
 }
 
 /* An optional member that must be true or false. */
-static bool read_bool(struct mock_connection *c, const struct json_parser *p, json_ref object, const char *name,
-		      bool *yes)
+static bool read_bool(
+	struct mock_connection *c, const struct json_parser *p, json_ref object, const char *name, bool *yes)
 {
 	json_ref value = json_member(p, object, slice_of_string(name));
 	enum json_type type = value == JSON_NONE ? JSON_NULL : json_type(p, value);
@@ -184,7 +184,7 @@ static bool read_bool(struct mock_connection *c, const struct json_parser *p, js
 
 /* An optional member that must be an integer in a range. */
 static bool read_integer(struct mock_connection *c, const struct json_parser *p, const char *name, int64_t least,
-			 int64_t most, int64_t *integer)
+	int64_t most, int64_t *integer)
 {
 	json_ref value = json_member(p, 0, slice_of_string(name));
 
@@ -208,7 +208,7 @@ static bool read_stream(struct mock_connection *c, const struct json_parser *p)
 		return true;
 	if (!r->stream)
 		return refuse(c, "The 'stream_options' parameter is only allowed when 'stream' is enabled.",
-			      "stream_options");
+			"stream_options");
 	if (json_type(p, options) != JSON_OBJECT)
 		return refuse(c, "Invalid type for 'stream_options': expected an object.", "stream_options");
 	return read_bool(c, p, options, "include_usage", &r->include_usage);
@@ -235,7 +235,7 @@ static bool check_messages(struct mock_connection *c, const struct json_parser *
 		if (json_type(p, m) != JSON_OBJECT || role == JSON_NONE || json_type(p, role) != JSON_STRING)
 			return refuse(c, "Invalid 'messages': each needs a role.", "messages");
 		if (slice_equal(json_string(p, role), SLICE("tool")) &&
-		    json_member(p, m, SLICE("tool_call_id")) == JSON_NONE)
+			json_member(p, m, SLICE("tool_call_id")) == JSON_NONE)
 			return refuse(c, "Invalid 'messages': a tool message needs a tool_call_id.", "messages");
 	}
 	weigh(&c->request, json_raw(p, messages));
@@ -257,8 +257,8 @@ static bool check_generation(struct mock_connection *c, const struct json_parser
 	if (stop != JSON_NONE && json_type(p, stop) == JSON_ARRAY && json_count(p, stop) > 4)
 		return refuse(c, "Invalid 'stop': at most 4 sequences.", "stop");
 	if (!read_stream(c, p) || !read_integer(c, p, "n", 1, CHOICES_MAX, &choices) ||
-	    !read_integer(c, p, "max_tokens", 1, INT32_MAX, &most) ||
-	    !read_integer(c, p, "max_completion_tokens", 1, INT32_MAX, &most))
+		!read_integer(c, p, "max_tokens", 1, INT32_MAX, &most) ||
+		!read_integer(c, p, "max_completion_tokens", 1, INT32_MAX, &most))
 		return false;
 	if (json_member(p, 0, SLICE("top_logprobs")) != JSON_NONE && json_member(p, 0, SLICE("logprobs")) == JSON_NONE)
 		return refuse(c, "'top_logprobs' needs 'logprobs' to be true.", "top_logprobs");

@@ -113,9 +113,8 @@ static bool check_item(struct mock_connection *c, const struct json_parser *p, j
 	if (slice_equal(type, SLICE("function_call_output")))
 		return check_output(c, p, input, item);
 	if (slice_equal(type, SLICE("item_reference")))
-		return mock_string(p, item, "id").size ||
-		       refuse(c, "Missing required parameter: 'input[].id'.", "input[].id",
-			       "missing_required_parameter");
+		return mock_string(p, item, "id").size || refuse(c, "Missing required parameter: 'input[].id'.",
+								  "input[].id", "missing_required_parameter");
 	if (slice_equal(type, SLICE("reasoning"))) {
 		if (!slice_starts_with(mock_string(p, item, "id"), SLICE("rs_")) || summary == JSON_NONE)
 			return refuse(c, "Missing required parameter of a reasoning item.", "input", NULL);

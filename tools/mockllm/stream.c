@@ -7,8 +7,8 @@
 #include <assert.h>
 
 enum {
-	FILL_BYTES = 16384,  /* of one send when nothing paces the stream */
-	FAULT_EVENTS = 3,    /* events before a fault */
+	FILL_BYTES = 16384, /* of one send when nothing paces the stream */
+	FAULT_EVENTS = 3,   /* events before a fault */
 };
 
 void mock_stream_chunk(struct mock_connection *c, struct slice payload)
@@ -123,13 +123,19 @@ static void add_tool_call(struct mock_connection *c, unsigned choice)
 	text_hex(&t, &c->request.hash, sizeof(c->request.hash));
 	text_literal(&t, "\",\"type\":\"function\",\"function\":{\"name\":\"get_weather\",\"arguments\":\"\"}}]}");
 	add_event(c, choice, text_slice(&t), NULL);
-	add_event(c, choice, SLICE(",\"delta\":{\"tool_calls\":[{\"index\":0,"
-				   "\"function\":{\"arguments\":\"{\\\"city\\\":\"}}]}"), NULL);
-	add_event(c, choice, SLICE(",\"delta\":{\"tool_calls\":[{\"index\":0,"
-				   "\"function\":{\"arguments\":\"\\\"Bern\\\"}\"}}]}"), NULL);
+	add_event(c, choice,
+		SLICE(",\"delta\":{\"tool_calls\":[{\"index\":0,"
+		      "\"function\":{\"arguments\":\"{\\\"city\\\":\"}}]}"),
+		NULL);
+	add_event(c, choice,
+		SLICE(",\"delta\":{\"tool_calls\":[{\"index\":0,"
+		      "\"function\":{\"arguments\":\"\\\"Bern\\\"}\"}}]}"),
+		NULL);
 	if (c->request.plan.parallel)
-		add_event(c, choice, SLICE(",\"delta\":{\"tool_calls\":[{\"index\":1,\"id\":\"call_second\",\"type\":"
-					   "\"function\",\"function\":{\"name\":\"get_time\",\"arguments\":\"\"}}]}"), NULL);
+		add_event(c, choice,
+			SLICE(",\"delta\":{\"tool_calls\":[{\"index\":1,\"id\":\"call_second\",\"type\":"
+			      "\"function\",\"function\":{\"name\":\"get_time\",\"arguments\":\"\"}}]}"),
+			NULL);
 }
 
 void mock_stream_open(struct mock_connection *c, uint32_t total)
@@ -220,7 +226,7 @@ static void add_tail(struct mock_connection *c)
 static void add_error(struct mock_connection *c)
 {
 	mock_stream_chunk(c, SLICE("data: {\"error\":{\"message\":\"The server had an error while processing "
-			   "your request\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"));
+				   "your request\",\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n"));
 	mock_stream_close(c);
 	c->close_after = true;
 }
@@ -232,7 +238,8 @@ static void add_tokens(struct mock_connection *c)
 	c->events.next++;
 }
 
-static const struct mock_steps own_steps = {.token = add_tokens, .error = add_error, .end = add_tail, .behind_brace = 4};
+static const struct mock_steps own_steps = {
+	.token = add_tokens, .error = add_error, .end = add_tail, .behind_brace = 4};
 
 /* True when the stream ends here, in the way that the plan asks for. */
 static bool add_fault(struct mock_connection *c, const struct mock_steps *steps)
@@ -294,6 +301,5 @@ void mock_stream_fill(struct mock_connection *c)
 
 uint64_t mock_stream_due_ns(const struct mock_connection *c)
 {
-	return c->request.plan.interval_ns ?
-		c->events.started_ns + c->events.next * c->request.plan.interval_ns : 0;
+	return c->request.plan.interval_ns ? c->events.started_ns + c->events.next * c->request.plan.interval_ns : 0;
 }

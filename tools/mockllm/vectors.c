@@ -47,8 +47,7 @@ static void write_base64_group(struct text *t, const unsigned char *bytes, unsig
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint32_t bits = (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
-	char out[4] = { alphabet[bits >> 18], alphabet[bits >> 12 & 63],
-			alphabet[bits >> 6 & 63], alphabet[bits & 63] };
+	char out[4] = {alphabet[bits >> 18], alphabet[bits >> 12 & 63], alphabet[bits >> 6 & 63], alphabet[bits & 63]};
 
 	for (unsigned i = count + 1; i < sizeof(out); i++)
 		out[i] = '=';
@@ -58,7 +57,7 @@ static void write_base64_group(struct text *t, const unsigned char *bytes, unsig
 /* Little-endian floats in base64 (RFC 4648, 4), three bytes a group that straddle the floats. */
 static void write_base64(struct text *t, const struct mock_request *r, uint32_t input)
 {
-	unsigned char group[3] = { 0 };
+	unsigned char group[3] = {0};
 	unsigned filled = 0;
 
 	text_literal(t, "\"");

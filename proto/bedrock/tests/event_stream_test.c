@@ -1,6 +1,6 @@
 /*
- * AWS event streams: messages of AWS's own tests (awslabs/aws-c-event-stream) and of its codec, read whole, byte by byte
- * and cut at every offset; and what is broken, at every byte.
+ * AWS event streams: messages of AWS's own tests (awslabs/aws-c-event-stream) and of its codec, read whole, byte by
+ * byte and cut at every offset; and what is broken, at every byte.
  */
 #include "proto/bedrock/event_stream.h"
 
@@ -17,7 +17,7 @@ enum { MESSAGE_MAX = 512, BYTES_MAX = 1024, RECORD_BYTES = 1024 };
 #define BARE "0000001d00000000fd528c5a7b27666f6f273a27626172277dc3653936"
 #define DELTA                                                                                                          \
 	"0000009400000057b4ab9aee0b3a6576656e742d74797065070011636f6e74656e74426c6f636b44656c74610d3a636f6e74656e74"   \
-	"2d747970650700106170706c69636174696f6e2f6a736f6e0d3a6d6573736167652d747970650700056576656e747b22636f6e7465" \
+	"2d747970650700106170706c69636174696f6e2f6a736f6e0d3a6d6573736167652d747970650700056576656e747b22636f6e7465"   \
 	"6e74426c6f636b496e646578223a302c2264656c7461223a7b2274657874223a224869227d7d1f944657"
 #define THROTTLED                                                                                                      \
 	"0000008800000061de0175f40f3a657863657074696f6e2d747970650700137468726f74746c696e67457863657074696f6e0d3a63"   \
@@ -45,7 +45,8 @@ static enum event_stream_result feed(struct event_stream *stream, struct slice b
 {
 	struct event_stream_message message;
 	enum event_stream_result result;
-	char *copy = malloc(bytes.size ? bytes.size : 1); /* the sanitizer sees a byte too many, and a slice kept too long */
+	char *copy =
+		malloc(bytes.size ? bytes.size : 1); /* the sanitizer sees a byte too many, and a slice kept too long */
 	struct slice given;
 
 	assert_non_null(copy);
@@ -102,8 +103,10 @@ static const struct {
 	{EMPTY, " {\"\":{}};"},
 	{BARE, " {\"\":{'foo':'bar'}};"},
 	{DELTA, "event {\"contentBlockDelta\":{\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}}};"},
-	{DELTA THROTTLED EMPTY, "event {\"contentBlockDelta\":{\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}}};"
-				"exception {\"error\":{\"type\":\"throttlingException\",\"exception\":{\"message\":\"slow down\"}}}; {\"\":{}};"},
+	{DELTA THROTTLED EMPTY,
+		"event {\"contentBlockDelta\":{\"contentBlockIndex\":0,\"delta\":{\"text\":\"Hi\"}}};"
+		"exception {\"error\":{\"type\":\"throttlingException\",\"exception\":{\"message\":\"slow down\"}}}; "
+		"{\"\":{}};"},
 };
 
 static void cut_anywhere(void **state)
@@ -142,9 +145,10 @@ static void any_bit_wrong(void **state)
 /* What is written is what is read, and AWS's codec writes the same but for the order of headers. */
 static void written(void **state)
 {
-	static const char expected[] = "event {\"messageStop\":{\"stopReason\":\"end_turn\"}};"
-				       "exception {\"error\":{\"type\":\"validationException\",\"exception\":{\"message\":\"no\"}}};"
-				       "event {\"ping\":{}};";
+	static const char expected[] =
+		"event {\"messageStop\":{\"stopReason\":\"end_turn\"}};"
+		"exception {\"error\":{\"type\":\"validationException\",\"exception\":{\"message\":\"no\"}}};"
+		"event {\"ping\":{}};";
 	char memory[BYTES_MAX], vector[BYTES_MAX];
 	struct text out = text_over(memory, sizeof(memory));
 

@@ -7,13 +7,22 @@
 #include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define S(literal) {literal, sizeof(literal) - 1}
+#define S(literal)                                                                                                     \
+	{                                                                                                              \
+		literal, sizeof(literal) - 1                                                                           \
+	}
 #define TOKEN "6e86291e8372ff2a2260956d9b8aae1d763fbf315fa00fa31553b73ebf194267"
 #define BODY "{\"messages\":[{\"role\":\"user\",\"content\":[{\"text\":\"hi\"}]}]}"
 #define BODY_HASH "c3335e07d6e89650bf94cb98664be69f8774dbc3198df221f113db0a59ea14f0"
 
-#define SUITE_HOST {S("host"), S("example.amazonaws.com")}
-#define DATE {S("x-amz-date"), S("20150830T123600Z")}
+#define SUITE_HOST                                                                                                     \
+	{                                                                                                              \
+		S("host"), S("example.amazonaws.com")                                                                  \
+	}
+#define DATE                                                                                                           \
+	{                                                                                                              \
+		S("x-amz-date"), S("20150830T123600Z")                                                                 \
+	}
 
 static const struct {
 	const char *name;
@@ -33,8 +42,7 @@ static const struct {
 		"652487583200325589f1fba4c7e578f72c47cb61beeca81406b39ddec1366741"},
 	{"a path that is encoded already", S("POST"), S("/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse"),
 		S(""), S("bedrock"), S(BODY),
-		{{S("content-type"), S("application/json")},
-			{S("host"), S("bedrock-runtime.us-east-1.amazonaws.com")},
+		{{S("content-type"), S("application/json")}, {S("host"), S("bedrock-runtime.us-east-1.amazonaws.com")},
 			{S("x-amz-content-sha256"), S(BODY_HASH)}, DATE},
 		4, "ed1c6b01620d52209196b50b4b30a706b6dc7fb7fd2f7763b4136033874dd4e5"},
 };
@@ -86,9 +94,10 @@ static void bodies_in_pieces(void **state)
 
 static void headers(void **state)
 {
-	static const char expected[] = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
-				       "SignedHeaders=host;x-amz-date, "
-				       "Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
+	static const char expected[] =
+		"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, "
+		"SignedHeaders=host;x-amz-date, "
+		"Signature=5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31";
 	struct sigv4_credentials credentials = credentials_for(SLICE("service"));
 	char memory[512], hash[SIGV4_HEX_BYTES];
 	struct text value = text_over(memory, sizeof(memory));

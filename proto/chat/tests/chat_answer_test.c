@@ -377,14 +377,15 @@ static const struct stream_row streams[] = {
 		PIECE("\"role\":\"assistant\",\"content\":\"\"") ": OPENROUTER PROCESSING\n\n" PIECE(
 			"\"reasoning_content\":\"hm\"") PIECE("\"content\":\"a\"") PIECE("\"content\":\"b\"")
 			PIECE("\"tool_calls\":[{\"index\":0,\"id\":\"t\",\"type\":\"function\",\"function\":{\"name\":"
-			      "\"f\",\"arguments\":\"\"}}]") PIECE(
-				"\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{}\"}}]")
-				PIECE("\"tool_calls\":[{\"index\":1,\"id\":\"u\",\"function\":{\"name\":\"g\","
-				      "\"arguments\":\"{\\\"x\\\"\"}}]") PIECE(
-					"\"tool_calls\":[{\"index\":1,\"function\":{\"arguments\":\":1}\"}}]")
-					FINISH("tool_calls") CHUNK(
-						"", ",\"usage\":{\"prompt_tokens\":13,\"completion_tokens\":7,\"prompt_"
-						    "tokens_details\":{\"cached_tokens\":4}}") "data: [DONE]\n\n",
+			      "\"f\",\"arguments\":\"\"}}]")
+				PIECE("\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"{}\"}}]") PIECE(
+					"\"tool_calls\":[{\"index\":1,\"id\":\"u\",\"function\":{\"name\":\"g\","
+					"\"arguments\":\"{\\\"x\\\"\"}}]")
+					PIECE("\"tool_calls\":[{\"index\":1,\"function\":{\"arguments\":\":1}\"}}]")
+						FINISH("tool_calls") CHUNK("",
+							",\"usage\":{\"prompt_tokens\":13,\"completion_tokens\":7,"
+							"\"prompt_"
+							"tokens_details\":{\"cached_tokens\":4}}") "data: [DONE]\n\n",
 		EVENT("message_start",
 			",\"message\":{\"id\":\"1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"id/m\","
 			"\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,\"usage\":" TOKENS(

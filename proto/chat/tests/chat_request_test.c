@@ -239,9 +239,10 @@ static void from_anthropic_to_openai(void **state)
 			"{\"role\":\"tool\",\"tool_call_id\":\"1\",\"content\":\"\"}],\"max_completion_tokens\":9}",
 			NULL},
 		/* What holds nothing is left out: an empty text, and a message of nothing else. */
-		{ANTHROPIC "\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"\"},"
-			   "{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\"},{\"type\":\"text\","
-			   "\"text\":\"a\"}]}]}",
+		{ANTHROPIC
+			"\"messages\":[{\"role\":\"user\",\"content\":\"q\"},{\"role\":\"assistant\",\"content\":\"\"},"
+			"{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"\"},{\"type\":\"text\","
+			"\"text\":\"a\"}]}]}",
 			"{\"model\":\"up\",\"messages\":[{\"role\":\"user\",\"content\":\"q\"},"
 			"{\"role\":\"user\",\"content\":\"a\"}],\"max_completion_tokens\":9}",
 			NULL},

@@ -4,8 +4,8 @@
  * go around each test; tear_down() holds that every connection, buffer, request and timer has come home.
  *
  * What the service does, by path: /refuse answers 403 at the head; /small takes 4 bytes of body; /later leaves the
- * request in `held`; /empty, /pieces and /big answer with nothing, borrowed pieces and 300 KiB; /watch takes its body over
- * once there are 4 bytes, answers 403 to an "x", and tells in `watched` what it saw; any other echoes its body.
+ * request in `held`; /empty, /pieces and /big answer with nothing, borrowed pieces and 300 KiB; /watch takes its body
+ * over once there are 4 bytes, answers 403 to an "x", and tells in `watched` what it saw; any other echoes its body.
  */
 #ifndef PROTO_TESTS_SERVER_WORLD_H
 #define PROTO_TESTS_SERVER_WORLD_H

@@ -341,15 +341,19 @@ static void chunks_of_others(void **state)
 			false, false, 9, 5, 0},
 		{"{\"choices\":[{\"delta\":{\"content\":\"\"}}],\"x_groq\":{\"id\":\"r\"}}", false, false, 0, 0, 0},
 		{"{\"choices\":[],\"x_groq\":{\"error\":\"no\"}}", false, true, 0, 0, 0},
-		{"{\"choices\":[{\"delta\":{}}],\"timings\":{\"prompt_n\":3,\"cache_n\":6,\"predicted_n\":5}}", false, false,
-			9, 5, 6},
-		{"{\"choices\":[{\"delta\":{}}],\"timings\":{\"prompt_n\":-3,\"predicted_n\":5}}", false, false, 0, 0, 0},
-		{"{\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5},\"timings\":{\"prompt_n\":1}}", false,
-			false, 9, 5, 0},
+		{"{\"choices\":[{\"delta\":{}}],\"timings\":{\"prompt_n\":3,\"cache_n\":6,\"predicted_n\":5}}", false,
+			false, 9, 5, 6},
+		{"{\"choices\":[{\"delta\":{}}],\"timings\":{\"prompt_n\":-3,\"predicted_n\":5}}", false, false, 0, 0,
+			0},
+		{"{\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":5},\"timings\":{\"prompt_n\":1}"
+		 "}",
+			false, false, 9, 5, 0},
 		{"{\"choices\":[],\"prompt_filter_results\":[]}", true, false, 0, 0, 0},
-		{"{\"choices\":[{\"index\":0,\"finish_reason\":null,\"content_filter_results\":{}}]}", true, false, 0, 0, 0},
+		{"{\"choices\":[{\"index\":0,\"finish_reason\":null,\"content_filter_results\":{}}]}", true, false, 0,
+			0, 0},
 		{"{\"choices\":[{\"index\":0,\"delta\":null},{\"index\":1,\"delta\":{}}]}", false, false, 0, 0, 0},
-		{"{\"choices\":[],\"usage\":{\"prompt_tokens\":-9}}", false, false, 0, 0, 0}, /* asked for all the same */
+		{"{\"choices\":[],\"usage\":{\"prompt_tokens\":-9}}", false, false, 0, 0,
+			0}, /* asked for all the same */
 		{"{\"object\":\"x\"}", false, false, 0, 0, 0},
 	};
 	struct fixture *f = *state;

@@ -230,9 +230,8 @@ static void errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(rows), cmocka_unit_test(rows_of_calls),
-		cmocka_unit_test(azure_by_its_surface),
-		cmocka_unit_test(what_a_model_can_do), cmocka_unit_test(what_a_request_is_written_for),
-		cmocka_unit_test(heads), cmocka_unit_test(errors)};
+		cmocka_unit_test(azure_by_its_surface), cmocka_unit_test(what_a_model_can_do),
+		cmocka_unit_test(what_a_request_is_written_for), cmocka_unit_test(heads), cmocka_unit_test(errors)};
 
 	return cmocka_run_group_tests_name("dialect", tests, NULL, NULL);
 }

@@ -34,11 +34,12 @@ static void rows_hold_together(void **state)
 		assert_true(row->cached_input_pusd <= row->input_pusd);
 		assert_true(row->cache_write_pusd <= 2 * row->input_pusd);
 		assert_true(row->use != CATALOG_CHAT || (row->input_pusd > 0 && row->context_window > 0));
-		assert_true(!row->above_tokens ||
-			    (row->above_tokens <= row->context_window && row->above_input_pusd > row->input_pusd &&
-				    row->above_output_pusd > row->output_pusd &&
-				    (row->above_cached_input_pusd > row->cached_input_pusd ||
-					    (row->above_cached_input_pusd < 0 && row->cached_input_pusd < 0)))); /* none */
+		assert_true(
+			!row->above_tokens ||
+			(row->above_tokens <= row->context_window && row->above_input_pusd > row->input_pusd &&
+				row->above_output_pusd > row->output_pusd &&
+				(row->above_cached_input_pusd > row->cached_input_pusd ||
+					(row->above_cached_input_pusd < 0 && row->cached_input_pusd < 0)))); /* none */
 		assert_true(catalog_list_capabilities(row, names, COUNT(names)) > 0);
 	}
 	assert_null(catalog_known(PROVIDER_OPENAI, "gpt-4o-mini-and-more"));

@@ -263,7 +263,8 @@ static void test_states(void **state)
 	assert_int_equal(own.requests.remaining, 59);
 	assert_int_equal(own.tokens.remaining, 470);
 	assert_true(own.debited_ns == NS_PER_S && own.day == 3);
-	assert_false(limit_lease_take(&lease, NS_PER_S, &(struct limit_ask){.tokens = 21}, &own)); /* not so many tokens */
+	assert_false(
+		limit_lease_take(&lease, NS_PER_S, &(struct limit_ask){.tokens = 21}, &own)); /* not so many tokens */
 	assert_true(limit_lease_take(&lease, NS_PER_S, &(struct limit_ask){.tokens = 20}, &own));
 	assert_false(limit_lease_take(&lease, NS_PER_S + 15 * NS_PER_MS, &(struct limit_ask){.tokens = 0}, &own));
 	assert_true(limit_lease_end(&lease, &back));
@@ -276,10 +277,8 @@ static void test_states(void **state)
 static void test_money(void **state)
 {
 	const struct limit_ask ask = {.lease = 5, .nusd = 100, .day = 7};
-	const struct limit_answer answer = {.admitted = true,
-		.lease_requests = 5,
-		.lease_nusd = 500,
-		.lease_until_ns = NS_PER_S};
+	const struct limit_answer answer = {
+		.admitted = true, .lease_requests = 5, .lease_nusd = 500, .lease_until_ns = NS_PER_S};
 	struct limit_lease lease = {0};
 	struct limit_return back;
 	struct limit_answer own;

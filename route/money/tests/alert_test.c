@@ -60,9 +60,10 @@ static void test_marks(void **state)
 	(void)state;
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		budget_settle(&scope, 1, steps[i].day, 0, steps[i].used_nusd);
+		assert_int_equal(budget_reached(&scope, BUDGET_DAILY, steps[i].day, 80, steps[i].refused, &account),
+			steps[i].daily);
 		assert_int_equal(
-			budget_reached(&scope, BUDGET_DAILY, steps[i].day, 80, steps[i].refused, &account), steps[i].daily);
-		assert_int_equal(budget_reached(&scope, BUDGET_WEEKLY, steps[i].day, 80, steps[i].refused, &account), 0);
+			budget_reached(&scope, BUDGET_WEEKLY, steps[i].day, 80, steps[i].refused, &account), 0);
 		assert_int_equal(budget_reached(&scope, BUDGET_MONTHLY, steps[i].day, 80, steps[i].refused, &account),
 			steps[i].monthly);
 	}

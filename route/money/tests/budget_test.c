@@ -16,17 +16,17 @@ static void test_windows(void **state)
 	static const struct {
 		uint32_t day, monday, first, month;
 	} rows[] = {
-		{0, 0, 0, 0},                       /* 1970-01-01: its week began before time did */
-		{3, 0, 0, 0},                       /* a Sunday */
-		{4, 4, 0, 0},                       /* Monday */
-		{30, 25, 0, 0}, {31, 25, 31, 1},    /* the last of January, the first of February */
-		{DAY - 1, DAY - 3, DAY - 31, 671},  /* 2025-12-31 */
-		{DAY, DAY - 3, DAY, 672},           /* 2026-01-01 */
-		{DAY + 4, DAY + 4, DAY, 672},       /* a Monday */
+		{0, 0, 0, 0},                        /* 1970-01-01: its week began before time did */
+		{3, 0, 0, 0},                        /* a Sunday */
+		{4, 4, 0, 0},                        /* Monday */
+		{30, 25, 0, 0}, {31, 25, 31, 1},     /* the last of January, the first of February */
+		{DAY - 1, DAY - 3, DAY - 31, 671},   /* 2025-12-31 */
+		{DAY, DAY - 3, DAY, 672},            /* 2026-01-01 */
+		{DAY + 4, DAY + 4, DAY, 672},        /* a Monday */
 		{DAY + 58, DAY + 53, DAY + 31, 673}, /* 2026-02-28 */
 		{DAY + 59, DAY + 53, DAY + 59, 674}, /* 2026-03-01 */
-		{19782, 19779, 19754, 649},         /* 2024-02-29 */
-		{19783, 19779, 19783, 650},         /* 2024-03-01 */
+		{19782, 19779, 19754, 649},          /* 2024-02-29 */
+		{19783, 19779, 19783, 650},          /* 2024-03-01 */
 	};
 
 	(void)state;
@@ -153,8 +153,10 @@ static void test_bring_back(void **state)
 	assert_true(budget_left(&scope, 1, DAY) == 10);
 }
 
-/* A balance has no windows, and only what is paid in makes it larger: each transaction once, in whatever order they come. */
-/* What is under way when a process dies counts as spent in the windows of its day, through further starts, and no longer. */
+/* A balance has no windows, and only what is paid in makes it larger: each transaction once, in whatever order they
+ * come. */
+/* What is under way when a process dies counts as spent in the windows of its day, through further starts, and no
+ * longer. */
 static void test_lost(void **state)
 {
 	struct reservation kept = {.name = 1};
@@ -216,7 +218,10 @@ static void test_never_over(void **state)
 	for (unsigned seed = 1; seed <= SEEDS; seed++) {
 		struct budget_meter meter = {0};
 		struct budget_scope scope = scope_of(&meter, 1000, 3000, 5000);
-		struct { uint32_t day; int64_t nusd; } calls[CALLS] = {0};
+		struct {
+			uint32_t day;
+			int64_t nusd;
+		} calls[CALLS] = {0};
 		int64_t spent[3] = {0};
 		uint32_t day = DAY + 3;
 		struct rand rand;

@@ -104,7 +104,9 @@ static void test_absurd_figures(void **state)
 		{"a fee that makes it so", {.known = true, .input_pusd = 1000}, {.prompt_tokens = INT64_MAX - 5},
 			1000000, {INT64_MAX - 5, 5, INT64_MAX}},
 		{"more pieces than money can pay",
-			{.known = true, .image_nusd = INT64_MAX, .per_minute_nusd = INT64_MAX,
+			{.known = true,
+				.image_nusd = INT64_MAX,
+				.per_minute_nusd = INT64_MAX,
 				.per_million_chars_nusd = INT64_MAX},
 			{.images = UINT64_MAX, .audio_ms = UINT64_MAX, .characters = UINT64_MAX}, 1000000,
 			{INT64_MAX, 0, INT64_MAX}},
@@ -120,12 +122,25 @@ static void test_worst(void **state)
 {
 	static const struct price_settings prices[] = {
 		MINI,
-		{.known = true, .input_pusd = 3000000, .cache_write_pusd = 3750000, .has_cache_write = true,
-			.output_pusd = 15000000, .reasoning_pusd = 20000000, .has_reasoning = true},
-		{.known = true, .input_pusd = 1000, .output_pusd = 5000, .above_tokens = 100,
-			.above_input_pusd = 2000, .above_output_pusd = 7000},
-		{.known = true, .input_pusd = 2000, .output_pusd = 7000, .above_tokens = 100, /* cheaper above */
-			.above_input_pusd = 1000, .above_output_pusd = 5000},
+		{.known = true,
+			.input_pusd = 3000000,
+			.cache_write_pusd = 3750000,
+			.has_cache_write = true,
+			.output_pusd = 15000000,
+			.reasoning_pusd = 20000000,
+			.has_reasoning = true},
+		{.known = true,
+			.input_pusd = 1000,
+			.output_pusd = 5000,
+			.above_tokens = 100,
+			.above_input_pusd = 2000,
+			.above_output_pusd = 7000},
+		{.known = true,
+			.input_pusd = 2000,
+			.output_pusd = 7000,
+			.above_tokens = 100, /* cheaper above */
+			.above_input_pusd = 1000,
+			.above_output_pusd = 5000},
 	};
 
 	(void)state;

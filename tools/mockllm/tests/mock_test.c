@@ -15,39 +15,42 @@ static const struct {
 	const char *model;
 	struct mock_plan plan;
 } rows[] = {
-	{ "gpt-4o-mini", { .words = WORDS, .head_delay_ns = TTFT_MS * NS_PER_MS } },
-	{ "mock", { .words = WORDS, .head_delay_ns = TTFT_MS * NS_PER_MS } },
-	{ "events-7", { .words = WORDS, .head_delay_ns = TTFT_MS * NS_PER_MS } },
-	{ "mock-unheard-of", { .words = WORDS, .head_delay_ns = TTFT_MS * NS_PER_MS } },
-	{ "vendor/mock-events-100", { .words = 100, .words_fixed = true, .head_delay_ns = TTFT_MS * NS_PER_MS } },
-	{ "mock-events-100-paced-20", { .words = 100, .words_fixed = true, .interval_ns = 20 * NS_PER_MS,
-					.head_delay_ns = TTFT_MS * NS_PER_MS } },
-	{ "mock-slow-250-no-usage", { .words = WORDS, .head_delay_ns = 250 * NS_PER_MS, .no_usage = true } },
-	{ "mock-slow-0-status-429", { .words = WORDS, .status = 429 } },
-	{ "mock-slow-0-status-200", { .words = WORDS, .status = 500 } },
-	{ "mock-slow-0-retry-after-7", { .words = WORDS, .status = 429, .retry_after_s = 7 } },
-	{ "mock-slow-0-refuse", { .words = WORDS, .fault = MOCK_REFUSE } },
-	{ "mock-slow-0-reset", { .words = WORDS, .fault = MOCK_RESET } },
-	{ "mock-slow-0-stall-head", { .words = WORDS, .fault = MOCK_STALL_HEAD } },
-	{ "mock-slow-0-stall-body", { .words = WORDS, .fault = MOCK_STALL_BODY } },
-	{ "mock-slow-0-truncated", { .words = WORDS, .fault = MOCK_TRUNCATED } },
-	{ "mock-slow-0-invalid-json", { .words = WORDS, .fault = MOCK_INVALID_JSON } },
-	{ "mock-slow-0-cut", { .words = WORDS, .fault = MOCK_CUT } },
-	{ "mock-slow-0-no-done", { .words = WORDS, .fault = MOCK_NO_DONE } },
-	{ "mock-slow-0-error-event", { .words = WORDS, .fault = MOCK_ERROR_EVENT } },
-	{ "mock-slow-0-drip", { .words = WORDS, .pieces = MOCK_DRIP } },
-	{ "mock-slow-0-split", { .words = WORDS, .pieces = MOCK_SPLIT } },
-	{ "mock-slow-0-tool", { .words = WORDS, .tool = true } },
-	{ "mock-slow-0-tool-parallel-empty-input", { .words = WORDS, .tool = true, .parallel = true, .empty_input = true } },
-	{ "mock-slow-0-thinking-cached", { .words = WORDS, .thinking = true, .cached = true } },
-	{ "mock-slow-0-error-first", { .words = WORDS, .error_first = true } },
-	{ "mock-slow-0-large-6", { .words = 1025, .words_fixed = true } },
-	{ "mock-slow-0-events-99999999999999999999", { .words = 1000000, .words_fixed = true } },
+	{"gpt-4o-mini", {.words = WORDS, .head_delay_ns = TTFT_MS * NS_PER_MS}},
+	{"mock", {.words = WORDS, .head_delay_ns = TTFT_MS * NS_PER_MS}},
+	{"events-7", {.words = WORDS, .head_delay_ns = TTFT_MS * NS_PER_MS}},
+	{"mock-unheard-of", {.words = WORDS, .head_delay_ns = TTFT_MS * NS_PER_MS}},
+	{"vendor/mock-events-100", {.words = 100, .words_fixed = true, .head_delay_ns = TTFT_MS * NS_PER_MS}},
+	{"mock-events-100-paced-20", {.words = 100,
+					     .words_fixed = true,
+					     .interval_ns = 20 * NS_PER_MS,
+					     .head_delay_ns = TTFT_MS * NS_PER_MS}},
+	{"mock-slow-250-no-usage", {.words = WORDS, .head_delay_ns = 250 * NS_PER_MS, .no_usage = true}},
+	{"mock-slow-0-status-429", {.words = WORDS, .status = 429}},
+	{"mock-slow-0-status-200", {.words = WORDS, .status = 500}},
+	{"mock-slow-0-retry-after-7", {.words = WORDS, .status = 429, .retry_after_s = 7}},
+	{"mock-slow-0-refuse", {.words = WORDS, .fault = MOCK_REFUSE}},
+	{"mock-slow-0-reset", {.words = WORDS, .fault = MOCK_RESET}},
+	{"mock-slow-0-stall-head", {.words = WORDS, .fault = MOCK_STALL_HEAD}},
+	{"mock-slow-0-stall-body", {.words = WORDS, .fault = MOCK_STALL_BODY}},
+	{"mock-slow-0-truncated", {.words = WORDS, .fault = MOCK_TRUNCATED}},
+	{"mock-slow-0-invalid-json", {.words = WORDS, .fault = MOCK_INVALID_JSON}},
+	{"mock-slow-0-cut", {.words = WORDS, .fault = MOCK_CUT}},
+	{"mock-slow-0-no-done", {.words = WORDS, .fault = MOCK_NO_DONE}},
+	{"mock-slow-0-error-event", {.words = WORDS, .fault = MOCK_ERROR_EVENT}},
+	{"mock-slow-0-drip", {.words = WORDS, .pieces = MOCK_DRIP}},
+	{"mock-slow-0-split", {.words = WORDS, .pieces = MOCK_SPLIT}},
+	{"mock-slow-0-tool", {.words = WORDS, .tool = true}},
+	{"mock-slow-0-tool-parallel-empty-input",
+		{.words = WORDS, .tool = true, .parallel = true, .empty_input = true}},
+	{"mock-slow-0-thinking-cached", {.words = WORDS, .thinking = true, .cached = true}},
+	{"mock-slow-0-error-first", {.words = WORDS, .error_first = true}},
+	{"mock-slow-0-large-6", {.words = 1025, .words_fixed = true}},
+	{"mock-slow-0-events-99999999999999999999", {.words = 1000000, .words_fixed = true}},
 };
 
 static void test_names(void **state)
 {
-	const struct mock_options options = { .ttft_ns = TTFT_MS * NS_PER_MS, .answer_words = WORDS };
+	const struct mock_options options = {.ttft_ns = TTFT_MS * NS_PER_MS, .answer_words = WORDS};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -78,7 +81,7 @@ static void test_names(void **state)
 /* Both encodings of a vector: the first of the base64 floats is the first of the written ones. */
 static void test_vectors_agree(void **state)
 {
-	struct mock_request r = { .content_hash = 12345, .input_count = 1, .dimensions = 1, .base64 = true };
+	struct mock_request r = {.content_hash = 12345, .input_count = 1, .dimensions = 1, .base64 = true};
 	char binary[256] = "", written[256] = "", expected[64];
 	struct text b = text_over(binary, sizeof(binary)), w = text_over(written, sizeof(written));
 	unsigned char bytes[4];
