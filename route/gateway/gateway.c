@@ -3,7 +3,7 @@
 
 #include "core/kconfig.h"
 #include "route/endpoints/endpoint_table.h"
-#include "route/gateway/control.h"
+#include "route/gateway/courier.h"
 #include "route/gateway/gateway_shard.h"
 #include "route/gateway/gateway_tls.h"
 #include "route/tenancy/tenancy.h"
@@ -143,8 +143,8 @@ static int tell_all(struct gateway *gateway, void (*grant)(struct wish *wish))
 int gateway_drain(struct gateway *gateway)
 {
 	atomic_store(&gateway->draining, true);
-	if (gateway->control)
-		control_drain(gateway->control);
+	if (gateway->courier)
+		courier_drain(gateway->courier);
 	return tell_all(gateway, grant_drain);
 }
 
@@ -174,5 +174,5 @@ bool gateway_drained(const struct gateway *gateway)
 		if (gs && !atomic_load(&gs->drained))
 			return false;
 	}
-	return !gateway->control || control_drained(gateway->control);
+	return !gateway->courier || courier_drained(gateway->courier);
 }

@@ -22,7 +22,7 @@
 #define TOLLGATE_VERSION "0.1.0"
 #endif
 
-struct control;
+struct courier;
 struct endpoint_table;
 struct gateway_shard;
 struct gateway_tls;
@@ -63,7 +63,7 @@ struct gateway {
 	struct tls_tickets *tickets; /* NULL: no tickets for TLS clients */
 	_Atomic int64_t tls_not_after_s; /* when the first certificate in force ends; INT64_MAX: there is none */
 	struct fleet *fleet;
-	struct control *control; /* NULL: no webhook is called */
+	struct courier *courier; /* NULL: no webhook is called */
 	struct tenancy *tenancy; /* NULL: keys are what the configuration declares */
 	unsigned shard_count;
 	atomic_bool draining;

@@ -3,7 +3,7 @@
 
 #include "core/clock.h"
 #include "core/kconfig.h"
-#include "route/gateway/control.h"
+#include "route/gateway/courier.h"
 #include "route/gateway/gateway_shard.h"
 #include "route/gateway/gateway_tls.h"
 #include "route/tenancy/lockout.h"
@@ -88,7 +88,7 @@ static int open_services(struct node *node, char *why, size_t why_bytes)
 	if (rc < 0)
 		return rc;
 	rc = resolver_open(&node->gateway.resolver, why, why_bytes);
-	return rc < 0 ? rc : control_open(&node->gateway.control, &node->gateway, node->options.ring.without, why, why_bytes);
+	return rc < 0 ? rc : courier_open(&node->gateway.courier, &node->gateway, node->options.ring.without, why, why_bytes);
 }
 
 static void learn_expiry(struct node *node)
@@ -216,8 +216,8 @@ void node_stop(struct node *node)
 			shard_join(&own->shard);
 		}
 	}
-	if (node->gateway.control)
-		control_stop(node->gateway.control);
+	if (node->gateway.courier)
+		courier_stop(node->gateway.courier);
 	if (node->gateway.tenancy)
 		tenancy_stop(node->gateway.tenancy);
 	if (node->gateway.resolver)
@@ -238,7 +238,7 @@ void node_close(struct node *node)
 		if (own->open)
 			shard_close(&own->shard);
 	}
-	control_close(node->gateway.control);
+	courier_close(node->gateway.courier);
 	tenancy_close(node->gateway.tenancy);
 	gateway_config_give(&node->config);
 	fleet_close(node->gateway.fleet);

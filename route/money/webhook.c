@@ -3,7 +3,7 @@
 
 #include "core/clock.h"
 #include "core/kconfig.h"
-#include "route/gateway/control.h"
+#include "route/gateway/courier.h"
 #include "route/gateway/gateway_shard.h"
 #include "route/gateway/gateway_tls.h"
 #include "route/settings/settings_text.h"
@@ -18,11 +18,11 @@ enum {
 	PAUSES = 5,
 };
 
-/* The shard's, then the control thread's, then the shard's again. */
+/* The shard's, then the courier's thread's, then the shard's again. */
 struct webhook {
 	struct letter letter;
 	struct list link;
-	struct control *control;
+	struct courier *courier;
 	struct gateway_config *config; /* that it was sent under, and whose issuers it trusts; a reference */
 	struct webhook_shard *own;
 	webhook_done *done;
@@ -111,7 +111,7 @@ static bool write_head(struct webhook *hook, const struct workspace_settings *wo
 
 static void say(const struct webhook *hook, enum log_level level, const char *what)
 {
-	struct log_writer *log = hook->control->log;
+	struct log_writer *log = hook->courier->log;
 	struct log_field fields[] = {LOG_TEXT("host", slice_of(hook->host, hook->host_bytes)),
 		LOG_INT("status", hook->status), LOG_INT("failures", hook->failures)};
 
@@ -132,21 +132,21 @@ static void on_returned(struct letter *letter)
 /* Its owner is told once, whatever became of it. */
 static void give_back(struct webhook *hook, bool taken)
 {
-	struct control *control = hook->control;
+	struct courier *courier = hook->courier;
 
 	if (hook->calling)
 		http_call_cancel(&hook->call);
-	timer_disarm(&control->shard.timers, &hook->timer);
+	timer_disarm(&courier->shard.timers, &hook->timer);
 	list_remove(&hook->link);
 	gateway_config_give(&hook->config);
 	hook->taken = taken;
 	hook->letter.open = on_returned;
-	shard_post(hook->own->gateway_shard->shard, &hook->letter, &control->shard);
+	shard_post(hook->own->gateway_shard->shard, &hook->letter, &courier->shard);
 }
 
 static void failed(struct webhook *hook)
 {
-	struct shard *shard = &hook->control->shard;
+	struct shard *shard = &hook->courier->shard;
 	uint64_t pause_ns = webhook_pause_ns(++hook->failures);
 
 	if (pause_ns && !hook->given_up) {
@@ -217,7 +217,7 @@ static void start_call(struct webhook *hook)
 		.head = &hook->answer_head,
 		.user = hook};
 	hook->calling = true;
-	http_call_start(hook->control->client, &hook->call);
+	http_call_start(hook->courier->client, &hook->call);
 }
 
 static void resolved(struct resolve_query *query)
@@ -236,7 +236,7 @@ static void resolved(struct resolve_query *query)
 /* The name is looked up for each attempt: webhooks are rare. */
 static void attempt(struct webhook *hook)
 {
-	struct resolver *resolver = hook->control->gateway->resolver;
+	struct resolver *resolver = hook->courier->gateway->resolver;
 	struct sockaddr_storage address;
 
 	if (resolve_literal(slice_of(hook->host, hook->host_bytes), hook->port, &address)) {
@@ -248,7 +248,7 @@ static void attempt(struct webhook *hook)
 		failed(hook);
 		return;
 	}
-	hook->query = (struct resolve_query){.shard = &hook->control->shard, .done = resolved, .port = hook->port};
+	hook->query = (struct resolve_query){.shard = &hook->courier->shard, .done = resolved, .port = hook->port};
 	memcpy(hook->query.name, hook->host, hook->host_bytes + 1);
 	hook->asking = true;
 	resolve_start(resolver, &hook->query);
@@ -266,18 +266,18 @@ static bool find_origin(struct webhook *hook)
 
 	if (hook->tls)
 		trust = SLICE("system");
-	hook->origin = http_client_origin(hook->control->client, host, hook->port, trust);
+	hook->origin = http_client_origin(hook->courier->client, host, hook->port, trust);
 	if (!hook->origin || !hook->tls)
 		return hook->origin;
-	return CONFIG(TLS) && client && http_origin_set_tls(hook->origin, hook->control->tls, client, host) == 0;
+	return CONFIG(TLS) && client && http_origin_set_tls(hook->origin, hook->courier->tls, client, host) == 0;
 }
 
-/* In the control thread. */
+/* In the courier's thread. */
 static void on_sent(struct letter *letter)
 {
 	struct webhook *hook = container_of(letter, struct webhook, letter);
 
-	list_append(&hook->control->webhooks, &hook->link);
+	list_append(&hook->courier->webhooks, &hook->link);
 	if (find_origin(hook)) {
 		attempt(hook);
 		return;
@@ -290,18 +290,18 @@ bool webhook_send(struct webhook_shard *own, const struct workspace_settings *wo
 	struct slice body, webhook_done *done, void *context)
 {
 	struct gateway_shard *gs = own->gateway_shard;
-	struct control *control = gs->gateway->control;
+	struct courier *courier = gs->gateway->courier;
 	struct url_parts url;
 	struct webhook *hook;
 
-	if (!control || own->closed || own->count == PENDING_MAX || body.size > WEBHOOK_BODY_BYTES ||
+	if (!courier || own->closed || own->count == PENDING_MAX || body.size > WEBHOOK_BODY_BYTES ||
 		!url_split(slice_of_string(address), &url) || url.host.size > RESOLVE_NAME_MAX)
 		return false;
 	hook = calloc(1, sizeof(*hook));
 	if (!hook)
 		return false;
 	*hook = (struct webhook){.letter.open = on_sent,
-		.control = control,
+		.courier = courier,
 		.config = gateway_config_borrow(gs->config->config),
 		.own = own,
 		.done = done,
@@ -320,7 +320,7 @@ bool webhook_send(struct webhook_shard *own, const struct workspace_settings *wo
 		return false;
 	}
 	own->count++;
-	shard_post(&control->shard, &hook->letter, gs->shard);
+	shard_post(&courier->shard, &hook->letter, gs->shard);
 	return true;
 }
 
@@ -336,13 +336,13 @@ static void on_given_up(struct letter *letter)
 	container_of(letter, struct webhook_shard, give_up)->giving_up = false;
 }
 
-/* In the control thread: those of one shard. One whose name is being looked up comes back when that is over. */
+/* In the courier's thread: those of one shard. One whose name is being looked up comes back when that is over. */
 static void on_give_up(struct letter *letter)
 {
 	struct webhook_shard *own = container_of(letter, struct webhook_shard, give_up);
-	struct control *control = own->gateway_shard->gateway->control;
+	struct courier *courier = own->gateway_shard->gateway->courier;
 
-	for (struct list *l = control->webhooks.next, *next; l != &control->webhooks; l = next) {
+	for (struct list *l = courier->webhooks.next, *next; l != &courier->webhooks; l = next) {
 		struct webhook *hook = container_of(l, struct webhook, link);
 
 		next = l->next;
@@ -354,17 +354,17 @@ static void on_give_up(struct letter *letter)
 			give_back(hook, false);
 	}
 	letter->open = on_given_up;
-	shard_post(own->gateway_shard->shard, letter, &control->shard);
+	shard_post(own->gateway_shard->shard, letter, &courier->shard);
 }
 
 bool webhook_shard_close(struct webhook_shard *own)
 {
-	struct control *control = own->gateway_shard->gateway->control;
+	struct courier *courier = own->gateway_shard->gateway->courier;
 
 	if (!own->closed && own->count) {
 		own->giving_up = true;
 		own->give_up.open = on_give_up;
-		shard_post(&control->shard, &own->give_up, own->gateway_shard->shard);
+		shard_post(&courier->shard, &own->give_up, own->gateway_shard->shard);
 	}
 	own->closed = true;
 	return own->count == 0 && own->storing == 0 && !own->giving_up;

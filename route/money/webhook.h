@@ -1,7 +1,7 @@
 /*
  * Webhooks: a POST of JSON to an address that a workspace names, signed, tried again with growing pauses. They are
- * called from the control thread, and what becomes of them is told to the shard that sent them: nothing waits for them,
- * and what is not delivered when the gateway ends is in the log alone.
+ * called from the courier's thread, and what becomes of them is told to the shard that sent them: nothing waits for
+ * them, and what is not delivered when the gateway ends is in the log alone.
  */
 #ifndef ROUTE_WEBHOOK_H
 #define ROUTE_WEBHOOK_H
@@ -15,7 +15,7 @@ struct gateway_shard;
 struct webhook_shard {
 	struct gateway_shard *gateway_shard;
 	unsigned count;
-	struct letter give_up; /* to the control thread, once, while closing */
+	struct letter give_up; /* to the courier's thread, once, while closing */
 	bool giving_up;
 	unsigned storing; /* letters to the store that follow from one */
 	bool closed;
