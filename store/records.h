@@ -18,6 +18,7 @@ enum record_table {
 	RECORDS_TOKENS = 'o',
 	RECORDS_PROJECTS = 'p',
 	RECORDS_TEAMS = 't',
+	RECORDS_ROUTING = 'u', /* one row: route/tenancy/stored_routing.h */
 	RECORDS_WORKSPACES = 'w',
 	RECORDS_OVERRIDES = 'x', /* of what the configuration declares */
 };

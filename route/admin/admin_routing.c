@@ -1,12 +1,10 @@
-/* GET /admin/routing: how requests are routed, as the configuration in force says, its defaults included. */
+/* GET /admin/routing: how requests are routed, as what is in force says, its defaults included. */
 #include "route/gateway/pages.h"
-#include "route/settings/settings_tables.h"
+#include "route/tenancy/stored_routing.h"
 
 static void print_routing(const struct exchange *e, struct text *text)
 {
-	text_literal(text, "{\"object\":\"routing\",");
-	schema_print_members(&routing_schema, e->config->config->settings, text);
-	text_literal(text, "}\n");
+	stored_routing_print(e->config->config->settings, text);
 }
 
 void admin_routing(struct exchange *e)

@@ -137,6 +137,8 @@ static const struct service_route routes[] = {
 		.body_bytes_max = EXPLAIN_BODY_BYTES, .handle = admin_explain},
 	ADMIN_PAGE("/admin/routing/shadow", false, admin_shadow),
 	ADMIN_PAGE("/admin/routing", false, admin_routing),
+	{.path = PATH("/admin/routing"), .method = HTTP_PATCH, .access = ACCESS_ADMIN, .action = ACTION_CHANGE_ROUTING,
+		.verb = TENANCY_ROUTING, .body_bytes_max = ADMIN_BODY_BYTES, .handle = admin_tenancy},
 	ADMIN_PAGE("/admin/deployments", false, admin_deployments),
 	ADMIN_ACTION("/admin/deployments/disable", admin_deployment_disable),
 	ADMIN_ACTION("/admin/deployments/enable", admin_deployment_enable),

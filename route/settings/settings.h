@@ -238,6 +238,7 @@ struct settings {
 		bool fallback_enabled, score_always;
 		struct strings fallback_chain;
 		struct routing_features more;
+		uint32_t declared; /* rows of routing_schema that the file gives, as bits */
 	} routing;
 	bool metrics;
 	char *otlp_endpoint;
@@ -266,6 +267,8 @@ struct endpoint_complaint {
 };
 bool settings_check_endpoint(const struct settings *settings, const struct endpoint_settings *endpoint,
 	struct endpoint_complaint *complaint);
+/* The same of the rows of routing_schema in the set. */
+bool settings_check_routing(const struct settings *settings, uint32_t rows, struct endpoint_complaint *complaint);
 const char *settings_same_slug(const struct project_settings *project); /* that two of its endpoints have; NULL: none */
 
 /* Capabilities of models, as configurations say them; ends with NULL. */

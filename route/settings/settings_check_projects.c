@@ -1,5 +1,6 @@
-/* Checks of projects and their endpoints: names that are there once, and what an endpoint refers to. */
+/* Checks of what the admin API changes as well: projects and their endpoints, and what routing refers to. */
 #include "route/settings/settings_load.h"
+#include "route/settings/settings_tables.h"
 
 #include "core/nearest.h"
 #include "core/text.h"
@@ -36,13 +37,11 @@ static bool names_model(const struct settings *settings, const struct model_sett
 	return false;
 }
 
-/* Complains of a model that no request could name either. */
-static bool refer_model(const struct settings *settings, const char *name, struct endpoint_complaint *complaint)
+/* Complains of a model that no request could name either; `auto` is not one. */
+static bool refer_one_model(const struct settings *settings, const char *name, struct endpoint_complaint *complaint)
 {
 	struct nearest nearest;
 
-	if (!name || same(name, "auto"))
-		return true;
 	nearest_begin(&nearest, slice_of_string(name));
 	for (unsigned i = 0; i < settings->model_count; i++) {
 		if (names_model(settings, &settings->models[i], name))
@@ -54,6 +53,39 @@ static bool refer_model(const struct settings *settings, const char *name, struc
 		nearest.best ? "did you mean \"" : "expected one that is declared", nearest.best ? nearest.best : "",
 		nearest.best ? "\"?" : "");
 	return false;
+}
+
+static bool refer_model(const struct settings *settings, const char *name, struct endpoint_complaint *complaint)
+{
+	return !name || same(name, "auto") || refer_one_model(settings, name, complaint);
+}
+
+static bool refer_models(
+	const struct settings *settings, const struct strings *names, struct endpoint_complaint *complaint)
+{
+	for (unsigned i = 0; i < names->count; i++)
+		if (!refer_one_model(settings, names->list[i], complaint))
+			return false;
+	return true;
+}
+
+static bool refer_provider(const struct settings *settings, const char *name, struct endpoint_complaint *complaint)
+{
+	for (unsigned i = 0; i < settings->provider_count; i++)
+		if (same(settings->providers[i].name, name))
+			return true;
+	snprintf(complaint->message, sizeof(complaint->message),
+		"there is no provider \"%.128s\" (expected one that is declared)", name);
+	return false;
+}
+
+static bool refer_providers(
+	const struct settings *settings, const struct strings *names, struct endpoint_complaint *complaint)
+{
+	for (unsigned i = 0; i < names->count; i++)
+		if (!refer_provider(settings, names->list[i], complaint))
+			return false;
+	return true;
 }
 
 static bool refer_credential(const struct settings *settings, const char *name, struct endpoint_complaint *complaint)
@@ -98,6 +130,27 @@ bool settings_check_endpoint(
 	complaint->member = "rules";
 	for (unsigned i = 0; i < endpoint->rule_count; i++)
 		if (!refer_model(settings, endpoint->rules[i].use_model, complaint))
+			return false;
+	return true;
+}
+
+static bool check_routing_row(const struct settings *settings, const char *name, struct endpoint_complaint *complaint)
+{
+	complaint->member = name;
+	if (same(name, "default_model"))
+		return refer_model(settings, settings->routing.default_model, complaint);
+	if (same(name, "fallback_chain"))
+		return refer_models(settings, &settings->routing.fallback_chain, complaint);
+	if (same(name, "allowed_providers"))
+		return refer_providers(settings, &settings->routing.more.allowed_providers, complaint);
+	return !same(name, "blocked_providers") ||
+	       refer_providers(settings, &settings->routing.more.blocked_providers, complaint);
+}
+
+bool settings_check_routing(const struct settings *settings, uint32_t rows, struct endpoint_complaint *complaint)
+{
+	for (unsigned i = 0; i < routing_schema.count; i++)
+		if ((rows >> i & 1) && !check_routing_row(settings, routing_schema.fields[i].name, complaint))
 			return false;
 	return true;
 }

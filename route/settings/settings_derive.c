@@ -5,6 +5,7 @@
 #include "route/settings/settings_tables.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <wolfssl/options.h>
@@ -254,6 +255,16 @@ static void derive_key(struct settings_load *load, struct key_settings *key)
 	key->id[3 + ULID_TEXT_BYTES] = 0;
 }
 
+static void derive_routing(struct settings_load *load)
+{
+	const struct config_node *node = config_member(load->root, "routing");
+
+	assert(routing_schema.count <= 8 * sizeof(load->settings->routing.declared));
+	for (unsigned i = 0; i < routing_schema.count; i++)
+		if (!config_is_null(config_member(node, routing_schema.fields[i].name)))
+			load->settings->routing.declared |= UINT32_C(1) << i;
+}
+
 void settings_derive(struct settings_load *load)
 {
 	struct settings *settings = load->settings;
@@ -262,6 +273,7 @@ void settings_derive(struct settings_load *load)
 	derive_listener(load);
 	derive_plans(load);
 	derive_workspace(load);
+	derive_routing(load);
 	for (i = 0; i < settings->provider_count; i++)
 		derive_provider(load, &settings->providers[i]);
 	for (i = 0; i < settings->model_count; i++)

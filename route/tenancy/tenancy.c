@@ -41,6 +41,8 @@ static void swap_in(struct tenancy_change *change, struct tenant_tables *tables,
 		*rc = tenant_tables_swap(tables, change->kind, change->before, change->after);
 	if (*rc == 0 && change->has_override)
 		*rc = tenant_tables_set_override(tables, &change->override);
+	if (*rc == 0 && change->has_routing)
+		tables->routing = change->routing_after;
 }
 
 static void swap_back(struct tenancy_change *change, struct tenant_tables *tables)
@@ -50,6 +52,8 @@ static void swap_back(struct tenancy_change *change, struct tenant_tables *table
 	if (change->before || change->after)
 		rc = tenant_tables_swap(tables, change->kind, change->after, change->before);
 	assert(rc == 0); /* there is room where something was */
+	if (change->has_routing)
+		tables->routing = change->routing_before;
 	if (change->has_override && change->had_override)
 		tenant_tables_set_override(tables, &change->was);
 	else if (change->has_override)
@@ -83,6 +87,7 @@ static void undo(struct tenancy *tenancy)
 
 	swap_back(change, &tenancy->tables);
 	tenant_give(&change->after);
+	stored_routing_give(&change->routing_after);
 }
 
 static void finish(struct tenancy *tenancy)
@@ -96,6 +101,7 @@ static void finish(struct tenancy *tenancy)
 			"The change is stored, but the gateway ran out of memory while it was put in force. Try it "
 			"again.");
 	tenant_give(&change->before);
+	stored_routing_give(&change->routing_before);
 	forget(tenancy);
 	if (reload)
 		atomic_fetch_sub(&tenancy->unsettled, 1);
@@ -205,6 +211,7 @@ bool tenancy_begin(struct tenancy *tenancy)
 	tenancy->busy = true;
 	swap_in(change, &tenancy->tables, &rc);
 	if (rc < 0) {
+		assert(!change->has_routing); /* which takes no memory */
 		tenant_give(&change->after);
 		forget(tenancy);
 		return false;

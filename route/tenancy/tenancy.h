@@ -1,7 +1,7 @@
 /*
  * Who may use the gateway, while it runs: keys, teams, workspaces and admin tokens from the store, with what the
- * configuration declares. One thread owns them and works off one question after the other. A change is made in this
- * order:
+ * configuration declares; and what is said of routing beside it. One thread owns them and works off one question after
+ * the other. A change is made in this order:
  *
  *   checked -> a configuration with it is made -> row and audit record are durable -> it is in force on every shard ->
  * answered
@@ -56,6 +56,7 @@ enum tenancy_verb {
 	TENANCY_PUT, /* made, or changed as by an update */
 	TENANCY_REMOVE,
 	TENANCY_ROTATE,
+	TENANCY_ROUTING, /* a patch of it; of no kind */
 	TENANCY_AUDIT,
 	TENANCY_NOTE
 };

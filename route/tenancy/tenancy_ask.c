@@ -266,6 +266,7 @@ void tenancy_work(struct tenancy *tenancy, struct tenancy_ask *ask)
 	case TENANCY_PUT:
 	case TENANCY_REMOVE:
 	case TENANCY_ROTATE:
+	case TENANCY_ROUTING:
 		tenancy_change(tenancy, ask);
 		return; /* likewise */
 	}

@@ -48,6 +48,9 @@ bool draft_check(struct draft *draft, const struct tenant *tenant, const void *b
 bool draft_check_connection(struct draft *draft, const struct connection_settings *connection); /* its secrets, too */
 bool draft_check_unchanged(struct draft *draft, const struct tenant *tenant, const void *before);
 
+/* A patch of routing, whole. True: it is on its way. */
+bool draft_change_routing(struct draft *draft);
+
 /* Whether a team or a workspace is referred to. True: refused, with the first that would be left without it. */
 bool draft_is_used(struct draft *draft, const char *id);
 

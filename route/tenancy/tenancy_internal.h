@@ -4,6 +4,7 @@
 
 #include "core/shard.h"
 #include "route/gateway/gateway_shard.h"
+#include "route/tenancy/stored_routing.h"
 #include "route/tenancy/tenancy.h"
 #include "store/retention.h"
 
@@ -24,6 +25,7 @@ struct tenant_tables {
 	struct tenant_list of[TENANT_KINDS];
 	struct tenant_override *overrides;
 	unsigned override_count, override_capacity;
+	struct stored_routing *routing; /* NULL: nothing was ever said */
 };
 
 /* On its way to one shard and back. */
@@ -41,12 +43,14 @@ enum { CHANGE_RECORDS = 3, SCRATCH_BYTES_MAX = 8 << 20 };
 struct tenancy_change {
 	struct tenancy_ask *ask; /* NULL: a reload */
 	enum tenant_kind kind;
-	struct tenant *before,
-		*after; /* stored; before NULL: new, after NULL: it goes. Both NULL: an override, or a reload */
+	/* Stored; before NULL: new, after NULL: it goes. Both NULL: an override, routing, or a reload. */
+	struct tenant *before, *after;
 	struct tenant_override was, override; /* with has_override */
 	bool has_override, had_override;
-	struct gateway_config *config; /* with the change; until it is in force */
-	struct gateway_config *base;   /* of a reload */
+	bool has_routing;
+	struct stored_routing *routing_before, *routing_after; /* with has_routing */
+	struct gateway_config *config;                         /* with the change; until it is in force */
+	struct gateway_config *base;                           /* of a reload */
 	struct record records[CHANGE_RECORDS];
 	char *memory[CHANGE_RECORDS];
 	char record_ids[CHANGE_RECORDS][RECORD_ID_BYTES_MAX];
@@ -84,7 +88,7 @@ struct tenancy {
 		struct retention_rules all;
 	} retention_rules;
 	struct gateway_config *retention_config; /* whose workspaces they are; NULL: nothing goes on */
-	atomic_uint unsettled; /* reloads that were begun; the control thread counts up */
+	atomic_uint unsettled;                   /* reloads that were begun; the control thread counts up */
 	atomic_uint shards_started;
 	bool running;
 };

@@ -184,6 +184,7 @@ struct loading {
 	struct tenant_tables *tables;
 	struct json_parser *json;
 	enum tenant_kind kind;
+	const char *name; /* of what is read */
 	char *why;
 	size_t why_bytes;
 	int result;
@@ -196,8 +197,8 @@ static bool fail_at(struct loading *loading, struct slice id, int result)
 		snprintf(loading->why, loading->why_bytes, "out of memory");
 	else
 		snprintf(loading->why, loading->why_bytes,
-			"the stored %s \"%.*s\" cannot be read: was it written by a newer tollgate?",
-			tenant_shapes[loading->kind].name, (int)id.size, id.data);
+			"the stored %s \"%.*s\" cannot be read: was it written by a newer tollgate?", loading->name,
+			(int)id.size, id.data);
 	return false;
 }
 
@@ -231,6 +232,19 @@ static bool load_override(void *context, struct slice id, struct slice row)
 	if (!good)
 		return fail_at(loading, id, -EBADMSG);
 	return tenant_tables_set_override(loading->tables, &override) == 0 || fail_at(loading, id, -ENOMEM);
+}
+
+static bool load_routing(void *context, struct slice id, struct slice row)
+{
+	struct loading *loading = context;
+	struct tenant_tables *tables = loading->tables;
+	char *copy = json_config_pad(row);
+
+	stored_routing_give(&tables->routing);
+	if (copy)
+		tables->routing = stored_routing_read_row(loading->json, slice_of(copy, row.size));
+	free(copy);
+	return tables->routing || fail_at(loading, id, -EBADMSG);
 }
 
 /* Who has another TOLLGATE_KEK than the one that they are sealed under is told at once. */
@@ -269,11 +283,15 @@ int tenant_tables_load(
 
 	for (unsigned kind = 0; kind < TENANT_KINDS && rc == 0 && loading.result == 0; kind++) {
 		loading.kind = kind;
+		loading.name = tenant_shapes[kind].name;
 		rc = records_read(store, tenant_shapes[kind].table, slice_of(NULL, 0), false, load_tenant, &loading);
 	}
-	loading.kind = TENANT_KEY;
+	loading.name = tenant_shapes[TENANT_KEY].name;
 	if (rc == 0 && loading.result == 0)
 		rc = records_read(store, RECORDS_OVERRIDES, slice_of(NULL, 0), false, load_override, &loading);
+	loading.name = "routing";
+	if (rc == 0 && loading.result == 0)
+		rc = records_read(store, RECORDS_ROUTING, slice_of(NULL, 0), false, load_routing, &loading);
 	if (rc < 0)
 		snprintf(why, why_bytes, "the stored keys cannot be read: is the disk sound?");
 	if (rc < 0 || loading.result < 0)
@@ -289,6 +307,7 @@ void tenant_tables_fini(struct tenant_tables *tables)
 		free(tables->of[kind].items);
 	}
 	free(tables->overrides);
+	stored_routing_give(&tables->routing);
 }
 
 /* ---- settings of both ---- */
@@ -298,6 +317,7 @@ struct merged {
 	struct settings settings; /* first: merged_free() gets its address */
 	unsigned tenant_count;
 	struct tenant **tenants;                  /* whose texts the lists refer to */
+	struct stored_routing *routing;           /* whose texts routing refers to; NULL: the base's alone */
 	struct credential_settings **credentials; /* by the provider's index; NULL: the base's. NULL: all are */
 };
 
@@ -316,6 +336,7 @@ static void merged_free(struct settings *settings)
 	for (unsigned i = 0; i < merged->tenant_count; i++)
 		tenant_give(&merged->tenants[i]);
 	free(merged->tenants);
+	stored_routing_give(&merged->routing);
 	free(merged);
 }
 
@@ -467,6 +488,8 @@ struct gateway_config *tenancy_make_config(struct tenancy *tenancy, struct gatew
 		return NULL;
 	}
 	settle_keys(&merged->settings, &tenancy->tables);
+	merged->routing = stored_routing_borrow(tenancy->tables.routing);
+	stored_routing_apply(merged->routing, &merged->settings);
 	config = gateway_config_make_over(base, tenancy->gateway->fleet, &merged->settings, merged_free);
 	if (config && tenancy->bind(tenancy->bind_context, config) < 0)
 		gateway_config_give(&config);

@@ -444,6 +444,8 @@ static bool work(struct draft *d)
 	const void *item;
 	struct tenant *stored;
 
+	if (ask->verb == TENANCY_ROUTING)
+		return draft_change_routing(d);
 	if (ask->verb == TENANCY_CREATE)
 		return create(d);
 	item = tenant_item_find(draft_settings(d), ask->kind, ask->id);

@@ -43,6 +43,7 @@ static void paths_lead_somewhere(void **state)
 		{HTTP_PATCH, "/admin/alerts", admin_alerts_change, NULL},
 		{HTTP_POST, "/admin/deployments/reset", admin_deployment_reset, NULL},
 		{HTTP_GET, "/admin/routing", admin_routing, NULL},
+		{HTTP_PATCH, "/admin/routing", admin_tenancy, NULL},
 	};
 
 	(void)state;

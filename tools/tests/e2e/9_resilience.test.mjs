@@ -158,7 +158,7 @@ const unnamed = {
     const [{ when, use }] = routing.rules;
     assert.deepEqual([when.input_tokens.gte, when.key_tag, when.time_of_day, when.has_tools, use], [1000000, { a: "b" }, "22:00-06:00", null, { model: null, priority: "cost" }]);
     assert.equal((await fetch(`${world.base}/admin/routing`, { headers: { authorization: `Bearer ${KEY}` } })).status, 401);
-    assert.equal((await fetch(`${world.base}/admin/routing`, { method: "PATCH", headers, body: "{}" })).status, 405);
+    assert.equal((await fetch(`${world.base}/admin/routing`, { method: "PUT", headers, body: "{}" })).status, 405);
   },
 
   async "moderations have a default of their own, and an empty name is none"(world) {

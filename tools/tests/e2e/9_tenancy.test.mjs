@@ -305,6 +305,7 @@ const cells = [
   ["GET", "/admin/projects", "yyyyy"], ["GET", "/admin/projects/p/endpoints/e", "yyyyy"], ["POST", "/admin/projects", "yyy.."], ["PUT", "/admin/projects/p", "yyy.."],
   ["PATCH", "/admin/projects/p", "yyy.."], ["DELETE", "/admin/projects/p", "yyy.."], ["PUT", "/admin/projects/p/endpoints/e", "yyy.."], ["DELETE", "/admin/projects/p/endpoints/e", "yyy.."],
   ["POST", "/admin/tokens", "y...."], ["DELETE", "/admin/tokens/tok_1", "y...."],
+  ["GET", "/admin/routing", "yyyyy"], ["PATCH", "/admin/routing", "yy..."],
   ["POST", "/admin/deployments/disable", "yy..."], ["POST", "/admin/deployments/enable", "yy..."],
 ];
 
