@@ -13,7 +13,10 @@
 #include <wolfssl/options.h>
 #include <wolfssl/wolfcrypt/hash.h>
 
-enum { MEMORY_BYTES_MAX = 1 << 20, SECRET_SHOWN_BYTES = 4 };
+enum {
+	MEMORY_BYTES_MAX = 16 << 20, /* twice that of a draft: what was stored can be read again */
+	SECRET_SHOWN_BYTES = 4
+};
 
 static const char *key_id(const void *item)
 {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-enum { ROW_BYTES = 65536 };
+enum { ROW_BYTES = 65536, LONG_LIST = 12000 };
 
 struct fixture {
 	struct json_parser *json;
@@ -134,6 +134,25 @@ static void others_do_not(void **state)
 			fail_msg("row %zu was read", i);
 }
 
+/* As long as what a body of the admin API may hold. */
+static void long_lists_come_back(void **state)
+{
+	struct fixture *f = *state;
+	struct text row = text_over(f->bytes, ROW_BYTES);
+	struct tenant *tenant;
+
+	text_literal(&row, "{" META ",\"settings\":{\"name\":\"n\",\"models\":[");
+	for (unsigned i = 0; i < LONG_LIST; i++)
+		text_string(&row, i ? ",\"t*\"" : "\"t*\"");
+	text_literal(&row, "]}}");
+	assert_false(row.full);
+	memset(f->bytes + row.size, 0, BUFFER_PADDING_BYTES);
+	tenant = tenant_read_row(TENANT_KEY, SLICE("vk_1"), f->json, text_slice(&row));
+	assert_non_null(tenant);
+	assert_int_equal(tenant->item.key.models.count, LONG_LIST);
+	tenant_give(&tenant);
+}
+
 static void merge_changes_two_levels(void **state)
 {
 	static const struct {
@@ -180,6 +199,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rows_come_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(others_do_not, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(long_lists_come_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(merge_changes_two_levels, set_up, tear_down),
 	};
 
