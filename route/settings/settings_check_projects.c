@@ -60,15 +60,6 @@ static bool refer_model(const struct settings *settings, const char *name, struc
 	return !name || same(name, "auto") || refer_one_model(settings, name, complaint);
 }
 
-static bool refer_models(
-	const struct settings *settings, const struct strings *names, struct endpoint_complaint *complaint)
-{
-	for (unsigned i = 0; i < names->count; i++)
-		if (!refer_one_model(settings, names->list[i], complaint))
-			return false;
-	return true;
-}
-
 static bool refer_provider(const struct settings *settings, const char *name, struct endpoint_complaint *complaint)
 {
 	for (unsigned i = 0; i < settings->provider_count; i++)
@@ -79,11 +70,13 @@ static bool refer_provider(const struct settings *settings, const char *name, st
 	return false;
 }
 
-static bool refer_providers(
-	const struct settings *settings, const struct strings *names, struct endpoint_complaint *complaint)
+typedef bool refer_one(const struct settings *settings, const char *name, struct endpoint_complaint *complaint);
+
+static bool refer_each(const struct settings *settings, const struct strings *names, refer_one *refer,
+	struct endpoint_complaint *complaint)
 {
 	for (unsigned i = 0; i < names->count; i++)
-		if (!refer_provider(settings, names->list[i], complaint))
+		if (!refer(settings, names->list[i], complaint))
 			return false;
 	return true;
 }
@@ -140,11 +133,11 @@ static bool check_routing_row(const struct settings *settings, const char *name,
 	if (same(name, "default_model"))
 		return refer_model(settings, settings->routing.default_model, complaint);
 	if (same(name, "fallback_chain"))
-		return refer_models(settings, &settings->routing.fallback_chain, complaint);
+		return refer_each(settings, &settings->routing.fallback_chain, refer_one_model, complaint);
 	if (same(name, "allowed_providers"))
-		return refer_providers(settings, &settings->routing.more.allowed_providers, complaint);
+		return refer_each(settings, &settings->routing.more.allowed_providers, refer_provider, complaint);
 	return !same(name, "blocked_providers") ||
-	       refer_providers(settings, &settings->routing.more.blocked_providers, complaint);
+	       refer_each(settings, &settings->routing.more.blocked_providers, refer_provider, complaint);
 }
 
 bool settings_check_routing(const struct settings *settings, uint32_t rows, struct endpoint_complaint *complaint)

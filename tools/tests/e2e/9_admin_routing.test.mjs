@@ -2,9 +2,8 @@
 // and leaves alone what the configuration file says.
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import path from "node:path";
-import { PATIENT, chat, configuration, eventually, freePort, post, startGateway, startMock, temporaryFolder } from "./harness.mjs";
-import { admin } from "./9_tenancy.test.mjs";
+import { PATIENT, chat, eventually, post, startGateway } from "./harness.mjs";
+import { admin, openToRestart } from "./9_tenancy.test.mjs";
 
 const ROUTING = `routing: { ${PATIENT}, baseline_model: test/mock }\n`;
 
@@ -126,17 +125,4 @@ const tests = {
   },
 };
 
-async function open(build) {
-  const dataDir = temporaryFolder(), mock = await startMock(build), port = await freePort();
-  const config = configuration({ port, mockPort: mock.port, dataDir: path.join(dataDir, "data"), shards: 2, extra: ROUTING });
-  const world = { build, dataDir, config, base: `http://127.0.0.1:${port}`, gateway: await startGateway(build, { dataDir, config }) };
-  world.close = async () => {
-    const { code } = await world.gateway.stop();
-    await mock.stop();
-    assert.equal(code, 0, world.gateway.child.output().slice(-4000));
-    fs.rmSync(dataDir, { recursive: true, force: true });
-  };
-  return world;
-}
-
-export const suites = [{ name: "admin routing", open, tests }];
+export const suites = [{ name: "admin routing", open: (build) => openToRestart(build, { extra: ROUTING }), tests }];

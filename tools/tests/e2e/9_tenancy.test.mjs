@@ -646,7 +646,7 @@ const restarts = {
   },
 };
 
-async function openToRestart(build, options = {}) {
+export async function openToRestart(build, options = {}) {
   const dataDir = temporaryFolder(), mock = await startMock(build), port = await freePort();
   const config = configuration({ port, mockPort: mock.port, dataDir: path.join(dataDir, "data"), shards: 2, extra: declared, ...options });
   const world = { build, dataDir, mock, port, config, base: `http://127.0.0.1:${port}`, gateway: await startGateway(build, { dataDir, config }) };
