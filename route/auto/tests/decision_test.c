@@ -34,7 +34,7 @@ static void draw(struct catalog *c, struct rank_rules *rules, struct rand *rand)
 			.latency_ns = rand_below(rand, 4) * 1000000,
 			.verdict = rand_below(rand, 8) ? VERDICT_CHOSEN : VERDICT_RESIDENCY};
 	}
-	*rules = (struct rank_rules){.priority = rand_below(rand, 3),
+	*rules = (struct rank_rules){.priority = (enum route_priority)rand_below(rand, 3),
 		.quality_milli = (uint32_t)rand_below(rand, 5) * 250,
 		.quality_asked = rand_below(rand, 2),
 		.latency_ns = rand_below(rand, 3) * 1000000,

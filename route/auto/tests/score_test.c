@@ -175,8 +175,8 @@ static void scores_in_order(void **state)
 {
 	static const char *const texts[] = {"Thanks!",
 		"Write an email to a customer who complains about a late delivery. Apologise and offer a voucher.",
-		"Design and implement a distributed scheduler in Rust, prove that its invariants hold under a network "
-		"partition and justify each trade-off of the architecture."};
+		("Design and implement a distributed scheduler in Rust, prove that its invariants hold under a network "
+		 "partition and justify each trade-off of the architecture.")};
 	static const enum route_bucket buckets[] = {BUCKET_SIMPLE, BUCKET_STANDARD, BUCKET_COMPLEX};
 	unsigned last = 0;
 
