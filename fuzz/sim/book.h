@@ -69,7 +69,9 @@ struct attempt {
 	bool usage_known;  /* the answer tells credible figures */
 	bool sent_whole;   /* all of it, its end included, was given to the network */
 	bool open;         /* it is being answered */
-	uint64_t whole_ns; /* when it was sent_whole */
+	uint64_t asked_ns; /* when its provider had the request, */
+	uint64_t begun_ns; /* had the answer's first bytes on their way, */
+	uint64_t whole_ns; /* and when it was sent_whole */
 	unsigned deltas;   /* of a stream, all */
 	unsigned delta_bytes;
 	struct figures figures;
@@ -100,6 +102,7 @@ struct call {
 	bool got_done;
 	unsigned status, retry_after_s;
 	unsigned output_max, prompt_guess; /* tokens, in a race */
+	size_t body_bytes;                 /* of the request */
 	uint64_t sent_ns, ended_ns, answer_bytes;
 	char request_id[ID_BYTES];
 	uint32_t served_by; /* number of the attempt whose answer it got; 0: none */

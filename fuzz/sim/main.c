@@ -43,7 +43,7 @@ struct worker {
 };
 
 struct totals {
-	uint64_t seeds, failed, requests, served, crashes, receipts, events;
+	uint64_t seeds, failed, requests, served, crashes, receipts, outrun, hedging, events;
 	uint64_t first_failed;
 };
 
@@ -163,9 +163,9 @@ static _Noreturn void run_one(const char *program, const struct options *options
 	if (verdict.broken[0])
 		say_failed(program, options->from, &verdict);
 	printf("seed %" PRIu64 ": %" PRIu64 " requests, %" PRIu64 " served, %" PRIu64 " receipts, %" PRIu64
-	       " crashes, %" PRIu64 " events, hash %016" PRIx64 "\n",
-		options->from, verdict.requests, verdict.served, verdict.receipts, verdict.crashes, verdict.events,
-		verdict.hash);
+	       " outrun, %" PRIu64 " crashes, %" PRIu64 " events, hash %016" PRIx64 "\n",
+		options->from, verdict.requests, verdict.served, verdict.receipts, verdict.outrun, verdict.crashes,
+		verdict.events, verdict.hash);
 	leave(&verdict, verdict.broken[0] ? 1 : 0);
 }
 
@@ -250,6 +250,8 @@ static void add(struct totals *totals, const struct verdict *verdict)
 	totals->served += verdict->served;
 	totals->crashes += verdict->crashes;
 	totals->receipts += verdict->receipts;
+	totals->outrun += verdict->outrun;
+	totals->hedging += verdict->outrun != 0;
 	totals->events += verdict->events;
 }
 
@@ -341,9 +343,10 @@ static int run_many(const char *program, const struct options *options)
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\n");
 	printf("%" PRIu64 " requests simulated (%" PRIu64 " served, %" PRIu64 " receipts, %" PRIu64
-	       " crashes of gateways) in %" PRIu64 " seeds, %.1f s: %" PRIu64 " seeds broke an invariant\n",
-		totals.requests, totals.served, totals.receipts, totals.crashes, totals.seeds, seconds() - begun,
-		totals.failed);
+	       " attempts outrun in %" PRIu64 " seeds, %" PRIu64 " crashes of gateways) in %" PRIu64
+	       " seeds, %.1f s: %" PRIu64 " seeds broke an invariant\n",
+		totals.requests, totals.served, totals.receipts, totals.outrun, totals.hedging, totals.crashes,
+		totals.seeds, seconds() - begun, totals.failed);
 	if (options->until_broken && totals.failed)
 		printf("broken within %" PRIu64 " seeds\n", totals.first_failed - options->from + 1);
 	return (totals.failed != 0) == options->until_broken ? 0 : 1;

@@ -324,7 +324,9 @@ void plan_draw(struct plan *plan, struct scenario *s, const struct call *call, s
 		plan->end = PLAN_CLOSE;
 		return;
 	}
-	plan->delay_ns = pick(s, 0, chance(s, 4000) ? 500 * NS_PER_MS : 5 * NS_PER_MS);
+	plan->delay_ns = pick(s, 0, chance(s, s->terms.hedge_percent ? 12000 : 4000) ? 500 * NS_PER_MS : 5 * NS_PER_MS);
+	if (s->terms.hedge_percent)
+		plan->delay_ns *= 1 + 3 * attempt->provider; /* one is slow */
 	if (chance(s, 24000)) {
 		plan->pause_max_ns = pick(s, 1, chance(s, 8000) ? 50 * NS_PER_MS : NS_PER_MS);
 		plan->piece_max_bytes = plan->bytes.size / pick(s, 1, 12) + 1;

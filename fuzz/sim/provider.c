@@ -305,6 +305,7 @@ static void take_request(struct upstream *u)
 	attempt = attempt_of(u);
 	attempt->provider = u->provider->index;
 	attempt->model = model;
+	attempt->asked_ns = sim_now_ns(s->sim);
 	u->asked = true;
 	u->sent = 0;
 	plan_draw(&u->plan, s, call, attempt);
@@ -422,6 +423,8 @@ static void send_piece(struct upstream *u)
 		size = left;
 	if (size && line_send(&u->line, u->plan.bytes.data + u->sent, size) < 0)
 		return; /* closed() follows */
+	if (size && !u->sent)
+		attempt_of(u)->begun_ns = sim_now_ns(s->sim);
 	u->sent += size;
 	if (u->sent >= u->plan.whole_at && !attempt_of(u)->sent_whole) {
 		attempt_of(u)->sent_whole = true;

@@ -68,7 +68,7 @@ void race_draw(struct scenario *s)
 	t->shard_count = (unsigned)pick(s, 1, 8);
 	t->buffer_count = 512;
 	t->requests_each = 1000000; /* it ends with the time */
-	t->calls_a_day = t->calls_at_once = 0;
+	t->calls_a_day = t->calls_at_once = t->hedge_percent = 0;
 	draw_limits(s, race);
 	race->begins_ns = sim_now_ns(s->sim);
 	race->ramp_ns = chance(s, HALF) ? 0 : pick(s, 1, 60) * NS_PER_S;

@@ -1,5 +1,7 @@
 /* A closed store, read from its database as it lies on the simulated disk, and held against the book. */
 #include "fuzz/sim/invariants.h"
+
+#include "fuzz/sim/bill.h"
 #include "fuzz/sim/race.h"
 #include "store/kv.h"
 #include "store/ledger.h"
@@ -25,58 +27,18 @@ static bool same_id(const struct call *call, const struct receipt *receipt)
 	return !call->request_id[0] || memcmp(call->request_id + 4, text, sizeof(text)) == 0;
 }
 
-static int64_t cost_of(const struct receipt *receipt)
-{
-	return receipt->provider_cost_nusd + receipt->platform_fee_nusd;
-}
-
-/* What is free of the tokens is free of the price, and no more of it is rounded away than a whole. */
-static int64_t without_free(int64_t nusd, const struct receipt *receipt)
-{
-	uint64_t tokens = receipt->prompt_tokens + receipt->completion_tokens, paid = tokens - receipt->free_tokens;
-
-	return receipt->free_tokens ? (int64_t)(((__int128)nusd * paid + tokens - 1) / tokens) : nusd;
-}
-
-static void check_cost(struct scenario *s, const struct call *call, const struct receipt *receipt)
-{
-	struct figures figures = {.prompt = (int64_t)receipt->prompt_tokens,
-		.completion = (int64_t)receipt->completion_tokens,
-		.cached = (int64_t)receipt->cached_tokens,
-		.reasoning = (int64_t)receipt->reasoning_tokens};
-
-	for (unsigned i = 0; i < MODELS; i++) {
-		int64_t due = without_free(scenario_cost_nusd(s, i, &figures), receipt);
-
-		if (slice_equal(receipt->model, slice_of_string(model_terms[i].id)) && cost_of(receipt) != due)
-			WRONG(s, "call %u: it costs %lld nano-USD, its tokens %lld", call->id,
-				(long long)cost_of(receipt), (long long)due);
-	}
-}
-
 /* The attempt that served, and the client has its answer as a whole. */
 static void check_served(struct scenario *s, const struct call *call, const struct receipt *receipt)
 {
 	const struct attempt *attempt = book_attempt(&s->book, call->id, call->served_by);
-	const struct figures *f = &attempt->figures;
 
 	if (!slice_equal(receipt->model, slice_of_string(model_terms[attempt->model].id)))
 		WRONG(s, "call %u: its receipt names the model %.*s", call->id, (int)receipt->model.size,
 			receipt->model.data);
-	if (call->cost_nusd != cost_of(receipt))
+	if (call->cost_nusd != bill_cost_nusd(receipt))
 		WRONG(s, "call %u: the client was told %lld nano-USD, the receipt says %lld", call->id,
-			(long long)call->cost_nusd, (long long)cost_of(receipt));
-	if (receipt->tokens_estimated == attempt->usage_known)
-		WRONG(s, "call %u: its tokens are %s", call->id,
-			attempt->usage_known ? "estimated, though they were told"
-					     : "not estimated, though nothing credible was told");
-	if (attempt->usage_known &&
-		((int64_t)receipt->prompt_tokens != f->prompt || (int64_t)receipt->completion_tokens != f->completion ||
-			(int64_t)receipt->cached_tokens != f->cached ||
-			(int64_t)receipt->reasoning_tokens != f->reasoning))
-		WRONG(s, "call %u: the provider told %lld and %lld tokens, the receipt %llu and %llu", call->id,
-			(long long)f->prompt, (long long)f->completion, (unsigned long long)receipt->prompt_tokens,
-			(unsigned long long)receipt->completion_tokens);
+			(long long)call->cost_nusd, (long long)bill_cost_nusd(receipt));
+	bill_check_served(s, call, receipt);
 }
 
 /* Over restarts and over shards: no more calls reach a provider on one day than the limit says. */
@@ -100,7 +62,9 @@ static void add_up(struct scenario *s, const struct gate *gate, const struct rec
 
 	if (!s->terms.budget_nusd || day < s->counted.day)
 		return;
-	s->counted.spent_nusd = day > s->counted.day ? cost_of(receipt) : s->counted.spent_nusd + cost_of(receipt);
+	if (day > s->counted.day)
+		s->counted.spent_nusd = 0;
+	s->counted.spent_nusd += bill_cost_nusd(receipt);
 	s->counted.day = day;
 	if (s->counted.spent_nusd > s->terms.budget_nusd)
 		scenario_break(s, "spend stays within the budget", "%s has receipts of %lld nano-USD on one day, of %lld",
@@ -114,7 +78,7 @@ static void add_hosted(struct scenario *s, const struct gate *gate, const struct
 
 	if (!s->terms.race.hosted || !receipt->hosted)
 		return;
-	s->counted.hosted_nusd += cost_of(receipt);
+	s->counted.hosted_nusd += bill_cost_nusd(receipt);
 	s->counted.free_tokens += receipt->free_tokens;
 	if (s->counted.hosted_nusd > paid_in_nusd)
 		scenario_break(s, "no balance falls below nothing", "%s has receipts of %lld nano-USD, of %lld paid in",
@@ -140,7 +104,7 @@ static void check(struct scenario *s, const struct gate *gate, const struct rece
 	if (call->gate != gate->index || !same_id(call, receipt))
 		WRONG(s, "call %u (%s, got %u, outcome %d): its receipt (%u) is another request's", call->id,
 			call_kind_name(call->kind), call->status, call->outcome, receipt->status);
-	check_cost(s, call, receipt);
+	bill_check(s, call, receipt);
 	if (call->outcome != OUTCOME_WHOLE)
 		return;
 	/* A receipt that was made and could not be committed in time is kept, while its client was told a failure. */

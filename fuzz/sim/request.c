@@ -228,6 +228,7 @@ void request_write(struct scenario *s, struct call *call, const char *about, boo
 	}
 	call->tongue = draw_tongue(s, call);
 	write_body(s, call, &body);
+	call->body_bytes = body.size;
 	race_note_body(call, body.size);
 	bytes_print(bytes, "%s %s HTTP/1.1\r\nHost: gate\r\n", call->kind == CALL_WRONG_METHOD ? "PUT" : "POST",
 		path_of(call));

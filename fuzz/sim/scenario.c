@@ -372,6 +372,7 @@ static void sum_up(const struct scenario *s, struct verdict *verdict)
 	for (unsigned g = 0; g < s->terms.gate_count; g++)
 		for (unsigned l = 0; l < s->gates[g]->life_count; l++)
 			verdict->crashes += s->gates[g]->lives[l].end >= LIFE_KILLED;
+	verdict->outrun = s->outrun;
 	verdict->events = sim_trace_count(s->sim);
 	verdict->hash = sim_trace_hash(s->sim);
 	snprintf(verdict->broken, sizeof(verdict->broken), "%s", s->broken ? s->broken : "");

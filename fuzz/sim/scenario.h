@@ -54,6 +54,7 @@ struct terms {
 	unsigned client_head_ms, client_body_ms, keepalive_ms, comment_ms, write_stall_ms, drain_ms;
 	uint32_t fee_percent;
 	unsigned calls_a_day, calls_at_once; /* limits of the key that most calls use; 0: none */
+	unsigned hedge_percent;              /* so many of the answers begin before a second attempt; 0: no hedging */
 	int64_t budget_nusd;                 /* a day, of the workspace; of a race a month, of the key; 0: none */
 	struct race_terms race;
 };
@@ -73,11 +74,12 @@ struct scenario {
 	unsigned weather_left, disks_full;
 	bool ending;  /* no new trouble */
 	bool closing; /* gateways that end stay down */
-	struct {      /* calls whose clients left, in the order of their times: invariants.c */
+	struct {      /* calls that ended while more than their answer may be under way, by their times: invariants.c */
 		uint32_t *calls;
 		size_t count, capacity, looked_at;
 	} left;
 	bool was_full, was_unresolved;
+	uint64_t outrun; /* attempts, as the receipts tell */
 	struct { /* while a store is read: calls to providers on the last day in it */
 		uint64_t day, calls;
 		int64_t spent_nusd, hosted_nusd;
@@ -96,7 +98,7 @@ struct scenario {
 
 /* How a seed went. */
 struct verdict {
-	uint64_t requests, served, crashes, receipts, events, hash;
+	uint64_t requests, served, crashes, receipts, outrun, events, hash;
 	char broken[64];
 	char how[BROKEN_BYTES];
 };

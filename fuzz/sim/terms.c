@@ -9,7 +9,7 @@
 #include "fuzz/sim/race.h"
 #include "fuzz/sim/request.h"
 
-enum { SELDOM = 6000, HALF = 32768 }; /* of 65,536 */
+enum { SELDOM = 6000, MISCHIEF_SOME = 3000, HALF = 32768 }; /* of 65,536 */
 enum { CLIENTS_USUAL_MAX = 12 };
 
 /* So wide that they refuse nobody: what is counted has to come home from every shard all the same. */
@@ -108,6 +108,17 @@ static void print_keys(const struct terms *t, struct bytes *yaml)
 		KEY_OF_ALL, t->calls_a_day, t->calls_at_once, KEY_OF_TWO);
 }
 
+/* A second attempt beside the first counts as one. */
+static void print_routing(const struct terms *t, struct bytes *yaml)
+{
+	if (t->hedge_percent)
+		bytes_print(yaml,
+			"routing: { retries: { max_attempts: %u }, hedge: { enabled: true, after_percentile: %u } }\n",
+			t->attempts + 1, t->hedge_percent);
+	else
+		bytes_print(yaml, "routing: { retries: { max_attempts: %u } }\n", t->attempts);
+}
+
 void scenario_configuration(const struct scenario *s, unsigned gate, struct bytes *yaml)
 {
 	const struct terms *t = &s->terms;
@@ -132,7 +143,8 @@ void scenario_configuration(const struct scenario *s, unsigned gate, struct byte
 		bytes_print(yaml, ", budget: { daily_usd: %lld.%09lld, reserve_output_tokens: %u }",
 			(long long)(t->budget_nusd / 1000000000), (long long)(t->budget_nusd % 1000000000),
 			SIM_OUTPUT_RESERVED);
-	bytes_print(yaml, " }]\nrouting: { retries: { max_attempts: %u } }\n", t->attempts);
+	bytes_print(yaml, " }]\n");
+	print_routing(t, yaml);
 	if (t->race.on)
 		race_print_key(s, yaml);
 	else
@@ -227,6 +239,26 @@ static void draw_tongues(struct scenario *s)
 		s->terms.provider_tongues[i] = tongue_of_providers(rand_u64(&rand) >> 32);
 }
 
+/*
+ * A seventh of the seeds, but those with limits or a budget, in which calls go alone: so many calls that the times of a
+ * deployment are known and second attempts are saved up (hedge.h), and some answers that come late.
+ */
+static void draw_hedging(struct scenario *s)
+{
+	struct terms *t = &s->terms;
+	struct rand rand;
+
+	rand_seed(&rand, ~s->seed);
+	if (s->seed % 7 != 3 || t->calls_a_day || t->budget_nusd)
+		return;
+	t->hedge_percent = 50 + (unsigned)rand_below(&rand, 46);
+	t->shard_count = 1 + t->shard_count / 3;
+	t->client_count = CLIENTS_USUAL_MAX;
+	t->requests_each = 60 + (unsigned)rand_below(&rand, 60);
+	if (t->mischief > MISCHIEF_SOME) /* of so many calls too many would come with an unknown key, and be throttled */
+		t->mischief = MISCHIEF_SOME;
+}
+
 static void draw_terms(struct scenario *s)
 {
 	struct terms *t = &s->terms;
@@ -242,7 +274,7 @@ static void draw_terms(struct scenario *s)
 	t->journal_bytes = 256 << 10;
 	t->fee_percent = one_of(s, 0, 2, 7); /* not for a reload to change: what calls cost is worked out at the end */
 	t->misery = calm ? 0 : one_of(s, 0, 3000, 16000);
-	t->mischief = one_of(s, 0, 3000, 12000);
+	t->mischief = one_of(s, 0, MISCHIEF_SOME, 12000);
 	t->flood = chance(s, SELDOM) ? 8000 : 0;
 	t->resets = !calm && chance(s, HALF / 2);
 	t->stalls = !calm && chance(s, HALF / 2);
@@ -259,6 +291,7 @@ static void draw_terms(struct scenario *s)
 	draw_tls(s);
 	draw_tongues(s);
 	draw_outages(s);
+	draw_hedging(s);
 }
 
 static void draw_faults(struct scenario *s)
@@ -304,6 +337,8 @@ void terms_print(const struct scenario *s, FILE *file)
 
 	if (t->race.on)
 		race_print(s, file);
+	if (t->hedge_percent)
+		fprintf(file, "a second attempt after the time of %u %% of the answers; ", t->hedge_percent);
 	fprintf(file,
 		"%u gates of %u shards, durability %s; %u clients with %u requests each; misery %u, mischief %u, flood "
 		"%u; providers speak %s and %s;%s%s%s%s%s%s%s%s%s%s%s%s%s\n",
