@@ -129,8 +129,7 @@ static bool has_own_id(const struct scenario *s, const struct call *call, struct
 	return tongue_of(call)->own_id || (nameless && slice_equal(id, slice_of(call->request_id, ID_BYTES)));
 }
 
-static const struct attempt *find_attempt(
-	struct scenario *s, struct call *call, const struct said *said, bool own_id)
+static const struct attempt *find_attempt(struct scenario *s, struct call *call, const struct said *said, bool own_id)
 {
 	return own_id ? attempt_by_text(s, call, said->text) : attempt_by_id(s, call, said->id);
 }

@@ -117,7 +117,8 @@ static void stream_body(
 	attempt->delta_bytes = (unsigned)pick(s, 1, 120);
 	if (chance(s, s->terms.flood)) {
 		attempt->deltas = (unsigned)pick(s, 100, 200);
-		attempt->delta_bytes = tongue->repeats ? 150 : 8000; /* its last event would be larger than any may be */
+		attempt->delta_bytes =
+			tongue->repeats ? 150 : 8000; /* its last event would be larger than any may be */
 	}
 	error_at = (unsigned)pick(s, 0, attempt->deltas);
 	told = draw_told(s, call, attempt);

@@ -67,8 +67,9 @@ static void add_up(struct scenario *s, const struct gate *gate, const struct rec
 	s->counted.spent_nusd += bill_cost_nusd(receipt);
 	s->counted.day = day;
 	if (s->counted.spent_nusd > s->terms.budget_nusd)
-		scenario_break(s, "spend stays within the budget", "%s has receipts of %lld nano-USD on one day, of %lld",
-			gate->name, (long long)s->counted.spent_nusd, (long long)s->terms.budget_nusd);
+		scenario_break(s, "spend stays within the budget",
+			"%s has receipts of %lld nano-USD on one day, of %lld", gate->name,
+			(long long)s->counted.spent_nusd, (long long)s->terms.budget_nusd);
 }
 
 /* In a race whose model is paid from the balance: no more is spent than was paid in, nor is more free than there is. */
@@ -84,8 +85,9 @@ static void add_hosted(struct scenario *s, const struct gate *gate, const struct
 		scenario_break(s, "no balance falls below nothing", "%s has receipts of %lld nano-USD, of %lld paid in",
 			gate->name, (long long)s->counted.hosted_nusd, (long long)paid_in_nusd);
 	if (s->counted.free_tokens > s->terms.race.free_tokens)
-		scenario_break(s, "no more is free than there is", "%s has receipts of %llu tokens, of %llu", gate->name,
-			(unsigned long long)s->counted.free_tokens, (unsigned long long)s->terms.race.free_tokens);
+		scenario_break(s, "no more is free than there is", "%s has receipts of %llu tokens, of %llu",
+			gate->name, (unsigned long long)s->counted.free_tokens,
+			(unsigned long long)s->terms.race.free_tokens);
 }
 
 static void check(struct scenario *s, const struct gate *gate, const struct receipt *receipt)

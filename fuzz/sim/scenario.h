@@ -19,17 +19,22 @@ struct intruder;
 struct provider;
 struct trust;
 
-enum { GATES_MAX = 2, CLIENTS_MAX = 64, BROKEN_BYTES = 1024, BODY_MAX_BYTES = 128 << 10,
-	SIM_OUTPUT_RESERVED = 2048 /* tokens, more than a stream has bytes */ };
+enum {
+	GATES_MAX = 2,
+	CLIENTS_MAX = 64,
+	BROKEN_BYTES = 1024,
+	BODY_MAX_BYTES = 128 << 10,
+	SIM_OUTPUT_RESERVED = 2048 /* tokens, more than a stream has bytes */
+};
 
 /* Of a race (race.h). */
 struct race_terms {
 	bool on;
 	unsigned calls_a_minute;
 	uint64_t tokens_a_minute, begins_ns, ends_ns, ramp_ns; /* ramp_ns: within it the clients begin */
-	bool hosted;          /* the model is paid from the balance, */
-	uint64_t free_tokens; /* but for so many a month */
-	bool spends_all; /* providers count as much as was reserved */
+	bool hosted;                                           /* the model is paid from the balance, */
+	uint64_t free_tokens;                                  /* but for so many a month */
+	bool spends_all;                                       /* providers count as much as was reserved */
 	enum { RACE_NOTHING, RACE_REQUESTS, RACE_TOKENS } met; /* the limit that has to be reached */
 };
 
@@ -80,7 +85,7 @@ struct scenario {
 	} left;
 	bool was_full, was_unresolved;
 	uint64_t outrun; /* attempts, as the receipts tell */
-	struct { /* while a store is read: calls to providers on the last day in it */
+	struct {         /* while a store is read: calls to providers on the last day in it */
 		uint64_t day, calls;
 		int64_t spent_nusd, hosted_nusd;
 		uint64_t free_tokens;

@@ -44,8 +44,8 @@ static const char *durability_name(enum durability durability)
 static void print_credential(struct bytes *yaml, const struct tongue *tongue, unsigned index, char which)
 {
 	if (tongue->signs)
-		bytes_print(yaml, "access_key_id: up-key-%u-%c, secret_access_key: sim, region: eu-west-1", index,
-			which);
+		bytes_print(
+			yaml, "access_key_id: up-key-%u-%c, secret_access_key: sim, region: eu-west-1", index, which);
 	else
 		bytes_print(yaml, "api_key: up-key-%u-%c", index, which);
 }
@@ -255,7 +255,8 @@ static void draw_hedging(struct scenario *s)
 	t->shard_count = 1 + t->shard_count / 3;
 	t->client_count = CLIENTS_USUAL_MAX;
 	t->requests_each = 60 + (unsigned)rand_below(&rand, 60);
-	if (t->mischief > MISCHIEF_SOME) /* of so many calls too many would come with an unknown key, and be throttled */
+	if (t->mischief >
+		MISCHIEF_SOME) /* of so many calls too many would come with an unknown key, and be throttled */
 		t->mischief = MISCHIEF_SOME;
 }
 

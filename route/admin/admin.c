@@ -142,8 +142,8 @@ bool page_parse_time(struct slice s, uint64_t *wall_ns)
 	if (part[0] < 1970 || part[1] < 1 || part[1] > 12 || part[2] < 1 || part[2] > 31 || part[3] > 23 ||
 		part[4] > 59 || part[5] > 60)
 		return false;
-	seconds = (uint64_t)civil_days((int64_t)part[0], (int64_t)part[1], (int64_t)part[2]) * 86400 +
-		  part[3] * 3600 + part[4] * 60 + part[5];
+	seconds = (uint64_t)civil_days((int64_t)part[0], (int64_t)part[1], (int64_t)part[2]) * 86400 + part[3] * 3600 +
+		  part[4] * 60 + part[5];
 	*wall_ns = seconds * 1000000000u;
 	return true;
 }

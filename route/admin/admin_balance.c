@@ -1,6 +1,6 @@
 /*
- * Balances: what a workspace has, its transactions, and what is paid in or given back. A row of the ledger is durable and
- * known to the shard that decides before it is answered, so the next call may use it.
+ * Balances: what a workspace has, its transactions, and what is paid in or given back. A row of the ledger is durable
+ * and known to the shard that decides before it is answered, so the next call may use it.
  */
 #include "core/schema_value.h"
 #include "route/gateway/pages.h"
@@ -65,8 +65,8 @@ static void ask_allowances(struct exchange *e, const char *workspace)
 	e->query.to_day = (uint32_t)(e->received_wall_ns / LIMIT_DAY_NS);
 	e->query.from_day = budget_first_day(BUDGET_MONTHLY, e->query.to_day);
 	for (unsigned i = 0; allowances && i < count; i++)
-		allowances[i] = (struct store_allowance){slice_of_string(balance->allowances[i].model),
-			balance->allowances[i].tokens_a_month};
+		allowances[i] = (struct store_allowance){
+			slice_of_string(balance->allowances[i].model), balance->allowances[i].tokens_a_month};
 	e->query.allowances = allowances;
 	e->query.allowance_count = allowances ? count : 0;
 }
@@ -120,7 +120,8 @@ void admin_transactions(struct exchange *e)
 	while (page_next_parameter(e, &rest, &name, &value)) {
 		if (set_parameter(&e->query, name, value))
 			continue;
-		exchange_refuse_invalid(e, SLICE("invalid_query"), SLICE("Parameters are limit (1 to 1000) and cursor."), name);
+		exchange_refuse_invalid(
+			e, SLICE("invalid_query"), SLICE("Parameters are limit (1 to 1000) and cursor."), name);
 		return;
 	}
 	page_ask_store(e);
@@ -143,7 +144,8 @@ static bool read_amount(struct exchange *e, int64_t *nusd)
 	if (text.size && schema_decimal(text, USD_DIGITS, nusd) && *nusd > 0 && *nusd <= LEDGER_SUM_MAX_NUSD)
 		return true;
 	exchange_refuse_invalid(e, SLICE("invalid_value"),
-		SLICE("'amount_usd' has to be a positive decimal without an exponent, of at most 9 places: 10 or \"12.50\"."),
+		SLICE("'amount_usd' has to be a positive decimal without an exponent, of at most 9 places: 10 or "
+		      "\"12.50\"."),
 		SLICE("amount_usd"));
 	return false;
 }
@@ -173,12 +175,11 @@ static bool read_body(struct exchange *e, struct ledger_post *post)
 
 	if (json_parse(e->gateway_shard->json, e->request->body, &error) ||
 		json_type(e->gateway_shard->json, 0) != JSON_OBJECT) {
-		exchange_refuse_invalid(e, SLICE("invalid_json"), SLICE("Send a JSON object: {\"amount_usd\": 10, \"reference\": \"...\"}."),
-			NONE);
+		exchange_refuse_invalid(e, SLICE("invalid_json"),
+			SLICE("Send a JSON object: {\"amount_usd\": 10, \"reference\": \"...\"}."), NONE);
 		return false;
 	}
-	return read_amount(e, &post->amount_nusd) &&
-	       read_text(e, SLICE("note"), LEDGER_NOTE_BYTES_MAX, &post->note) &&
+	return read_amount(e, &post->amount_nusd) && read_text(e, SLICE("note"), LEDGER_NOTE_BYTES_MAX, &post->note) &&
 	       read_text(e, SLICE("reference"), LEDGER_REFERENCE_BYTES_MAX, &post->reference);
 }
 
@@ -205,9 +206,7 @@ static void print_transaction(const struct ledger_post *post, struct text *json)
 static void answer(struct exchange *e, const struct ledger_post *post)
 {
 	struct text json = text_over(arena_alloc(&e->arena, ANSWER_BYTES), ANSWER_BYTES);
-	struct tenancy_note note = {.kind = "balance",
-		.verb = ledger_kind_name(post->kind),
-		.object = post->workspace};
+	struct tenancy_note note = {.kind = "balance", .verb = ledger_kind_name(post->kind), .object = post->workspace};
 
 	if (!json.data) {
 		refuse_memory(e);
@@ -243,11 +242,12 @@ static void refuse_post(struct exchange *e, int result)
 	if (e->gone)
 		; /* nobody waits */
 	else if (result == -ERANGE)
-		exchange_refuse_invalid(e, SLICE("invalid_value"), SLICE("A workspace can be credited one billion USD in all."),
-			SLICE("amount_usd"));
+		exchange_refuse_invalid(e, SLICE("invalid_value"),
+			SLICE("A workspace can be credited one billion USD in all."), SLICE("amount_usd"));
 	else
 		exchange_refuse_overloaded(e, SLICE("store_not_writable"),
-			SLICE("The gateway cannot store the transaction at the moment; with a 'reference' it is safe to try "
+			SLICE("The gateway cannot store the transaction at the moment; with a 'reference' it is safe "
+			      "to try "
 			      "again."));
 	exchange_unhold(e, HOLD_QUERY);
 }

@@ -105,8 +105,9 @@ static void print_score(const struct exchange *e, struct text *t)
 static void print_candidate(const struct exchange *e, const struct exchange_candidate *c, struct text *t)
 {
 	const struct deployment_state *state = &c->option->of->states[e->gateway_shard->shard->index];
-	uint64_t ewma_ns = balance_ewma(state->ewma[e->stream ? BALANCE_STREAM : BALANCE_UNARY],
-		hedge_class(exchange_tokens_about(e)))->value_ns;
+	uint64_t ewma_ns = balance_ewma(
+		state->ewma[e->stream ? BALANCE_STREAM : BALANCE_UNARY], hedge_class(exchange_tokens_about(e)))
+				   ->value_ns;
 
 	add_text(t, SLICE("{\"model\":"), slice_of_string(c->model->id));
 	add_text(t, SLICE(",\"deployment\":"), slice_of_string(c->option->of->name));

@@ -53,9 +53,10 @@ void admin_spend(struct exchange *e)
 	struct api_error error = {.status = 400,
 		.type = SLICE("invalid_request_error"),
 		.code = SLICE("invalid_query"),
-		.message = SLICE("Parameters are by (key, team, workspace, project, endpoint, model, provider, tag or "
-				 "day), from and to (a day, RFC 3339 or Unix seconds; days are UTC, both included), limit "
-				 "(1 to 1000) and cursor.")};
+		.message =
+			SLICE("Parameters are by (key, team, workspace, project, endpoint, model, provider, tag or "
+			      "day), from and to (a day, RFC 3339 or Unix seconds; days are UTC, both included), limit "
+			      "(1 to 1000) and cursor.")};
 
 	e->query.kind = STORE_QUERY_SPEND;
 	e->query.dimension = COUNTER_WORKSPACE;

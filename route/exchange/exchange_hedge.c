@@ -162,10 +162,15 @@ bool exchange_hedge_goes_on(struct exchange *e)
 	return true;
 }
 
-/* The attempt that is looked at has lost. What was sent is paid for: the prompt, and whatever came of an answer. */
+/*
+ * The attempt that is looked at has lost. What was sent is paid for: the prompt, and whatever came of an answer, which
+ * may begin before the send has come home.
+ */
 static void lose(struct exchange *e)
 {
-	if (e->attempt->call.sent_ns)
+	const struct http_call *call = &e->attempt->call;
+
+	if (call->sent_ns || call->head_received_ns)
 		exchange_settle_besides(e);
 	exchange_cancel_call(e);
 	timer_disarm(&e->gateway_shard->shard->timers, &e->attempt->first_token_timer);

@@ -1,6 +1,6 @@
 /*
- * Errors as clients see them (contract, section 5): one row per kind of refusal, rendered in the client's dialect. Messages say what
- * to do next and never hold a secret.
+ * Errors as clients see them (contract, section 5): one row per kind of refusal, rendered in the client's dialect.
+ * Messages say what to do next and never hold a secret.
  */
 #ifndef ROUTE_API_ERROR_H
 #define ROUTE_API_ERROR_H
@@ -9,13 +9,13 @@
 
 struct api_error {
 	unsigned status;
-	struct slice type;       /* "invalid_request_error" ... */
-	struct slice code;       /* stable word; NULL data: null */
+	struct slice type; /* "invalid_request_error" ... */
+	struct slice code; /* stable word; NULL data: null */
 	struct slice message;
-	struct slice param;      /* NULL data: null */
-	struct slice kind;       /* NULL data: left out */
-	uint32_t retry_after_s;  /* 0: left out */
-	struct slice upstream;   /* a provider's own error as JSON text; NULL data: left out */
+	struct slice param;     /* NULL data: null */
+	struct slice kind;      /* NULL data: left out */
+	uint32_t retry_after_s; /* 0: left out */
+	struct slice upstream;  /* a provider's own error as JSON text; NULL data: left out */
 };
 
 /* The contract's `type` for a status, where the caller has none of its own. */

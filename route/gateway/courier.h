@@ -3,7 +3,8 @@
  * (webhooks), so that these cost the shards of requests one letter each way. Jobs come as letters to its shard and run
  * in its thread.
  *
- *   courier_open() -> letters to courier->shard -> courier_drain(), courier_drained() -> courier_stop() -> courier_close()
+ *   courier_open() -> letters to courier->shard -> courier_drain(), courier_drained() -> courier_stop() ->
+ * courier_close()
  */
 #ifndef ROUTE_COURIER_H
 #define ROUTE_COURIER_H

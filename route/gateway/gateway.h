@@ -33,9 +33,9 @@ struct tenancy;
 struct tls_tickets;
 
 /*
- * Settings and what is derived from them; replaced whole on reload. Each shard that uses it holds one reference. When only
- * keys, teams, workspaces or tokens changed, catalog, fleet and certificates are those of `base`, which it holds; with
- * connections the fleet is its own.
+ * Settings and what is derived from them; replaced whole on reload. Each shard that uses it holds one reference. When
+ * only keys, teams, workspaces or tokens changed, catalog, fleet and certificates are those of `base`, which it holds;
+ * with connections the fleet is its own.
  */
 struct gateway_config {
 	struct settings *settings;
@@ -45,7 +45,7 @@ struct gateway_config {
 	struct catalog *catalog;
 	struct endpoint_table *endpoints; /* its own, also over a base */
 	struct fleet_view *fleet;
-	struct gateway_tls *tls; /* NULL without CONFIG_TLS */
+	struct gateway_tls *tls;    /* NULL without CONFIG_TLS */
 	struct limit_table *limits; /* NULL: nothing is limited */
 	_Atomic uint32_t references;
 };
@@ -60,7 +60,7 @@ struct gateway {
 	struct lockout *lockout;   /* NULL: nobody is ever locked out */
 	struct slice node;         /* this node's name in receipts */
 	uint64_t started_wall_ns;
-	struct tls_tickets *tickets; /* NULL: no tickets for TLS clients */
+	struct tls_tickets *tickets;     /* NULL: no tickets for TLS clients */
 	_Atomic int64_t tls_not_after_s; /* when the first certificate in force ends; INT64_MAX: there is none */
 	struct fleet *fleet;
 	struct courier *courier; /* NULL: no webhook is called */
@@ -71,15 +71,15 @@ struct gateway {
 };
 
 /*
- * Takes over `settings` (also when it fails), and reads the certificates that they name. The caller holds the first reference.
- * NULL and `why`: memory is out, or a certificate cannot be used.
+ * Takes over `settings` (also when it fails), and reads the certificates that they name. The caller holds the first
+ * reference. NULL and `why`: memory is out, or a certificate cannot be used.
  */
 struct gateway_config *gateway_config_make(
 	struct settings *settings, struct fleet *fleet, const struct tls_tickets *tickets, char *why, size_t why_bytes);
 
 /*
- * The same with other keys, teams, workspaces and tokens, and with more credentials when it has other providers' settings;
- * takes over `settings`, also when it fails. NULL: memory is out.
+ * The same with other keys, teams, workspaces and tokens, and with more credentials when it has other providers'
+ * settings; takes over `settings`, also when it fails. NULL: memory is out.
  */
 struct gateway_config *gateway_config_make_over(struct gateway_config *base, struct fleet *fleet,
 	struct settings *settings, void (*settings_free)(struct settings *settings));

@@ -66,7 +66,7 @@ static void print_requests(const struct gateway *gateway, struct text *text)
 	for (unsigned api = 0; api < API_COUNT; api++) {
 		for (unsigned class = 0; class < STATUS_CLASSES; class ++) {
 			uint64_t value = gateway_sum(gateway, offsetof(struct gateway_metrics, requests) +
-							      (api * STATUS_CLASSES + class) * sizeof(metric));
+								      (api * STATUS_CLASSES + class) * sizeof(metric));
 
 			if (!value)
 				continue;
@@ -103,11 +103,13 @@ static void print_upstream(const struct gateway *gateway, struct text *text)
 
 static void print_limits(const struct gateway *gateway, struct text *text)
 {
-	head(text, "tollgate_limit_refusals_total", "counter", "Calls refused with 429, by the limit that was reached.");
+	head(text, "tollgate_limit_refusals_total", "counter",
+		"Calls refused with 429, by the limit that was reached.");
 	for (unsigned i = 0; i < LIMIT_KINDS; i++)
 		labelled(text, "tollgate_limit_refusals_total", "kind", limit_kind_name(i),
 			gateway_sum(gateway, offsetof(struct gateway_metrics, limit_refusals) + i * sizeof(metric)));
-	head(text, "tollgate_budget_refusals_total", "counter", "Calls refused with 402, by the budget that had no room.");
+	head(text, "tollgate_budget_refusals_total", "counter",
+		"Calls refused with 402, by the budget that had no room.");
 	for (unsigned i = 0; i < BUDGET_WINDOWS; i++)
 		labelled(text, "tollgate_budget_refusals_total", "window", budget_window_name(i),
 			gateway_sum(gateway, offsetof(struct gateway_metrics, budget_refusals) + i * sizeof(metric)));
@@ -146,7 +148,8 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 			retries_refused),
 		ROW("hedges_total", "counter", "Second attempts beside a first one that took long.", hedges),
 		ROW("hedges_won_total", "counter", "Those of them that were faster.", hedges_won),
-		ROW("streams_continued_total", "counter", "Attempts to go on with a stream that broke.", streams_continued),
+		ROW("streams_continued_total", "counter", "Attempts to go on with a stream that broke.",
+			streams_continued),
 		ROW("streams_total", "counter", "Calls answered as streams.", streams),
 		ROW("stream_events_total", "counter", "Events forwarded.", stream_events),
 		ROW("limit_letters_total", "counter", "Letters to other shards about limits.", limit_letters),
@@ -165,8 +168,8 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 			shadow_agreement_permille),
 		ROW("shadows_failed_total", "counter", "Better models' answers that did not come.", shadows_failed),
 		ROW("shadows_left_out_total", "counter", "Comparisons that found no room.", shadows_left_out),
-		ROW("content_lost_total", "counter", "Prompts and answers that a workspace keeps, and that found no room.",
-			content_lost),
+		ROW("content_lost_total", "counter",
+			"Prompts and answers that a workspace keeps, and that found no room.", content_lost),
 		ROW("receipts_skipped_total", "counter", "Refusals beyond the bound, which left no receipt.",
 			receipts_skipped),
 		ROW("requests_in_flight", "gauge", "Requests that have begun and not ended.", in_flight),
@@ -184,7 +187,8 @@ static void print_plain(const struct gateway *gateway, struct text *text)
 		ROW("upstream_connections", "gauge", "Connections open to providers.", upstream_connections),
 		ROW("ring_enters_total", "counter", "System calls of the shards' rings.", ring_enters),
 		ROW("ring_completions_total", "counter", "Completions of the shards' rings.", ring_completions),
-		ROW("ring_starved_total", "counter", "Turns in which receives waited because all buffers were in use.", ring_starved),
+		ROW("ring_starved_total", "counter", "Turns in which receives waited because all buffers were in use.",
+			ring_starved),
 #undef ROW
 	};
 
@@ -210,7 +214,8 @@ static void print_histogram(
 	for (unsigned b = 0; b < sizeof(bounds_us) / sizeof(bounds_us[0]); b++) {
 		/* A bucket of ours belongs to the first bound that its own upper end does not pass. */
 		while (bucket + 1 < HISTOGRAM_BUCKETS && histogram_bucket_floor(bucket + 1) <= bounds_us[b] * 1000)
-			below += gateway_sum(gateway, offset + offsetof(struct histogram, buckets) + bucket++ * sizeof(metric));
+			below += gateway_sum(
+				gateway, offset + offsetof(struct histogram, buckets) + bucket++ * sizeof(metric));
 		text_string(text, name);
 		text_literal(text, "_bucket{le=\"");
 		add_seconds(text, bounds_us[b] * 1000);
@@ -238,7 +243,8 @@ static void print_store(const struct gateway *gateway, struct text *text)
 
 	head(text, "tollgate_store_receipts_total", "counter", "Receipts committed.");
 	sample(text, "tollgate_store_receipts_total", counts.receipts);
-	head(text, "tollgate_store_receipts_expired_total", "counter", "Receipts blanked since the start, their retention over.");
+	head(text, "tollgate_store_receipts_expired_total", "counter",
+		"Receipts blanked since the start, their retention over.");
 	sample(text, "tollgate_store_receipts_expired_total", counts.expired);
 	head(text, "tollgate_store_groups_total", "counter", "Groups committed.");
 	sample(text, "tollgate_store_groups_total", counts.groups);
@@ -246,7 +252,8 @@ static void print_store(const struct gateway *gateway, struct text *text)
 	sample(text, "tollgate_store_failed_commits_total", counts.failed_commits);
 	head(text, "tollgate_store_journal_bytes", "gauge", "Receipts appended and not yet committed, in bytes.");
 	sample(text, "tollgate_store_journal_bytes", counts.journal_used_bytes);
-	head(text, "tollgate_sealed_rows", "gauge", "Rows of what is kept sealed, about; what ends has a second one for its end.");
+	head(text, "tollgate_sealed_rows", "gauge",
+		"Rows of what is kept sealed, about; what ends has a second one for its end.");
 	sample(text, "tollgate_sealed_rows", counts.sealed_rows);
 	head(text, "tollgate_sealed_bytes", "gauge", "What these take, about.");
 	sample(text, "tollgate_sealed_bytes", counts.sealed_bytes);
@@ -275,7 +282,8 @@ void gateway_metrics_print(const struct gateway *gateway, struct text *text)
 	if (CONFIG(TLS))
 		gateway_tls_print(gateway, text);
 	if (gateway->log) {
-		head(text, "tollgate_log_records_dropped_total", "counter", "Log records lost: too many at once, or not writable.");
+		head(text, "tollgate_log_records_dropped_total", "counter",
+			"Log records lost: too many at once, or not writable.");
 		sample(text, "tollgate_log_records_dropped_total", log_dropped(gateway->log));
 	}
 }

@@ -25,15 +25,15 @@ struct gateway_metrics {
 	metric limit_refusals[LIMIT_KINDS];
 	metric budget_refusals[BUDGET_WINDOWS];
 	metric balance_refusals;
-	metric budget_overruns; /* calls that cost more than was reserved for them */
-	metric limit_letters; /* to the shard that owns a limit */
-	metric limit_leased;  /* requests admitted without one, by a shard that does not own their limits */
+	metric budget_overruns;     /* calls that cost more than was reserved for them */
+	metric limit_letters;       /* to the shard that owns a limit */
+	metric limit_leased;        /* requests admitted without one, by a shard that does not own their limits */
 	metric credentials_limited; /* candidates left aside since their credential's own limit was reached */
 	metric addresses_shared;    /* decisions on addresses that found no place of their own */
 	metric lockouts, lockout_refusals;
 	/* Simple requests that a better model was asked as well: see route/exchange/exchange_shadow.h. */
 	metric shadows_compared, shadows_agreed, shadow_agreement_permille, shadows_failed, shadows_left_out;
-	metric content_lost; /* prompts and answers that should have been kept */
+	metric content_lost;     /* prompts and answers that should have been kept */
 	metric receipts_skipped; /* refusals beyond the bound, which leave no receipt */
 	metric in_flight;
 	/* What the server, the client and the ring count, copied once a second because only their thread may read them.

@@ -175,8 +175,7 @@ static int origin_open(struct gateway_shard *gs, struct gateway_origin *origin, 
 }
 
 /* `c` is zeroed memory. */
-static struct shard_config *config_open(
-	struct gateway_shard *gs, struct gateway_config *config, struct shard_config *c)
+static struct shard_config *config_open(struct gateway_shard *gs, struct gateway_config *config, struct shard_config *c)
 {
 	const struct settings *settings = config->settings;
 
@@ -224,7 +223,8 @@ static void ration_handshakes(struct gateway_shard *gs, const struct settings *s
 			settings->http.max_tls_handshakes_per_s_per_ip);
 }
 
-/* Connections that are accepted from now on see the new ones. Listeners are found by address: they do not change here. */
+/* Connections that are accepted from now on see the new ones. Listeners are found by address: they do not change here.
+ */
 static void show_certificates(struct gateway_shard *gs, const struct gateway_config *config)
 {
 	const struct settings *new = config->settings;

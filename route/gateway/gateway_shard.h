@@ -28,12 +28,12 @@ struct gateway_origin {
 };
 
 /*
- * A configuration as this shard uses it; freed when it was replaced and its last exchange has ended. One that differs from
- * another in keys alone has that one's origins, and counts as an exchange of it.
+ * A configuration as this shard uses it; freed when it was replaced and its last exchange has ended. One that differs
+ * from another in keys alone has that one's origins, and counts as an exchange of it.
  */
 struct shard_config {
 	struct gateway_config *config;
-	struct shard_config *root; /* whose origins it has; NULL: its own */
+	struct shard_config *root;      /* whose origins it has; NULL: its own */
 	struct gateway_origin *origins; /* by the provider's index */
 	unsigned origin_count;
 	uint32_t exchanges;
@@ -67,7 +67,7 @@ struct gateway_shard {
 	struct shard *shard;
 	struct http_server *server;
 	struct http_server *admin_server; /* of admin.address; NULL: `server` has the admin API too */
-	struct tls_worker *tls;               /* NULL without CONFIG_TLS */
+	struct tls_worker *tls;           /* NULL without CONFIG_TLS */
 	struct gateway_listener *listeners;
 	unsigned listener_count;
 	struct http_client *client;
@@ -82,12 +82,12 @@ struct gateway_shard {
 	uint32_t free_count, exchange_count;
 	uint32_t kept_answers; /* that lie in receive buffers, so far */
 	/* An event on its way through, of whichever stream; what they hold is gone when its callback returns. */
-	char *event_joined;  /* GATEWAY_STREAM_EVENT_BYTES, and the padding */
-	char *event_written; /* GATEWAY_STREAM_WRITTEN_BYTES */
+	char *event_joined;                    /* GATEWAY_STREAM_EVENT_BYTES, and the padding */
+	char *event_written;                   /* GATEWAY_STREAM_WRITTEN_BYTES */
 	char gathered[GATEWAY_GATHERED_BYTES]; /* events on their way out; empty between callbacks */
 	size_t gathered_size;
 	unsigned content_waiting; /* for the store */
-	unsigned shadow_count; /* under way */
+	unsigned shadow_count;    /* under way */
 	struct refusal_slot refusals[REFUSAL_SLOTS];
 	struct limit_shard limits;
 	struct webhook_shard webhooks;
@@ -95,7 +95,7 @@ struct gateway_shard {
 	struct timer second; /* copies counts, watches the drain */
 	uint32_t turn_listeners;
 	bool draining, closing, client_closed; /* in this order */
-	atomic_bool quiet; /* while draining: no exchange here */
+	atomic_bool quiet;                     /* while draining: no exchange here */
 	atomic_bool drained;
 };
 
@@ -114,8 +114,8 @@ void gateway_shard_close(struct gateway_shard *gateway_shard);
 void shard_config_give(struct shard_config *config);
 
 /*
- * In the shard's thread: `config` is in force for requests that begin from now on. `spare` is memory for it, taken over. -ENOMEM:
- * the old one stays; never when the two have the same base.
+ * In the shard's thread: `config` is in force for requests that begin from now on. `spare` is memory for it, taken
+ * over. -ENOMEM: the old one stays; never when the two have the same base.
  */
 int gateway_shard_configure(
 	struct gateway_shard *gateway_shard, struct gateway_config *config, struct shard_config *spare);

@@ -284,10 +284,11 @@ void gateway_tls_print(const struct gateway *gateway, struct text *text)
 			add_sample(text, "tollgate_tls_failures_total", side_names[side], "cause",
 				tls_cause_name(cause),
 				gateway_sum(gateway, offsetof(struct gateway_metrics, tls_failed) +
-						     (side * TLS_CAUSE_COUNT + cause) * sizeof(metric)));
-	text_literal(text, "# HELP tollgate_tls_handshakes_delayed_total Steps of TLS handshakes that waited for their turn.\n"
-			   "# TYPE tollgate_tls_handshakes_delayed_total counter\n"
-			   "tollgate_tls_handshakes_delayed_total ");
+							     (side * TLS_CAUSE_COUNT + cause) * sizeof(metric)));
+	text_literal(text,
+		"# HELP tollgate_tls_handshakes_delayed_total Steps of TLS handshakes that waited for their turn.\n"
+		"# TYPE tollgate_tls_handshakes_delayed_total counter\n"
+		"tollgate_tls_handshakes_delayed_total ");
 	text_u64(text, gateway_sum(gateway, offsetof(struct gateway_metrics, tls_delayed)));
 	text_char(text, '\n');
 	print_expiry(gateway, text);

@@ -26,7 +26,7 @@ struct node_shard {
 
 struct node {
 	struct gateway gateway;
-	struct node_options options; /* but for the settings, which are the configuration's */
+	struct node_options options;   /* but for the settings, which are the configuration's */
 	struct gateway_config *config; /* of the configuration alone: what is in force is the tenancy's */
 	struct node_shard *shards;
 };
@@ -59,7 +59,8 @@ static int open_services(struct node *node, char *why, size_t why_bytes)
 		.node = node->options.name,
 		.secret = node->options.secret,
 		.previous_secret = node->options.previous_secret};
-	struct tenancy_options tenancy = {.bind = bind_config, .context = node, .ring_without = node->options.ring.without};
+	struct tenancy_options tenancy = {
+		.bind = bind_config, .context = node, .ring_without = node->options.ring.without};
 	int rc = 0;
 
 	if (node->options.log_fd >= 0)
@@ -88,7 +89,9 @@ static int open_services(struct node *node, char *why, size_t why_bytes)
 	if (rc < 0)
 		return rc;
 	rc = resolver_open(&node->gateway.resolver, why, why_bytes);
-	return rc < 0 ? rc : courier_open(&node->gateway.courier, &node->gateway, node->options.ring.without, why, why_bytes);
+	return rc < 0 ? rc
+		      : courier_open(
+				&node->gateway.courier, &node->gateway, node->options.ring.without, why, why_bytes);
 }
 
 static void learn_expiry(struct node *node)
@@ -120,7 +123,8 @@ int node_open(struct node **node, const struct node_options *options, char *why,
 		settings_free(options->settings);
 		return -ENOMEM;
 	}
-	made->config = gateway_config_make(options->settings, made->gateway.fleet, made->gateway.tickets, why, why_bytes);
+	made->config =
+		gateway_config_make(options->settings, made->gateway.fleet, made->gateway.tickets, why, why_bytes);
 	made->shards = calloc(options->shard_count, sizeof(*made->shards));
 	if (!made->config || !made->shards)
 		return made->config ? -ENOMEM : -EINVAL;
@@ -133,9 +137,8 @@ static void on_start(struct shard *shard)
 	struct node_shard *own = container_of(shard, struct node_shard, shard);
 	struct node *node = own->node;
 
-	own->result = gateway_shard_open(
-		&own->gateway_shard, &node->gateway, shard, tenancy_config(node->gateway.tenancy), own->why,
-		sizeof(own->why));
+	own->result = gateway_shard_open(&own->gateway_shard, &node->gateway, shard,
+		tenancy_config(node->gateway.tenancy), own->why, sizeof(own->why));
 	tenancy_shard_started(node->gateway.tenancy);
 	node->options.shard_started(node->options.context);
 }
@@ -185,8 +188,8 @@ const struct gateway_tls *node_tls(const struct node *node)
 
 int node_reload(struct node *node, struct settings *settings, char *why, size_t why_bytes)
 {
-	struct gateway_config *config = gateway_config_make(
-		settings, node->gateway.fleet, node->gateway.tickets, why, why_bytes);
+	struct gateway_config *config =
+		gateway_config_make(settings, node->gateway.fleet, node->gateway.tickets, why, why_bytes);
 
 	if (!config)
 		return -EINVAL;

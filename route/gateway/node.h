@@ -16,9 +16,9 @@
 struct node;
 
 struct node_options {
-	const char *name;          /* in receipts; outlives the node */
+	const char *name;                     /* in receipts; outlives the node */
 	const char *secret, *previous_secret; /* of sealed content (store/sealed.h); NULL: none */
-	struct settings *settings; /* goes over to the node, also when opening fails */
+	struct settings *settings;            /* goes over to the node, also when opening fails */
 	unsigned shard_count;
 	size_t journal_bytes; /* of each shard */
 	struct ring_options ring;

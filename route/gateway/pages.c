@@ -169,7 +169,8 @@ static void refuse_expired_receipt(struct exchange *e, uint32_t days)
 	if (message.data) {
 		text_literal(&message, "There is no receipt of this id any more: they are kept for ");
 		text_u64(&message, days);
-		text_literal(&message, " days here ('retention.receipts_days' of the workspace), and its request is older.");
+		text_literal(
+			&message, " days here ('retention.receipts_days' of the workspace), and its request is older.");
 		error.message = text_slice(&message);
 	}
 	exchange_refuse(e, &error, slice_of(NULL, 0));
@@ -223,8 +224,8 @@ bool page_store_refused(struct exchange *e)
 	if (result == -ENOENT)
 		refuse_receipt(e);
 	else if (result == -E2BIG)
-		exchange_refuse_overloaded(
-			e, SLICE("range_too_large"), SLICE("These days hold too many rows. Ask for fewer days at a time."));
+		exchange_refuse_overloaded(e, SLICE("range_too_large"),
+			SLICE("These days hold too many rows. Ask for fewer days at a time."));
 	else if (result < 0)
 		exchange_refuse_overloaded(
 			e, SLICE("store_failed"), SLICE("The store could not be read. Try again in a moment."));

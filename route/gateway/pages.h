@@ -39,8 +39,8 @@ void admin_alerts(struct exchange *exchange);
 void admin_alerts_change(struct exchange *exchange);
 
 /*
- * Answers 200 with JSON that is the exchange's, once what was changed is in the audit log; also when it could not be stored
- * there, since the change is made. What the note points to is the exchange's or static.
+ * Answers 200 with JSON that is the exchange's, once what was changed is in the audit log; also when it could not be
+ * stored there, since the change is made. What the note points to is the exchange's or static.
  */
 struct tenancy_note;
 void admin_note(struct exchange *exchange, const struct tenancy_note *note, struct slice answer);
@@ -79,11 +79,11 @@ bool page_parse_time(struct slice text, uint64_t *wall_ns);
  */
 void page_ask_store(struct exchange *exchange);
 /*
- * The same, but done() has the answer: it ends the exchange where page_store_refused() says that it did not, ends the query
- * (store_query_fini), and takes HOLD_QUERY off.
+ * The same, but done() has the answer: it ends the exchange where page_store_refused() says that it did not, ends the
+ * query (store_query_fini), and takes HOLD_QUERY off.
  */
 void page_ask_store_then(struct exchange *exchange, void (*done)(struct store_query *query));
-void page_ask_receipt( /* whose id is the route's argument; NULL data: of any workspace */
+void page_ask_receipt(/* whose id is the route's argument; NULL data: of any workspace */
 	struct exchange *exchange, struct slice workspace, void (*done)(struct store_query *query));
 bool page_store_refused(struct exchange *exchange);
 

@@ -15,11 +15,11 @@ struct service_route {
 	struct slice suffix; /* with prefix: what the path ends with, after an argument without "/" */
 	enum http_method method;
 	enum route_access access;
-	uint32_t scope;       /* enum key_scope; with ACCESS_KEY */
-	uint8_t action;       /* enum admin_action; with ACCESS_ADMIN */
-	uint8_t verb, kind;   /* of admin_tenancy */
-	bool is_api;          /* a JSON call to a provider */
-	enum receipt_api api; /* with is_api */
+	uint32_t scope;          /* enum key_scope; with ACCESS_KEY */
+	uint8_t action;          /* enum admin_action; with ACCESS_ADMIN */
+	uint8_t verb, kind;      /* of admin_tenancy */
+	bool is_api;             /* a JSON call to a provider */
+	enum receipt_api api;    /* with is_api */
 	uint64_t body_bytes_max; /* of a page; 0: it takes none. An API's is http.max_body_bytes */
 	void (*handle)(struct exchange *exchange);
 };

@@ -35,7 +35,7 @@ struct listener_settings {
 	unsigned tls_more_count; /* certificates for other names */
 	struct key_pair_settings {
 		char *cert, *key;
-	} *tls_more;
+	} * tls_more;
 };
 
 struct limit_settings {
@@ -49,7 +49,7 @@ struct credential_settings {
 	char *api_version; /* of a connection at azure; NULL: the provider's */
 	unsigned weight;
 	struct limit_settings limits; /* rpm and tpm alone */
-	const char *workspace; /* whose own it is, and before others for it; NULL: for everybody */
+	const char *workspace;        /* whose own it is, and before others for it; NULL: for everybody */
 };
 
 struct provider_settings {
@@ -80,17 +80,17 @@ struct price_settings { /* pico-USD a token (1 USD per million tokens is 1e6 pic
 };
 
 struct deployment_settings {
-	unsigned provider;       /* index into settings->providers */
-	char *provider_name;     /* as written */
-	char *credential;        /* NULL: any of the provider's */
+	unsigned provider;   /* index into settings->providers */
+	char *provider_name; /* as written */
+	char *credential;    /* NULL: any of the provider's */
 	char *upstream_model;
 	unsigned weight;
 };
 
 struct model_settings {
-	char *id, *slug;         /* slug: never NULL, by default what follows the id's last "/" */
+	char *id, *slug;                      /* slug: never NULL, by default what follows the id's last "/" */
 	char *provider_name, *upstream_model; /* the short form of a single deployment, as written; may be NULL */
-	unsigned deployment_count; /* at least 1 */
+	unsigned deployment_count;            /* at least 1 */
 	struct deployment_settings *deployments;
 	struct strings fallback, aliases, capabilities; /* capabilities.count 0: null */
 	struct price_settings price;
@@ -158,12 +158,12 @@ enum key_scope {
 struct key_settings {
 	char *name, *workspace, *team, *environment;
 	uint8_t secret_sha256[32];
-	char id[3 + 26 + 1];     /* vk_ + ULID, derived as the contract's section 3 says */
+	char id[3 + 26 + 1]; /* vk_ + ULID, derived as the contract's section 3 says */
 	struct strings models, endpoints, allow_ips;
-	uint32_t scopes;         /* enum key_scope */
+	uint32_t scopes; /* enum key_scope */
 	struct limit_settings limits;
 	struct budget_settings budget;
-	uint64_t expires_at_ns;  /* wall; 0: never */
+	uint64_t expires_at_ns; /* wall; 0: never */
 	unsigned tag_count;
 	struct named_value *tags;
 	/* Of the admin API, which keeps its word over what is declared. */
@@ -189,8 +189,8 @@ struct admin_token_settings {
 struct connection_settings {
 	char *name, *workspace, *provider, *api_key;
 	char *access_key_id, *secret_access_key, *session_token, *region; /* bedrock */
-	char *api_version; /* azure; NULL: the provider's */
-	char *sealed;      /* its secrets, as they are kept: route/tenancy/connection.h */
+	char *api_version;                                                /* azure; NULL: the provider's */
+	char *sealed; /* its secrets, as they are kept: route/tenancy/connection.h */
 	bool disabled;
 	char id[5 + 26 + 1]; /* conn_ + ULID */
 };
@@ -253,7 +253,8 @@ struct settings {
 /* Where load errors go, one call each, in order of position; `line` and `column` count from 1 (0: the whole file). */
 typedef void settings_complain(void *context, unsigned line, unsigned column, const char *message);
 
-/* NULL when anything was wrong (all of it was told). What does not prevent is told by `warn`. Free with settings_free. */
+/* NULL when anything was wrong (all of it was told). What does not prevent is told by `warn`. Free with settings_free.
+ */
 struct settings *settings_load(const char *path, settings_complain *complain, settings_complain *warn, void *context);
 struct settings *settings_parse(struct slice yaml, settings_complain *complain, settings_complain *warn, void *context);
 void settings_free(struct settings *settings);

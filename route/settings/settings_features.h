@@ -29,7 +29,7 @@ struct day_span { /* minutes since midnight; from > to spans midnight; they are 
 struct rule_settings {
 	struct comparison_settings input_tokens, monthly_spend_percent;
 	int8_t has_schema, has_tools, has_images; /* 0, 1; -1: either */
-	int8_t bucket;                /* enum route_bucket; -1: any */
+	int8_t bucket;                            /* enum route_bucket; -1: any */
 	bool has_time_of_day;
 	struct day_span time_of_day;
 	char *model;  /* as asked for; NULL: any */
@@ -103,9 +103,9 @@ struct endpoint_settings {
 	bool streaming, sessions;
 	uint64_t session_ttl_s;
 	uint32_t session_messages_max, session_tokens_max;
-	struct strings failover;     /* provider/credential */
-	uint64_t rpm, rph;           /* 0: none */
-	uint64_t request_tokens_max; /* 0: none */
+	struct strings failover;                                         /* provider/credential */
+	uint64_t rpm, rph;                                               /* 0: none */
+	uint64_t request_tokens_max;                                     /* 0: none */
 	int64_t daily_nusd, weekly_nusd, monthly_nusd, per_request_nusd; /* -1: none */
 	uint32_t reserve_output_tokens;
 	unsigned rule_count;

@@ -15,8 +15,8 @@ struct settings_load {
 /* The entries of a part of the root, in the order of the settings' items; NULL beyond them or when it is not given. */
 const struct config_entry *settings_entries(const struct settings_load *load, const char *part);
 
-/* The whole file, at most one byte more than a configuration may have; *data is the caller's to free, when it is not NULL. 0 or
- * -errno. */
+/* The whole file, at most one byte more than a configuration may have; *data is the caller's to free, when it is not
+ * NULL. 0 or -errno. */
 int settings_read_file(const char *path, char **data, size_t *size);
 
 /* Complains at the member of that name, or at the node when it has none. */

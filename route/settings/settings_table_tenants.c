@@ -134,7 +134,8 @@ static const struct schema_field team_fields[] = {
 };
 const struct schema team_schema = SCHEMA(team_fields);
 
-/* Secrets are first and what an operator switches is last: a declared key has no switch, and the admin API makes secrets. */
+/* Secrets are first and what an operator switches is last: a declared key has no switch, and the admin API makes
+ * secrets. */
 enum { KEY_SECRET_FIELDS = 2, KEY_SWITCH_FIELDS = 1 };
 static const struct schema_field key_fields[] = {
 	{.name = "secret",
@@ -260,6 +261,5 @@ static const struct schema_field connection_fields[] = {
 	ROW_BOOL("disabled", struct connection_settings, disabled, "false"),
 };
 const struct schema connection_input_schema = SCHEMA(connection_fields);
-const struct schema connection_schema = {
-	connection_fields + CONNECTION_SECRETS,
+const struct schema connection_schema = {connection_fields + CONNECTION_SECRETS,
 	sizeof(connection_fields) / sizeof(connection_fields[0]) - CONNECTION_SECRETS};

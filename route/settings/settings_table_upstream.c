@@ -10,10 +10,9 @@ const char *const provider_kind_names[] = {"openai", "anthropic", "gemini", "mis
 static_assert(sizeof(provider_kind_names) / sizeof(provider_kind_names[0]) == PROVIDER_KIND_COUNT + 1,
 	"a name for each kind");
 
-const char *const capability_names[] = {"chat", "responses", "completions", "embeddings", "moderations",
-	"images", "transcription", "speech", "streaming", "tools", "parallel_tools", "forced_tools", "vision",
-	"audio_input", "files", "json_object", "json_schema", "reasoning", "logprobs", "n", "prefill", "sampling",
-	NULL};
+const char *const capability_names[] = {"chat", "responses", "completions", "embeddings", "moderations", "images",
+	"transcription", "speech", "streaming", "tools", "parallel_tools", "forced_tools", "vision", "audio_input",
+	"files", "json_object", "json_schema", "reasoning", "logprobs", "n", "prefill", "sampling", NULL};
 
 #define ROW_SECRET(n, m)                                                                                               \
 	{                                                                                                              \
@@ -135,10 +134,7 @@ static const struct schema_field provider_fields[] = {
 		.max = 1000000,
 		.fallback = "0"},
 	ROW_PART("tls", provider_tls_schema),
-	{.name = "gpu",
-		.type = SCHEMA_OBJECT,
-		.object = &gpu_schema,
-		PRESENT(struct provider_settings, has_gpu)},
+	{.name = "gpu", .type = SCHEMA_OBJECT, .object = &gpu_schema, PRESENT(struct provider_settings, has_gpu)},
 };
 const struct schema provider_schema = SCHEMA(provider_fields);
 
@@ -269,10 +265,7 @@ static const struct schema_field model_fields[] = {
 		.type = SCHEMA_STRINGS,
 		MEMBER(struct model_settings, capabilities),
 		.names = capability_names},
-	{.name = "hosted",
-		.type = SCHEMA_BOOL,
-		MEMBER(struct model_settings, hosted),
-		.fallback = "false"},
+	{.name = "hosted", .type = SCHEMA_BOOL, MEMBER(struct model_settings, hosted), .fallback = "false"},
 	{.name = "free_tokens_per_month",
 		.type = SCHEMA_INTEGER,
 		MEMBER(struct model_settings, free_tokens_per_month),

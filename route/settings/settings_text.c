@@ -46,8 +46,8 @@ bool check_tag(struct slice text)
 	const char *equals = text.size ? memchr(text.data, '=', text.size) : NULL;
 	size_t name_bytes = equals ? (size_t)(equals - text.data) : 0;
 
-	return check_label(text) && name_bytes && text.data[name_bytes - 1] != ' ' && !memchr(text.data, ',', text.size) &&
-	       (name_bytes + 1 == text.size || equals[1] != ' ');
+	return check_label(text) && name_bytes && text.data[name_bytes - 1] != ' ' &&
+	       !memchr(text.data, ',', text.size) && (name_bytes + 1 == text.size || equals[1] != ' ');
 }
 
 bool check_label(struct slice text)
@@ -305,7 +305,8 @@ bool parse_rfc3339(struct slice text, void *field, struct config_memory *memory)
 	}
 	if (!take_zone(&text, &ahead_s) || text.size)
 		return false;
-	total_s = civil_days((int64_t)year, (int64_t)month, (int64_t)day) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second) - ahead_s;
+	total_s = civil_days((int64_t)year, (int64_t)month, (int64_t)day) * 86400 +
+		  (int64_t)(hour * 3600 + minute * 60 + second) - ahead_s;
 	if (total_s < 0)
 		return false;
 	ns += (uint64_t)total_s * 1000000000u;
@@ -346,8 +347,8 @@ bool parse_day_span(struct slice text, void *field, struct config_memory *memory
 	struct day_span span;
 
 	if (!take_minutes(&text, &span.from_minute) || !take_char(&text, "-") ||
-		!take_minutes(&text, &span.to_minute) || span.from_minute == span.to_minute || span.from_minute == 1440 ||
-		!take_zone_name(text, memory, &span))
+		!take_minutes(&text, &span.to_minute) || span.from_minute == span.to_minute ||
+		span.from_minute == 1440 || !take_zone_name(text, memory, &span))
 		return false;
 	memcpy(field, &span, sizeof(span));
 	return true;

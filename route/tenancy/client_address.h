@@ -11,8 +11,9 @@
 #include <sys/socket.h>
 
 /*
- * Each proxy appends its own peer to X-Forwarded-For, so the list is read from its end as long as who speaks is trusted;
- * what stands before the first address that is not could be anybody's invention. An entry that is no address ends it.
+ * Each proxy appends its own peer to X-Forwarded-For, so the list is read from its end as long as who speaks is
+ * trusted; what stands before the first address that is not could be anybody's invention. An entry that is no address
+ * ends it.
  */
 void client_address(const struct strings *proxies, const struct http_head *head, const struct sockaddr_storage *peer,
 	struct sockaddr_storage *client);

@@ -1,8 +1,8 @@
 /*
  * Who calls. The index is a hash table over the first 8 bytes of each key's SHA-256 (uniform already), open addressing,
- * at most half full, rotated secrets included. The cache in front of it is direct-mapped by a fast hash of the secret itself. Secrets and their
- * hashes are compared without branching on their bytes; what a caller can time is only whether a slot's fast hash
- * matched.
+ * at most half full, rotated secrets included. The cache in front of it is direct-mapped by a fast hash of the secret
+ * itself. Secrets and their hashes are compared without branching on their bytes; what a caller can time is only
+ * whether a slot's fast hash matched.
  */
 #include "route/tenancy/keys.h"
 

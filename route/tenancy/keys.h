@@ -28,8 +28,8 @@ struct key_cache { /* zero-initialised; one a shard; wiped on close */
 };
 
 /*
- * The key with that secret, or NULL; of a rotated key also with the one before, until it ends. Whether the key is disabled,
- * revoked or expired is the caller's to see. Never logs, compares in constant time.
+ * The key with that secret, or NULL; of a rotated key also with the one before, until it ends. Whether the key is
+ * disabled, revoked or expired is the caller's to see. Never logs, compares in constant time.
  */
 const struct key_settings *key_find(
 	const struct key_index *index, struct key_cache *cache, struct slice secret, uint64_t wall_ns);

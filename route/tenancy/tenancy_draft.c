@@ -269,9 +269,10 @@ static bool check_project(struct draft *d, const struct tenant *tenant)
 		if (!settings_check_endpoint(draft_settings(d), &project->endpoints[i], &complaint))
 			return draft_refuse(d, 400, SLICE("invalid_value"), one ? complaint.member : "endpoints",
 				"%s: %s", complaint.member, complaint.message);
-	return tenant_fits(tenant) || draft_refuse(d, 409, SLICE("too_large"), one ? NULL : "endpoints",
-					      "A project with all of its endpoints takes at most %d bytes: use another project.",
-					      TENANT_ROW_BYTES_MAX);
+	return tenant_fits(tenant) ||
+	       draft_refuse(d, 409, SLICE("too_large"), one ? NULL : "endpoints",
+		       "A project with all of its endpoints takes at most %d bytes: use another project.",
+		       TENANT_ROW_BYTES_MAX);
 }
 
 bool draft_check_connection(struct draft *d, const struct connection_settings *connection)
@@ -279,9 +280,8 @@ bool draft_check_connection(struct draft *d, const struct connection_settings *c
 	const struct provider_settings *provider = find_provider(d, connection->provider);
 	struct connection_problem problem = connection_check(connection, provider->kind);
 
-	return !problem.param ||
-	       draft_refuse(d, 400, problem.missing ? SLICE("missing_field") : SLICE("invalid_value"), problem.param, "%s",
-		       problem.message);
+	return !problem.param || draft_refuse(d, 400, problem.missing ? SLICE("missing_field") : SLICE("invalid_value"),
+					 problem.param, "%s", problem.message);
 }
 
 bool draft_check(struct draft *d, const struct tenant *tenant, const void *before)
@@ -354,7 +354,7 @@ bool draft_is_used(struct draft *d, const char *id)
 				settings->connections[i].id);
 	for (unsigned i = 0; !team && i < settings->project_count; i++)
 		if (draft_same_text(settings->projects[i].workspace, id))
-			return !draft_refuse(d, 409, SLICE("in_use"), NULL, "Project %s belongs to this workspace: remove it first.",
-				settings->projects[i].id);
+			return !draft_refuse(d, 409, SLICE("in_use"), NULL,
+				"Project %s belongs to this workspace: remove it first.", settings->projects[i].id);
 	return false;
 }

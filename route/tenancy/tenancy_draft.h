@@ -39,7 +39,8 @@ bool draft_set_text(struct draft *draft, struct config_node *body, const char *n
 /* What the tree says, by itself. NULL: refused. */
 struct tenant *draft_read_tenant(struct draft *draft, const struct config_node *tree);
 
-/* The project's tree with the endpoint that the question names put in, as its body says, or taken out. False: refused. */
+/* The project's tree with the endpoint that the question names put in, as its body says, or taken out. False: refused.
+ */
 bool draft_put_endpoint(struct draft *draft, struct config_node *project);
 bool draft_remove_endpoint(struct draft *draft, struct config_node *project);
 

@@ -287,7 +287,8 @@ static bool keep_secrets(struct draft *d, const struct tenant *before, struct te
 	return draft_check_connection(d, &after->item.connection) && seal_connection(d, after);
 }
 
-/* What a tree says takes the place of what is stored, or of the workspace's defaults that exists without being declared. */
+/* What a tree says takes the place of what is stored, or of the workspace's defaults that exists without being
+ * declared. */
 static bool store_tree(
 	struct draft *d, const char *verb, const void *item, struct tenant *before, const struct config_node *tree)
 {

@@ -142,7 +142,8 @@ static void test_routing(void **state)
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char *allowed = (char *)(uintptr_t)rows[i].allowed, *blocked = (char *)(uintptr_t)rows[i].blocked;
-		const struct strings allowed_list = {allowed ? 1 : 0, &allowed}, blocked_list = {blocked ? 1 : 0, &blocked};
+		const struct strings allowed_list = {allowed ? 1 : 0, &allowed},
+				     blocked_list = {blocked ? 1 : 0, &blocked};
 		const struct settings settings = {.routing.more = {.allowed_models = allowed_list,
 							  .blocked_models = blocked_list,
 							  .allowed_providers = allowed_list,
