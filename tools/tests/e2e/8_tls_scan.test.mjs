@@ -44,7 +44,8 @@ async function open(build) {
 
 function judge(findings, expected) {
   const found = Object.fromEntries(findings.map((one) => [one.id, one.finding]));
-  assert.deepEqual(findings.filter((one) => !HARMLESS.includes(one.severity)).map((one) => `${one.id}: ${one.severity}: ${one.finding}`), []);
+  const ofListener = findings.filter((one) => one.id !== "engine_problem"); // which is the scanner's own openssl
+  assert.deepEqual(ofListener.filter((one) => !HARMLESS.includes(one.severity)).map((one) => `${one.id}: ${one.severity}: ${one.finding}`), []);
   assert.deepEqual(SCANNED.filter((id) => !(id in found)), [], "not looked at");
   for (const [id, finding] of Object.entries(expected)) assert.match(found[id] ?? "", finding, id);
 }

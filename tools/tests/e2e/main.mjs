@@ -1,7 +1,10 @@
 // Runs the suites: each file exports `suites`, a list of { name, open(build), tests: { name: async (world) => ... } }.
+import { File } from "node:buffer";
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+
+globalThis.File ??= File; // SDKs want it for uploads; a global from Node 20 on, and Debian 12 has 18
 
 const [build, part = ""] = process.argv.slice(2);
 const here = path.dirname(fileURLToPath(import.meta.url));
