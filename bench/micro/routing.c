@@ -1,7 +1,7 @@
 /*
- * What routing adds to a request of `auto`: the chat read from its view, analysed and scored, fifty models ranked, and
- * the deployments of those that fit planned, with their times, calls and breakers drawn anew for each. Beside the usual
- * figure there are its middle and its 99th percentile, by the clock.
+ * What routing adds to a request of `auto`: the chat read from its view, analysed and scored, ten or fifty models
+ * ranked, and the deployments of those that fit planned, with their times, calls and breakers drawn anew for each.
+ * Beside the usual figure there are its middle and its 99th percentile, by the clock.
  */
 #include "bench/micro/micro.h"
 
@@ -12,7 +12,6 @@
 #include <stdio.h>
 
 enum {
-	MODELS = 50,
 	YAML_BYTES = 32 << 10,
 	REQUEST_BYTES = 1500,
 	VIEW_BYTES_MAX = 1 << 20,
@@ -30,6 +29,7 @@ struct routing {
 	struct fleet *fleet;
 	struct gateway_config *config;
 	struct slice body;
+	unsigned models;
 	uint64_t now_ns, count;
 	uint32_t took_ns[SAMPLES]; /* of the latest */
 };
@@ -39,9 +39,9 @@ static void keep_quiet(void *context, unsigned line, unsigned column, const char
 	(void)context, (void)line, (void)column, (void)message;
 }
 
-static void print_models(struct text *yaml)
+static void print_models(struct text *yaml, unsigned count)
 {
-	for (unsigned i = 0; i < MODELS; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		text_literal(yaml, "  - { id: m");
 		text_u64(yaml, i);
 		text_literal(yaml, ", provider: p, upstream_model: m, price: { input: 0.");
@@ -52,7 +52,7 @@ static void print_models(struct text *yaml)
 	}
 }
 
-static struct gateway_config *make_config(struct fleet *fleet)
+static struct gateway_config *make_config(struct fleet *fleet, unsigned models)
 {
 	struct text yaml = text_over(malloc(YAML_BYTES), YAML_BYTES);
 	struct settings *settings = NULL;
@@ -65,7 +65,7 @@ static struct gateway_config *make_config(struct fleet *fleet)
 			    "providers: [{ name: p, kind: openai, base_url: 'http://127.0.0.1:1/v1',\n"
 			    "  credentials: [{ name: a, api_key: sk-1 }, { name: b, api_key: sk-2 }] }]\n"
 			    "models:\n");
-	print_models(&yaml);
+	print_models(&yaml, models);
 	if (!yaml.full)
 		settings = settings_parse(text_slice(&yaml), keep_quiet, keep_quiet, NULL);
 	free(yaml.data);
@@ -102,7 +102,7 @@ static void set_exchange(struct routing *r)
 	r->now_ns = NS_PER_S;
 }
 
-static void *open_routing(void)
+static void *open_routing(unsigned models)
 {
 	struct routing *r = calloc(1, sizeof(*r));
 	struct openai_problem problem;
@@ -110,10 +110,11 @@ static void *open_routing(void)
 
 	if (!r)
 		return NULL;
+	r->models = models;
 	arena_pool_init(&r->shard.arenas, 16);
 	rand_seed(&r->shard.rand, 1);
 	if (fleet_open(&r->fleet, 1) == 0)
-		r->config = make_config(r->fleet);
+		r->config = make_config(r->fleet, models);
 	r->body = micro_request(REQUEST_BYTES);
 	r->gateway_shard.json = json_parser_open(VIEW_BYTES_MAX);
 	r->gateway_shard.terms = analysis_terms_make();
@@ -198,15 +199,26 @@ static void tell_routing(const void *state)
 	for (unsigned i = 0; i < parts; i++)
 		of_parts[i] = percentile(took_ns + i * PART, PART, 99);
 	if (parts)
-		printf("routing-auto: p50 %.1f us, p99 %.1f us of %u decisions; in parts of %u, in the middle, p99 "
-		       "%.1f us\n",
-			percentile(took_ns, count, 50) / 1000.0, percentile(took_ns, count, 99) / 1000.0, count, PART,
-			percentile(of_parts, parts, 50) / 1000.0);
+		printf("auto of %u models: p50 %.1f us, p99 %.1f us of %u decisions; in parts of %u, in the middle, "
+		       "p99 %.1f us\n",
+			r->models, percentile(took_ns, count, 50) / 1000.0, percentile(took_ns, count, 99) / 1000.0,
+			count, PART, percentile(of_parts, parts, 50) / 1000.0);
 	free(took_ns);
 }
 
+static void *open_ten(void)
+{
+	return open_routing(10);
+}
+
+static void *open_fifty(void)
+{
+	return open_routing(50);
+}
+
 const struct micro micro_routing[] = {
-	{"routing-auto", "a decision of `auto`, of 50 models in drawn states", open_routing, run_routing, close_routing,
+	{"routing-auto-10", "a decision of `auto`, of 10 models in drawn states", open_ten, run_routing, close_routing,
 		1, tell_routing},
+	{"routing-auto-50", "the same of 50", open_fifty, run_routing, close_routing, 1, tell_routing},
 	{.name = NULL},
 };
